@@ -1,0 +1,35 @@
+//! The smallest useful server, and the target of the benchmarks: GET answers `Hello, World!`, POST
+//! reads the whole body and answers its length.
+//!
+//!     cargo run --release --example hello -- 8000
+
+use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer, base};
+use std::fmt;
+
+struct Hello;
+
+impl RequestHandler for Hello {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        match x.command {
+            "GET" | "HEAD" => self.send_content(x, Status::OK, "text/plain", b"Hello, World!"),
+            "POST" => {
+                let length = x.rfile.discard()?.to_string();
+                self.send_content(x, Status::OK, "text/plain", length.as_bytes())
+            }
+            _ => base::do_method(self, x),
+        }
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
+}
+
+fn main() -> Result<()> {
+    let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
+    let server = ThreadingHttpServer::bind(format!("127.0.0.1:{port}"), Hello)?;
+    println!("{}", server.info().url("/"));
+    server.serve_forever()
+}

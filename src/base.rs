@@ -1,0 +1,379 @@
+//! `BaseHTTPRequestHandler`: the hooks of a handler, [`RequestHandler`], and their bodies.
+//!
+//! Every hook has a default body, and each default body is a function of the same name in this module.
+//! So overriding `end_headers` and calling `base::end_headers(self, x)` is what `super().end_headers()`
+//! is in Python.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::SystemTime;
+
+use crate::connection::{Begun, Connection, Ending, Next, Readiness};
+use crate::error::Fault;
+use crate::exchange::Exchange;
+use crate::http1::date::HttpDate;
+use crate::http1::head::FieldSlots;
+use crate::{Error, Result, Status, status};
+
+pub use self::closure::{HandlerFn, handler_fn};
+pub use self::error_page::{DEFAULT_ERROR_CONTENT_TYPE, DEFAULT_ERROR_MESSAGE};
+pub use self::hooks::RequestHandler;
+
+mod closure;
+mod error_page;
+mod forward;
+mod hooks;
+mod local_time;
+mod log_text;
+
+/// Software and version as `server_version` names it, `name` and the version of this crate.
+macro_rules! software {
+    ($name:literal) => {
+        concat!($name, "/", env!("CARGO_PKG_VERSION"))
+    };
+}
+
+const SERVER_VERSION: &str = software!("BaseHTTP");
+const SYS_VERSION: &str = "servette";
+
+/// The body of [`RequestHandler::handle`].
+///
+/// # Errors
+/// Those of [`RequestHandler::handle_one_request`], and of sending what is finished.
+pub fn handle<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connection) -> Result<Next> {
+    loop {
+        match conn.poll_request()? {
+            Readiness::Pending => return Ok(Next::Park),
+            Readiness::Ended => return Ok(Next::Close),
+            Readiness::Request => h.handle_one_request(conn)?,
+        }
+        if conn.ending() != Ending::Open {
+            conn.flush()?;
+            return Ok(Next::Close);
+        }
+        if conn.is_one_at_a_time() {
+            conn.flush()?;
+            return Ok(Next::Again);
+        }
+    }
+}
+
+/// The body of [`RequestHandler::handle_one_request`].
+///
+/// # Errors
+/// Those of the socket, before there is a request. What goes wrong afterwards is answered, or logged.
+pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connection) -> Result<()> {
+    if conn.wait_request()? != Readiness::Request {
+        return Ok(());
+    }
+    let mut slots = FieldSlots::new();
+    let server_keeps = h.protocol_version() >= "HTTP/1.1";
+    let cut = match conn.exchange(&mut slots, server_keeps) {
+        Begun::Request(mut x) => {
+            let result = guarded(|| dispatch(h, &mut x));
+            settle(h, &mut x, result)
+        }
+        Begun::Refused(mut x, refusal) => {
+            let status = Status::new(refusal.code);
+            let error = match &*refusal.message {
+                "" => status.into(),
+                message => status.with_message(message).into(),
+            };
+            settle(h, &mut x, Err(error))
+        }
+    };
+    conn.end_exchange(cut);
+    Ok(())
+}
+
+/// Has the request answered by the handler.
+fn dispatch<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    if x.expects_continue {
+        if !h.handle_expect_100(x)? {
+            x.close_connection.set(true);
+            return Ok(());
+        }
+        x.rfile.await_continue();
+    }
+    h.do_method(x)
+}
+
+/// Brings the exchange to its end, whatever came of it: completes the response, or answers the error,
+/// or (true) gives up a response that can be neither completed nor replaced.
+fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Result<()>) -> bool {
+    let channel = x.channel();
+    let overlong = channel.out.borrow().is_overlong();
+    let result = match result {
+        // What was declared went out; what was too much did not.
+        Err(error) if matches!(error.fault(), Some(Fault::Overlong)) => Ok(()),
+        result => result,
+    };
+    let Err(error) = result.and_then(|()| channel.finish().map_err(Error::from)) else {
+        if overlong {
+            log(h, x, &Error::from(std::io::Error::from(Fault::Overlong)));
+        }
+        return false;
+    };
+    x.close_connection.set(true);
+    let answerable = error.fault().is_none_or(Fault::is_answerable);
+    if x.has_begun() || !answerable {
+        log(h, x, &error);
+        return true;
+    }
+    if !error.is_status() && error.fault().is_none() {
+        log(h, x, &error);
+    }
+    channel.out.borrow_mut().drop_unsent();
+    let answered = guarded(|| h.send_error(x, error.status())).and_then(|()| Ok(channel.finish()?));
+    match answered {
+        Ok(()) => false,
+        Err(error) => {
+            log(h, x, &error);
+            if !x.has_begun() {
+                channel.out.borrow_mut().drop_unsent();
+            }
+            true
+        }
+    }
+}
+
+/// Logs what went wrong, even where logging itself does.
+fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
+    let _ = guarded(|| {
+        h.log_error(x, format_args!("\"{}\" {error}", x.requestline));
+        Ok(())
+    });
+}
+
+/// A panic in a hook is an error like any other: the thread and the server live on.
+fn guarded<T>(hook: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(hook)).unwrap_or_else(|payload| Err(Error::panic(&*payload)))
+}
+
+/// The body of [`RequestHandler::handle_expect_100`].
+///
+/// # Errors
+/// None by itself.
+pub fn handle_expect_100<H: RequestHandler + ?Sized>(_: &H, _: &mut Exchange<'_>) -> Result<bool> {
+    Ok(true)
+}
+
+/// The body of [`RequestHandler::do_method`].
+///
+/// # Errors
+/// Those of [`RequestHandler::send_error`].
+pub fn do_method<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    let message = format!("Unsupported method ('{}')", x.command);
+    h.send_error(x, Status::NOT_IMPLEMENTED.with_message(&message))
+}
+
+/// The body of [`RequestHandler::send_error`].
+///
+/// # Errors
+/// Those of [`RequestHandler::end_headers`] and of writing the page.
+pub fn send_error<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+) -> Result<()> {
+    let code = status.code();
+    let page = {
+        let (short, long) = h.responses(code).unwrap_or(("???", "???"));
+        let message = status.message().unwrap_or(short);
+        let explain = status.explain().unwrap_or(long);
+        h.log_error(x, format_args!("code {code}, message {message}"));
+        status
+            .has_content()
+            .then(|| error_page::render(h.error_message_format(), code, message, explain))
+    };
+    h.send_response(x, status);
+    // Where it is in doubt what the client will send next, or what of it belongs to this request.
+    if matches!(code, 400 | 408 | 411 | 413 | 414 | 417 | 431 | 505) || x.close_connection.get() {
+        h.send_header(x, "Connection", "close");
+    }
+    if let Some(page) = &page {
+        h.send_header(x, "Content-Type", h.error_content_type());
+        h.send_header(x, "Content-Length", &page.len().to_string());
+    }
+    h.end_headers(x)?;
+    if let Some(page) = page {
+        x.wfile.write_all(page.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The body of [`RequestHandler::send_content`].
+///
+/// # Errors
+/// Those of [`RequestHandler::end_headers`] and of writing the body.
+pub fn send_content<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+    content_type: &str,
+    body: &[u8],
+) -> Result<()> {
+    h.send_response(x, status);
+    h.send_header(x, "Content-Type", content_type);
+    if status.has_content() {
+        h.send_header(x, "Content-Length", &body.len().to_string());
+    }
+    h.end_headers(x)?;
+    Ok(x.wfile.write_all(body)?)
+}
+
+/// The body of [`RequestHandler::send_response`].
+pub fn send_response<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, status: Status<'_>) {
+    h.log_request(x, status.code(), None);
+    h.send_response_only(x, status);
+    h.send_header(x, "Server", &h.version_string());
+    h.send_header(x, "Date", &h.date_time_string(None));
+}
+
+/// The body of [`RequestHandler::send_response_only`].
+pub fn send_response_only<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+) {
+    let code = status.code();
+    let reason = match status.message() {
+        Some(message) => message,
+        None => h.responses(code).map_or("", |(phrase, _)| phrase),
+    };
+    let mut out = x.channel().out.borrow_mut();
+    out.status_line(h.protocol_version(), code, reason);
+}
+
+/// The body of [`RequestHandler::send_header`].
+pub fn send_header<H: RequestHandler + ?Sized>(
+    _: &H,
+    x: &mut Exchange<'_>,
+    name: &str,
+    value: &str,
+) {
+    if name.eq_ignore_ascii_case("Connection") {
+        if value.trim().eq_ignore_ascii_case("close") {
+            x.close_connection.set(true);
+        } else if value.trim().eq_ignore_ascii_case("keep-alive") {
+            x.keep_alive();
+        }
+    }
+    x.channel().out.borrow_mut().field(name, value);
+}
+
+/// The body of [`RequestHandler::end_headers`].
+///
+/// # Errors
+/// `InvalidInput` for what was wrong with the head: a name or value that can't be sent, two lengths, a
+/// field without a status line. And those of [`RequestHandler::flush_headers`].
+pub fn end_headers<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    h.flush_headers(x)
+}
+
+/// The body of [`RequestHandler::flush_headers`].
+///
+/// # Errors
+/// Those of [`end_headers`], and of sending an interim response.
+pub fn flush_headers<H: RequestHandler + ?Sized>(_: &H, x: &mut Exchange<'_>) -> Result<()> {
+    Ok(x.channel().end_fields()?)
+}
+
+/// The body of [`RequestHandler::log_request`].
+pub fn log_request<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &Exchange<'_>,
+    code: u16,
+    size: Option<u64>,
+) {
+    match size {
+        Some(size) => h.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
+        None => h.log_message(x, format_args!("\"{}\" {code} -", x.requestline)),
+    }
+}
+
+/// The body of [`RequestHandler::log_error`].
+pub fn log_error<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, message: fmt::Arguments<'_>) {
+    h.log_message(x, message);
+}
+
+/// The body of [`RequestHandler::log_message`].
+pub fn log_message<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &Exchange<'_>,
+    message: fmt::Arguments<'_>,
+) {
+    let address = h.address_string(x);
+    let line = log_text::line(
+        &log_text::escape(&address),
+        &h.log_date_time_string(),
+        message,
+    );
+    // There is no place to report that the log can't be written.
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// The body of [`RequestHandler::server_version`].
+pub fn server_version<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
+    SERVER_VERSION
+}
+
+/// The body of [`RequestHandler::sys_version`].
+pub fn sys_version<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
+    SYS_VERSION
+}
+
+/// The body of [`RequestHandler::version_string`].
+pub fn version_string<H: RequestHandler + ?Sized>(h: &H) -> Cow<'_, str> {
+    match (h.server_version(), h.sys_version()) {
+        (SERVER_VERSION, SYS_VERSION) => Cow::Borrowed(concat!(software!("BaseHTTP"), " servette")),
+        ("", version) | (version, "") => Cow::Borrowed(version),
+        (server, sys) => Cow::Owned(format!("{server} {sys}")),
+    }
+}
+
+/// The body of [`RequestHandler::responses`].
+pub fn responses<H: RequestHandler + ?Sized>(
+    _: &H,
+    code: u16,
+) -> Option<(&'static str, &'static str)> {
+    status::responses(code)
+}
+
+/// The body of [`RequestHandler::protocol_version`].
+pub fn protocol_version<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
+    "HTTP/1.0"
+}
+
+/// The body of [`RequestHandler::error_message_format`].
+pub fn error_message_format<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
+    DEFAULT_ERROR_MESSAGE
+}
+
+/// The body of [`RequestHandler::error_content_type`].
+pub fn error_content_type<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
+    DEFAULT_ERROR_CONTENT_TYPE
+}
+
+/// The body of [`RequestHandler::date_time_string`].
+pub fn date_time_string<H: RequestHandler + ?Sized>(
+    _: &H,
+    timestamp: Option<SystemTime>,
+) -> HttpDate {
+    timestamp.map_or_else(HttpDate::now, HttpDate::from)
+}
+
+/// The body of [`RequestHandler::log_date_time_string`].
+pub fn log_date_time_string<H: RequestHandler + ?Sized>(_: &H) -> String {
+    local_time::log_date(SystemTime::now())
+}
+
+/// The body of [`RequestHandler::address_string`].
+pub fn address_string<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>) -> String {
+    match x.client_address.ip() {
+        Some(ip) => ip.to_string(),
+        None => x.client_address.to_string(),
+    }
+}

@@ -1,0 +1,80 @@
+//! A handler from a closure.
+
+use std::fmt;
+
+use super::RequestHandler;
+use crate::{Exchange, Result};
+
+/// A handler from a closure, for a test or a small program: it gets the handler, whose hooks it
+/// calls, and the exchange.
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", x.path.as_bytes()));
+/// assert!(respond(&handler, "GET /hi HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\n/hi"));
+/// ```
+pub fn handler_fn<F>(f: F) -> HandlerFn<F>
+where
+    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>,
+{
+    HandlerFn {
+        f,
+        protocol_version: "HTTP/1.0",
+        is_quiet: false,
+    }
+}
+
+/// What [`handler_fn`] makes.
+#[derive(Clone, Copy)]
+pub struct HandlerFn<F> {
+    f: F,
+    protocol_version: &'static str,
+    is_quiet: bool,
+}
+
+impl<F> HandlerFn<F> {
+    /// Speaks this version of HTTP, as
+    /// [`RequestHandler::protocol_version`](RequestHandler::protocol_version).
+    pub fn protocol_version(self, version: &'static str) -> Self {
+        HandlerFn {
+            protocol_version: version,
+            ..self
+        }
+    }
+
+    /// Logs nothing.
+    pub fn quiet(self) -> Self {
+        HandlerFn {
+            is_quiet: true,
+            ..self
+        }
+    }
+}
+
+impl<F> RequestHandler for HandlerFn<F>
+where
+    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>,
+{
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        (self.f)(self, x)
+    }
+
+    fn protocol_version(&self) -> &str {
+        self.protocol_version
+    }
+
+    fn log_message(&self, x: &Exchange<'_>, message: fmt::Arguments<'_>) {
+        if !self.is_quiet {
+            super::log_message(self, x, message);
+        }
+    }
+}
+
+impl<F> fmt::Debug for HandlerFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerFn")
+            .field("protocol_version", &self.protocol_version)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! The body of an error response: a template with Python's `%(name)s` places.
+
+/// The page that [`render`] fills in unless a handler has its own.
+pub const DEFAULT_ERROR_MESSAGE: &str = "\
+<!doctype html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"color-scheme\" content=\"light dark\">
+<title>Error response</title>
+</head>
+<body>
+<h1>Error response</h1>
+<p>Error code: %(code)d</p>
+<p>Message: %(message)s.</p>
+<p>Error code explanation: %(code)s - %(explain)s.</p>
+</body>
+</html>
+";
+
+/// The `Content-Type` of [`DEFAULT_ERROR_MESSAGE`].
+pub const DEFAULT_ERROR_CONTENT_TYPE: &str = "text/html;charset=utf-8";
+
+/// Fills in `%(code)d` or `%(code)s`, `%(message)s`, `%(explain)s` and `%%`.
+///
+/// `message` and `explain` are escaped for HTML text. They may repeat what a
+/// client sent, so the format is read once and a value is never read as a
+/// format again. Any other `%` stands for itself: a page of the user with
+/// `width: 100%` should not make an error of an error.
+pub(crate) fn render(format: &str, code: u16, message: &str, explain: &str) -> String {
+    let mut page = String::with_capacity(format.len() + message.len() + explain.len() + 16);
+    let mut rest = format;
+    while let Some((text, place)) = rest.split_once('%') {
+        page.push_str(text);
+        rest = if let Some(after) = place.strip_prefix('%') {
+            page.push('%');
+            after
+        } else if let Some(after) = strip_any(place, &["(code)d", "(code)s"]) {
+            page.push_str(&code.to_string());
+            after
+        } else if let Some(after) = place.strip_prefix("(message)s") {
+            push_html(&mut page, message);
+            after
+        } else if let Some(after) = place.strip_prefix("(explain)s") {
+            push_html(&mut page, explain);
+            after
+        } else {
+            page.push('%');
+            place
+        };
+    }
+    page.push_str(rest);
+    page
+}
+
+fn strip_any<'a>(text: &'a str, prefixes: &[&str]) -> Option<&'a str> {
+    prefixes
+        .iter()
+        .find_map(|&prefix| text.strip_prefix(prefix))
+}
+
+/// Like Python's `html.escape(text, quote=False)`: fit for text, not for an
+/// attribute.
+fn push_html(page: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => page.push_str("&amp;"),
+            '<' => page.push_str("&lt;"),
+            '>' => page.push_str("&gt;"),
+            _ => page.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_default_page_says_it_all() {
+        let page = render(
+            DEFAULT_ERROR_MESSAGE,
+            404,
+            "Not Found",
+            "Nothing matches the given URI",
+        );
+        for part in [
+            "<!doctype html>",
+            "<meta charset=\"utf-8\">",
+            "content=\"light dark\"",
+            "<title>Error response</title>",
+            "<h1>Error response</h1>",
+            "Error code: 404<",
+            "Message: Not Found.<",
+            "Error code explanation: 404 - Nothing matches the given URI.<",
+        ] {
+            assert!(page.contains(part), "{part} is not in {page}");
+        }
+        assert!(!page.contains('%'));
+    }
+
+    #[test]
+    fn fills_in_the_places() {
+        for (format, page) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("%(code)d %(code)s", "404 404"),
+            ("%(message)s%(explain)s", "M&lt;E&amp;"),
+            ("%%", "%"),
+            ("%%%", "%%"),
+            ("%%(code)d", "%(code)d"),
+            ("%%%(code)d", "%404"),
+            ("100%", "100%"),
+            ("100%;", "100%;"),
+            ("%é%(code)d", "%é404"),
+            ("%(code)", "%(code)"),
+            ("%(code)x %(message)d", "%(code)x %(message)d"),
+            ("%(code%(code)d", "%(code404"),
+            ("%(other)s %(Code)d %s %d", "%(other)s %(Code)d %s %d"),
+        ] {
+            assert_eq!(render(format, 404, "M<", "E&"), page, "{format}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_never_a_format() {
+        let page = render("%(message)s|%(explain)s", 400, "%(explain)s%%", "%(code)d");
+        assert_eq!(page, "%(explain)s%%|%(code)d");
+        // Nor do a value and the text after it make a place together.
+        assert_eq!(render("%(message)s(code)d", 400, "%", ""), "%(code)d");
+    }
+
+    #[test]
+    fn values_are_escaped_and_the_format_is_not() {
+        let script = "<script>alert(\"&'\")</script>";
+        assert_eq!(
+            render("<p>%(message)s</p>", 400, script, ""),
+            "<p>&lt;script&gt;alert(\"&amp;'\")&lt;/script&gt;</p>"
+        );
+        assert_eq!(
+            render("%(explain)s", 400, "", "a<b>&amp;"),
+            "a&lt;b&gt;&amp;amp;"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_brings_markup(message: String, explain: String, code: u16) {
+            let page = render("%(code)d%(message)s%(explain)s", code, &message, &explain);
+            prop_assert!(!page.contains(['<', '>']));
+            let back = page.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+            prop_assert_eq!(back, format!("{code}{message}{explain}"));
+        }
+
+        #[test]
+        fn a_format_without_places_is_the_page(format in "[^%]*") {
+            prop_assert_eq!(render(&format, 500, "m", "e"), format);
+        }
+
+        #[test]
+        fn any_format_is_rendered(format in "([%()a-z]|%\\(code\\)d|%%|\\PC)*") {
+            let page = render(&format, 7, "", "");
+            prop_assert!(page.len() <= format.len());
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A log line, and the escapes that keep a peer from writing a line of its own.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+/// One line of the log, with its line feed: `ADDRESS - - [DATE] message`.
+///
+/// The message is escaped like [`escape`] does. A peer decides how long it is,
+/// so after [`LONGEST_MESSAGE`] bytes it ends in `...` instead.
+pub(crate) fn line(address: &str, date: &str, message: fmt::Arguments<'_>) -> String {
+    // Enough for most lines at once.
+    let mut line = String::with_capacity(address.len() + date.len() + 128);
+    // Writing to a String fails only if a `Display` inside the message does,
+    // or at the limit: the line then has what came before.
+    let _ = write!(line, "{address} - - [{date}] ");
+    let _ = Escaped::new(&mut line, LONGEST_MESSAGE).write_fmt(message);
+    line.push('\n');
+    line
+}
+
+/// Writes control characters (U+0000 to U+001F and U+007F to U+009F) as
+/// `\xNN`, and a backslash as two, so that the two cannot be confused.
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_special) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    let _ = Escaped::new(&mut escaped, usize::MAX).write_str(text);
+    Cow::Owned(escaped)
+}
+
+/// Escapes what is written to it on the way into a `String`.
+#[derive(Debug)]
+pub(crate) struct Escaped<'a> {
+    out: &'a mut String,
+    /// How many bytes may still follow.
+    room: usize,
+    is_cut: bool,
+}
+
+impl<'a> Escaped<'a> {
+    /// `room` bounds the bytes appended to `out`, not counting the `...`.
+    pub(crate) fn new(out: &'a mut String, room: usize) -> Escaped<'a> {
+        Escaped {
+            out,
+            room,
+            is_cut: false,
+        }
+    }
+
+    /// Text without special characters: as much of it as there is room for.
+    fn push_plain(&mut self, text: &str) -> fmt::Result {
+        let fitting = text.get(..text.floor_char_boundary(self.room));
+        self.out.push_str(fitting.unwrap_or_default());
+        self.take_room(text.len())
+    }
+
+    /// One escape, whole or not at all.
+    fn push_special(&mut self, c: char) -> fmt::Result {
+        if c == '\\' {
+            self.take_room(2)?;
+            self.out.push_str("\\\\");
+            return Ok(());
+        }
+        self.take_room(4)?;
+        write!(self.out, "\\x{:02x}", u32::from(c))
+    }
+
+    /// An error, and nothing more from then on, if the room is less than that.
+    fn take_room(&mut self, length: usize) -> fmt::Result {
+        if let Some(left) = self.room.checked_sub(length) {
+            self.room = left;
+            return Ok(());
+        }
+        self.is_cut = true;
+        self.out.push_str("...");
+        Err(fmt::Error)
+    }
+}
+
+impl fmt::Write for Escaped<'_> {
+    /// Fails at the limit, which ends the formatting of what would not show.
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.is_cut {
+            return Err(fmt::Error);
+        }
+        let mut rest = text;
+        while let Some(start) = rest.find(is_special) {
+            let (plain, tail) = rest.split_at_checked(start).unwrap_or((rest, ""));
+            self.push_plain(plain)?;
+            let mut tail = tail.chars();
+            if let Some(special) = tail.next() {
+                self.push_special(special)?;
+            }
+            rest = tail.as_str();
+        }
+        self.push_plain(rest)
+    }
+}
+
+fn is_special(c: char) -> bool {
+    c.is_control() || c == '\\'
+}
+
+/// In bytes, after escaping.
+const LONGEST_MESSAGE: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HEAD: &str = "127.0.0.1 - - [23/Nov/2026 14:20:00] ";
+
+    fn logged(message: fmt::Arguments<'_>) -> String {
+        line("127.0.0.1", "23/Nov/2026 14:20:00", message)
+    }
+
+    #[test]
+    fn escapes_controls_and_backslashes() {
+        for (text, escaped) in [
+            ("\0\t\n\r\x1b[31m", r"\x00\x09\x0a\x0d\x1b[31m"),
+            ("\x1f\x20\x7e\x7f", r"\x1f ~\x7f"),
+            ("\u{80}\u{85}\u{9f}\u{a0}", "\\x80\\x85\\x9f\u{a0}"),
+            (r"C:\x0a", r"C:\\x0a"),
+            ("\\", r"\\"),
+            ("é\n日本\u{1f600}\\", "é\\x0a日本\u{1f600}\\\\"),
+        ] {
+            assert_eq!(escape(text), escaped);
+        }
+    }
+
+    #[test]
+    fn plain_text_is_borrowed() {
+        for text in ["", "GET / HTTP/1.1", "é日本\u{a0}\u{1f600}"] {
+            assert!(matches!(escape(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn a_control_is_what_python_escapes() {
+        for c in '\0'..=char::MAX {
+            let code = u32::from(c);
+            assert_eq!(
+                c.is_control(),
+                code <= 0x1f || (0x7f..=0x9f).contains(&code)
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_has_address_date_and_escaped_message() {
+        let requestline = "GET /\r\n1.2.3.4 - - \\";
+        assert_eq!(
+            logged(format_args!("\"{requestline}\" {} {}", 200, '-')),
+            format!("{HEAD}\"GET /\\x0d\\x0a1.2.3.4 - - \\\\\" 200 -\n")
+        );
+        assert_eq!(logged(format_args!("")), format!("{HEAD}\n"));
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let full = "x".repeat(LONGEST_MESSAGE);
+        assert_eq!(logged(format_args!("{full}")), format!("{HEAD}{full}\n"));
+        assert_eq!(
+            logged(format_args!("{full}{}", "")),
+            format!("{HEAD}{full}\n")
+        );
+        let cut = format!("{HEAD}{full}...\n");
+        assert_eq!(logged(format_args!("{full}x")), cut);
+        assert_eq!(logged(format_args!("{full}{0}{0}", 'x')), cut);
+        assert_eq!(logged(format_args!("{full}\n")), cut);
+    }
+
+    #[test]
+    fn a_cut_splits_neither_an_escape_nor_a_character() {
+        for (last, room) in [("\x07", 3), ("\\", 1), ("é", 1), ("\u{1f600}", 3)] {
+            let kept = "x".repeat(LONGEST_MESSAGE - room);
+            assert_eq!(
+                logged(format_args!("{kept}{last}yz")),
+                format!("{HEAD}{kept}...\n")
+            );
+        }
+    }
+
+    #[test]
+    fn a_display_that_ignores_errors_writes_nothing_after_the_cut() {
+        struct Stubborn;
+        impl fmt::Display for Stubborn {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                for _ in 0..10 {
+                    let _ = f.write_str(&"x".repeat(LONGEST_MESSAGE));
+                }
+                Ok(())
+            }
+        }
+        let full = "x".repeat(LONGEST_MESSAGE);
+        assert_eq!(
+            logged(format_args!("{Stubborn}")),
+            format!("{HEAD}{full}...\n")
+        );
+    }
+
+    fn unescape(text: &str) -> String {
+        let mut plain = String::new();
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' if chars.next().unwrap() == 'x' => {
+                    let hex: String = chars.by_ref().take(2).collect();
+                    plain.push(char::from(u8::from_str_radix(&hex, 16).unwrap()));
+                }
+                c => plain.push(c),
+            }
+        }
+        plain
+    }
+
+    proptest! {
+        #[test]
+        fn an_escaped_text_reads_back(text in "([\\x00-\\xa0]|\\\\|x|\\PC)*") {
+            let escaped = escape(&text);
+            prop_assert!(!escaped.contains(char::is_control));
+            prop_assert_eq!(unescape(&escaped), text);
+        }
+
+        #[test]
+        fn any_message_is_one_bounded_line(
+            parts in proptest::collection::vec(("([\\x00-\\xa0]|\\PC){0,20}", 0..2000_usize), 0..4),
+        ) {
+            let text: String = parts.iter().map(|(part, times)| part.repeat(*times)).collect();
+            let line = logged(format_args!("{text}"));
+            prop_assert!(line.ends_with('\n') && line.matches('\n').count() == 1);
+            let message = line.strip_prefix(HEAD).unwrap().strip_suffix('\n').unwrap();
+            let whole = escape(&text);
+            if whole.len() <= LONGEST_MESSAGE {
+                prop_assert_eq!(message, &*whole);
+            } else {
+                let kept = message.strip_suffix("...").unwrap();
+                prop_assert!(kept.len() <= LONGEST_MESSAGE && kept.len() > LONGEST_MESSAGE - 4);
+                prop_assert!(whole.starts_with(kept));
+            }
+        }
+    }
+}

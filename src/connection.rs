@@ -1,0 +1,423 @@
+//! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
+//!
+//! Reading order: [`stream`] (the socket), [`pace`] and [`wire`] (deadlines and waits), [`input`] and
+//! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), then
+//! [`request_body`], [`response_writer`] and [`raw`], which handlers see.
+
+use std::fmt;
+use std::sync::Arc;
+
+use self::channel::Channel;
+use self::input::Input;
+use self::outgoing::Terms;
+use self::pace::{Allowance, Pace};
+use self::request_body::{Body, RequestBody};
+use self::response_writer::ResponseWriter;
+use self::stream::Stream;
+use self::wire::Wire;
+use crate::exchange::{Exchange, Headers};
+use crate::http1::Refusal;
+use crate::http1::chunked::Decoder;
+use crate::http1::framing::BodyLength;
+use crate::http1::head::{self, Extent, FieldSlots, Version};
+use crate::info::{Peer, ServerInfo};
+use crate::limits::Limits;
+use crate::{Error, Result};
+
+pub(crate) mod channel;
+pub(crate) mod input;
+pub(crate) mod outgoing;
+pub(crate) mod pace;
+pub(crate) mod raw;
+pub(crate) mod request_body;
+pub(crate) mod response_writer;
+pub(crate) mod stream;
+pub(crate) mod wire;
+
+/// A client's connection, as a server parks it between requests.
+///
+/// It is owned and `Send`, and belongs to no thread and no handler: a server takes it out of its poller
+/// when there is something to read, has [`RequestHandler::handle`](crate::RequestHandler::handle)
+/// called, and puts it back. While it waits it owns no buffer.
+pub struct Connection {
+    channel: Channel,
+    input: Input,
+    body: Body,
+    peer: Peer,
+    server: Arc<ServerInfo>,
+    /// Where the next head stands in the unread bytes.
+    found: Option<Extent>,
+    /// The next request is refused before anything of it is handled.
+    refusal: Option<Refusal>,
+    /// A request was refused, so nobody knows what of the input belongs to it.
+    refused: bool,
+    /// Requests that were answered.
+    answered: u64,
+    /// `handle` stops after a request even if another one is there.
+    one_at_a_time: bool,
+    ending: Ending,
+}
+
+/// What a connection waits for when [`RequestHandler::handle`](crate::RequestHandler::handle) returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another request is already there: call again.
+    Again,
+    /// The next request, or more of it: park until there is something to read.
+    Park,
+    /// Nothing: the connection ends.
+    Close,
+}
+
+/// What there is to do on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// A whole head, or a refusal, is there.
+    Request,
+    /// More must be read first, and there is nothing to read now.
+    Pending,
+    /// The client will send nothing more.
+    Ended,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It does not, yet.
+    Open,
+    /// At once: everything was read and sent, or nobody is there any more.
+    Close,
+    /// The sending direction now, the rest when the client has read the answer (RFC 9112, 9.6).
+    Linger,
+}
+
+/// The buffers of a thread, lent to the connection that it serves.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+/// What a request turned out to be.
+pub(crate) enum Begun<'a> {
+    Request(Exchange<'a>),
+    Refused(Exchange<'a>, Refusal),
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: Stream,
+        peer: Peer,
+        server: Arc<ServerInfo>,
+        limits: Arc<Limits>,
+    ) -> Self {
+        let control = server.shutdown.control().clone();
+        Connection {
+            channel: Channel::new(Wire::new(stream, control), limits),
+            input: Input::default(),
+            body: Body::default(),
+            peer,
+            server,
+            found: None,
+            refusal: None,
+            refused: false,
+            answered: 0,
+            one_at_a_time: false,
+            ending: Ending::Open,
+        }
+    }
+
+    /// Who the client is.
+    pub fn client_address(&self) -> Peer {
+        self.peer
+    }
+
+    /// The server that accepted the connection.
+    pub fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+
+    /// How many requests were answered on this connection.
+    pub fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.channel.wire.stream
+    }
+
+    /// The stream has left for an owner of its own.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.channel.detached.get()
+    }
+
+    pub(crate) fn set_one_at_a_time(&mut self, one: bool) {
+        self.one_at_a_time = one;
+    }
+
+    pub(crate) fn is_one_at_a_time(&self) -> bool {
+        self.one_at_a_time
+    }
+
+    /// Something of a request is here, so the deadline of a head runs, not that of an idle connection.
+    pub(crate) fn has_partial_head(&self) -> bool {
+        self.input.pending() > 0
+    }
+
+    /// Takes a thread's buffers for the time of serving. There may be something new to read; if
+    /// `thorough`, even behind a read that is not full, where the end of the stream may follow.
+    pub(crate) fn lend(&mut self, buffers: &mut Buffers, thorough: bool) {
+        self.input.lend(std::mem::take(&mut buffers.input));
+        self.input.drained = false;
+        self.input.thorough = thorough;
+        self.channel.out.borrow_mut().buffer = std::mem::take(&mut buffers.output);
+    }
+
+    /// Gives the buffers back; what is unread is kept. Unsent output is dropped: it was flushed before.
+    pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
+        buffers.input = self.input.reclaim();
+        let mut out = self.channel.out.borrow_mut();
+        out.drop_all();
+        buffers.output = std::mem::take(&mut out.buffer);
+        if buffers.output.capacity() > 4 * outgoing::BUFFER {
+            buffers.output = Vec::new();
+        }
+    }
+
+    /// The next request will be answered with this error, unread.
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        self.refusal = Some(refusal);
+    }
+
+    /// Looks for a whole head, reading what is there without waiting. Before the first read that finds
+    /// nothing buffered, the finished responses are sent.
+    pub(crate) fn poll_request(&mut self) -> Result<Readiness> {
+        loop {
+            if self.refusal.is_some() || self.found.is_some() {
+                return Ok(Readiness::Request);
+            }
+            match self.input.find_head(&self.channel.limits) {
+                Ok(Some(extent)) => {
+                    self.found = Some(extent);
+                    return Ok(Readiness::Request);
+                }
+                Ok(None) => {}
+                Err(refusal) => {
+                    self.refusal = Some(refusal);
+                    continue;
+                }
+            }
+            self.channel.send_ready(false)?;
+            if self.input.eof {
+                return Ok(Readiness::Ended);
+            }
+            if self.input.drained {
+                return Ok(Readiness::Pending);
+            }
+            let room = self.input.room();
+            let asked = room.len();
+            match self.channel.wire.try_recv(room)? {
+                None => self.input.drained = true,
+                Some(0) => self.input.eof = true,
+                Some(count) => {
+                    self.input.end += count;
+                    self.input.drained = count < asked && !self.input.thorough;
+                }
+            }
+        }
+    }
+
+    /// As [`poll_request`](Self::poll_request), but waits for the request until the deadline for heads.
+    pub(crate) fn wait_request(&mut self) -> Result<Readiness> {
+        let mut pace = Pace::default();
+        let allowance = Allowance {
+            patience: self.channel.limits.head_deadline,
+            rate: u64::MAX,
+        };
+        loop {
+            match self.poll_request()? {
+                Readiness::Pending => {}
+                ready => return Ok(ready),
+            }
+            self.channel.wire.wait_readable(&mut pace, allowance)?;
+            self.input.drained = false;
+        }
+    }
+
+    /// Takes the head that [`poll_request`](Self::poll_request) has found. `server_keeps` says whether
+    /// the server's version allows the connection to be kept.
+    pub(crate) fn exchange<'a>(
+        &'a mut self,
+        slots: &'a mut FieldSlots<'a>,
+        server_keeps: bool,
+    ) -> Begun<'a> {
+        let Connection {
+            channel,
+            input,
+            body,
+            found,
+            refusal,
+            refused,
+            ..
+        } = self;
+        *body = Body::default();
+        let (start, end) = match found.take() {
+            Some(extent) => (extent.start, extent.end),
+            // What there is of a head that is refused, for the log.
+            None => (0, input.unread().len()),
+        };
+        input.reset_scan();
+        let (bytes, ahead, scratch, whole_path) = input.split(start, end);
+        let text = head::text(bytes, scratch);
+        let mut exchange = Exchange {
+            client_address: self.peer,
+            server: &self.server,
+            requestline: head::first_line(text),
+            command: "",
+            path: "",
+            request_version: "",
+            headers: Headers::new(&[]),
+            rfile: RequestBody {
+                channel,
+                body,
+                ahead,
+            },
+            wfile: ResponseWriter { channel },
+            close_connection: &channel.close,
+            authority: None,
+            expects_continue: false,
+            can_persist: false,
+        };
+        let mut terms = Terms {
+            client: Version::Http11,
+            is_head: false,
+            is_connect: false,
+        };
+        let parsed = match refusal.take() {
+            Some(refusal) => Err(refusal),
+            None => head::parse(text, slots, &channel.limits.of_head()),
+        };
+        let head = match parsed {
+            Ok(head) => head,
+            Err(refusal) => {
+                *refused = true;
+                channel.begin(terms, true, 0);
+                return Begun::Refused(exchange, refusal);
+            }
+        };
+        terms = Terms {
+            client: head.version,
+            is_head: head.command == "HEAD",
+            is_connect: head.command == "CONNECT",
+        };
+        let body_left = match head.meta.body {
+            BodyLength::Exact(length) => length,
+            BodyLength::Chunked => {
+                exchange.rfile.body.decoder = Some(Decoder::new(channel.limits.of_chunks()));
+                0
+            }
+        };
+        exchange.can_persist = server_keeps && head.meta.keep_alive;
+        channel.begin(terms, !exchange.can_persist, body_left);
+        exchange.requestline = head.requestline;
+        exchange.command = head.command;
+        exchange.path = match head.target.path {
+            std::borrow::Cow::Borrowed(path) => path,
+            std::borrow::Cow::Owned(path) => {
+                *whole_path = path;
+                whole_path
+            }
+        };
+        exchange.request_version = head.request_version;
+        exchange.headers = Headers::new(head.fields);
+        exchange.authority = head.target.authority;
+        exchange.expects_continue = head.meta.expects_continue;
+        Begun::Request(exchange)
+    }
+
+    /// The exchange is over: what is unread of its body is read off, or the connection ends. `cut` says
+    /// that its response could not be completed.
+    pub(crate) fn end_exchange(&mut self, cut: bool) {
+        self.answered += 1;
+        if self.channel.detached.get() {
+            self.ending = Ending::Close;
+            return;
+        }
+        if cut {
+            return self.cut();
+        }
+        let pending = self.input.pending();
+        let (_, ahead, _, _) = self.input.split(0, 0);
+        let mut body = RequestBody {
+            channel: &self.channel,
+            body: &mut self.body,
+            ahead,
+        };
+        if !self.channel.must_close() {
+            if !body.drain() {
+                self.ending = Ending::Linger;
+            }
+            return;
+        }
+        let read_up = *body.ahead.drained && pending == 0 && body.remaining() == Some(0);
+        let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
+        self.ending = match nobody || (read_up && !self.refused) {
+            true => Ending::Close,
+            false => Ending::Linger,
+        };
+    }
+
+    /// Ends in a way that can't be taken for the end of a response.
+    fn cut(&mut self) {
+        let ambiguous = self.channel.out.borrow().ends_with_close();
+        if ambiguous {
+            // It fails only where there is no connection any more.
+            let _ = self.channel.wire.reset_on_close();
+        } else {
+            let _ = self.channel.send_ready(false);
+        }
+        self.ending = Ending::Close;
+    }
+
+    /// How the connection ends, as far as exchanges have decided it.
+    pub(crate) fn ending(&self) -> Ending {
+        self.ending
+    }
+
+    /// Sends what is finished.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.channel.send_ready(false).map_err(Error::from)
+    }
+
+    /// The last response is out: says so to the client.
+    pub(crate) fn shutdown_write(&mut self) {
+        if !self.channel.detached.get() {
+            self.channel.wire.stream.shutdown_write();
+        }
+    }
+
+    /// Reads and drops what is there; the number of bytes, `None` at the end of the stream.
+    pub(crate) fn drop_input(&mut self) -> Option<u64> {
+        let mut total = 0;
+        let mut waste = [0; 16 << 10];
+        loop {
+            match self.channel.wire.try_recv(&mut waste) {
+                Ok(None) => return Some(total),
+                Ok(Some(0)) | Err(_) => return None,
+                Ok(Some(count)) => total += count as u64,
+            }
+            if total >= self.channel.limits.linger {
+                return Some(total);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("client_address", &self.peer)
+            .field("answered", &self.answered)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+//! What `rfile` and `wfile` of one exchange share: the socket, the responses on their way out, and what
+//! they must know of each other.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::sync::Arc;
+
+use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
+use super::pace::{Allowance, Pace};
+use super::wire::Wire;
+use crate::error::Fault;
+use crate::limits::Limits;
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(super) wire: Wire,
+    pub(crate) out: RefCell<Outgoing>,
+    pub(super) limits: Arc<Limits>,
+    /// Python's `close_connection`.
+    pub(super) close: Cell<bool>,
+    /// The client waits for `100 Continue`.
+    pub(super) awaits_continue: Cell<bool>,
+    /// What is unread of a body of known length.
+    pub(super) body_left: Cell<u64>,
+    /// The stream has another owner now.
+    pub(super) detached: Cell<bool>,
+    /// A write failed: nothing more goes out.
+    broken: Cell<bool>,
+    write_pace: Cell<Pace>,
+}
+
+impl Channel {
+    pub(super) fn new(wire: Wire, limits: Arc<Limits>) -> Self {
+        Channel {
+            wire,
+            out: RefCell::new(Outgoing::new()),
+            limits,
+            close: Cell::new(false),
+            awaits_continue: Cell::new(false),
+            body_left: Cell::new(0),
+            detached: Cell::new(false),
+            broken: Cell::new(false),
+            write_pace: Cell::default(),
+        }
+    }
+
+    /// A new request is to be answered.
+    pub(super) fn begin(&self, terms: Terms, close: bool, body_left: u64) {
+        self.out.borrow_mut().begin(terms);
+        self.close.set(close);
+        self.awaits_continue.set(false);
+        self.body_left.set(body_left);
+        self.write_pace.set(Pace::default());
+    }
+
+    /// Whether the connection will end after the present response, as far as is known by now.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.close.get()
+            || self.awaits_continue.get()
+            || self.body_left.get() > self.limits.drain
+            || self.wire.control().is_stopping()
+    }
+
+    /// Whether it ends for a reason that no handler can take back.
+    pub(super) fn must_close(&self) -> bool {
+        self.is_closing() || self.broken.get() || self.out.borrow().must_close()
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
+    pub(crate) fn end_fields(&self) -> io::Result<()> {
+        let kind = self.out.borrow_mut().end_fields(self.is_closing())?;
+        if kind == HeadKind::Interim {
+            self.awaits_continue.set(false);
+            return self.send_ready(false);
+        }
+        Ok(())
+    }
+
+    /// Writes some of the body.
+    pub(super) fn write_body(&self, data: &[u8]) -> io::Result<usize> {
+        let taken = self.out.borrow_mut().body(data, self.is_closing())?;
+        match taken {
+            Taken::Buffered(count) => Ok(count),
+            Taken::Refused => Err(Fault::Overlong.into()),
+            Taken::Through(count) => {
+                let suffix = self.out.borrow_mut().write_through(count);
+                self.send(data.get(..count).unwrap_or_default(), false)?;
+                self.out.borrow_mut().buffer.extend_from_slice(suffix);
+                Ok(count)
+            }
+        }
+    }
+
+    /// Hands everything written so far to the socket, and so streams: the framing of a response that
+    /// was held is decided now. A head that is not complete stays.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        let closing = self.is_closing();
+        self.out.borrow_mut().ready_all(closing);
+        self.send_ready(false)
+    }
+
+    /// Sends what is ready, which leaves out a response that is held.
+    pub(super) fn send_ready(&self, more: bool) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        let count = out.sendable();
+        if count == 0 {
+            return Ok(());
+        }
+        let result = self.send_bytes(out.buffer.get(..count).unwrap_or_default(), &[], more);
+        self.note_sent(&mut out, count, result)
+    }
+
+    /// Sends the whole buffer and `data` behind it.
+    fn send(&self, data: &[u8], more: bool) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        let count = out.buffer.len();
+        let result = self.send_bytes(&out.buffer, data, more);
+        self.note_sent(&mut out, count.max(1), result)
+    }
+
+    fn send_bytes(&self, first: &[u8], second: &[u8], more: bool) -> io::Result<()> {
+        if self.broken.get() {
+            return Err(Fault::Gone.into());
+        }
+        let mut pace = self.write_pace.get();
+        let result = self
+            .wire
+            .send(first, second, more, &mut pace, self.write_allowance());
+        self.write_pace.set(pace);
+        result
+    }
+
+    fn note_sent(
+        &self,
+        out: &mut Outgoing,
+        count: usize,
+        result: io::Result<()>,
+    ) -> io::Result<()> {
+        out.sent(count);
+        result.inspect_err(|_| self.broken.set(true))
+    }
+
+    /// Sends some of a file behind the buffer; `None` where it must be copied.
+    pub(super) fn send_file(
+        &self,
+        file: &std::fs::File,
+        offset: &mut u64,
+        count: usize,
+    ) -> io::Result<Option<usize>> {
+        if self.broken.get() {
+            return Err(Fault::Gone.into());
+        }
+        let mut pace = self.write_pace.get();
+        let allowance = self.write_allowance();
+        let result = self
+            .wire
+            .send_file(file, offset, count, &mut pace, allowance);
+        self.write_pace.set(pace);
+        if let Ok(Some(sent)) = result {
+            self.out.borrow_mut().write_through(sent);
+        }
+        result.inspect_err(|_| self.broken.set(true))
+    }
+
+    /// Before a thread waits for the client: what the client may be waiting for goes out, the
+    /// responses to earlier requests, `100 Continue`, the response so far.
+    pub(super) fn before_wait(&self) -> io::Result<()> {
+        if self.awaits_continue.get() {
+            self.awaits_continue.set(false);
+            let mut out = self.out.borrow_mut();
+            if !out.has_head() {
+                out.insert_interim(CONTINUE);
+            }
+        }
+        if self.out.borrow().has_head() {
+            return self.flush();
+        }
+        self.send_ready(false)
+    }
+
+    /// Completes the response.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        let closing = self.is_closing();
+        let mut out = self.out.borrow_mut();
+        out.finish(closing)?;
+        if out.buffer.len() > BUFFER {
+            drop(out);
+            return self.send_ready(false);
+        }
+        Ok(())
+    }
+
+    fn write_allowance(&self) -> Allowance {
+        Allowance {
+            patience: self.limits.write_deadline,
+            rate: self.limits.min_rate,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The bytes of a connection on their way in: one buffer for the head of a request and for what was
+//! read beyond it.
+
+use crate::http1::Refusal;
+use crate::http1::head::{Extent, Scan};
+use crate::limits::Limits;
+
+/// The size of the buffer, unless a head needs more.
+pub(crate) const BUFFER: usize = 64 << 10;
+/// At least so much room is left behind a head, for its body to be read into.
+const AHEAD: usize = 4 << 10;
+
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    /// Lent by the thread that serves; an idle connection owns none.
+    pub(super) buffer: Vec<u8>,
+    /// The unread bytes are `buffer[start..end]`.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    scan: Scan,
+    /// The last read emptied the socket.
+    pub(super) drained: bool,
+    /// A read that is not full does not show that.
+    pub(super) thorough: bool,
+    /// The client sends nothing more.
+    pub(super) eof: bool,
+    /// An unfinished head, while the connection is parked.
+    held: Vec<u8>,
+    /// Text of a head that is not ASCII, and of a path that was completed.
+    pub(super) scratch: String,
+    pub(super) path: String,
+}
+
+impl Input {
+    /// Takes a thread's buffer, and puts back into it what was read before.
+    pub(super) fn lend(&mut self, buffer: Vec<u8>) {
+        self.buffer = buffer;
+        let held = std::mem::take(&mut self.held);
+        let length = BUFFER.max(held.len() + AHEAD);
+        if self.buffer.len() < length {
+            self.buffer.resize(length, 0);
+        }
+        if let Some(place) = self.buffer.get_mut(..held.len()) {
+            place.copy_from_slice(&held);
+        }
+        (self.start, self.end) = (0, held.len());
+    }
+
+    /// Gives the buffer back, and keeps what is unread.
+    pub(super) fn reclaim(&mut self) -> Vec<u8> {
+        self.held = self.unread().to_vec();
+        (self.start, self.end) = (0, 0);
+        if self.scratch.capacity() + self.path.capacity() > 0 {
+            (self.scratch, self.path) = (String::new(), String::new());
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if buffer.len() > BUFFER {
+            buffer = Vec::new();
+        }
+        buffer
+    }
+
+    pub(super) fn unread(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Bytes that are unread, in the buffer or kept beside it.
+    pub(super) fn pending(&self) -> usize {
+        (self.end - self.start) + self.held.len()
+    }
+
+    /// Looks for a whole head; the extent counts from the start of the unread bytes.
+    pub(super) fn find_head(&mut self, limits: &Limits) -> Result<Option<Extent>, Refusal> {
+        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+        self.scan.find(unread, &limits.of_head())
+    }
+
+    /// The head was taken: the next search starts afresh.
+    pub(super) fn reset_scan(&mut self) {
+        self.scan = Scan::default();
+    }
+
+    /// Room to read into, behind the unread bytes.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.start > 0 && self.buffer.len() - self.end < AHEAD {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.buffer.len() - self.end < AHEAD {
+            let length = (self.buffer.len() * 2).max(BUFFER);
+            self.buffer.resize(length, 0);
+        }
+        self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Splits the buffer behind the first `count` unread bytes, a head from its byte `skip` on: the head,
+    /// what follows it, and the places for texts that are not in the buffer.
+    pub(super) fn split(
+        &mut self,
+        skip: usize,
+        count: usize,
+    ) -> (&[u8], Ahead<'_>, &mut String, &mut String) {
+        let from = self.start + skip;
+        let base = self.start + count;
+        if self.buffer.len() < base + AHEAD {
+            self.buffer.resize(base + AHEAD, 0);
+        }
+        self.start = base;
+        let (head, bytes) = self.buffer.split_at_mut_checked(base).unwrap_or_default();
+        let ahead = Ahead {
+            bytes,
+            base,
+            start: &mut self.start,
+            end: &mut self.end,
+            drained: &mut self.drained,
+        };
+        let head = head.get(from..).unwrap_or_default();
+        (head, ahead, &mut self.scratch, &mut self.path)
+    }
+}
+
+/// The part of the buffer behind a head: bytes of the body, and of what follows it.
+#[derive(Debug)]
+pub(super) struct Ahead<'a> {
+    bytes: &'a mut [u8],
+    /// Where `bytes` starts in the whole buffer, which `start` and `end` count from.
+    base: usize,
+    start: &'a mut usize,
+    end: &'a mut usize,
+    pub(super) drained: &'a mut bool,
+}
+
+impl Ahead<'_> {
+    /// The same for a shorter life.
+    pub(super) fn reborrow(&mut self) -> Ahead<'_> {
+        Ahead {
+            bytes: self.bytes,
+            base: self.base,
+            start: self.start,
+            end: self.end,
+            drained: self.drained,
+        }
+    }
+
+    pub(super) fn unread(&self) -> &[u8] {
+        self.bytes
+            .get(*self.start - self.base..*self.end - self.base)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn consume(&mut self, count: usize) {
+        *self.start = (*self.start + count).min(*self.end);
+    }
+
+    /// Room to read into, once everything is consumed.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            (*self.start, *self.end) = (self.base, self.base);
+        }
+        self.bytes
+            .get_mut(*self.end - self.base..)
+            .unwrap_or_default()
+    }
+
+    /// So many bytes were read into the room.
+    pub(super) fn filled(&mut self, count: usize) {
+        *self.end += count;
+    }
+}

@@ -1,0 +1,166 @@
+//! The door out of HTTP: the bare stream, borrowed or owned.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use super::pace::{Allowance, Pace};
+use super::request_body::RequestBody;
+
+/// The bare stream below an exchange; see [`Exchange::raw`](crate::Exchange::raw).
+///
+/// Reads and writes wait for the socket, as long as the deadlines of `rfile` and `wfile` allow.
+#[derive(Debug)]
+pub struct RawStream<'a> {
+    body: RequestBody<'a>,
+    read_pace: Pace,
+    write_pace: Pace,
+}
+
+impl<'a> RawStream<'a> {
+    pub(crate) fn new<'b>(body: &'a mut RequestBody<'b>) -> io::Result<RawStream<'a>> {
+        surrender(body)?;
+        Ok(RawStream {
+            body: body.reborrow(),
+            read_pace: Pace::default(),
+            write_pace: Pace::default(),
+        })
+    }
+
+    /// Has the connection end with a reset (RST) instead of an orderly close; what was written but not
+    /// acknowledged by the client may be lost.
+    ///
+    /// # Errors
+    /// Where there is no TCP socket.
+    pub fn reset_on_close(&mut self) -> io::Result<()> {
+        self.body.channel.wire.reset_on_close()
+    }
+
+    /// Ends the sending direction; the client sees the end of the stream.
+    pub fn shutdown_write(&mut self) {
+        self.body.channel.wire.stream.shutdown_write();
+    }
+}
+
+/// Sends what is complete, and gives up the framing.
+fn surrender(body: &mut RequestBody<'_>) -> io::Result<()> {
+    let channel = body.channel;
+    channel.before_wait()?;
+    channel.out.borrow_mut().surrender();
+    channel.close.set(true);
+    Ok(())
+}
+
+impl Read for RawStream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let ahead = self.body.read_ahead();
+        if !ahead.is_empty() {
+            let count = ahead.len().min(buffer.len());
+            if let (Some(to), Some(from)) = (buffer.get_mut(..count), ahead.get(..count)) {
+                to.copy_from_slice(from);
+            }
+            self.body.consume_ahead(count);
+            return Ok(count);
+        }
+        let channel = self.body.channel;
+        let allowance = Allowance {
+            patience: channel.limits.body_deadline,
+            rate: channel.limits.min_rate,
+        };
+        let pace = &mut self.read_pace;
+        channel.wire.recv(buffer, pace, allowance, || Ok(()))
+    }
+}
+
+impl Write for RawStream<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let channel = self.body.channel;
+        let allowance = Allowance {
+            patience: channel.limits.write_deadline,
+            rate: channel.limits.min_rate,
+        };
+        let pace = &mut self.write_pace;
+        channel.wire.send(data, &[], false, pace, allowance)?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A connection that has left its server; see [`Exchange::detach`](crate::Exchange::detach).
+///
+/// Reading starts with what the server had read beyond the head. The stream blocks, without deadlines.
+#[derive(Debug)]
+pub struct DetachedStream {
+    ahead: Vec<u8>,
+    taken: usize,
+    /// A socket is read and written like any descriptor.
+    file: File,
+}
+
+impl DetachedStream {
+    pub(crate) fn new(body: &mut RequestBody<'_>) -> io::Result<DetachedStream> {
+        surrender(body)?;
+        let file = File::from(body.channel.wire.stream.detach()?);
+        let ahead = body.read_ahead().to_vec();
+        body.consume_ahead(ahead.len());
+        body.channel.detached.set(true);
+        Ok(DetachedStream {
+            ahead,
+            taken: 0,
+            file,
+        })
+    }
+
+    /// What was read beyond the head and is not taken yet.
+    pub fn read_ahead(&self) -> &[u8] {
+        self.ahead.get(self.taken..).unwrap_or_default()
+    }
+
+    /// The socket, for a connection over TCP; what [`read_ahead`](Self::read_ahead) holds is lost.
+    pub fn into_tcp(self) -> TcpStream {
+        TcpStream::from(OwnedFd::from(self.file))
+    }
+
+    /// The socket, for a connection over a Unix socket; what [`read_ahead`](Self::read_ahead) holds is
+    /// lost.
+    pub fn into_unix(self) -> UnixStream {
+        UnixStream::from(OwnedFd::from(self.file))
+    }
+}
+
+impl AsFd for DetachedStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl Read for DetachedStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let ahead = self.ahead.get(self.taken..).unwrap_or_default();
+        if ahead.is_empty() {
+            return self.file.read(buffer);
+        }
+        let count = ahead.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), ahead.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.taken += count;
+        Ok(count)
+    }
+}
+
+impl Write for DetachedStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        rustix::net::send(&self.file, data, rustix::net::SendFlags::NOSIGNAL)
+            .map_err(io::Error::from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

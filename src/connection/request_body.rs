@@ -1,0 +1,294 @@
+//! `rfile`: the body of the request.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use super::channel::Channel;
+use super::input::Ahead;
+use super::pace::{Allowance, Pace};
+use crate::error::Fault;
+use crate::http1::Refusal;
+use crate::http1::chunked::{Decoder, Piece};
+
+/// A read of at least this size goes past the buffer.
+const DIRECT: usize = 4 << 10;
+
+/// Where the reading of one body stands; what is left of a known length is in the channel.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    pub(super) decoder: Option<Decoder>,
+    ended: bool,
+    read: u64,
+    pace: Pace,
+    failure: Option<Fault>,
+}
+
+/// The body of the request: Python's `rfile`.
+///
+/// It ends where the body ends, whether a `Content-Length` or chunks frame it (RFC 9112, 6 and 7), so
+/// `read_to_end` is fine; a request without a body has an empty one. A client that said
+/// `Expect: 100-continue` is told to go on by the first read that has to wait for it.
+///
+/// # Errors
+/// `UnexpectedEof` if the client ends the body early, `InvalidData` if its chunks are malformed,
+/// `FileTooLarge` past [`Limits::max_body`](crate::Limits), `TimedOut` if it does not come in time,
+/// `ConnectionReset` and `ConnectionAborted` as for [`ResponseWriter`](crate::ResponseWriter). A handler
+/// that returns such an error with `?` has it answered with the status that fits.
+pub struct RequestBody<'a> {
+    pub(crate) channel: &'a Channel,
+    pub(super) body: &'a mut Body,
+    pub(super) ahead: Ahead<'a>,
+}
+
+impl RequestBody<'_> {
+    /// Reads the rest of the body and drops it; the number of bytes.
+    ///
+    /// # Errors
+    /// As a read.
+    pub fn discard(&mut self) -> io::Result<u64> {
+        let mut total = 0;
+        loop {
+            match self.available()? {
+                0 => return Ok(total),
+                count => {
+                    self.consume(count);
+                    total += count as u64;
+                }
+            }
+        }
+    }
+
+    /// What is left of the body, where it has a known length.
+    pub fn remaining(&self) -> Option<u64> {
+        match self.body.decoder {
+            None => Some(self.channel.body_left.get()),
+            Some(_) if self.body.ended => Some(0),
+            Some(_) => None,
+        }
+    }
+
+    /// The client waits for `100 Continue`, unless its body is here already.
+    pub(crate) fn await_continue(&mut self) {
+        let waits = self.ahead.unread().is_empty() && self.remaining() != Some(0);
+        // The handler may have sent it itself, or have answered.
+        let is_free = !self.channel.out.borrow().has_head();
+        self.channel.awaits_continue.set(waits && is_free);
+    }
+
+    /// The same for a shorter life.
+    pub(crate) fn reborrow(&mut self) -> RequestBody<'_> {
+        RequestBody {
+            channel: self.channel,
+            body: self.body,
+            ahead: self.ahead.reborrow(),
+        }
+    }
+
+    /// What was read beyond the head and is not consumed.
+    pub(crate) fn read_ahead(&self) -> &[u8] {
+        self.ahead.unread()
+    }
+
+    pub(crate) fn consume_ahead(&mut self, count: usize) {
+        self.ahead.consume(count);
+    }
+
+    /// Reads off what the handler left, within limits, and says whether that was the end.
+    pub(super) fn drain(&mut self) -> bool {
+        let limits = &self.channel.limits;
+        let mut left = limits.drain;
+        // All waits of it together.
+        self.body.pace = Pace::default();
+        let allowance = Allowance {
+            patience: limits.drain_deadline,
+            rate: u64::MAX,
+        };
+        while left > 0 {
+            match self.available_within(allowance) {
+                Ok(0) => return true,
+                Ok(count) => {
+                    self.consume(count);
+                    left = left.saturating_sub(count as u64);
+                }
+                Err(_) => return false,
+            }
+        }
+        matches!(self.remaining(), Some(0))
+    }
+
+    /// How many bytes of the body stand at the front of the buffer; 0 only at its end.
+    fn available(&mut self) -> io::Result<usize> {
+        let limits = &self.channel.limits;
+        let allowance = Allowance {
+            patience: limits.body_deadline,
+            rate: limits.min_rate,
+        };
+        self.available_within(allowance)
+    }
+
+    fn available_within(&mut self, allowance: Allowance) -> io::Result<usize> {
+        loop {
+            if let Some(count) = self.buffered()? {
+                return Ok(count);
+            }
+            self.refill(allowance)?;
+        }
+    }
+
+    /// As [`available`](Self::available), of what was read; `None` if more must be read first.
+    fn buffered(&mut self) -> io::Result<Option<usize>> {
+        if let Some(fault) = &self.body.failure {
+            return Err(fault.clone().into());
+        }
+        if self.body.ended {
+            return Ok(Some(0));
+        }
+        self.check_size()?;
+        let unread = self.ahead.unread();
+        let Some(decoder) = &mut self.body.decoder else {
+            let left = self.channel.body_left.get();
+            self.body.ended = left == 0;
+            let count = unread
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
+            return Ok((count > 0 || left == 0).then_some(count));
+        };
+        match decoder.next(unread) {
+            Ok((framing, piece)) => {
+                self.ahead.consume(framing);
+                match piece {
+                    Piece::Data(count) => Ok(Some(count)),
+                    Piece::More => Ok(None),
+                    Piece::End => {
+                        self.body.ended = true;
+                        Ok(Some(0))
+                    }
+                }
+            }
+            Err(Refusal { code, message }) => Err(self.fail(Fault::Malformed { code, message })),
+        }
+    }
+
+    fn check_size(&mut self) -> io::Result<()> {
+        let Some(most) = self.channel.limits.max_body else {
+            return Ok(());
+        };
+        let announced = match &self.body.decoder {
+            Some(decoder) => decoder.pending(),
+            None => self.channel.body_left.get(),
+        };
+        match self.body.read.saturating_add(announced) > most {
+            true => Err(self.fail(Fault::TooLarge)),
+            false => Ok(()),
+        }
+    }
+
+    fn refill(&mut self, allowance: Allowance) -> io::Result<()> {
+        let room = self.ahead.room();
+        let asked = room.len();
+        let channel = self.channel;
+        let read = channel.wire.recv(room, &mut self.body.pace, allowance, || {
+            channel.before_wait()
+        });
+        let count = self.check_read(read)?;
+        *self.ahead.drained = count < asked;
+        self.ahead.filled(count);
+        Ok(())
+    }
+
+    /// The end of the stream inside of a body is a fault.
+    fn check_read(&mut self, read: io::Result<usize>) -> io::Result<usize> {
+        // The client sends its body, so it waits for no interim response any more.
+        self.channel.awaits_continue.set(false);
+        match read {
+            Ok(0) => Err(self.fail(Fault::EarlyEnd)),
+            Ok(count) => Ok(count),
+            Err(error) => match Fault::of(&error).cloned() {
+                Some(fault) => Err(self.fail(fault)),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// What comes after a fault can't be told apart any more, so the connection ends.
+    fn fail(&mut self, fault: Fault) -> io::Error {
+        self.channel.close.set(true);
+        self.body.failure = Some(fault.clone());
+        fault.into()
+    }
+
+    /// Bytes that can be read straight from the socket into a caller's buffer.
+    fn direct(&self) -> u64 {
+        if !self.ahead.unread().is_empty() || self.body.failure.is_some() || self.body.ended {
+            return 0;
+        }
+        match &self.body.decoder {
+            Some(decoder) => decoder.pending(),
+            None => self.channel.body_left.get(),
+        }
+    }
+
+    fn took(&mut self, count: usize) {
+        self.body.read += count as u64;
+        match &mut self.body.decoder {
+            Some(decoder) => decoder.take(count),
+            None => {
+                let left = self.channel.body_left.get();
+                self.channel
+                    .body_left
+                    .set(left.saturating_sub(count as u64));
+            }
+        }
+    }
+}
+
+impl Read for RequestBody<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.len() >= DIRECT && self.direct() > 0 {
+            self.check_size()?;
+            let most = usize::try_from(self.direct()).unwrap_or(usize::MAX);
+            let asked = buffer.len().min(most);
+            let channel = self.channel;
+            let allowance = Allowance {
+                patience: channel.limits.body_deadline,
+                rate: channel.limits.min_rate,
+            };
+            let room = buffer.get_mut(..asked).unwrap_or_default();
+            let read = channel.wire.recv(room, &mut self.body.pace, allowance, || {
+                channel.before_wait()
+            });
+            let count = self.check_read(read)?;
+            *self.ahead.drained = count < asked;
+            self.took(count);
+            return Ok(count);
+        }
+        let available = self.fill_buf()?;
+        let count = available.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), available.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for RequestBody<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let count = self.available()?;
+        Ok(self.ahead.unread().get(..count).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        let count = count.min(self.ahead.unread().len());
+        self.ahead.consume(count);
+        self.took(count);
+    }
+}
+
+impl fmt::Debug for RequestBody<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody")
+            .field("remaining", &self.remaining())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! `wfile`: the body of the response.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+
+use super::channel::Channel;
+
+/// A file or a rest of one up to this size is read beside the head and leaves in one write with it.
+const ONE_WRITE: u64 = 64 << 10;
+/// As much as one call of sendfile is asked for.
+const MOST: u64 = 1 << 30;
+
+/// The body of the response: Python's `wfile`.
+///
+/// It frames the message by itself. With a `Content-Length` among the fields it takes exactly that much;
+/// with `Transfer-Encoding: chunked` it writes chunks; with neither, a body that ends within its
+/// buffer (32 KiB) gets its length computed, and a longer one is chunked, or ends with the connection
+/// where one side speaks HTTP/1.0 (RFC 9112, 6). Responses to HEAD, 204, 205 and 304 have no body,
+/// whatever is written.
+///
+/// Written bytes wait in the buffer until the response ends, so that head and body leave in one write;
+/// [`flush`](Write::flush) sends what there is, and so streams.
+///
+/// # Errors
+/// `InvalidInput` before [`end_headers`](crate::RequestHandler::end_headers), and past the declared
+/// length. `TimedOut` for a client that takes nothing for too long
+/// ([`Limits::write_deadline`](crate::Limits)), `ConnectionReset` for one that has gone,
+/// `ConnectionAborted` when the server cuts what still runs at the end of its shutdown.
+#[derive(Debug)]
+pub struct ResponseWriter<'a> {
+    pub(crate) channel: &'a Channel,
+}
+
+impl ResponseWriter<'_> {
+    /// Writes `count` bytes of a file from `offset` on, without reading them into memory where the
+    /// system can do that (`sendfile`).
+    ///
+    /// # Errors
+    /// As a write; `UnexpectedEof` if the file has become shorter.
+    pub fn send_file(&mut self, file: &File, mut offset: u64, count: u64) -> io::Result<()> {
+        let end = offset.saturating_add(count);
+        if self.channel.out.borrow().is_bodiless() {
+            return Ok(());
+        }
+        while offset < end {
+            let left = end - offset;
+            let sent = match self.channel.out.borrow().is_plain() {
+                true if left <= ONE_WRITE => self.read_in(file, offset, left as usize)?,
+                true => self.pass_on(file, offset, left.min(MOST) as usize)?,
+                false => self.copy(file, offset, left)?,
+            };
+            if sent == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the file has become shorter while it was sent",
+                ));
+            }
+            offset += sent as u64;
+        }
+        Ok(())
+    }
+
+    /// Reads into the buffer, beside the head.
+    fn read_in(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+        let mut out = self.channel.out.borrow_mut();
+        let Some(room) = out.room_for(count) else {
+            drop(out);
+            return self.copy(file, offset, count as u64);
+        };
+        let read = file.read_at(room, offset);
+        out.filled(count, *read.as_ref().unwrap_or(&0));
+        read
+    }
+
+    /// Has the system send the bytes.
+    fn pass_on(&mut self, file: &File, mut offset: u64, count: usize) -> io::Result<usize> {
+        if let Some(left) = self.channel.out.borrow().left()
+            && left < count as u64
+        {
+            return Err(crate::error::Fault::Overlong.into());
+        }
+        self.channel.send_ready(true)?;
+        match self.channel.send_file(file, &mut offset, count)? {
+            Some(sent) => Ok(sent),
+            None => self.copy(file, offset, count as u64),
+        }
+    }
+
+    /// Copies a block.
+    fn copy(&mut self, file: &File, offset: u64, left: u64) -> io::Result<usize> {
+        let mut block = vec![0; left.min(ONE_WRITE) as usize];
+        let read = file.read_at(&mut block, offset)?;
+        self.write_all(block.get(..read).unwrap_or_default())?;
+        Ok(read)
+    }
+}
+
+impl Write for ResponseWriter<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.channel.write_body(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.channel.flush()
+    }
+}

@@ -1,0 +1,160 @@
+//! The byte stream below a connection: a socket that never blocks, or memory.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+
+/// A socket (always non-blocking), or requests and responses in memory.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(mio::net::TcpStream),
+    Unix(mio::net::UnixStream),
+    Memory(RefCell<Memory>),
+}
+
+/// The requests of [`respond`](crate::respond), and what was answered to them.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) input: Vec<u8>,
+    pub(crate) taken: usize,
+    pub(crate) output: Vec<u8>,
+}
+
+impl Stream {
+    /// The descriptor to poll; memory has none, and never makes anybody wait.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Stream::Tcp(socket) => Some(socket.as_fd()),
+            Stream::Unix(socket) => Some(socket.as_fd()),
+            Stream::Memory(_) => None,
+        }
+    }
+
+    /// Reads what is there; `WouldBlock` if nothing is, 0 at the end.
+    pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Memory(memory) => {
+                let memory = &mut *memory.borrow_mut();
+                let rest = memory.input.get(memory.taken..).unwrap_or_default();
+                let count = rest.len().min(buffer.len());
+                if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+                    to.copy_from_slice(from);
+                }
+                memory.taken += count;
+                Ok(count)
+            }
+            _ => retry(|| {
+                let (_, count) =
+                    rustix::net::recv(self.socket()?, &mut *buffer, RecvFlags::empty())?;
+                Ok(count)
+            }),
+        }
+    }
+
+    /// Writes as much of both slices as goes at once; `more` says that more follows at once.
+    pub(crate) fn send(&self, first: &[u8], second: &[u8], more: bool) -> io::Result<usize> {
+        let mut flags = SendFlags::NOSIGNAL;
+        #[cfg(target_os = "linux")]
+        if more {
+            flags |= SendFlags::MORE;
+        }
+        match (self, second) {
+            (Stream::Memory(memory), _) => {
+                let output = &mut memory.borrow_mut().output;
+                output.extend_from_slice(first);
+                output.extend_from_slice(second);
+                Ok(first.len() + second.len())
+            }
+            (_, []) => retry(|| Ok(rustix::net::send(self.socket()?, first, flags)?)),
+            _ => retry(|| {
+                let slices = [IoSlice::new(first), IoSlice::new(second)];
+                let mut none = SendAncillaryBuffer::default();
+                Ok(rustix::net::sendmsg(
+                    self.socket()?,
+                    &slices,
+                    &mut none,
+                    flags,
+                )?)
+            }),
+        }
+    }
+
+    /// Sends up to `count` bytes of `file` from `offset` on without copying them through the process;
+    /// `None` if this stream or this file can't do that.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn send_file(
+        &self,
+        file: &File,
+        offset: &mut u64,
+        count: usize,
+    ) -> io::Result<Option<usize>> {
+        use rustix::io::Errno;
+        let Some(socket) = self.fd() else {
+            return Ok(None);
+        };
+        retry(
+            || match rustix::fs::sendfile(socket, file, Some(&mut *offset), count) {
+                Ok(count) => Ok(Some(count)),
+                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+        )
+    }
+
+    /// Elsewhere the bytes are copied.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn send_file(&self, _: &File, _: &mut u64, _: usize) -> io::Result<Option<usize>> {
+        Ok(None)
+    }
+
+    /// Tells the client that nothing more comes.
+    pub(crate) fn shutdown_write(&self) {
+        if let Some(socket) = self.fd() {
+            // It fails only where the client is gone already.
+            let _ = rustix::net::shutdown(socket, Shutdown::Write);
+        }
+    }
+
+    /// A second descriptor of the socket, switched to blocking, for an owner of its own.
+    pub(crate) fn detach(&self) -> io::Result<OwnedFd> {
+        let owned = self.socket()?.try_clone_to_owned()?;
+        rustix::io::ioctl_fionbio(&owned, false)?;
+        Ok(owned)
+    }
+
+    /// Has a poller report, once for each arrival, that there is something to read.
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Stream::Tcp(socket) => socket.register(registry, token, Interest::READABLE),
+            Stream::Unix(socket) => socket.register(registry, token, Interest::READABLE),
+            Stream::Memory(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Stream::Tcp(socket) => socket.deregister(registry),
+            Stream::Unix(socket) => socket.deregister(registry),
+            Stream::Memory(_) => Ok(()),
+        }
+    }
+
+    fn socket(&self) -> io::Result<BorrowedFd<'_>> {
+        self.fd()
+            .ok_or_else(|| io::Error::other("memory has no descriptor"))
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

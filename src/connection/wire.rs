@@ -1,0 +1,212 @@
+//! The socket of a connection with its deadlines: try, then wait.
+//!
+//! Every wait of a handler happens in [`Wire::wait`], and nowhere else.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::pace::{Allowance, Pace};
+use super::stream::Stream;
+use crate::error::Fault;
+use crate::shutdown::Control;
+
+/// A stream, and who may end its waits.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) stream: Stream,
+    control: Arc<Control>,
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Read,
+    Write,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Stream, control: Arc<Control>) -> Self {
+        Wire { stream, control }
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Reads what is there, or `None`; 0 is the end.
+    pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        match self.stream.recv(buffer) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(self.fault_of(error)),
+        }
+    }
+
+    /// Reads at least a byte, waiting as long as the pace allows; 0 is the end. `before_wait` runs
+    /// before the first wait.
+    pub(crate) fn recv(
+        &self,
+        buffer: &mut [u8],
+        pace: &mut Pace,
+        allowance: Allowance,
+        mut before_wait: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<usize> {
+        let mut first = true;
+        loop {
+            self.check_cut()?;
+            if let Some(count) = self.try_recv(buffer)? {
+                pace.moved(count);
+                return Ok(count);
+            }
+            if std::mem::take(&mut first) {
+                before_wait()?;
+            }
+            self.wait(Direction::Read, pace, allowance)?;
+        }
+    }
+
+    /// Writes both slices whole, waiting as long as the pace allows.
+    pub(crate) fn send(
+        &self,
+        mut first: &[u8],
+        mut second: &[u8],
+        more: bool,
+        pace: &mut Pace,
+        allowance: Allowance,
+    ) -> io::Result<()> {
+        while !(first.is_empty() && second.is_empty()) {
+            self.check_cut()?;
+            match self.stream.send(first, second, more) {
+                Ok(count) => {
+                    pace.moved(count);
+                    second = second
+                        .get(count.saturating_sub(first.len())..)
+                        .unwrap_or_default();
+                    first = first.get(count..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait(Direction::Write, pace, allowance)?;
+                }
+                Err(error) => return Err(self.fault_of(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to read, or the end.
+    pub(crate) fn wait_readable(&self, pace: &mut Pace, allowance: Allowance) -> io::Result<()> {
+        self.wait(Direction::Read, pace, allowance)
+    }
+
+    /// Has the socket end with a reset.
+    pub(crate) fn reset_on_close(&self) -> io::Result<()> {
+        match self.stream.fd() {
+            Some(socket) => Ok(rustix::net::sockopt::set_socket_linger(
+                socket,
+                Some(Duration::ZERO),
+            )?),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends up to `count` bytes of a file; `None` where the bytes must be copied instead.
+    pub(crate) fn send_file(
+        &self,
+        file: &File,
+        offset: &mut u64,
+        count: usize,
+        pace: &mut Pace,
+        allowance: Allowance,
+    ) -> io::Result<Option<usize>> {
+        loop {
+            self.check_cut()?;
+            match self.stream.send_file(file, offset, count) {
+                Ok(sent) => {
+                    pace.moved(sent.unwrap_or(0));
+                    return Ok(sent);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait(Direction::Write, pace, allowance)?;
+                }
+                Err(error) => return Err(self.fault_of(error)),
+            }
+        }
+    }
+
+    /// Blocks this thread until the socket is ready, the pace is used up, or the server gives up its
+    /// connections.
+    fn wait(&self, direction: Direction, pace: &mut Pace, allowance: Allowance) -> io::Result<()> {
+        let (flags, late) = match direction {
+            Direction::Read => (PollFlags::IN, Fault::SlowBody),
+            Direction::Write => (PollFlags::OUT, Fault::SlowReader),
+        };
+        let Some(socket) = self.stream.fd() else {
+            return Err(Fault::EarlyEnd.into());
+        };
+        let patience = pace.next_wait(allowance);
+        let start = Instant::now();
+        loop {
+            let left = patience.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                pace.waited(patience);
+                return Err(late.into());
+            }
+            let cut = self.control.cut_signal().unwrap_or(socket);
+            let mut polled = [
+                PollFd::from_borrowed_fd(socket, flags),
+                PollFd::from_borrowed_fd(cut, PollFlags::IN),
+            ];
+            let count = if self.control.cut_signal().is_some() {
+                2
+            } else {
+                1
+            };
+            let polled = polled.get_mut(..count).unwrap_or_default();
+            match rustix::event::poll(polled, Some(&timespec(left))) {
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
+            }
+            self.check_cut()?;
+            if polled.first().is_some_and(|fd| !fd.revents().is_empty()) {
+                pace.waited(start.elapsed());
+                return Ok(());
+            }
+        }
+    }
+
+    fn check_cut(&self) -> io::Result<()> {
+        match self.control.is_cut() {
+            true => Err(Fault::Stopped.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Marks an error of the socket as what it is.
+    fn fault_of(&self, error: io::Error) -> io::Error {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::ConnectionReset
+            | Kind::BrokenPipe
+            | Kind::ConnectionAborted
+            | Kind::NotConnected
+            | Kind::TimedOut
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable => Fault::Gone.into(),
+            _ => error,
+        }
+    }
+}
+
+/// Rounded up to whole milliseconds, so that a wait never ends before its time and spins.
+fn timespec(time: Duration) -> Timespec {
+    let millis = time.as_millis().min(i32::MAX as u128) as i64 + 1;
+    Timespec {
+        tv_sec: millis / 1000,
+        tv_nsec: (millis % 1000) * 1_000_000,
+    }
+}

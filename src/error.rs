@@ -1,0 +1,277 @@
+//! What goes wrong: the crate's [`Error`], and the private mark by which a fault of the client is told
+//! from a fault of the handler.
+
+use std::borrow::Cow;
+use std::io;
+
+use crate::Status;
+
+/// `Result` of this crate and of every hook.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a hook may return with `?`, and what the servers report.
+///
+/// A hook that returns an `Error` before its response has begun (before the first byte was handed to
+/// the socket) has it answered with [`status`](Self::status): the status that it was made from, or the
+/// one that fits a fault of the client, or 500. Later than that, the connection is cut.
+///
+/// ```
+/// use servette::{Error, Status};
+///
+/// fn load(id: &str) -> servette::Result<String> {
+///     let number: u32 = id.parse().map_err(|_| Status::BAD_REQUEST.with_message("No such number"))?;
+///     std::fs::read_to_string(format!("/no/such/directory/{number}")).map_err(Error::other)
+/// }
+/// assert_eq!(load("x").unwrap_err().status().code(), 400);
+/// assert_eq!(load("7").unwrap_err().status().code(), 500);
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Kind>);
+
+#[derive(Debug, thiserror::Error)]
+enum Kind {
+    #[error("{}", Status::new(*code).with_message(message))]
+    Status {
+        code: u16,
+        message: String,
+        explain: Option<String>,
+    },
+    #[error(transparent)]
+    Io(io::Error),
+    #[error("{context}: {source}")]
+    Context { context: String, source: io::Error },
+    #[error("panic: {0}")]
+    Panic(String),
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Wraps any error of a handler; answered with 500.
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Error(Box::new(Kind::Other(error.into())))
+    }
+
+    /// An I/O error with what was being done when it happened.
+    pub(crate) fn context(context: impl Into<String>, source: io::Error) -> Self {
+        Error(Box::new(Kind::Context {
+            context: context.into(),
+            source,
+        }))
+    }
+
+    /// What a panic carried.
+    pub(crate) fn panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| text.to_string())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Error(Box::new(Kind::Panic(
+            text.unwrap_or_else(|| "of an unknown kind".into()),
+        )))
+    }
+
+    /// The status that answers this error: the one it was made from; 400, 408 or 413 where the client
+    /// is at fault; 500 for everything else.
+    pub fn status(&self) -> Status<'_> {
+        match &*self.0 {
+            Kind::Status {
+                code,
+                message,
+                explain,
+            } => {
+                let status = Status::new(*code);
+                let status = match message.is_empty() {
+                    true => status,
+                    false => status.with_message(message),
+                };
+                match explain {
+                    Some(explain) => status.with_explain(explain),
+                    None => status,
+                }
+            }
+            _ => self
+                .fault()
+                .and_then(Fault::answer)
+                .unwrap_or(Status::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// Whether the client, not the handler or the server, is at fault: it left, stalled, or sent a
+    /// body that can't be read.
+    pub fn is_client_fault(&self) -> bool {
+        self.fault()
+            .is_some_and(|fault| !matches!(fault, Fault::Overlong))
+    }
+
+    /// Whether the error was made from a [`Status`].
+    pub(crate) fn is_status(&self) -> bool {
+        matches!(*self.0, Kind::Status { .. })
+    }
+
+    /// The fault of the connection, wherever it stands in the chain of causes.
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        match &*self.0 {
+            Kind::Io(error) | Kind::Context { source: error, .. } => Fault::of(error),
+            Kind::Other(error) => Fault::in_chain(&**error),
+            Kind::Status { .. } | Kind::Panic(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        // An `Error` that went through an `io::Write` or `io::Read` comes out as it went in.
+        match error.downcast::<Error>() {
+            Ok(inner) => inner,
+            Err(error) => Error(Box::new(Kind::Io(error))),
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match *error.0 {
+            Kind::Io(error) => error,
+            _ => io::Error::other(error),
+        }
+    }
+}
+
+impl From<Status<'_>> for Error {
+    /// Answered with this status, its message and explanation: `Err(Status::NOT_FOUND.into())`.
+    fn from(status: Status<'_>) -> Self {
+        Error(Box::new(Kind::Status {
+            code: status.code(),
+            message: status.message().unwrap_or_default().into(),
+            explain: status.explain().map(Into::into),
+        }))
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Error(Box::new(Kind::Other(error)))
+    }
+}
+
+/// A fault of the connection, carried inside the `io::Error` of `rfile` and `wfile`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The body, or the connection, ended before its time (RFC 9112, 8).
+    #[error("the client ended the body early")]
+    EarlyEnd,
+    /// The body breaks the rules of its framing.
+    #[error("{message}")]
+    Malformed {
+        code: u16,
+        message: Cow<'static, str>,
+    },
+    /// The body did not come in time.
+    #[error("the client did not send its body in time")]
+    SlowBody,
+    /// The client did not take the response in time.
+    #[error("the client did not take the response in time")]
+    SlowReader,
+    /// The body is over the limit.
+    #[error("the request body is over the limit")]
+    TooLarge,
+    /// Reset, broken pipe.
+    #[error("the client left")]
+    Gone,
+    /// The server was shut down and cuts what still runs.
+    #[error("the server was shut down")]
+    Stopped,
+    /// The handler wrote more body than it had declared: its own fault, but the response stands.
+    #[error("the handler wrote more than its Content-Length")]
+    Overlong,
+}
+
+impl Fault {
+    /// The mark of an `io::Error`, wherever it stands in the chain of causes.
+    pub(crate) fn of(error: &io::Error) -> Option<&Fault> {
+        error.get_ref().and_then(|inner| Fault::in_chain(inner))
+    }
+
+    fn in_chain<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Fault> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(fault) = error.downcast_ref::<Fault>() {
+                return Some(fault);
+            }
+            if let Some(error) = error.downcast_ref::<Error>() {
+                return error.fault();
+            }
+            // `source` of an `io::Error` passes over what the error itself carries.
+            next = match error.downcast_ref::<io::Error>() {
+                Some(error) => error.get_ref().map(|inner| inner as _),
+                None => error.source(),
+            };
+        }
+        None
+    }
+
+    /// The status to answer with; `None` where there is nobody to answer.
+    fn answer(&self) -> Option<Status<'_>> {
+        Some(match self {
+            Fault::EarlyEnd => Status::BAD_REQUEST.with_message("Incomplete request body"),
+            Fault::Malformed { code, message } => Status::new(*code).with_message(message),
+            Fault::SlowBody => Status::REQUEST_TIMEOUT,
+            Fault::TooLarge => Status::CONTENT_TOO_LARGE,
+            Fault::SlowReader | Fault::Gone | Fault::Stopped | Fault::Overlong => return None,
+        })
+    }
+
+    /// Whether an answer can still reach the client.
+    pub(crate) fn is_answerable(&self) -> bool {
+        self.answer().is_some()
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        let kind = match fault {
+            Fault::EarlyEnd => io::ErrorKind::UnexpectedEof,
+            Fault::Malformed { .. } => io::ErrorKind::InvalidData,
+            Fault::SlowBody | Fault::SlowReader => io::ErrorKind::TimedOut,
+            Fault::TooLarge => io::ErrorKind::FileTooLarge,
+            Fault::Gone => io::ErrorKind::ConnectionReset,
+            Fault::Stopped => io::ErrorKind::ConnectionAborted,
+            Fault::Overlong => io::ErrorKind::InvalidInput,
+        };
+        io::Error::new(kind, fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_client_is_found_under_any_wrapping() {
+        let bare = || io::Error::from(Fault::SlowBody);
+        let twice = Error::other(io::Error::other(bare()));
+        let ours = Error::other(Error::from(bare()));
+        for error in [Error::from(bare()), Error::other(bare()), twice, ours] {
+            assert_eq!(error.status().code(), 408);
+            assert!(error.is_client_fault());
+        }
+        assert_eq!(Error::from(io::Error::other("disk")).status().code(), 500);
+        assert!(!Error::from(io::Error::from(Fault::Overlong)).is_client_fault());
+    }
+
+    #[test]
+    fn a_status_survives_the_way_through_io() {
+        let status = Status::GONE.with_message("Went").with_explain("away");
+        let error = Error::from(io::Error::from(Error::from(status)));
+        assert_eq!(error.status(), status);
+        assert!(error.is_status());
+    }
+
+    #[test]
+    fn errors_cross_threads() {
+        fn check<T: Send + Sync + 'static>() {}
+        check::<Error>();
+    }
+}

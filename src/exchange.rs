@@ -1,0 +1,176 @@
+//! [`Exchange`]: one request and the response to it, as a handler is given them.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+
+pub use self::headers::Headers;
+use crate::connection::channel::Channel;
+use crate::connection::raw::{DetachedStream, RawStream};
+use crate::connection::request_body::RequestBody;
+use crate::connection::response_writer::ResponseWriter;
+use crate::info::{Peer, ServerInfo};
+
+mod headers;
+
+/// One request and the response to it: a view over its [`Connection`](crate::Connection).
+///
+/// The fields are the instance variables of Python's `BaseHTTPRequestHandler`. Those of the request are
+/// `Copy` and live as long as the exchange, so that `self.send_header(x, "Location", x.path)` passes
+/// the borrow checker, and `rfile` and `wfile` can be borrowed side by side.
+///
+/// The response is made in the order of HTTP:
+/// [`send_response`](crate::RequestHandler::send_response),
+/// [`send_header`](crate::RequestHandler::send_header) as often as needed,
+/// [`end_headers`](crate::RequestHandler::end_headers), then the body to `wfile`. Until its first byte
+/// was sent, a second `send_response` replaces what was there; afterwards it is an error.
+///
+/// ```
+/// use servette::{Exchange, RequestHandler, Result, Status, respond};
+/// use std::io::{self, Write};
+///
+/// struct Mirror;
+///
+/// impl RequestHandler for Mirror {
+///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+///         self.send_response(x, Status::OK);
+///         self.send_header(x, "X-Path", x.path);
+///         self.end_headers(x)?;
+///         io::copy(&mut x.rfile, &mut x.wfile)?;
+///         Ok(write!(x.wfile, " from {}", x.headers.get("User-Agent").unwrap_or("-"))?)
+///     }
+/// }
+///
+/// let answer = respond(&Mirror, b"POST /p HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi");
+/// assert!(answer.ends_with(b"\r\n\r\nhi from -"));
+/// ```
+#[non_exhaustive]
+#[doc(alias = "BaseHTTPRequestHandler")]
+pub struct Exchange<'a> {
+    /// Who sent the request.
+    pub client_address: Peer,
+    /// The server that got it.
+    pub server: &'a ServerInfo,
+    /// The request line without its line end. Empty where none could be read.
+    pub requestline: &'a str,
+    /// The method, `GET`; case-sensitive. Empty in an exchange that refuses a malformed request.
+    pub command: &'a str,
+    /// The path with its query, as it was sent (percent-encoded); it starts with one `/`. What was sent
+    /// in absolute form has only its path here and its host in [`host`](Self::host); for `CONNECT` it
+    /// is `host:port`, for `OPTIONS *` it is `*`.
+    pub path: &'a str,
+    /// The version of the request, `HTTP/1.1`.
+    pub request_version: &'a str,
+    /// The fields of the request.
+    pub headers: Headers<'a>,
+    /// The body of the request.
+    pub rfile: RequestBody<'a>,
+    /// The body of the response.
+    pub wfile: ResponseWriter<'a>,
+    /// Whether the connection ends after this exchange. It does so in any case where the framing of the
+    /// messages demands it.
+    pub close_connection: &'a Cell<bool>,
+    /// The authority of a target in absolute form.
+    pub(crate) authority: Option<&'a str>,
+    /// The client said `Expect: 100-continue`.
+    pub(crate) expects_continue: bool,
+    /// The versions and fields of the request allow the connection to be kept.
+    pub(crate) can_persist: bool,
+}
+
+impl<'a> Exchange<'a> {
+    /// The host that the request is for: of a target in absolute form, else of the `Host` field
+    /// (RFC 9112, 3.2.2).
+    pub fn host(&self) -> Option<&'a str> {
+        self.authority.or_else(|| self.headers.get("Host"))
+    }
+
+    /// The same exchange under another path: Python's `self.path = ...; super().do_GET()`.
+    ///
+    /// ```
+    /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, simple};
+    ///
+    /// struct Start(SimpleHandler);
+    ///
+    /// # impl servette::ServeFiles for Start {
+    /// #     fn files(&self) -> &SimpleHandler { &self.0 }
+    /// # }
+    /// impl RequestHandler for Start {
+    ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+    ///         match x.path {
+    ///             "/" => simple::do_method(self, &mut x.with_path("/start.html")),
+    ///             _ => simple::do_method(self, x),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn with_path<'b>(&'b mut self, path: &'b str) -> Exchange<'b> {
+        Exchange {
+            client_address: self.client_address,
+            server: self.server,
+            requestline: self.requestline,
+            command: self.command,
+            path,
+            request_version: self.request_version,
+            headers: self.headers,
+            rfile: self.rfile.reborrow(),
+            wfile: ResponseWriter {
+                channel: self.wfile.channel,
+            },
+            close_connection: self.close_connection,
+            authority: self.authority,
+            expects_continue: self.expects_continue,
+            can_persist: self.can_persist,
+        }
+    }
+
+    /// The bare stream, for faults on purpose and for protocols that HTTP does not know.
+    ///
+    /// What the handler wrote before is sent as far as its head is complete; from here on nothing is
+    /// framed, the exchange counts as answered, and the connection ends with it. Reading starts with
+    /// what was read beyond the head.
+    ///
+    /// # Errors
+    /// As a write.
+    pub fn raw(&mut self) -> io::Result<RawStream<'_>> {
+        RawStream::new(&mut self.rfile)
+    }
+
+    /// The connection itself, as a blocking stream that outlives the exchange: for an upgrade, a tunnel.
+    ///
+    /// As with [`raw`](Self::raw), what was written before is sent, and the exchange counts as
+    /// answered. The server forgets the connection: its deadlines and its shutdown don't reach it.
+    ///
+    /// # Errors
+    /// As a write; and where there is no socket, in [`respond`](crate::respond).
+    pub fn detach(&mut self) -> io::Result<DetachedStream> {
+        DetachedStream::new(&mut self.rfile)
+    }
+
+    /// Whether the first byte of the response was handed to the socket, so that it can't be replaced.
+    pub fn has_begun(&self) -> bool {
+        self.channel().out.borrow().has_begun()
+    }
+
+    /// Takes back a wish to close, as far as the versions of both sides allow to keep the connection.
+    pub(crate) fn keep_alive(&mut self) {
+        if self.can_persist {
+            self.close_connection.set(false);
+        }
+    }
+
+    pub(crate) fn channel(&self) -> &'a Channel {
+        self.wfile.channel
+    }
+}
+
+impl fmt::Debug for Exchange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("client_address", &self.client_address)
+            .field("requestline", &self.requestline)
+            .field("headers", &self.headers)
+            .field("rfile", &self.rfile)
+            .finish_non_exhaustive()
+    }
+}

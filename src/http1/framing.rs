@@ -1,0 +1,209 @@
+//! What the fields of a request say about its body and its connection (RFC 9112, 6.3 and 9.3).
+//!
+//! A wrong guess about the end of a body is how requests are smuggled, so there is no guessing:
+//! every combination that someone may read in another way is refused.
+
+use httparse::Header;
+
+use super::head::Version;
+use super::{Refusal, host, is_token};
+
+/// Where the body of a request ends. A request without a body has `Exact(0)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyLength {
+    /// After this many bytes.
+    Exact(u64),
+    /// With its last chunk.
+    Chunked,
+}
+
+/// What has to be known to serve a request and to go on after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    /// Where the body ends.
+    pub(crate) body: BodyLength,
+    /// Whether version and Connection field let the connection persist.
+    pub(crate) keep_alive: bool,
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    pub(crate) expects_continue: bool,
+}
+
+/// Read the fields that matter, in one pass.
+///
+/// The values must have no white space around them; `httparse` sees to that.
+pub(crate) fn read(version: Version, fields: &[Header<'_>]) -> Result<Meta, Refusal> {
+    let mut seen = Seen::default();
+    for field in fields {
+        seen.field(field)?;
+    }
+    seen.meta(version)
+}
+
+/// What the fields so far have said.
+#[derive(Default)]
+struct Seen {
+    host: bool,
+    length: Option<u64>,
+    codings: Codings,
+    close: bool,
+    keep_alive: bool,
+    expects_continue: bool,
+    expects_other: bool,
+}
+
+/// The transfer codings so far; all lines together are one list.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Codings {
+    #[default]
+    None,
+    Other,
+    Chunked,
+    OtherThenChunked,
+}
+
+impl Seen {
+    fn field(&mut self, field: &Header<'_>) -> Result<(), Refusal> {
+        let (name, value) = (field.name, field.value);
+        match name.len() {
+            4 if name.eq_ignore_ascii_case("Host") => self.host(value),
+            6 if name.eq_ignore_ascii_case("Expect") => {
+                self.expect(value);
+                Ok(())
+            }
+            10 if name.eq_ignore_ascii_case("Connection") => {
+                self.connection(value);
+                Ok(())
+            }
+            14 if name.eq_ignore_ascii_case("Content-Length") => self.content_length(value),
+            17 if name.eq_ignore_ascii_case("Transfer-Encoding") => self.transfer_encoding(value),
+            _ => Ok(()),
+        }
+    }
+
+    fn host(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        if self.host {
+            return Err(Refusal::bad_request("Several Host headers"));
+        }
+        self.host = true;
+        match str::from_utf8(value) {
+            Ok(value) if host::is_valid(value) => Ok(()),
+            _ => Err(Refusal::bad_request("Bad Host header")),
+        }
+    }
+
+    /// Digits and nothing else: no sign, no list, and no second line, be it the same.
+    fn content_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        if self.length.is_some() {
+            return Err(Refusal::bad_request("Several Content-Length headers"));
+        }
+        self.length = decimal(value);
+        match self.length {
+            Some(_) => Ok(()),
+            None => Err(Refusal::bad_request("Bad Content-Length header")),
+        }
+    }
+
+    /// The last coding must be `chunked`, and it must be there once. Empty members, parameters and
+    /// the obsolete `identity` are refused too: there are parsers that do not see `chunked` then.
+    fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        for coding in members(value) {
+            self.codings = match self.codings {
+                Codings::None if coding.eq_ignore_ascii_case(b"chunked") => Codings::Chunked,
+                Codings::Other if coding.eq_ignore_ascii_case(b"chunked") => {
+                    Codings::OtherThenChunked
+                }
+                Codings::None | Codings::Other
+                    if is_token(coding) && !coding.eq_ignore_ascii_case(b"identity") =>
+                {
+                    Codings::Other
+                }
+                _ => return Err(bad_transfer_encoding()),
+            };
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, value: &[u8]) {
+        for option in members(value) {
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    fn expect(&mut self, value: &[u8]) {
+        for expectation in members(value) {
+            if expectation.eq_ignore_ascii_case(b"100-continue") {
+                self.expects_continue = true;
+            } else if !expectation.is_empty() {
+                self.expects_other = true;
+            }
+        }
+    }
+
+    /// The sum of it all. An expectation that cannot be met is the last thing to be refused.
+    fn meta(self, version: Version) -> Result<Meta, Refusal> {
+        let is_http11 = version >= Version::Http11;
+        if is_http11 && !self.host {
+            return Err(Refusal::bad_request("Missing Host header"));
+        }
+        let body = self.body(version)?;
+        if is_http11 && self.expects_other {
+            return Err(Refusal::new(417, "Expectation Failed"));
+        }
+        Ok(Meta {
+            body,
+            keep_alive: !self.close && (is_http11 || self.keep_alive),
+            expects_continue: is_http11 && self.expects_continue && body != BodyLength::Exact(0),
+        })
+    }
+
+    fn body(&self, version: Version) -> Result<BodyLength, Refusal> {
+        match (self.codings, self.length) {
+            (Codings::None, length) => Ok(BodyLength::Exact(length.unwrap_or(0))),
+            (_, Some(_)) => Err(Refusal::bad_request(
+                "Transfer-Encoding and Content-Length together",
+            )),
+            // RFC 9112, 6.1: framing that a client of 1.0 cannot have meant.
+            _ if version < Version::Http11 => {
+                Err(Refusal::bad_request("Transfer-Encoding in HTTP/1.0"))
+            }
+            (Codings::Chunked, None) => Ok(BodyLength::Chunked),
+            (Codings::Other, None) => Err(bad_transfer_encoding()),
+            (Codings::OtherThenChunked, None) => {
+                Err(Refusal::new(501, "Unsupported transfer coding"))
+            }
+        }
+    }
+}
+
+#[cold]
+fn bad_transfer_encoding() -> Refusal {
+    Refusal::bad_request("Bad Transfer-Encoding header")
+}
+
+/// The members of a list, without the optional white space around them (RFC 9110, 5.6.1 and 5.6.3).
+fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(trim_blanks)
+}
+
+/// `trim_ascii` would take form feeds for white space too.
+fn trim_blanks(mut member: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = member {
+        member = rest;
+    }
+    member
+}
+
+/// A number of one or more decimal digits, if it fits.
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, &byte| {
+        let digit = byte.is_ascii_digit().then_some(u64::from(byte & 0x0f))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests;

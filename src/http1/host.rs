@@ -1,0 +1,131 @@
+//! The value of a Host field, and the authority of a target (RFC 9110, 7.2; RFC 3986, 3.2).
+
+use std::net::Ipv6Addr;
+
+/// Whether this is empty, or a name, an IPv4 address or an IPv6 address in brackets, with an
+/// optional port.
+///
+/// Valid are `name:` with an empty port, a trailing dot and `_`. Not valid, though the grammar has
+/// them: a comma, which would make a list of it, a single quote, and a port without a host.
+pub(crate) fn is_valid(host: &str) -> bool {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split_once(']').is_some_and(|(address, rest)| {
+            address.parse::<Ipv6Addr>().is_ok()
+                && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+        });
+    }
+    match host.split_once(':') {
+        Some((name, port)) => !name.is_empty() && is_name(name) && is_port(port),
+        None => is_name(host),
+    }
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A `reg-name` of RFC 3986, of which an IPv4 address is one.
+fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    while let Some(byte) = bytes.next() {
+        let is_valid = match byte {
+            b'-' | b'.' | b'_' | b'~' => true,
+            b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b'+' | b';' | b'=' => true,
+            b'%' => bytes.by_ref().take(2).filter(u8::is_ascii_hexdigit).count() == 2,
+            _ => byte.is_ascii_alphanumeric(),
+        };
+        if !is_valid {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn valid_hosts() {
+        for host in [
+            "",
+            "localhost",
+            "example.org",
+            "example.org.",
+            "EXAMPLE.org:80",
+            "example.org:",
+            "a_b.test",
+            "a-b.test:00080",
+            "127.0.0.1",
+            "127.0.0.1:8000",
+            "999.999.999.999",
+            "[::1]",
+            "[::1]:8000",
+            "[::1]:",
+            "[::ffff:127.0.0.1]",
+            "caf%C3%A9.test",
+            "a!$&()*+;=~b",
+        ] {
+            assert!(is_valid(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn invalid_hosts() {
+        for host in [
+            // RFC 9112, 3.2: refuse what is not uri-host [ ":" port ]
+            "u@h",
+            "u:p@h",
+            "h/",
+            "h/a",
+            "http://h",
+            "h?",
+            "h#",
+            "h,i",
+            "h, i",
+            "h i",
+            " h",
+            "h ",
+            "h\t",
+            "\"h\"",
+            "'h'",
+            "<h>",
+            "h\\",
+            "h^",
+            "h{}",
+            "h|",
+            "h`",
+            "h\0",
+            "h\r",
+            "h\x7f",
+            "caf\u{e9}",
+            "h\u{a0}",
+            "h%",
+            "h%4",
+            "h%4g",
+            "h:80x",
+            "h:+80",
+            "h:-1",
+            "h:80:80",
+            "h::",
+            ":",
+            ":80",
+            "::1",
+            "[",
+            "[]",
+            "[::1",
+            "::1]",
+            "[::1]8000",
+            "[::1]:x",
+            "[::1].",
+            "[::1]]",
+            "[[::1]]",
+            "[127.0.0.1]",
+            "[::1%25eth0]",
+            "[v1.a]",
+            "a[::1]",
+        ] {
+            assert!(!is_valid(host), "{host}");
+        }
+    }
+}

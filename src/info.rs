@@ -1,0 +1,148 @@
+//! What a handler can know of the two ends: [`Peer`] and [`ServerInfo`].
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+
+use crate::shutdown::ShutdownHandle;
+
+/// An end of a connection: Python's `client_address` and `server_address`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Peer {
+    /// An address of the Internet. A client of a dual-stack server that speaks IPv4 has an IPv4 address.
+    Ip(SocketAddr),
+    /// A Unix socket.
+    Unix,
+    /// Memory: the requests of [`respond`](crate::respond).
+    Memory,
+}
+
+impl Peer {
+    /// The address with its port, if it is one of the Internet.
+    pub fn socket_addr(self) -> Option<SocketAddr> {
+        match self {
+            Peer::Ip(address) => Some(address),
+            Peer::Unix | Peer::Memory => None,
+        }
+    }
+
+    /// The address alone, if it is one of the Internet.
+    pub fn ip(self) -> Option<IpAddr> {
+        self.socket_addr().map(|address| address.ip())
+    }
+
+    /// The port; 0 where there is none.
+    pub fn port(self) -> u16 {
+        self.socket_addr().map_or(0, |address| address.port())
+    }
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Peer::Ip(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+}
+
+impl fmt::Display for Peer {
+    /// `127.0.0.1:8000`, `unix` or `memory`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Ip(address) => address.fmt(f),
+            Peer::Unix => f.write_str("unix"),
+            Peer::Memory => f.write_str("memory"),
+        }
+    }
+}
+
+impl ToSocketAddrs for Peer {
+    type Iter = std::option::IntoIter<SocketAddr>;
+
+    /// So that `TcpStream::connect(server.addr())` works.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a Unix socket.
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        match self.socket_addr() {
+            Some(address) => Ok(Some(address).into_iter()),
+            None => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not an address of the Internet",
+            )),
+        }
+    }
+}
+
+/// The server, as its handlers see it: Python's `self.server`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ServerInfo {
+    /// The name of the host: for a server on all interfaces what the system calls itself, else the
+    /// address it is bound to. Never looked up in the DNS.
+    pub server_name: String,
+    /// The port; 0 for a Unix socket.
+    pub server_port: u16,
+    /// Where the server listens.
+    pub server_address: Peer,
+    /// Stops the server; from inside a handler it only asks for the stop.
+    pub shutdown: ShutdownHandle,
+}
+
+impl ServerInfo {
+    /// What a server bound to `address` is called, without asking the DNS.
+    pub(crate) fn new(address: Peer, shutdown: ShutdownHandle) -> Self {
+        let server_name = match address.ip() {
+            Some(ip) if !ip.is_unspecified() => ip.to_string(),
+            Some(_) | None => rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned(),
+        };
+        ServerInfo {
+            server_name,
+            server_port: address.port(),
+            server_address: address,
+            shutdown,
+        }
+    }
+
+    /// The URL of a path on this server: `url("/x")` is `http://127.0.0.1:8000/x`. For a server on all
+    /// interfaces it names the loopback address; for one without a port, `localhost`.
+    pub fn url(&self, path: &str) -> String {
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        match self.server_address.socket_addr() {
+            Some(mut address) => {
+                if address.ip().is_unspecified() {
+                    address.set_ip(match address.ip() {
+                        IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                        IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+                    });
+                }
+                format!("http://{address}{slash}{path}")
+            }
+            None => format!("http://localhost{slash}{path}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv4_client_of_a_dual_stack_server_has_an_ipv4_address() {
+        let mapped: SocketAddr = "[::ffff:192.0.2.7]:80".parse().unwrap();
+        assert_eq!(Peer::from(mapped).to_string(), "192.0.2.7:80");
+    }
+
+    #[test]
+    fn a_url_can_be_asked_for_even_where_the_server_is_bound_to_all_interfaces() {
+        let url = |address: &str, path| {
+            let address = Peer::Ip(address.parse().unwrap());
+            ServerInfo::new(address, ShutdownHandle::detached()).url(path)
+        };
+        assert_eq!(url("192.0.2.1:80", "/x?y"), "http://192.0.2.1:80/x?y");
+        assert_eq!(url("0.0.0.0:8000", "x"), "http://127.0.0.1:8000/x");
+        assert_eq!(url("[::]:8000", "/"), "http://[::1]:8000/");
+    }
+}

@@ -1,0 +1,126 @@
+//! [`Limits`]: how much of everything a client may use, and how long it may take.
+
+use std::time::Duration;
+
+use crate::http1::HeadLimits;
+use crate::http1::chunked::ChunkLimits;
+
+/// The limits and deadlines of a server, set with
+/// [`Builder::limits`](crate::server::Builder::limits). Sizes are in bytes.
+///
+/// Every deadline bounds a whole: a client that sends a byte now and then does not extend it.
+///
+/// ```
+/// use servette::Limits;
+/// use std::time::Duration;
+///
+/// let mut limits = Limits::default();
+/// limits.head_deadline = Duration::from_secs(5);
+/// limits.max_body = Some(1 << 20);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The request line with its line end; a longer one is answered with 414. Default 65,536.
+    pub request_line: usize,
+    /// One field line with its line end; a longer one is answered with 431. Default 65,536.
+    pub field_line: usize,
+    /// Field lines of a request; more are answered with 431. Default 100.
+    pub fields: usize,
+    /// The whole head of a request; a larger one is answered with 431. Default 262,144.
+    pub head: usize,
+    /// Empty lines before a request line; more are answered with 400. Default 4.
+    pub empty_lines: usize,
+    /// One chunk-size line of a chunked body with its extensions; a longer one is a 400. Default 1,024.
+    pub chunk_line: usize,
+    /// All chunk extensions of a body together; more are a 400. Default 16,384.
+    pub chunk_extensions: usize,
+    /// The trailer section of a chunked body; a larger one is a 400. Default 16,384.
+    pub trailers: usize,
+    /// The body of a request: `rfile` fails past it, which is answered with 413. Default `None`, no
+    /// limit: bodies stream, and the handler decides how much it reads.
+    pub max_body: Option<u64>,
+    /// From the first byte of a head (for the first request: from the connection's start) to its end;
+    /// then 408, or a plain close where not one byte came. Default 15 s.
+    pub head_deadline: Duration,
+    /// How long a kept connection may stay idle before it is closed. Default 60 s.
+    pub idle_deadline: Duration,
+    /// How long `rfile` waits for a body that does not come at all; then 408. Default 30 s.
+    pub body_deadline: Duration,
+    /// How long `wfile` waits for a client that takes nothing at all; then the connection is cut.
+    /// Default 30 s.
+    pub write_deadline: Duration,
+    /// The average rate in bytes a second below which a body or a response is given up once it has
+    /// kept the server waiting for longer than its deadline. Default 500; 0 switches the rate off.
+    pub min_rate: u64,
+    /// What is read of a request body that the handler left unread, to keep the connection; of a
+    /// longer one the connection is closed. Default 262,144.
+    pub drain: u64,
+    /// How long that reading may take. Default 2 s.
+    pub drain_deadline: Duration,
+    /// What is read and dropped after the last response, so that the client gets to read it (RFC 9112,
+    /// 9.6). Default 1,048,576.
+    pub linger: u64,
+    /// How long that reading may take. Default 2 s.
+    pub linger_deadline: Duration,
+    /// Open connections. Past it the connection that has been idle for longest is closed; if none is
+    /// idle, the new one is answered with 503. Default 16,384, and never more than the process's limit
+    /// of descriptors leaves.
+    pub max_connections: usize,
+    /// Threads of a [`ThreadingHttpServer`](crate::ThreadingHttpServer), so requests that are handled
+    /// at the same time. Default 512.
+    pub max_threads: usize,
+    /// How long a thread without work is kept. Default 10 s.
+    pub thread_idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (head, chunk) = (HeadLimits::default(), ChunkLimits::default());
+        Limits {
+            request_line: head.request_line,
+            field_line: head.field_line,
+            fields: head.fields,
+            head: head.head,
+            empty_lines: head.empty_lines,
+            chunk_line: chunk.line,
+            chunk_extensions: chunk.extensions,
+            trailers: chunk.trailers,
+            max_body: None,
+            head_deadline: Duration::from_secs(15),
+            idle_deadline: Duration::from_secs(60),
+            body_deadline: Duration::from_secs(30),
+            write_deadline: Duration::from_secs(30),
+            min_rate: 500,
+            drain: 256 << 10,
+            drain_deadline: Duration::from_secs(2),
+            linger: 1 << 20,
+            linger_deadline: Duration::from_secs(2),
+            max_connections: 16_384,
+            max_threads: 512,
+            thread_idle: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn of_head(&self) -> HeadLimits {
+        HeadLimits {
+            request_line: self.request_line,
+            field_line: self.field_line,
+            fields: self.fields,
+            head: self.head,
+            empty_lines: self.empty_lines,
+        }
+    }
+
+    pub(crate) fn of_chunks(&self) -> ChunkLimits {
+        ChunkLimits {
+            line: self.chunk_line,
+            extensions: self.chunk_extensions,
+            trailers: self.trailers,
+            trailer_fields: self.fields,
+            ..ChunkLimits::default()
+        }
+    }
+}

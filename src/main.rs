@@ -1,0 +1,3 @@
+//! The `servette` command.
+
+fn main() {}

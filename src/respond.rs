@@ -1,0 +1,44 @@
+//! [`respond`]: a handler against bytes, without a socket.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::base::RequestHandler;
+use crate::connection::stream::{Memory, Stream};
+use crate::connection::{Buffers, Connection, Next};
+use crate::info::{Peer, ServerInfo};
+use crate::limits::Limits;
+use crate::shutdown::ShutdownHandle;
+
+/// What `handler` answers to these requests: the same code as behind a socket, in memory, for unit
+/// tests and examples.
+///
+/// The requests stand one after the other as on a connection, whose client closes it behind them. The
+/// answers are those that it would read.
+///
+/// ```
+/// use servette::{SimpleHandler, respond};
+///
+/// let answer = respond(&SimpleHandler::new("/no/such/directory"), "GET / HTTP/1.0\r\n\r\n");
+/// assert!(answer.starts_with(b"HTTP/1.0 404 File not found\r\n"));
+/// ```
+pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Vec<u8> {
+    let memory = Memory {
+        input: requests.as_ref().to_vec(),
+        ..Memory::default()
+    };
+    let server = Arc::new(ServerInfo::new(Peer::Memory, ShutdownHandle::detached()));
+    let limits = Arc::new(Limits::default());
+    let mut conn = Connection::new(
+        Stream::Memory(RefCell::new(memory)),
+        Peer::Memory,
+        server,
+        limits,
+    );
+    conn.lend(&mut Buffers::default(), false);
+    while let Ok(Next::Again) = handler.handle(&mut conn) {}
+    match conn.stream_mut() {
+        Stream::Memory(memory) => std::mem::take(&mut memory.get_mut().output),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,122 @@
+//! [`Builder`]: a server with other settings than the defaults.
+
+use std::fmt;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lane::Lane;
+use super::listener::{self, Listener};
+use super::options::Options;
+use crate::info::Peer;
+use crate::limits::Limits;
+use crate::{Error, Result};
+
+/// Builds a server `S` for a handler `H`; made by `HttpServer::builder` and
+/// `ThreadingHttpServer::builder`. The closures are socketserver's hooks.
+///
+/// ```
+/// use servette::{HttpServer, SimpleHandler};
+/// use std::time::Duration;
+///
+/// let server = HttpServer::builder(SimpleHandler::new("."))
+///     .timeout(Duration::from_millis(1))
+///     .verify_request(|client| client.ip().is_some_and(|ip| ip.is_loopback()))
+///     .handle_timeout(|| println!("nobody came"))
+///     .bind("127.0.0.1:0")?;
+/// assert!(!server.handle_request()?);
+/// # Ok::<(), servette::Error>(())
+/// ```
+#[must_use = "nothing listens before `bind` or `from_listener`"]
+pub struct Builder<H, S> {
+    handler: H,
+    options: Options,
+    make: fn(H, Lane) -> S,
+}
+
+impl<H, S> Builder<H, S> {
+    pub(super) fn new(handler: H, make: fn(H, Lane) -> S) -> Self {
+        Builder {
+            handler,
+            options: Options::default(),
+            make,
+        }
+    }
+
+    /// Limits and deadlines. Default: [`Limits::default`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.options.limits = Arc::new(limits);
+        self
+    }
+
+    /// How many connections the system queues before they are accepted. Default 1,024 (Python: 5); the
+    /// system may cap it. It has no effect on a listener of your own.
+    pub fn request_queue_size(mut self, connections: u32) -> Self {
+        self.options.request_queue_size = connections;
+        self
+    }
+
+    /// How long `handle_request` waits for a request. Default: for ever.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Called with each new client; false closes the connection without an answer.
+    pub fn verify_request(
+        mut self,
+        verify: impl Fn(&Peer) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.options.verify_request = Some(Box::new(verify));
+        self
+    }
+
+    /// Called when a connection ends by an error that no response could report: an override of
+    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked. Default: a line on
+    /// stderr. Clients that leave are no errors.
+    pub fn handle_error(mut self, handle: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
+        self.options.handle_error = Some(Box::new(handle));
+        self
+    }
+
+    /// Called about every half second while the server serves. Without it, a server at rest sleeps.
+    pub fn service_actions(mut self, actions: impl Fn() + Send + Sync + 'static) -> Self {
+        self.options.service_actions = Some(Box::new(actions));
+        self
+    }
+
+    /// Called when the [`timeout`](Self::timeout) of `handle_request` is over.
+    pub fn handle_timeout(mut self, handle: impl Fn() + Send + Sync + 'static) -> Self {
+        self.options.handle_timeout = Some(Box::new(handle));
+        self
+    }
+
+    /// Binds to the first of the addresses that can be bound, and listens. Port 0 takes any free port.
+    /// An IPv6 server on all interfaces (`[::]:8000`) serves IPv4 as well.
+    ///
+    /// # Errors
+    /// With the address in its text, if none can be bound.
+    pub fn bind(self, address: impl ToSocketAddrs) -> Result<S> {
+        let listener = listener::bind(address, self.options.request_queue_size)?;
+        self.from_listener(listener)
+    }
+
+    /// Serves a socket that listens already: a `std::net::TcpListener` or a
+    /// `std::os::unix::net::UnixListener`.
+    ///
+    /// # Errors
+    /// If the server's own descriptors can't be made.
+    pub fn from_listener(self, listener: impl Into<Listener>) -> Result<S> {
+        let lane = Lane::new(listener.into(), self.options)?;
+        Ok((self.make)(self.handler, lane))
+    }
+}
+
+impl<H: fmt::Debug, S> fmt::Debug for Builder<H, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("handler", &self.handler)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! The listening socket: TCP or Unix.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::net::UnixListener;
+
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+use crate::connection::stream::Stream;
+use crate::info::Peer;
+use crate::{Error, Result};
+
+/// A listening socket that a program made itself; see [`Builder::from_listener`](super::Builder::from_listener).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Listener::Tcp(listener)
+    }
+}
+
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Listener::Unix(listener)
+    }
+}
+
+/// Binds and listens: the first of the addresses that can be bound.
+pub(super) fn bind(addresses: impl ToSocketAddrs, queue: u32) -> Result<Listener> {
+    let addresses = addresses
+        .to_socket_addrs()
+        .map_err(|error| Error::context("cannot find the address to bind", error))?;
+    let mut last = Error::other("no address to bind");
+    for address in addresses {
+        match bind_one(address, queue) {
+            Ok(listener) => return Ok(Listener::Tcp(listener)),
+            Err(error) => last = Error::context(format!("cannot bind {address}"), error),
+        }
+    }
+    Err(last)
+}
+
+fn bind_one(address: SocketAddr, queue: u32) -> io::Result<TcpListener> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.ip().is_unspecified() && address.is_ipv6() {
+        // Both families on one socket, as Python's command does.
+        sockopt::set_ipv6_v6only(&socket, false)?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, i32::try_from(queue).unwrap_or(i32::MAX))?;
+    Ok(TcpListener::from(socket))
+}
+
+/// The listener inside of a lane: it never blocks.
+#[derive(Debug)]
+pub(super) enum Acceptor {
+    Tcp(mio::net::TcpListener),
+    Unix(mio::net::UnixListener),
+}
+
+impl Acceptor {
+    pub(super) fn new(listener: Listener) -> io::Result<(Self, Peer)> {
+        match listener {
+            Listener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = Peer::Ip(listener.local_addr()?);
+                // Accepted sockets inherit it on Linux; elsewhere it is set on each.
+                sockopt::set_tcp_nodelay(&listener, true)?;
+                Ok((
+                    Acceptor::Tcp(mio::net::TcpListener::from_std(listener)),
+                    address,
+                ))
+            }
+            Listener::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                let listener = mio::net::UnixListener::from_std(listener);
+                Ok((Acceptor::Unix(listener), Peer::Unix))
+            }
+        }
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Acceptor::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
+            Acceptor::Unix(listener) => listener.register(registry, token, Interest::READABLE),
+        }
+    }
+
+    pub(super) fn accept(&self) -> io::Result<(Stream, Peer)> {
+        match self {
+            Acceptor::Tcp(listener) => {
+                let (stream, address) = listener.accept()?;
+                if cfg!(not(target_os = "linux")) {
+                    // It fails only where the client is gone again.
+                    let _ = stream.set_nodelay(true);
+                }
+                Ok((Stream::Tcp(stream), Peer::from(address)))
+            }
+            Acceptor::Unix(listener) => {
+                let (stream, _) = listener.accept()?;
+                Ok((Stream::Unix(stream), Peer::Unix))
+            }
+        }
+    }
+}

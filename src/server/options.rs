@@ -1,0 +1,70 @@
+//! What a builder sets: limits, and socketserver's hooks as closures.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Error;
+use crate::info::Peer;
+use crate::limits::Limits;
+
+type VerifyRequest = dyn Fn(&Peer) -> bool + Send + Sync;
+type HandleError = dyn Fn(&Error, &Peer) + Send + Sync;
+type Hook = dyn Fn() + Send + Sync;
+
+pub(super) struct Options {
+    pub(super) limits: Arc<Limits>,
+    pub(super) request_queue_size: u32,
+    pub(super) timeout: Option<Duration>,
+    pub(super) verify_request: Option<Box<VerifyRequest>>,
+    pub(super) handle_error: Option<Box<HandleError>>,
+    pub(super) service_actions: Option<Box<Hook>>,
+    pub(super) handle_timeout: Option<Box<Hook>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            limits: Arc::new(Limits::default()),
+            request_queue_size: 1024,
+            timeout: None,
+            verify_request: None,
+            handle_error: None,
+            service_actions: None,
+            handle_timeout: None,
+        }
+    }
+}
+
+impl Options {
+    pub(super) fn accepts(&self, peer: &Peer) -> bool {
+        self.verify_request
+            .as_ref()
+            .is_none_or(|verify| verify(peer))
+    }
+
+    /// A connection ended by an error that no response could report.
+    pub(super) fn report(&self, error: &Error, peer: &Peer) {
+        if error.is_client_fault() {
+            return;
+        }
+        match &self.handle_error {
+            Some(handle) => handle(error, peer),
+            None => {
+                use std::io::Write;
+                // There is no place to report that stderr can't be written.
+                let _ = writeln!(std::io::stderr(), "servette: connection of {peer}: {error}");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("limits", &self.limits)
+            .field("request_queue_size", &self.request_queue_size)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,188 @@
+//! The connections of a lane: which are parked, which are being served.
+//!
+//! A connection is taken out of its slot to be served, so it has one owner and no lock is held over a
+//! handler. An event that comes meanwhile leaves a mark, and the one who parks it serves it again: the
+//! poller reports each arrival once.
+
+use std::time::Instant;
+
+use super::client::Client;
+use super::wheel::{Tick, Wheel};
+
+/// The slots, and when to look at which.
+#[derive(Debug)]
+pub(super) struct Table {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    wheel: Wheel,
+    /// Connections that exist, those without a slot included.
+    open: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    state: State,
+    /// The earliest tick at which the wheel looks at this slot.
+    entry: Option<Tick>,
+}
+
+#[derive(Debug)]
+enum State {
+    Free,
+    Parked(Box<Client>),
+    /// Being served; `again` says that something came meanwhile.
+    Out {
+        again: bool,
+    },
+}
+
+/// What came of parking.
+#[derive(Debug)]
+pub(super) enum Parked {
+    /// It waits; `sooner` says that the poller must wake up earlier than it knows.
+    Waits { sooner: bool },
+    /// Something has come meanwhile: serve it again.
+    Again(Box<Client>),
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Table {
+            slots: Vec::new(),
+            free: Vec::new(),
+            wheel: Wheel::new(),
+            open: 0,
+        }
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// A connection was accepted.
+    pub(super) fn opened(&mut self) {
+        self.open += 1;
+    }
+
+    /// A connection is gone; its slot is free.
+    pub(super) fn closed(&mut self, slot: Option<usize>) {
+        self.open = self.open.saturating_sub(1);
+        if let Some(slot) = slot
+            && let Some(place) = self.slots.get_mut(slot)
+        {
+            place.state = State::Free;
+            self.free.push(slot);
+        }
+    }
+
+    /// A slot for a connection that parks for the first time.
+    pub(super) fn reserve(&mut self) -> usize {
+        if let Some(slot) = self.free.pop() {
+            if let Some(place) = self.slots.get_mut(slot) {
+                place.state = State::Out { again: false };
+            }
+            return slot;
+        }
+        self.slots.push(Slot {
+            state: State::Out { again: false },
+            entry: None,
+        });
+        self.slots.len() - 1
+    }
+
+    /// Takes a parked connection to serve it; one that is being served gets a mark instead.
+    pub(super) fn take(&mut self, slot: usize) -> Option<Box<Client>> {
+        let place = self.slots.get_mut(slot)?;
+        match std::mem::replace(&mut place.state, State::Out { again: false }) {
+            State::Parked(client) => Some(client),
+            State::Out { .. } => {
+                place.state = State::Out { again: true };
+                None
+            }
+            State::Free => {
+                place.state = State::Free;
+                None
+            }
+        }
+    }
+
+    /// Parks a connection until its deadline.
+    pub(super) fn park(&mut self, slot: usize, client: Box<Client>) -> Parked {
+        let tick = self.wheel.tick_of(client.deadline);
+        let Some(place) = self.slots.get_mut(slot) else {
+            return Parked::Again(client);
+        };
+        if matches!(place.state, State::Out { again: true }) {
+            place.state = State::Out { again: false };
+            return Parked::Again(client);
+        }
+        place.state = State::Parked(client);
+        if place.entry.is_some_and(|entry| entry <= tick) {
+            return Parked::Waits { sooner: false };
+        }
+        place.entry = Some(tick);
+        let next = self.wheel.next();
+        self.wheel.enter(tick, slot);
+        Parked::Waits {
+            sooner: self.wheel.next() != next,
+        }
+    }
+
+    /// Takes a connection whose deadline is over.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Option<(usize, Box<Client>)> {
+        while let Some((tick, slot)) = self.wheel.take_due(now) {
+            if let Some(client) = self.look(tick, slot) {
+                return Some((slot, client));
+            }
+        }
+        None
+    }
+
+    /// Takes the parked connection that is nearest to its deadline.
+    pub(super) fn take_longest_parked(&mut self) -> Option<(usize, Box<Client>)> {
+        // An entry is taken and moved on at most once, and at most as many are looked at as there are.
+        for _ in 0..=self.slots.len() {
+            let (tick, slot) = self.wheel.take_first()?;
+            if let Some(client) = self.look(tick, slot) {
+                return Some((slot, client));
+            }
+        }
+        None
+    }
+
+    /// Looks at a slot whose entry was taken from the wheel: takes the connection if the entry is that
+    /// of its deadline, else moves the entry on.
+    fn look(&mut self, tick: Tick, slot: usize) -> Option<Box<Client>> {
+        let place = self.slots.get_mut(slot)?;
+        if place.entry != Some(tick) {
+            return None;
+        }
+        place.entry = None;
+        let State::Parked(client) = &place.state else {
+            return None;
+        };
+        let deadline = self.wheel.tick_of(client.deadline);
+        if deadline > tick {
+            place.entry = Some(deadline);
+            self.wheel.enter(deadline, slot);
+            return None;
+        }
+        self.take(slot)
+    }
+
+    /// When the wheel has to be looked at next.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.wheel.next()
+    }
+
+    /// Takes every parked connection.
+    pub(super) fn take_all(&mut self) -> Vec<(usize, Box<Client>)> {
+        let slots = 0..self.slots.len();
+        slots
+            .filter_map(|slot| {
+                let parked = matches!(self.slots.get(slot)?.state, State::Parked(_));
+                parked.then(|| Some((slot, self.take(slot)?))).flatten()
+            })
+            .collect()
+    }
+}

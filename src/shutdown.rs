@@ -1,0 +1,229 @@
+//! Stopping a server: the state that its loops, its handlers and its [`ShutdownHandle`]s share.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long handlers whose sockets were shut get to notice it before they are counted.
+const UNWINDING: Duration = Duration::from_millis(100);
+
+/// Stops a server from anywhere: another thread, a signal's thread, a handler.
+///
+/// Cheap to clone; a handle does not keep the server alive.
+///
+/// ```
+/// use servette::{HttpServer, SimpleHandler};
+/// use std::time::Duration;
+///
+/// let server = HttpServer::bind("127.0.0.1:0", SimpleHandler::new("."))?;
+/// let handle = server.shutdown_handle();
+/// std::thread::spawn(move || handle.shutdown(Duration::from_secs(2)));
+/// server.serve_forever()?;
+/// # Ok::<(), servette::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ShutdownHandle(Arc<Control>);
+
+impl ShutdownHandle {
+    /// Stops accepting and closes the idle connections at once, lets running requests end, and at the
+    /// deadline shuts the sockets of the rest. Returns how many handlers still run then; 0 means that
+    /// the server's loop is over and its port free.
+    ///
+    /// Called from inside a handler of this server it only asks for the stop, and returns at once with
+    /// the number of handlers that run, itself included. (Python's `shutdown` deadlocks there.)
+    #[doc(alias = "server_close")]
+    pub fn shutdown(&self, deadline: Duration) -> usize {
+        let control = &*self.0;
+        control.stop();
+        if control.is_in_handler() {
+            return control.running();
+        }
+        if !control.wait_until_over(deadline) {
+            control.cut();
+            control.wait_until_over(UNWINDING);
+        }
+        control.running()
+    }
+
+    /// Whether the stop was asked for.
+    pub fn is_stopping(&self) -> bool {
+        self.0.is_stopping()
+    }
+
+    pub(crate) fn new() -> io::Result<(Self, Arc<Control>)> {
+        let (signal, trigger) = UnixStream::pair()?;
+        let control = Arc::new(Control {
+            cut_signal: Some(signal),
+            cut_trigger: Mutex::new(Some(trigger)),
+            ..Control::default()
+        });
+        Ok((ShutdownHandle(control.clone()), control))
+    }
+
+    /// A handle of no server: what an exchange in memory shows.
+    pub(crate) fn detached() -> Self {
+        ShutdownHandle(Arc::default())
+    }
+
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ShutdownHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShutdownHandle")
+            .field("is_stopping", &self.is_stopping())
+            .field("running", &self.0.running())
+            .finish()
+    }
+}
+
+thread_local! {
+    /// The control of the server whose handler runs on this thread, by its address.
+    static HANDLING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The state behind the handles.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    stopping: AtomicBool,
+    cut: AtomicBool,
+    /// Becomes readable, for every thread that polls it, when `cut_trigger` is dropped.
+    cut_signal: Option<UnixStream>,
+    cut_trigger: Mutex<Option<UnixStream>>,
+    /// Handlers that run now.
+    running: AtomicUsize,
+    /// Loops that serve now.
+    loops: Mutex<usize>,
+    over: Condvar,
+    waker: OnceLock<mio::Waker>,
+}
+
+impl Control {
+    pub(crate) fn set_waker(&self, waker: mio::Waker) {
+        // A server has one poller for life, so this is called once.
+        let _ = self.waker.set(waker);
+    }
+
+    /// Makes the poller look around.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            // It fails only when the poller is gone.
+            let _ = waker.wake();
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Whether the sockets of running requests are to be given up.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
+    }
+
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+        drop(lock(&self.cut_trigger).take());
+    }
+
+    /// What a thread that waits for a socket polls beside it.
+    pub(crate) fn cut_signal(&self) -> Option<BorrowedFd<'_>> {
+        self.cut_signal.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Counts a loop until the guard is dropped.
+    pub(crate) fn enter_loop(&self) -> LoopGuard<'_> {
+        *lock(&self.loops) += 1;
+        LoopGuard(self)
+    }
+
+    /// Counts a handler, and marks its thread, until the guard is dropped.
+    pub(crate) fn enter_handler(&self) -> HandlerGuard<'_> {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let before = HANDLING.replace(self.address());
+        HandlerGuard {
+            control: self,
+            before,
+        }
+    }
+
+    fn is_in_handler(&self) -> bool {
+        HANDLING.get() == self.address()
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no loop and no handler is left; false at the deadline.
+    fn wait_until_over(&self, deadline: Duration) -> bool {
+        let until = Instant::now().checked_add(deadline);
+        let mut loops = lock(&self.loops);
+        while *loops > 0 || self.running() > 0 {
+            let left = match until {
+                Some(until) => until.saturating_duration_since(Instant::now()),
+                None => Duration::from_secs(3600),
+            };
+            if left.is_zero() {
+                return false;
+            }
+            loops = match self.over.wait_timeout(loops, left) {
+                Ok((loops, _)) => loops,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        true
+    }
+
+    fn notify_if_over(&self) {
+        // Sequentially consistent with `running` on both sides: either the one who waits sees the new
+        // count, or this sees that somebody waits.
+        if self.stopping.load(Ordering::SeqCst) {
+            drop(lock(&self.loops));
+            self.over.notify_all();
+        }
+    }
+}
+
+pub(crate) struct LoopGuard<'c>(&'c Control);
+
+impl Drop for LoopGuard<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.loops) -= 1;
+        self.0.over.notify_all();
+    }
+}
+
+pub(crate) struct HandlerGuard<'c> {
+    control: &'c Control,
+    before: usize,
+}
+
+impl Drop for HandlerGuard<'_> {
+    fn drop(&mut self) {
+        HANDLING.set(self.before);
+        self.control.running.fetch_sub(1, Ordering::SeqCst);
+        self.control.notify_if_over();
+    }
+}
+
+/// A lock that outlives a panic elsewhere: what it guards is consistent between statements.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
