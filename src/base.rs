@@ -34,6 +34,7 @@ macro_rules! software {
         concat!($name, "/", env!("CARGO_PKG_VERSION"))
     };
 }
+pub(crate) use software;
 
 const SERVER_VERSION: &str = software!("BaseHTTP");
 const SYS_VERSION: &str = "servette";

@@ -134,6 +134,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match *error.0 {
             Kind::Io(error) => error,
+            Kind::Context { ref source, .. } => io::Error::new(source.kind(), error),
             _ => io::Error::other(error),
         }
     }

@@ -23,6 +23,7 @@ pub use limits::Limits;
 pub use respond::respond;
 pub use server::{HttpServer, RunningServer, ThreadingHttpServer};
 pub use shutdown::ShutdownHandle;
+pub use simple::{ServeFiles, SimpleHandler};
 pub use status::Status;
 
 pub mod base;
@@ -35,4 +36,5 @@ mod limits;
 mod respond;
 pub mod server;
 mod shutdown;
+pub mod simple;
 mod status;

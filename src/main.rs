@@ -1,3 +1,191 @@
-//! The `servette` command.
+//! The `servette` command: `python -m http.server`, with the same arguments.
 
-fn main() {}
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::process::{ExitCode, exit};
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use servette::{Error, ShutdownHandle, SimpleHandler, ThreadingHttpServer};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// How long running answers get when the server is told to stop.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+/// What a shell reports for a program that Ctrl-C has ended.
+const INTERRUPTED: i32 = 130;
+
+/// Serves the files of a directory over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "servette", version, max_term_width = 100)]
+struct Arguments {
+    /// Port to listen on; 0 takes any free one
+    #[arg(value_name = "PORT", default_value_t = 8000)]
+    port: u16,
+
+    /// Bind to this address [default: all interfaces, IPv4 and IPv6]
+    #[arg(short, long, value_name = "ADDRESS")]
+    bind: Option<String>,
+
+    /// Serve this directory
+    #[arg(short, long, value_name = "DIRECTORY", default_value = ".")]
+    directory: PathBuf,
+
+    /// Speak this version of HTTP; 1.1 keeps connections
+    #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.0",
+          value_parser = ["HTTP/1.0", "HTTP/1.1"])]
+    protocol: String,
+
+    /// Content-Type of files whose name says nothing
+    #[arg(long, value_name = "TYPE", default_value = "application/octet-stream", value_parser = field_value)]
+    content_type: String,
+
+    /// Add a field to the answers for files and listings; may be repeated
+    #[arg(short = 'H', long = "header", value_names = ["NAME", "VALUE"], num_args = 2)]
+    headers: Vec<String>,
+
+    /// Follow all symbolic links, also those that lead out of the directory
+    #[arg(long)]
+    follow_symlinks: bool,
+
+    /// Do not log requests
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        // The first line says what is wrong; the rest repeats the usage.
+        Err(error) => return usage_error(error.to_string().lines().next().unwrap_or_default()),
+    };
+    if !arguments.directory.is_dir() {
+        let directory = arguments.directory.display();
+        return usage_error(&format!("error: not a directory: {directory}"));
+    }
+    let mut handler = SimpleHandler::new(&arguments.directory)
+        .with_protocol_version(&*arguments.protocol)
+        .with_default_content_type(&*arguments.content_type)
+        .follow_symlinks(arguments.follow_symlinks)
+        .quiet(arguments.quiet);
+    for pair in arguments.headers.chunks_exact(2) {
+        if let [name, value] = pair {
+            if let Err(error) = field_name(name).and_then(|()| field_value(value).map(drop)) {
+                return usage_error(&format!("error: invalid value for '--header': {error}"));
+            }
+            handler = handler.extra_response_header(name, value);
+        }
+    }
+    match serve(&arguments, handler) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("servette: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: &Arguments, handler: SimpleHandler) -> servette::Result<()> {
+    let server = bind(arguments, handler)?;
+    let stopper = server.shutdown_handle();
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::spawn(move || {
+        let mut stopping = false;
+        for signal in &mut signals {
+            if stopping {
+                exit(INTERRUPTED);
+            }
+            stopping = true;
+            if signal == SIGINT {
+                say("\nKeyboard interrupt received, exiting.\n");
+            }
+            let stopper = stopper.clone();
+            thread::spawn(move || stop(&stopper));
+        }
+    });
+    let address = server.server_address().socket_addr();
+    let host = address.map_or_else(String::new, |address| address.ip().to_string());
+    let shown = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.clone()
+    };
+    let port = server.server_port();
+    say(&format!(
+        "Serving HTTP on {host} port {port} (http://{shown}:{port}/) ...\n"
+    ));
+    server.serve_forever()
+}
+
+/// Binds to what was asked for: by default all interfaces, IPv6 and IPv4 on one socket where the
+/// system has IPv6.
+fn bind(
+    arguments: &Arguments,
+    handler: SimpleHandler,
+) -> Result<ThreadingHttpServer<SimpleHandler>, Error> {
+    let port = arguments.port;
+    if let Some(address) = &arguments.bind {
+        return ThreadingHttpServer::bind((address.trim_matches(['[', ']']), port), handler);
+    }
+    match ThreadingHttpServer::bind((Ipv6Addr::UNSPECIFIED, port), handler.clone())
+        .map_err(io::Error::from)
+    {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error.into()),
+        Err(_) => ThreadingHttpServer::bind((Ipv4Addr::UNSPECIFIED, port), handler),
+        Ok(server) => Ok(server),
+    }
+}
+
+/// Lets running answers end, and then the process, even if a handler does not.
+fn stop(stopper: &ShutdownHandle) {
+    if stopper.shutdown(STOP_DEADLINE) > 0 {
+        exit(0);
+    }
+}
+
+fn field_name(name: &str) -> Result<(), String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    match !name.is_empty() && name.chars().all(token) {
+        true => Ok(()),
+        false => Err(format!("'{}' is not a field name", name.escape_debug())),
+    }
+}
+
+fn field_value(value: &str) -> Result<String, String> {
+    match value
+        .chars()
+        .all(|c| c == '\t' || (!c.is_control() && u32::from(c) < 0x100))
+    {
+        true => Ok(value.to_owned()),
+        false => Err(format!("'{}' can't stand in a field", value.escape_debug())),
+    }
+}
+
+fn usage_error(text: &str) -> ExitCode {
+    complain(&format!("servette: {text}"));
+    ExitCode::from(2)
+}
+
+/// A line on stdout; a reader that has gone is no reason to stop serving.
+fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}

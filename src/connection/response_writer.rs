@@ -45,7 +45,8 @@ impl ResponseWriter<'_> {
         }
         while offset < end {
             let left = end - offset;
-            let sent = match self.channel.out.borrow().is_plain() {
+            let is_plain = self.channel.out.borrow().is_plain();
+            let sent = match is_plain {
                 true if left <= ONE_WRITE => self.read_in(file, offset, left as usize)?,
                 true => self.pass_on(file, offset, left.min(MOST) as usize)?,
                 false => self.copy(file, offset, left)?,
@@ -75,9 +76,8 @@ impl ResponseWriter<'_> {
 
     /// Has the system send the bytes.
     fn pass_on(&mut self, file: &File, mut offset: u64, count: usize) -> io::Result<usize> {
-        if let Some(left) = self.channel.out.borrow().left()
-            && left < count as u64
-        {
+        let left = self.channel.out.borrow().left();
+        if left.is_some_and(|left| left < count as u64) {
             return Err(crate::error::Fault::Overlong.into());
         }
         self.channel.send_ready(true)?;

@@ -1,0 +1,234 @@
+//! `SimpleHTTPRequestHandler`: files below a directory, by GET and HEAD.
+//!
+//! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
+//! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
+//! to file, without leaving the root), [`mime`], [`condition`] and [`listing`].
+
+use std::borrow::Cow;
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use self::open::Found;
+use crate::base::{self, software};
+use crate::{Exchange, Result, Status};
+
+pub use self::handler::SimpleHandler;
+pub use self::hooks::ServeFiles;
+pub use self::listing::Entry;
+pub use self::open::{Directory, Symlinks};
+
+mod condition;
+mod handler;
+mod hooks;
+mod listing;
+mod mime;
+mod open;
+mod path;
+
+const SERVER_VERSION: &str = software!("SimpleHTTP");
+const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
+
+/// What [`ServeFiles::send_head`] found to send: Python's open file.
+#[derive(Debug)]
+pub enum Content {
+    /// A file, and how many bytes of it were announced.
+    File(File, u64),
+    /// A page made in memory.
+    Page(io::Cursor<Vec<u8>>),
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Content::File(file, _) => file.read(buffer),
+            Content::Page(page) => page.read(buffer),
+        }
+    }
+}
+
+/// The `do_method` of a handler that serves files: GET, HEAD, and 501 for the rest. A handler that
+/// embeds a [`SimpleHandler`] calls it from its own
+/// [`do_method`](crate::RequestHandler::do_method).
+///
+/// # Errors
+/// Those of the hooks.
+pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    match x.command {
+        "GET" => h.do_get(x),
+        "HEAD" => h.do_head(x),
+        _ => base::do_method(h, x),
+    }
+}
+
+/// The body of [`ServeFiles::do_get`].
+///
+/// # Errors
+/// Those of [`ServeFiles::send_head`] and [`ServeFiles::copyfile`].
+pub fn do_get<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    match h.send_head(x)? {
+        Some(content) => h.copyfile(x, content),
+        None => Ok(()),
+    }
+}
+
+/// The body of [`ServeFiles::do_head`].
+///
+/// # Errors
+/// Those of [`ServeFiles::send_head`].
+pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    h.send_head(x).map(drop)
+}
+
+/// The body of [`ServeFiles::send_head`].
+///
+/// # Errors
+/// Those of the hooks that it calls; and where the system is out of descriptors or memory.
+pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+    let path = h.translate_path(x.path);
+    let has_slash = path::relative(x.path).is_ok_and(|relative| relative.trailing_slash);
+    let files = h.files();
+    match files.open(&path) {
+        Ok(Found::File(file, metadata)) if !has_slash => {
+            send_file_head(h, x, &path, file, &metadata)
+        }
+        Ok(Found::Directory(_)) if !has_slash => redirect(h, x),
+        Ok(Found::Directory(directory)) => match directory.open_index(files.index_pages()) {
+            Ok(Some((file, metadata, name))) => {
+                send_file_head(h, x, &path.join(name), file, &metadata)
+            }
+            Ok(None) => h.list_directory(x, &directory),
+            Err(error) => not_found(h, x, error),
+        },
+        Ok(Found::File(..)) => h.send_error(x, NOT_FOUND).map(|()| None),
+        Err(error) => not_found(h, x, error),
+    }
+}
+
+/// Whatever keeps a file from being opened is a 404, as in Python; unless it is none of the path's.
+fn not_found<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    error: io::Error,
+) -> Result<Option<Content>> {
+    use rustix::io::Errno;
+    match Errno::from_io_error(&error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Err(error.into()),
+        _ => h.send_error(x, NOT_FOUND).map(|()| None),
+    }
+}
+
+/// A directory is asked for with a slash behind its name, so that the links of its page are right.
+fn redirect<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+    h.send_response(x, Status::MOVED_PERMANENTLY);
+    h.send_header(x, "Location", &path::redirect_location(x.path));
+    h.send_header(x, "Content-Length", "0");
+    h.end_headers(x)?;
+    Ok(None)
+}
+
+fn send_file_head<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    path: &Path,
+    file: File,
+    metadata: &Metadata,
+) -> Result<Option<Content>> {
+    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let has_tags = x.headers.get("If-None-Match").is_some();
+    if condition::not_modified(x.headers.get("If-Modified-Since"), has_tags, modified) {
+        h.send_response(x, Status::NOT_MODIFIED);
+        h.end_headers(x)?;
+        return Ok(None);
+    }
+    h.send_response(x, Status::OK);
+    h.send_header(x, "Content-type", &h.guess_type(path));
+    h.send_header(x, "Content-Length", &metadata.len().to_string());
+    if let Some(time) = condition::last_modified(modified, SystemTime::now()) {
+        h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
+    }
+    send_extra_headers(h, x, "Last-Modified");
+    h.end_headers(x)?;
+    Ok(Some(Content::File(file, metadata.len())))
+}
+
+/// Sends `extra_response_headers`, but for names that are sent automatically: those of every answer,
+/// and `own`.
+fn send_extra_headers<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>, own: &str) {
+    let automatic = ["Server", "Date", "Content-Type", "Content-Length", own];
+    for (name, value) in h.files().extra_response_headers() {
+        if !automatic.iter().any(|sent| sent.eq_ignore_ascii_case(name)) {
+            h.send_header(x, name, value);
+        }
+    }
+}
+
+/// The body of [`ServeFiles::list_directory`].
+///
+/// # Errors
+/// Those of [`end_headers`](crate::RequestHandler::end_headers) and
+/// [`send_error`](crate::RequestHandler::send_error).
+pub fn list_directory<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    directory: &Directory<'_>,
+) -> Result<Option<Content>> {
+    let Ok(entries) = directory.entries() else {
+        let status = Status::NOT_FOUND.with_message("No permission to list directory");
+        return h.send_error(x, status).map(|()| None);
+    };
+    let page = listing::page(x.path, &entries).into_bytes();
+    h.send_response(x, Status::OK);
+    h.send_header(x, "Content-type", "text/html; charset=utf-8");
+    h.send_header(x, "Content-Length", &page.len().to_string());
+    send_extra_headers(h, x, "");
+    h.end_headers(x)?;
+    Ok(Some(Content::Page(io::Cursor::new(page))))
+}
+
+/// The body of [`ServeFiles::translate_path`].
+pub fn translate_path<H: ServeFiles + ?Sized>(h: &H, path: &str) -> PathBuf {
+    match path::relative(path) {
+        Ok(relative) => h.files().directory().join(relative.path),
+        // A name with a NUL, which names nothing.
+        Err(_) => PathBuf::from("\0"),
+    }
+}
+
+/// The body of [`ServeFiles::guess_type`].
+pub fn guess_type<'h, H: ServeFiles + ?Sized>(h: &'h H, path: &Path) -> Cow<'h, str> {
+    let files = h.files();
+    mime::guess(path, files.extensions_map())
+        .unwrap_or_else(|| files.default_content_type())
+        .into()
+}
+
+/// The body of [`ServeFiles::copyfile`].
+///
+/// # Errors
+/// Those of [`wfile`](crate::ResponseWriter), and `UnexpectedEof` for a file that has become shorter
+/// than was announced.
+pub fn copyfile<H: ServeFiles + ?Sized>(
+    _: &H,
+    x: &mut Exchange<'_>,
+    source: Content,
+) -> Result<()> {
+    match source {
+        Content::File(file, length) => x.wfile.send_file(&file, 0, length)?,
+        Content::Page(page) => {
+            let unread = page
+                .get_ref()
+                .get(page.position() as usize..)
+                .unwrap_or_default();
+            x.wfile.write_all(unread)?;
+        }
+    }
+    Ok(())
+}
+
+/// [`server_version`](crate::RequestHandler::server_version) of [`SimpleHandler`]: `SimpleHTTP/` and
+/// the version of this crate.
+pub fn server_version<H: ServeFiles + ?Sized>(_: &H) -> &'static str {
+    SERVER_VERSION
+}

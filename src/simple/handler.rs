@@ -1,0 +1,189 @@
+//! [`SimpleHandler`]: the attributes of handlers that serve files, and the ready-made one.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::open::{self, Found, Symlinks};
+use super::{SERVER_VERSION, ServeFiles, mime, software};
+use crate::{Exchange, RequestHandler, Result, base, simple};
+
+/// Serves the files below a directory: Python's `SimpleHTTPRequestHandler`, and its attributes for
+/// handlers that embed it.
+///
+/// ```
+/// use servette::{SimpleHandler, respond};
+///
+/// let files = SimpleHandler::new(env!("CARGO_MANIFEST_DIR"))
+///     .extension(".toml", "text/plain")
+///     .extra_response_header("Cache-Control", "no-store");
+/// let answer = String::from_utf8(respond(&files, "GET /Cargo.toml HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(answer.contains("\r\nContent-type: text/plain\r\n"));
+/// assert!(answer.contains("\r\nCache-Control: no-store\r\n"));
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "SimpleHTTPRequestHandler")]
+pub struct SimpleHandler {
+    directory: PathBuf,
+    extensions_map: BTreeMap<String, String>,
+    index_pages: Vec<String>,
+    extra_response_headers: Vec<(String, String)>,
+    default_content_type: String,
+    symlinks: Symlinks,
+    protocol_version: String,
+    is_quiet: bool,
+}
+
+impl SimpleHandler {
+    /// Serves this directory; a relative path is taken from the current directory of each moment, as
+    /// in Python, and a directory that does not exist is a 404 for each request.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        let own = |(suffix, media_type): (&str, &str)| (suffix.to_owned(), media_type.to_owned());
+        SimpleHandler {
+            directory: directory.into(),
+            extensions_map: mime::EXTENSIONS.into_iter().map(own).collect(),
+            index_pages: vec!["index.html".into(), "index.htm".into()],
+            extra_response_headers: Vec::new(),
+            default_content_type: "application/octet-stream".into(),
+            symlinks: Symlinks::default(),
+            protocol_version: "HTTP/1.0".into(),
+            is_quiet: false,
+        }
+    }
+
+    /// The media type for a suffix (`.wasm`; the dot may be left out), in any case, ahead of the types
+    /// that the crate knows.
+    pub fn extension(mut self, suffix: &str, content_type: impl Into<String>) -> Self {
+        let suffix = suffix.trim_start_matches('.').to_ascii_lowercase();
+        self.extensions_map
+            .insert(format!(".{suffix}"), content_type.into());
+        self
+    }
+
+    /// The names that stand for a directory, the first regular file wins. Default: `index.html`,
+    /// `index.htm`.
+    #[must_use]
+    pub fn with_index_pages<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.index_pages = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a field to the 200 answers for files and listings. A name that is sent automatically is
+    /// passed over; one may be added several times.
+    pub fn extra_response_header(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.extra_response_headers
+            .push((name.into(), value.into()));
+        self
+    }
+
+    /// The media type of files whose name says nothing. Default: `application/octet-stream`.
+    #[must_use]
+    pub fn with_default_content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.default_content_type = content_type.into();
+        self
+    }
+
+    /// Which symbolic links are followed. Default: those that stay inside the directory.
+    pub fn symlinks(mut self, symlinks: Symlinks) -> Self {
+        self.symlinks = symlinks;
+        self
+    }
+
+    /// Follows all symbolic links, as Python does, or (false) those that stay inside the directory.
+    pub fn follow_symlinks(self, follow: bool) -> Self {
+        self.symlinks(match follow {
+            true => Symlinks::Follow,
+            false => Symlinks::InsideRoot,
+        })
+    }
+
+    /// The version of HTTP to speak, as
+    /// [`RequestHandler::protocol_version`](RequestHandler::protocol_version). Default: `HTTP/1.0`.
+    #[must_use]
+    pub fn with_protocol_version(mut self, version: impl Into<String>) -> Self {
+        self.protocol_version = version.into();
+        self
+    }
+
+    /// Logs no requests; errors still are.
+    pub fn quiet(mut self, is_quiet: bool) -> Self {
+        self.is_quiet = is_quiet;
+        self
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Media types by lower-case suffix, with its dot; asked before the types that the crate knows.
+    /// Default: those of compressed files, `.gz`, `.Z`, `.bz2`, `.xz`.
+    pub fn extensions_map(&self) -> &BTreeMap<String, String> {
+        &self.extensions_map
+    }
+
+    /// The names that stand for a directory.
+    pub fn index_pages(&self) -> &[String] {
+        &self.index_pages
+    }
+
+    /// The fields that are added to 200 answers for files and listings.
+    pub fn extra_response_headers(&self) -> &[(String, String)] {
+        &self.extra_response_headers
+    }
+
+    /// The media type of files whose name says nothing.
+    pub fn default_content_type(&self) -> &str {
+        &self.default_content_type
+    }
+
+    /// Opens a path that `translate_path` made.
+    pub(super) fn open<'a>(&'a self, path: &'a Path) -> io::Result<Found<'a>> {
+        match path.strip_prefix(&self.directory) {
+            Ok(relative) => open::open(&self.directory, relative, self.symlinks),
+            Err(_) => open::open_any(path),
+        }
+    }
+}
+
+impl ServeFiles for SimpleHandler {
+    fn files(&self) -> &SimpleHandler {
+        self
+    }
+}
+
+impl RequestHandler for SimpleHandler {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        simple::do_method(self, x)
+    }
+
+    fn log_request(&self, x: &Exchange<'_>, code: u16, size: Option<u64>) {
+        if !self.is_quiet {
+            base::log_request(self, x, code, size);
+        }
+    }
+
+    fn server_version(&self) -> &str {
+        SERVER_VERSION
+    }
+
+    fn version_string(&self) -> Cow<'_, str> {
+        concat!(software!("SimpleHTTP"), " servette").into()
+    }
+
+    fn protocol_version(&self) -> &str {
+        &self.protocol_version
+    }
+}
+
+impl Default for SimpleHandler {
+    /// Serves the current directory.
+    fn default() -> Self {
+        SimpleHandler::new(".")
+    }
+}

@@ -1,0 +1,154 @@
+//! [`ServeFiles`]: the hooks of handlers that serve files.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Content, Directory, SimpleHandler};
+use crate::{Exchange, RequestHandler, Result, simple};
+
+/// What serves files: the methods of Python's `SimpleHTTPRequestHandler`.
+///
+/// To subclass: embed a [`SimpleHandler`], return it from [`files`](Self::files), and let
+/// [`do_method`](RequestHandler::do_method) call [`simple::do_method`]; without that, every
+/// request is a 501. Then override hooks of either trait.
+///
+/// ```
+/// use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, base, respond, simple};
+/// use std::{borrow::Cow, path::Path};
+///
+/// struct Site(SimpleHandler);
+///
+/// impl ServeFiles for Site {
+///     fn files(&self) -> &SimpleHandler {
+///         &self.0
+///     }
+///
+///     fn guess_type(&self, path: &Path) -> Cow<'_, str> {
+///         match path.file_name() {
+///             Some(name) if name == "LICENSE-MIT" => "text/plain".into(),
+///             _ => simple::guess_type(self, path),
+///         }
+///     }
+/// }
+///
+/// impl RequestHandler for Site {
+///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+///         simple::do_method(self, x)
+///     }
+///
+///     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+///         self.send_header(x, "Access-Control-Allow-Origin", "*");
+///         base::end_headers(self, x)
+///     }
+/// }
+///
+/// let site = Site(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// let answer = String::from_utf8(respond(&site, "GET /LICENSE-MIT HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(answer.contains("\r\nContent-type: text/plain\r\n"));
+/// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
+/// ```
+#[doc(alias = "SimpleHTTPRequestHandler")]
+pub trait ServeFiles: RequestHandler {
+    /// The attributes: this handler serves files as that one does.
+    fn files(&self) -> &SimpleHandler;
+
+    /// Answers GET: [`send_head`](Self::send_head), then [`copyfile`](Self::copyfile).
+    ///
+    /// # Errors
+    /// Those of the two.
+    #[doc(alias = "do_GET")]
+    fn do_get(&self, x: &mut Exchange<'_>) -> Result<()> {
+        simple::do_get(self, x)
+    }
+
+    /// Answers HEAD: [`send_head`](Self::send_head).
+    ///
+    /// # Errors
+    /// As that.
+    #[doc(alias = "do_HEAD")]
+    fn do_head(&self, x: &mut Exchange<'_>) -> Result<()> {
+        simple::do_head(self, x)
+    }
+
+    /// Answers with the head for a file, an index page or a listing, and returns the body to send; or
+    /// `None` where the answer is complete: a redirect, 304, an error.
+    ///
+    /// # Errors
+    /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
+    fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+        simple::send_head(self, x)
+    }
+
+    /// Answers with the head for the listing of a directory, and returns its page; or answers with 404
+    /// if the directory can't be read.
+    ///
+    /// # Errors
+    /// Those of the hooks that it calls.
+    fn list_directory(
+        &self,
+        x: &mut Exchange<'_>,
+        directory: &Directory<'_>,
+    ) -> Result<Option<Content>> {
+        simple::list_directory(self, x, directory)
+    }
+
+    /// The path of the file that a request's path (with its query) names: below
+    /// [`SimpleHandler::directory`], whatever `..` and percent-encoding say. What has a NUL in it
+    /// becomes a path that does not exist.
+    fn translate_path(&self, path: &str) -> PathBuf {
+        simple::translate_path(self, path)
+    }
+
+    /// The media type of a file, by its name.
+    fn guess_type(&self, path: &Path) -> Cow<'_, str> {
+        simple::guess_type(self, path)
+    }
+
+    /// Sends the body that [`send_head`](Self::send_head) returned; a file without copying it through
+    /// memory.
+    ///
+    /// # Errors
+    /// Those of [`wfile`](crate::ResponseWriter), and `UnexpectedEof` for a file that has become
+    /// shorter than was announced.
+    fn copyfile(&self, x: &mut Exchange<'_>, source: Content) -> Result<()> {
+        simple::copyfile(self, x, source)
+    }
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<T: ServeFiles + ?Sized> ServeFiles for $pointer {
+            fn files(&self) -> &SimpleHandler {
+                (**self).files()
+            }
+            fn do_get(&self, x: &mut Exchange<'_>) -> Result<()> {
+                (**self).do_get(x)
+            }
+            fn do_head(&self, x: &mut Exchange<'_>) -> Result<()> {
+                (**self).do_head(x)
+            }
+            fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+                (**self).send_head(x)
+            }
+            fn list_directory(
+                &self,
+                x: &mut Exchange<'_>,
+                directory: &Directory<'_>,
+            ) -> Result<Option<Content>> {
+                (**self).list_directory(x, directory)
+            }
+            fn translate_path(&self, path: &str) -> PathBuf {
+                (**self).translate_path(path)
+            }
+            fn guess_type(&self, path: &Path) -> Cow<'_, str> {
+                (**self).guess_type(path)
+            }
+            fn copyfile(&self, x: &mut Exchange<'_>, source: Content) -> Result<()> {
+                (**self).copyfile(x, source)
+            }
+        }
+    )*};
+}
+
+forward!(&T, Box<T>, Arc<T>);

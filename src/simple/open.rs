@@ -1,0 +1,359 @@
+//! Opening what a request names: below the root, whatever links there are and whoever changes them
+//! meanwhile, and only regular files and directories.
+//!
+//! A path is never checked first and opened later, for a link could be put there in between. It is
+//! opened in a way that cannot leave the root: by `openat2` where there is one, else name by name
+//! without following links.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::listing::{self, Entry};
+
+/// Which symbolic links below the root are followed. The root itself may be reached through links.
+///
+/// This holds for paths below the handler's directory. An overridden
+/// [`translate_path`](super::ServeFiles::translate_path) that leads elsewhere has its own word, and
+/// links are followed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Symlinks {
+    /// None.
+    Deny,
+    /// Those that end inside the root.
+    #[default]
+    InsideRoot,
+    /// All, as in Python.
+    Follow,
+}
+
+/// What a path led to.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// A regular file, opened for reading.
+    File(File, Metadata),
+    /// A directory.
+    Directory(Directory<'a>),
+}
+
+/// Opens `relative`, which must have plain names only, below `root`.
+///
+/// What is neither a regular file nor a directory counts as not found, and so does what is behind
+/// a link that leaves the root. Nothing here waits, not even for a FIFO: it is opened without
+/// blocking, and only then is its kind known. That is one call less for every file than to ask
+/// before, and a kind that was asked before could have changed.
+pub(crate) fn open<'a>(
+    root: &'a Path,
+    relative: &'a Path,
+    symlinks: Symlinks,
+) -> io::Result<Found<'a>> {
+    let place = Place {
+        root: or_dot(root),
+        relative,
+        symlinks,
+    };
+    let opened = match open_below(place, READ) {
+        // A directory that may be entered but not read has no listing, but perhaps an index page.
+        Err(Errno::ACCESS) => match open_below(place, ENTER) {
+            Ok(fd) => return Ok(Found::Directory(Directory { fd, place })),
+            Err(_) => Err(Errno::ACCESS),
+        },
+        opened => opened,
+    };
+    let file = File::from(opened?);
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok(Found::File(file, metadata))
+    } else if metadata.is_dir() {
+        Ok(Found::Directory(Directory {
+            fd: file.into(),
+            place,
+        }))
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "neither a regular file nor a directory",
+        ))
+    }
+}
+
+/// Opens any path, following all links. Here too only regular files and directories are found.
+pub(crate) fn open_any(path: &Path) -> io::Result<Found<'_>> {
+    open(path, Path::new(""), Symlinks::Follow)
+}
+
+/// An open directory, and where it was found; what
+/// [`list_directory`](super::ServeFiles::list_directory) lists.
+#[derive(Debug)]
+pub struct Directory<'a> {
+    fd: OwnedFd,
+    place: Place<'a>,
+}
+
+impl Directory<'_> {
+    /// The path under which it was opened.
+    pub fn path(&self) -> PathBuf {
+        self.place.root.join(self.place.relative)
+    }
+
+    /// All entries, in the order of their lower-cased names. A link counts as a directory only if it
+    /// leads to one that would be served.
+    ///
+    /// # Errors
+    /// If the directory can't be read.
+    pub fn entries(&self) -> io::Result<Vec<Entry>> {
+        listing::entries(self)
+    }
+
+    /// Opens the first of `names` that is a regular file in this directory; what is none, or is
+    /// hidden by a link, is passed over.
+    ///
+    /// A page that is there but may not be read is an error, for the listing is not what was meant
+    /// to be seen in its place.
+    pub(crate) fn open_index<'n>(
+        &self,
+        names: &'n [String],
+    ) -> io::Result<Option<(File, Metadata, &'n str)>> {
+        for name in names {
+            match self.open_entry(Path::new(name), READ) {
+                Ok(fd) => {
+                    let file = File::from(fd);
+                    let metadata = file.metadata()?;
+                    if metadata.is_file() {
+                        return Ok(Some((file, metadata, name)));
+                    }
+                }
+                Err(Errno::ACCESS) if self.is_regular(name) => return Err(Errno::ACCESS.into()),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The entries, in no order.
+    pub(super) fn read(&self) -> io::Result<Dir> {
+        // opened once more, for `fd` may have no right to read, and its position is shared
+        let fd = open_following(self.fd.as_fd(), Path::new(""), READ | OFlags::DIRECTORY)?;
+        Ok(Dir::new(fd)?)
+    }
+
+    /// The kind of an entry itself, not of what it links to.
+    pub(super) fn file_type(&self, name: &OsStr) -> FileType {
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+            Err(_) => FileType::Unknown,
+        }
+    }
+
+    /// Whether an entry would be served as a directory, with the links that may be followed.
+    pub(super) fn leads_to_directory(&self, name: &OsStr) -> bool {
+        self.open_entry(Path::new(name), ENTER).is_ok()
+    }
+
+    fn is_regular(&self, name: &str) -> bool {
+        statat(&self.fd, name, AtFlags::empty())
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
+    }
+
+    fn open_entry(&self, name: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        if !is_plain(name) {
+            return Err(Errno::INVAL);
+        }
+        if self.place.symlinks == Symlinks::Follow {
+            return open_following(self.fd.as_fd(), name, flags);
+        }
+        match open_without_links(self.fd.as_fd(), name, flags) {
+            // a link may leave this directory and still end inside the root
+            Err(Errno::LOOP | Errno::NOTDIR) if self.place.symlinks == Symlinks::InsideRoot => {
+                let relative = self.place.relative.join(name);
+                open_below(
+                    Place {
+                        relative: &relative,
+                        ..self.place
+                    },
+                    flags,
+                )
+            }
+            opened => opened,
+        }
+    }
+}
+
+/// A path below a root, and which links may be on it.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    root: &'a Path,
+    relative: &'a Path,
+    symlinks: Symlinks,
+}
+
+/// To read a file or a directory. Without `NONBLOCK` a FIFO would hold the thread until it has a
+/// writer, without `NOCTTY` a terminal could become that of the server.
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOCTTY);
+
+/// To reach what is in a directory; this needs no right to read it.
+#[cfg(target_os = "linux")]
+const ENTER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const ENTER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+
+fn open_below(place: Place<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let Place {
+        root,
+        relative,
+        symlinks,
+    } = place;
+    if !is_plain(relative) {
+        return Err(Errno::INVAL);
+    }
+    // joined with nothing, the root would get a slash at its end, and could not be a file
+    let path = match relative.as_os_str().is_empty() {
+        true => Cow::Borrowed(root),
+        false => Cow::Owned(root.join(relative)),
+    };
+    if symlinks == Symlinks::Follow {
+        return open_following(CWD, &path, flags);
+    }
+    // Plain names without any link cannot leave the root. Most paths are of this kind, and for
+    // them, if there is no link on the way to the root either, this one call is all.
+    match openat2(CWD, &path, flags, Links::None) {
+        Err(Errno::LOOP) => {}
+        Err(error) if is_missing(error) => {}
+        opened => return opened,
+    }
+    let root_fd = open_following(CWD, root, ENTER)?;
+    let root_fd = root_fd.as_fd();
+    if symlinks == Symlinks::Deny {
+        return open_without_links(root_fd, relative, flags);
+    }
+    let opened = match openat2(root_fd, relative, flags, Links::Beneath) {
+        Err(error) if is_missing(error) => walk(root_fd, relative, flags),
+        opened => opened,
+    };
+    match opened {
+        // Refused, but an absolute link or one that goes out and comes back may still end inside.
+        // So ask where the path ends, and go there without links.
+        Err(Errno::XDEV | Errno::LOOP | Errno::NOTDIR) => {
+            let root = fs::canonicalize(root).map_err(errno)?;
+            let path = fs::canonicalize(path).map_err(errno)?;
+            let relative = path.strip_prefix(root).map_err(|_| Errno::NOENT)?;
+            open_without_links(root_fd, relative, flags)
+        }
+        opened => opened,
+    }
+}
+
+fn open_following(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat(dir, or_dot(path), flags, Mode::empty()))
+}
+
+/// Opens plain names below `dir`, and fails at the first link.
+fn open_without_links(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    match openat2(dir, path, flags, Links::None) {
+        Err(error) if is_missing(error) => walk(dir, path, flags),
+        opened => opened,
+    }
+}
+
+/// The same without `openat2`: each directory is opened in the one before it, so none can be
+/// exchanged for a link unseen.
+fn walk(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut names = path.components();
+    let Some(last) = names.next_back() else {
+        return open_following(dir, path, flags);
+    };
+    let mut parent = None;
+    for name in names {
+        let dir = parent.as_ref().map_or(dir, OwnedFd::as_fd);
+        parent = Some(open_following(
+            dir,
+            name.as_ref(),
+            ENTER | OFlags::NOFOLLOW,
+        )?);
+    }
+    let dir = parent.as_ref().map_or(dir, OwnedFd::as_fd);
+    open_following(dir, last.as_ref(), flags | OFlags::NOFOLLOW)
+}
+
+/// What `openat2` lets a path do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    /// No links at all.
+    None,
+    /// Links, if no step of them leaves the directory.
+    Beneath,
+}
+
+#[cfg(target_os = "linux")]
+fn openat2(
+    dir: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlags,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
+    use rustix::fs::ResolveFlags;
+
+    #[cfg(test)]
+    if tests::OPENAT2_IS_MISSING.get() {
+        return Err(Errno::NOSYS);
+    }
+    let resolve = match links {
+        Links::None => ResolveFlags::NO_SYMLINKS,
+        Links::Beneath => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+    };
+    // When something is renamed just now, the kernel may not know whether a `..` stayed below the
+    // directory, and says `AGAIN`.
+    let mut opened = Err(Errno::AGAIN);
+    for _ in 0..16 {
+        opened = rustix::fs::openat2(dir, or_dot(path), flags, Mode::empty(), resolve);
+        if !matches!(opened, Err(Errno::AGAIN | Errno::INTR)) {
+            break;
+        }
+    }
+    opened
+}
+
+#[cfg(not(target_os = "linux"))]
+fn openat2(_: BorrowedFd<'_>, _: &Path, _: OFlags, _: Links) -> Result<OwnedFd, Errno> {
+    Err(Errno::NOSYS)
+}
+
+/// Whether this error says that there is no `openat2`. Some sandboxes say so with `PERM`, which
+/// the call itself never does with these flags.
+fn is_missing(error: Errno) -> bool {
+    matches!(error, Errno::NOSYS | Errno::PERM)
+}
+
+/// Whether a path has names only. This is what makes a join with the root safe.
+fn is_plain(path: &Path) -> bool {
+    path.components()
+        .all(|component| matches!(component, Component::Normal(_)))
+}
+
+/// An empty path means the directory itself, but not to the kernel.
+fn or_dot(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    }
+}
+
+fn errno(error: io::Error) -> Errno {
+    Errno::from_io_error(&error).unwrap_or(Errno::NOENT)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,461 @@
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use super::super::listing::{self, Entry};
+use super::*;
+
+thread_local! {
+    /// Whether this test acts as on a system without `openat2`.
+    pub(super) static OPENAT2_IS_MISSING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a promise twice: with `openat2` and without it.
+fn both_ways(promise: impl Fn()) {
+    for missing in [false, true] {
+        OPENAT2_IS_MISSING.set(missing);
+        promise();
+    }
+    OPENAT2_IS_MISSING.set(false);
+}
+
+/// A directory of its own for each test, with a root `www` in it; gone at the end.
+struct Temp(PathBuf);
+
+impl Temp {
+    fn new() -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("servette-open-{}-{number}", std::process::id()));
+        fs::create_dir_all(path.join("www/sub/deep")).unwrap();
+        fs::create_dir(path.join("www-private")).unwrap();
+        let temp = Temp(path);
+        temp.write("www/file", "file");
+        temp.write("www/sub/deep/file", "deep");
+        temp.write("www-private/file", "secret");
+        temp.write("outside", "secret");
+        temp
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
+    fn root(&self) -> PathBuf {
+        self.path("www")
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.path(path), text).unwrap();
+    }
+
+    fn link(&self, target: impl AsRef<Path>, path: &str) {
+        symlink(target, self.path(path)).unwrap();
+    }
+
+    fn chmod(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        // a test that failed may have left a directory closed
+        let _ = fs::set_permissions(self.path("www/sub"), fs::Permissions::from_mode(0o755));
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What is found, as text: what is in a file, or `dir`, or the kind of the error.
+fn look(root: &Path, relative: impl AsRef<Path>, symlinks: Symlinks) -> String {
+    match open(root, relative.as_ref(), symlinks) {
+        Ok(found) => text(found),
+        Err(error) => format!("{:?}", error.kind()),
+    }
+}
+
+fn text(found: Found<'_>) -> String {
+    match found {
+        Found::File(mut file, metadata) => {
+            let mut text = String::new();
+            file.read_to_string(&mut text).unwrap();
+            assert_eq!(metadata.len(), text.len() as u64);
+            text
+        }
+        Found::Directory(_) => "dir".into(),
+    }
+}
+
+fn directory<'a>(root: &'a Path, relative: &'a str, symlinks: Symlinks) -> Directory<'a> {
+    match open(root, Path::new(relative), symlinks).unwrap() {
+        Found::Directory(directory) => directory,
+        Found::File(..) => panic!("{relative} is a file"),
+    }
+}
+
+fn list(root: &Path, relative: &str, symlinks: Symlinks) -> Vec<(OsString, bool, bool)> {
+    let entries = listing::entries(&directory(root, relative, symlinks)).unwrap();
+    entries
+        .into_iter()
+        .map(
+            |Entry {
+                 name,
+                 is_dir,
+                 is_link,
+             }| (name, is_dir, is_link),
+        )
+        .collect()
+}
+
+const ALL: [Symlinks; 3] = [Symlinks::Deny, Symlinks::InsideRoot, Symlinks::Follow];
+
+/// One path, and what it is under each policy.
+fn assert_look(temp: &Temp, relative: &str, [deny, inside, follow]: [&str; 3]) {
+    let root = temp.root();
+    for (symlinks, expected) in ALL.into_iter().zip([deny, inside, follow]) {
+        let seen = look(&root, relative, symlinks);
+        match expected {
+            "-" => assert!(
+                seen != "secret" && seen != "dir" && seen != "file",
+                "{relative} {symlinks:?}: {seen}"
+            ),
+            _ => assert_eq!(seen, expected, "{relative} {symlinks:?}"),
+        }
+    }
+}
+
+#[test]
+fn files_and_directories_are_found() {
+    let temp = Temp::new();
+    both_ways(|| {
+        assert_look(&temp, "file", ["file"; 3]);
+        assert_look(&temp, "sub/deep/file", ["deep"; 3]);
+        assert_look(&temp, "", ["dir"; 3]);
+        assert_look(&temp, "sub/deep", ["dir"; 3]);
+        assert_look(&temp, "missing", ["NotFound"; 3]);
+        assert_look(&temp, "sub/missing/file", ["NotFound"; 3]);
+        assert_look(&temp, "file/below", ["-"; 3]);
+        assert_look(&temp, &"x".repeat(300), ["-"; 3]);
+        assert_look(&temp, &"x/".repeat(3000), ["-"; 3]);
+    });
+}
+
+#[test]
+fn a_path_that_is_not_plain_is_refused() {
+    let temp = Temp::new();
+    let absolute = temp.path("outside");
+    both_ways(|| {
+        for path in [
+            "..",
+            "../outside",
+            "sub/../../outside",
+            absolute.to_str().unwrap(),
+            "a\0b",
+        ] {
+            assert_look(&temp, path, ["InvalidInput"; 3]);
+        }
+    });
+}
+
+#[test]
+fn links_are_followed_as_the_policy_says() {
+    let temp = Temp::new();
+    temp.link("sub/deep/file", "www/inside");
+    temp.link("sub", "www/inside-dir");
+    temp.link("../../file", "www/sub/deep/up");
+    temp.link(temp.path("www/file"), "www/absolute-inside");
+    temp.link("../www/file", "www/out-and-back");
+    temp.link("../outside", "www/out");
+    temp.link(temp.path("outside"), "www/absolute-out");
+    temp.link("..", "www/parent");
+    temp.link("../www-private", "www/sibling");
+    temp.link(temp.path("www-private"), "www/absolute-sibling");
+    temp.link("/", "www/slash");
+    temp.link("/proc/self/cwd", "www/magic");
+    temp.link("loop", "www/loop");
+    temp.link("nowhere", "www/dangling");
+    temp.link(temp.path("nowhere"), "www/dangling-out");
+    temp.link("absolute-inside", "www/chain");
+    both_ways(|| {
+        assert_look(&temp, "inside", ["-", "deep", "deep"]);
+        assert_look(&temp, "inside-dir", ["-", "dir", "dir"]);
+        assert_look(&temp, "inside-dir/deep/file", ["-", "deep", "deep"]);
+        assert_look(&temp, "sub/deep/up", ["-", "file", "file"]);
+        assert_look(&temp, "inside-dir/deep/up", ["-", "file", "file"]);
+        assert_look(&temp, "absolute-inside", ["-", "file", "file"]);
+        assert_look(&temp, "out-and-back", ["-", "file", "file"]);
+        assert_look(&temp, "chain", ["-", "file", "file"]);
+        assert_look(&temp, "out", ["-", "NotFound", "secret"]);
+        assert_look(&temp, "absolute-out", ["-", "NotFound", "secret"]);
+        assert_look(&temp, "parent/outside", ["-", "NotFound", "secret"]);
+        assert_look(&temp, "parent/www/file", ["-", "file", "file"]);
+        assert_look(&temp, "sibling", ["-", "NotFound", "dir"]);
+        assert_look(&temp, "sibling/file", ["-", "NotFound", "secret"]);
+        assert_look(&temp, "absolute-sibling/file", ["-", "NotFound", "secret"]);
+        assert_look(&temp, "slash", ["-", "NotFound", "dir"]);
+        if cfg!(target_os = "linux") {
+            assert_look(&temp, "magic", ["-", "-", "dir"]);
+        }
+        assert_look(&temp, "loop", ["-"; 3]);
+        assert_look(&temp, "dangling", ["-", "NotFound", "NotFound"]);
+        assert_look(&temp, "dangling-out", ["-", "NotFound", "NotFound"]);
+    });
+}
+
+#[test]
+fn the_root_may_be_behind_links_or_relative_or_missing() {
+    let temp = Temp::new();
+    temp.link("www", "link");
+    temp.link("inside", "www/link");
+    temp.write("www/inside", "inside");
+    both_ways(|| {
+        for symlinks in ALL {
+            assert_eq!(look(&temp.path("link"), "file", symlinks), "file");
+            assert_eq!(look(&temp.path("link/sub/.."), "file", symlinks), "file");
+            assert_eq!(look(&temp.path("link"), "", symlinks), "dir");
+            assert_eq!(look(&temp.path("nothing"), "file", symlinks), "NotFound");
+            assert_eq!(look(&temp.path("nothing"), "", symlinks), "NotFound");
+            assert_ne!(look(&temp.path("www/file"), "x", symlinks), "file");
+            // the tests run in the folder of the package
+            for root in ["", ".", "./src/.."] {
+                assert_eq!(look(Path::new(root), "", symlinks), "dir");
+                assert_eq!(look(Path::new(root), "src", symlinks), "dir");
+            }
+        }
+        assert_eq!(
+            look(&temp.path("link"), "link", Symlinks::InsideRoot),
+            "inside"
+        );
+        assert_ne!(look(&temp.path("link"), "link", Symlinks::Deny), "inside");
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_file_is_not_found_and_nothing_waits_for_it() {
+    let temp = Temp::new();
+    rustix::fs::mkfifoat(CWD, temp.path("www/fifo"), Mode::RUSR | Mode::WUSR).unwrap();
+    temp.link("fifo", "www/link");
+    let _listener = UnixListener::bind(temp.path("www/socket")).unwrap();
+    both_ways(|| {
+        assert_look(&temp, "fifo", ["NotFound"; 3]);
+        assert_look(&temp, "link", ["-", "NotFound", "NotFound"]);
+        assert_look(&temp, "socket", ["-"; 3]);
+        assert_eq!(
+            look(Path::new("/dev"), "null", Symlinks::InsideRoot),
+            "NotFound"
+        );
+        assert_eq!(
+            open_any(&temp.path("www/fifo")).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+    });
+}
+
+#[test]
+fn names_are_bytes() {
+    let temp = Temp::new();
+    let name = OsStr::from_bytes(b"\xff\xfe.txt");
+    if fs::write(temp.root().join(name), "bytes").is_err() {
+        return; // a file system that takes UTF-8 only
+    }
+    both_ways(|| {
+        for symlinks in ALL {
+            assert_eq!(look(&temp.root(), name, symlinks), "bytes");
+            assert!(list(&temp.root(), "", symlinks).contains(&(name.to_owned(), false, false)));
+        }
+    });
+}
+
+#[test]
+fn a_permission_error_stays_one() {
+    let temp = Temp::new();
+    temp.write("www/closed", "closed");
+    temp.chmod("www/closed", 0);
+    temp.write("www/sub/index.html", "index");
+    temp.chmod("www/sub", 0o111);
+    let read_anyway = File::open(temp.path("www/closed")).is_ok();
+    let names = ["index.html".to_owned(), "closed".to_owned()];
+    if !read_anyway {
+        both_ways(|| {
+            assert_look(&temp, "closed", ["PermissionDenied"; 3]);
+            for symlinks in ALL {
+                // no listing, but an index page
+                let root = temp.root();
+                let sub = directory(&root, "sub", symlinks);
+                assert_eq!(
+                    listing::entries(&sub).unwrap_err().kind(),
+                    io::ErrorKind::PermissionDenied
+                );
+                assert!(sub.open_index(&names).unwrap().is_some());
+                // a closed page is not made up for by a listing
+                let error = directory(&root, "", symlinks)
+                    .open_index(&names)
+                    .unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+            }
+        });
+    }
+}
+
+#[test]
+fn the_first_regular_file_is_the_index() {
+    let temp = Temp::new();
+    fs::create_dir(temp.path("www/index.html")).unwrap();
+    temp.write("www/index.htm", "htm");
+    temp.link("../../file", "www/sub/deep/index.html");
+    temp.link("../../outside", "www/sub/index.html");
+    temp.write("www/sub/index.htm", "sub");
+    let names = ["index.html".to_owned(), "index.htm".to_owned()];
+    let index = |relative, symlinks| {
+        let root = temp.root();
+        let directory = directory(&root, relative, symlinks);
+        let (file, metadata, name) = directory.open_index(&names).unwrap()?;
+        Some((text(Found::File(file, metadata)), name))
+    };
+    let found = |text: &str, name| Some((text.to_owned(), name));
+    both_ways(|| {
+        for symlinks in ALL {
+            assert_eq!(index("", symlinks), found("htm", "index.htm"));
+        }
+        assert_eq!(index("sub/deep", Symlinks::Deny), None);
+        assert_eq!(
+            index("sub/deep", Symlinks::InsideRoot),
+            found("file", "index.html")
+        );
+        assert_eq!(
+            index("sub/deep", Symlinks::Follow),
+            found("file", "index.html")
+        );
+        assert_eq!(index("sub", Symlinks::Deny), found("sub", "index.htm"));
+        assert_eq!(
+            index("sub", Symlinks::InsideRoot),
+            found("sub", "index.htm")
+        );
+        assert_eq!(
+            index("sub", Symlinks::Follow),
+            found("secret", "index.html")
+        );
+        for name in ["../file", "/etc/passwd", "", ".", "a\0"] {
+            let root = temp.root();
+            assert!(
+                directory(&root, "sub", Symlinks::Follow)
+                    .open_index(&[name.to_owned()])
+                    .unwrap()
+                    .is_none()
+            );
+        }
+    });
+}
+
+#[test]
+fn a_listing_shows_links_as_they_would_be_served() {
+    let temp = Temp::new();
+    temp.link("deep", "www/sub/in-dir");
+    temp.link("../sub", "www/sub/around");
+    temp.link(temp.path("www"), "www/sub/absolute");
+    temp.link("../../www-private", "www/sub/out-dir");
+    temp.link("nowhere", "www/sub/dangling");
+    temp.write("www/sub/.hidden", "");
+    let expected = |followed: &[&str]| -> Vec<(OsString, bool, bool)> {
+        let line = |name: &str, is_link| (name.into(), followed.contains(&name), is_link);
+        [
+            line(".hidden", false),
+            line("absolute", true),
+            line("around", true),
+            line("dangling", true),
+            line("deep", false),
+            line("in-dir", true),
+            line("out-dir", true),
+        ]
+        .into()
+    };
+    both_ways(|| {
+        let root = temp.root();
+        assert_eq!(list(&root, "sub", Symlinks::Deny), expected(&["deep"]));
+        let inside = expected(&["deep", "in-dir", "around", "absolute"]);
+        assert_eq!(list(&root, "sub", Symlinks::InsideRoot), inside);
+        let all = expected(&["deep", "in-dir", "around", "absolute", "out-dir"]);
+        assert_eq!(list(&root, "sub", Symlinks::Follow), all);
+    });
+}
+
+#[test]
+fn an_open_directory_stays_itself_when_its_path_becomes_a_link() {
+    let temp = Temp::new();
+    temp.write("www/sub/index.html", "mine");
+    let names = ["index.html".to_owned(), "file".to_owned()];
+    let root = temp.root();
+    let sub = directory(&root, "sub", Symlinks::InsideRoot);
+    fs::rename(temp.path("www/sub"), temp.path("www/moved")).unwrap();
+    temp.link("../www-private", "www/sub");
+    let (file, metadata, _) = sub.open_index(&names).unwrap().unwrap();
+    assert_eq!(text(Found::File(file, metadata)), "mine");
+    let names: Vec<_> = listing::entries(&sub)
+        .unwrap()
+        .into_iter()
+        .map(|entry| entry.name)
+        .collect();
+    assert_eq!(names, ["deep", "index.html"]);
+}
+
+#[test]
+fn a_link_that_is_swapped_all_the_time_never_leads_out() {
+    let temp = Temp::new();
+    temp.link("../outside", "www/swap");
+    temp.link("sub", "www/dir");
+    fs::create_dir(temp.path("www-private/deep")).unwrap();
+    temp.write("www-private/deep/file", "secret");
+    let root = temp.root();
+    let stop = AtomicBool::new(false);
+    let swap = |target: &str, name: &str| {
+        let new = temp.path(&format!("new-{name}"));
+        symlink(target, &new).unwrap();
+        fs::rename(&new, temp.path("www").join(name)).unwrap();
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                swap("file", "swap");
+                swap("sub", "dir");
+                swap("../outside", "swap");
+                swap("../www-private", "dir");
+            }
+        });
+        let leaked = AtomicBool::new(false);
+        both_ways(|| {
+            for _ in 0..2000 {
+                for path in ["swap", "dir/deep/file"] {
+                    let seen = look(&root, path, Symlinks::InsideRoot);
+                    leaked.fetch_or(seen == "secret", Ordering::Relaxed);
+                }
+            }
+        });
+        // stopped before anything can fail, or the scope would wait for ever
+        stop.store(true, Ordering::Relaxed);
+        assert!(!leaked.into_inner());
+    });
+}
+
+#[test]
+fn any_path_may_be_opened_and_its_index_too() {
+    let temp = Temp::new();
+    temp.link("../outside", "www/out");
+    assert_eq!(text(open_any(&temp.path("www/out")).unwrap()), "secret");
+    assert_eq!(
+        open_any(&temp.path("nothing")).unwrap_err().kind(),
+        io::ErrorKind::NotFound
+    );
+    let root = temp.root();
+    let Found::Directory(directory) = open_any(&root).unwrap() else {
+        panic!("www is a directory")
+    };
+    assert!(directory.open_index(&["out".to_owned()]).unwrap().is_some());
+    assert_eq!(listing::entries(&directory).unwrap().len(), 3);
+}

@@ -1,0 +1,275 @@
+//! Request targets as text: the way below the root that one names, and where a directory without
+//! its slash is sent.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+/// Where a request target leads, seen from the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Relative {
+    /// Plain names only: never absolute, never with `.` or `..`. Empty for the root itself.
+    pub(crate) path: PathBuf,
+    /// The decoded path ends with a slash, so the client means a directory.
+    pub(crate) trailing_slash: bool,
+}
+
+/// The path has a NUL byte, so no file can have this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the path contains a NUL byte")]
+pub(crate) struct BadPath;
+
+/// The file system path, below some root, that a request target names.
+///
+/// The order of the steps is what keeps the result below the root: the path is decoded once, then
+/// split, then dots are resolved. So `%2f` separates and `%2e%2e` climbs just as the plain
+/// characters do, and what is still encoded after that is a name like any other. Climbing stops at
+/// the root. Names are bytes: `%FF` is the byte FF.
+pub(crate) fn relative(target: &str) -> Result<Relative, BadPath> {
+    let decoded = decoded_path(target);
+    if decoded.contains(&0) {
+        return Err(BadPath);
+    }
+    let mut path = Vec::with_capacity(decoded.len());
+    for segment in decoded.split(|&byte| byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => path.truncate(path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)),
+            name => {
+                if !path.is_empty() {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(name);
+            }
+        }
+    }
+    Ok(Relative {
+        path: PathBuf::from(OsString::from_vec(path)),
+        trailing_slash: decoded.ends_with(b"/"),
+    })
+}
+
+/// The path of a request target, decoded and without query and fragment.
+pub(super) fn decoded_path(target: &str) -> Cow<'_, [u8]> {
+    percent_decode_str(Parts::of(target).path).into()
+}
+
+/// The `Location` that adds the missing slash to a directory's target.
+///
+/// Encoding, dots, query and fragment stay as the client wrote them. The result always starts with
+/// exactly one slash, as browsers take `//host` and `/\host` for another host; and it is visible
+/// ASCII, as browsers drop tabs and line ends before they look for such a start.
+pub(crate) fn redirect_location(target: &str) -> String {
+    let Parts {
+        path,
+        query,
+        fragment,
+    } = Parts::of(target);
+    let mut location = String::with_capacity(target.len() + 2);
+    location.push('/');
+    let path = path.trim_start_matches(['/', '\\']);
+    location.extend(utf8_percent_encode(path, UNSAFE));
+    if !location.ends_with('/') {
+        location.push('/');
+    }
+    for (mark, part) in [('?', query), ('#', fragment)] {
+        if !part.is_empty() {
+            location.push(mark);
+            location.extend(utf8_percent_encode(part, UNSAFE));
+        }
+    }
+    location
+}
+
+/// What must not stand in a `Location` as it is, besides all that is not ASCII. `%` may, for the
+/// target is encoded already.
+const UNSAFE: &AsciiSet = &CONTROLS.add(b' ').add(b'\\');
+
+/// A request target, cut as Python cuts it: at the first `#`, and what is before that at the first
+/// `?`. A missing part is empty.
+struct Parts<'a> {
+    path: &'a str,
+    query: &'a str,
+    fragment: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(target: &'a str) -> Self {
+        let target = after_authority(target).unwrap_or(target);
+        let (rest, fragment) = target.split_once('#').unwrap_or((target, ""));
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        Parts {
+            path,
+            query,
+            fragment,
+        }
+    }
+}
+
+/// What follows scheme and authority, if the target is in absolute-form. A path that is empty
+/// there means `/`.
+fn after_authority(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once("://")?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if !is_scheme {
+        return None;
+    }
+    match rest.find(['/', '?', '#']) {
+        Some(end) => rest.get(end..),
+        None => Some("/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Component;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn targets_become_names_below_the_root() {
+        let table: &[(&str, &[u8], bool)] = &[
+            ("/", b"", true),
+            ("", b"", false),
+            ("/a/b.txt", b"a/b.txt", false),
+            ("/a/b/", b"a/b", true),
+            ("//a///b", b"a/b", false),
+            ("/./a/./b/.", b"a/b", false),
+            ("/a/../b", b"b", false),
+            ("/a/b/../../c/", b"c", true),
+            ("/../../etc/passwd", b"etc/passwd", false),
+            ("/a/../../../b", b"b", false),
+            ("/..", b"", false),
+            ("/...", b"...", false),
+            ("/%2e%2e/%2E%2e/etc", b"etc", false),
+            ("/a%2f..%2f..%2fb", b"b", false),
+            ("/dir%2f", b"dir", true),
+            ("/dir%2F", b"dir", true),
+            ("/%252e%252e/a", b"%2e%2e/a", false),
+            ("/%25%32%65", b"%2e", false),
+            ("/a?b/../c", b"a", false),
+            ("/a#b?c", b"a", false),
+            ("/a/?x=/#/", b"a", true),
+            ("/a%3fb%23c", b"a?b#c", false),
+            ("/%FF%fe.bin", b"\xff\xfe.bin", false),
+            ("/%c0%ae%c0%ae/x", b"\xc0\xae\xc0\xae/x", false),
+            ("/100%", b"100%", false),
+            ("/%zz%4", b"%zz%4", false),
+            ("/a\\..\\b", b"a\\..\\b", false),
+            ("/c:/x", b"c:/x", false),
+            ("/a+b%20c", b"a+b c", false),
+            ("http://host/a/../b?q", b"b", false),
+            ("HTTP://host:80", b"", true),
+            ("http://host?q", b"", false),
+            ("/http://host/a", b"http:/host/a", false),
+        ];
+        for &(target, path, trailing_slash) in table {
+            let found = relative(target).unwrap();
+            assert_eq!(found.path.as_os_str().as_bytes(), path, "{target}");
+            assert_eq!(found.trailing_slash, trailing_slash, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_nul_byte_is_refused_even_if_dots_would_drop_it() {
+        for target in ["/%00", "/a%00b", "/%00/..", "/a/\0"] {
+            assert_eq!(relative(target), Err(BadPath), "{target}");
+        }
+        assert!(relative("/%2500").is_ok());
+        assert!(relative("/a?%00").is_ok());
+    }
+
+    #[test]
+    fn redirects_add_a_slash_and_stay_on_the_host() {
+        let table = [
+            ("/dir", "/dir/"),
+            ("/dir?a=b&c", "/dir/?a=b&c"),
+            ("/dir?", "/dir/"),
+            ("/dir#top", "/dir/#top"),
+            ("/dir?#top", "/dir/#top"),
+            ("/dir#", "/dir/"),
+            ("/dir?a?b#c?d", "/dir/?a?b#c?d"),
+            ("/d%69r/%2e%2e/x", "/d%69r/%2e%2e/x/"),
+            ("/a/../dir", "/a/../dir/"),
+            ("//host/..", "/host/../"),
+            ("///host/%2f..", "/host/%2f../"),
+            ("/\\host/..", "/host/../"),
+            ("/\\/\\host", "/host/"),
+            ("\\\\host", "/host/"),
+            ("/a\\b", "/a%5Cb/"),
+            ("/dir?a\\b", "/dir/?a%5Cb"),
+            ("/\t/host", "/%09/host/"),
+            ("/a\r\nSet-Cookie: x", "/a%0D%0ASet-Cookie:%20x/"),
+            ("/\u{e9}", "/%C3%A9/"),
+            ("/", "/"),
+            ("", "/"),
+            ("//", "/"),
+            ("?q", "/?q"),
+            ("http://host/dir", "/dir/"),
+            ("http://host//evil/..", "/evil/../"),
+            ("https://host", "/"),
+            ("http:\\\\evil", "/http:%5C%5Cevil/"),
+            ("javascript:alert(1)", "/javascript:alert(1)/"),
+        ];
+        for (target, location) in table {
+            assert_eq!(redirect_location(target), location, "{target}");
+        }
+    }
+
+    /// Mostly the pieces that have broken servers, mixed with anything.
+    fn target() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            prop::sample::select(vec![
+                "/", "//", "\\", "..", ".", "%2f", "%2F", "%2e", "%5c", "%00", "%25", "%ff", "%",
+                "?", "#", "a", "é", "\t", "\r\n", "\0", "http://", "host", ":", "\u{7f}",
+            ])
+            .prop_map(str::to_owned),
+            any::<String>(),
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_target_leaves_the_root(target in target()) {
+            if let Ok(Relative { path, .. }) = relative(&target) {
+                let bytes = path.as_os_str().as_bytes();
+                prop_assert!(!bytes.contains(&0));
+                prop_assert!(!path.is_absolute());
+                prop_assert!(path.components().all(|part| matches!(part, Component::Normal(_))));
+                // `components` overlooks dots and empty names in the middle; the bytes don't
+                let mut names = bytes.split(|&byte| byte == b'/');
+                let plain = names.all(|name| !matches!(name, b"" | b"." | b".."));
+                prop_assert!(bytes.is_empty() || plain);
+            }
+        }
+
+        #[test]
+        fn no_redirect_names_another_host(target in target()) {
+            let location = redirect_location(&target);
+            prop_assert!(location.starts_with('/'));
+            prop_assert!(!location.starts_with("//") && !location.starts_with("/\\"));
+            prop_assert!(location.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'));
+        }
+
+        #[test]
+        fn a_redirect_leads_to_the_same_directory_with_a_slash(target in target()) {
+            // only the run of slashes at the very start is changed
+            let target = format!("/a{target}");
+            if let Ok(before) = relative(&target) {
+                let after = relative(&redirect_location(&target)).unwrap();
+                prop_assert_eq!(before.path, after.path);
+                prop_assert!(after.trailing_slash);
+            }
+        }
+    }
+}
