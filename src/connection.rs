@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use self::attendant::Attendant;
 use self::channel::Channel;
 use self::input::Input;
 use self::outgoing::Terms;
@@ -24,6 +25,7 @@ use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::{Error, Result};
 
+pub(crate) mod attendant;
 pub(crate) mod channel;
 pub(crate) mod input;
 pub(crate) mod outgoing;
@@ -96,6 +98,8 @@ pub(crate) enum Ending {
 pub(crate) struct Buffers {
     input: Vec<u8>,
     output: Vec<u8>,
+    /// Who is told what the connection is about to do.
+    pub(crate) attendant: Option<Box<dyn Attendant>>,
 }
 
 /// What a request turned out to be.
@@ -170,12 +174,14 @@ impl Connection {
         self.input.lend(std::mem::take(&mut buffers.input));
         self.input.drained = false;
         self.input.thorough = thorough;
+        self.channel.wire.attendant = buffers.attendant.take();
         self.channel.out.borrow_mut().buffer = std::mem::take(&mut buffers.output);
     }
 
     /// Gives the buffers back; what is unread is kept. Unsent output is dropped: it was flushed before.
     pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
         buffers.input = self.input.reclaim();
+        buffers.attendant = self.channel.wire.attendant.take();
         let mut out = self.channel.out.borrow_mut();
         out.drop_all();
         buffers.output = std::mem::take(&mut out.buffer);
@@ -266,6 +272,12 @@ impl Connection {
             // What there is of a head that is refused, for the log.
             None => (0, input.unread().len()),
         };
+        if let Some(attendant) = &channel.wire.attendant
+            && attendant.before_handler(input.unread().get(start..end).unwrap_or_default())
+        {
+            // It fails again, and is reported, where the response is sent.
+            let _ = channel.send_ready(false);
+        }
         input.reset_scan();
         let (bytes, ahead, scratch, whole_path) = input.split(start, end);
         let text = head::text(bytes, scratch);
@@ -339,6 +351,9 @@ impl Connection {
     /// that its response could not be completed.
     pub(crate) fn end_exchange(&mut self, cut: bool) {
         self.answered += 1;
+        if let Some(attendant) = &self.channel.wire.attendant {
+            attendant.after_handler();
+        }
         if self.channel.detached.get() {
             self.ending = Ending::Close;
             return;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::crew::Crew;
-use self::lane::{Lane, Lead, Step};
+use self::lane::{Hub, Lane, Step};
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
 use crate::info::{Peer, ServerInfo};
@@ -20,13 +20,17 @@ pub use self::builder::Builder;
 pub use self::listener::Listener;
 pub use self::running::RunningServer;
 
+mod baton;
 mod builder;
 mod client;
 mod crew;
 mod lane;
 mod listener;
 mod options;
+mod predictor;
 mod running;
+mod seat;
+mod shift;
 mod table;
 mod wheel;
 
@@ -65,7 +69,7 @@ mod wheel;
 #[doc(alias = "HTTPServer")]
 pub struct HttpServer<H> {
     handler: H,
-    lane: Lane,
+    lanes: Vec<Lane>,
 }
 
 /// A server that runs each handler on a thread of a bounded set: Python's `ThreadingHTTPServer`.
@@ -85,11 +89,11 @@ pub struct HttpServer<H> {
 #[doc(alias = "ThreadingHTTPServer")]
 pub struct ThreadingHttpServer<H> {
     handler: H,
-    lane: Lane,
+    lanes: Vec<Lane>,
 }
 
 macro_rules! common {
-    ($server:ident) => {
+    ($server:ident, $lanes:expr) => {
         impl<H: RequestHandler> $server<H> {
             /// Binds to an address and listens; port 0 takes any free port. Nothing is served before
             /// [`serve_forever`](Self::serve_forever) or [`handle_request`](Self::handle_request), but
@@ -103,7 +107,7 @@ macro_rules! common {
 
             /// To set limits, timeouts and socketserver's hooks.
             pub fn builder(handler: H) -> Builder<H, Self> {
-                Builder::new(handler, |handler, lane| $server { handler, lane })
+                Builder::new(handler, $lanes, |handler, lanes| $server { handler, lanes })
             }
 
             /// Serves a socket that listens already, TCP or Unix.
@@ -122,27 +126,27 @@ macro_rules! common {
 
             /// Name, address, port and URLs of the server.
             pub fn info(&self) -> &ServerInfo {
-                &self.lane.info
+                &self.hub().info
             }
 
             /// Where the server listens, with its real port.
             pub fn server_address(&self) -> Peer {
-                self.lane.info.server_address
+                self.hub().info.server_address
             }
 
             /// The name of the host, without a look-up in the DNS: see [`ServerInfo::server_name`].
             pub fn server_name(&self) -> &str {
-                &self.lane.info.server_name
+                &self.hub().info.server_name
             }
 
             /// The port; 0 for a Unix socket.
             pub fn server_port(&self) -> u16 {
-                self.lane.info.server_port
+                self.hub().info.server_port
             }
 
             /// Stops the server from another thread, a signal, or a handler.
             pub fn shutdown_handle(&self) -> ShutdownHandle {
-                self.lane.info.shutdown.clone()
+                self.hub().info.shutdown.clone()
             }
 
             /// Handles one request on this thread, from whatever connection has one first, and true; or
@@ -152,14 +156,18 @@ macro_rules! common {
             /// # Errors
             /// If polling fails, or the server was shut down.
             pub fn handle_request(&self) -> Result<bool> {
-                self.lane.handle_request(&self.handler)
+                first(&self.lanes).handle_request(&self.handler)
+            }
+
+            fn hub(&self) -> &Hub {
+                &first(&self.lanes).hub
             }
         }
     };
 }
 
-common!(HttpServer);
-common!(ThreadingHttpServer);
+common!(HttpServer, 1);
+common!(ThreadingHttpServer, cores());
 
 impl<H: RequestHandler> HttpServer<H> {
     /// Serves on this thread until the server is shut down.
@@ -167,19 +175,20 @@ impl<H: RequestHandler> HttpServer<H> {
     /// # Errors
     /// If polling fails.
     pub fn serve_forever(&self) -> Result<()> {
-        let _loop = self.lane.control.enter_loop();
+        let _loop = self.hub().control.enter_loop();
         let mut buffers = Buffers::default();
-        let mut lead = self.lane.lead();
+        let lane = first(&self.lanes);
+        let mut lead = lane.lead();
         loop {
-            match self.lane.next(&mut lead, None).map_err(poll_error)? {
-                Step::Serve(job) => {
-                    if let Some(job) = self.lane.prepare(job, &mut buffers) {
-                        let served = self.lane.serve(&self.handler, job, &mut buffers, false);
+            match lane.pick(&mut lead) {
+                None => lane.wait(&mut lead, None).map_err(poll_error)?,
+                Some(Step::Serve(job)) => {
+                    if let Some(job) = lane.prepare(job, &mut buffers) {
+                        let served = lane.serve(&self.handler, job, &mut buffers, false);
                         served.again.into_iter().for_each(|job| lead.put_back(job));
                     }
                 }
-                Step::TimedOut => {}
-                Step::Stop => return Ok(()),
+                Some(Step::Stop) => return Ok(()),
             }
         }
     }
@@ -192,7 +201,7 @@ impl<H: RequestHandler> HttpServer<H> {
     where
         H: Send + 'static,
     {
-        let info = self.lane.info.clone();
+        let info = self.hub().info.clone();
         RunningServer::start(info, move || self.serve_forever())
     }
 }
@@ -203,8 +212,16 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     /// # Errors
     /// If polling fails.
     pub fn serve_forever(&self) -> Result<()> {
-        let _loop = self.lane.control.enter_loop();
-        Crew::new(&self.lane, &self.handler)
+        let _loop = self.hub().control.enter_loop();
+        let limits = &self.hub().options.limits;
+        // One thread leads each lane, and one is there to follow.
+        let lanes = self
+            .lanes
+            .len()
+            .min(limits.max_threads.saturating_sub(1))
+            .max(1);
+        let lanes = self.lanes.get(..lanes).unwrap_or_default();
+        Crew::new(lanes, &self.handler, limits.max_threads, limits.thread_idle)
             .run()
             .map_err(poll_error)
     }
@@ -237,7 +254,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     /// # Panics
     /// If `f` does.
     pub fn scope<R>(&self, f: impl FnOnce(&ServerInfo) -> R) -> Result<R> {
-        let info = &self.lane.info;
+        let info = &self.hub().info;
         thread::scope(|scope| {
             let server = thread::Builder::new()
                 .spawn_scoped(scope, || self.serve_forever())
@@ -260,7 +277,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     where
         H: Send + 'static,
     {
-        let info = self.lane.info.clone();
+        let info = self.hub().info.clone();
         RunningServer::start(info, move || self.serve_forever())
     }
 }
@@ -276,38 +293,45 @@ impl Drop for StopOnDrop<'_> {
 
 impl Lane {
     fn handle_request<H: RequestHandler>(&self, handler: &H) -> Result<bool> {
-        let _loop = self.control.enter_loop();
+        let _loop = self.hub.control.enter_loop();
+        let options = &self.hub.options;
         let mut buffers = Buffers::default();
-        let until = self
-            .options
+        let until = options
             .timeout
             .and_then(|time| Instant::now().checked_add(time));
         let mut lead = self.lead();
         loop {
-            match self.next(&mut lead, until).map_err(poll_error)? {
-                Step::Serve(job) => {
-                    let Some(job) = self.prepare(job, &mut buffers) else {
-                        continue;
-                    };
-                    let served = self.serve(handler, job, &mut buffers, true);
-                    served
-                        .again
-                        .into_iter()
-                        .for_each(|job| Lead::put_back(&mut lead, job));
-                    if served.answered {
-                        return Ok(true);
-                    }
-                }
-                Step::TimedOut => {
-                    if let Some(handle) = &self.options.handle_timeout {
+            match self.pick(&mut lead) {
+                None if until.is_some_and(|until| until <= Instant::now()) => {
+                    if let Some(handle) = &options.handle_timeout {
                         handle();
                     }
                     return Ok(false);
                 }
-                Step::Stop => return Err(Error::other("the server was shut down")),
+                None => self.wait(&mut lead, until).map_err(poll_error)?,
+                Some(Step::Serve(job)) => {
+                    let Some(job) = self.prepare(job, &mut buffers) else {
+                        continue;
+                    };
+                    let served = self.serve(handler, job, &mut buffers, true);
+                    served.again.into_iter().for_each(|job| lead.put_back(job));
+                    if served.answered {
+                        return Ok(true);
+                    }
+                }
+                Some(Step::Stop) => return Err(Error::other("the server was shut down")),
             }
         }
     }
+}
+
+/// A server has at least one lane.
+fn first(lanes: &[Lane]) -> &Lane {
+    &lanes[0]
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn poll_error(error: std::io::Error) -> Error {

@@ -102,18 +102,18 @@ pub(crate) struct Control {
     /// Loops that serve now.
     loops: Mutex<usize>,
     over: Condvar,
-    waker: OnceLock<mio::Waker>,
+    wakers: OnceLock<Vec<Arc<mio::Waker>>>,
 }
 
 impl Control {
-    pub(crate) fn set_waker(&self, waker: mio::Waker) {
-        // A server has one poller for life, so this is called once.
-        let _ = self.waker.set(waker);
+    pub(crate) fn set_wakers(&self, wakers: Vec<Arc<mio::Waker>>) {
+        // A server has its pollers for life, so this is called once.
+        let _ = self.wakers.set(wakers);
     }
 
-    /// Makes the poller look around.
-    pub(crate) fn wake(&self) {
-        if let Some(waker) = self.waker.get() {
+    /// Makes the pollers look around.
+    fn wake(&self) {
+        for waker in self.wakers.get().into_iter().flatten() {
             // It fails only when the poller is gone.
             let _ = waker.wake();
         }

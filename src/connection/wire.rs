@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use super::attendant::Attendant;
 use super::pace::{Allowance, Pace};
 use super::stream::Stream;
 use crate::error::Fault;
@@ -19,6 +20,8 @@ use crate::shutdown::Control;
 pub(crate) struct Wire {
     pub(crate) stream: Stream,
     control: Arc<Control>,
+    /// While a handler runs: who is told that it is about to wait.
+    pub(super) attendant: Option<Box<dyn Attendant>>,
 }
 
 /// What a wait is for.
@@ -30,7 +33,11 @@ enum Direction {
 
 impl Wire {
     pub(crate) fn new(stream: Stream, control: Arc<Control>) -> Self {
-        Wire { stream, control }
+        Wire {
+            stream,
+            control,
+            attendant: None,
+        }
     }
 
     pub(crate) fn control(&self) -> &Control {
@@ -147,6 +154,9 @@ impl Wire {
         let Some(socket) = self.stream.fd() else {
             return Err(Fault::EarlyEnd.into());
         };
+        if let Some(attendant) = &self.attendant {
+            attendant.before_wait();
+        }
         let patience = pace.next_wait(allowance);
         let start = Instant::now();
         loop {

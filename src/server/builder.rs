@@ -5,6 +5,7 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ThreadingHttpServer;
 use super::lane::Lane;
 use super::listener::{self, Listener};
 use super::options::Options;
@@ -31,14 +32,16 @@ use crate::{Error, Result};
 pub struct Builder<H, S> {
     handler: H,
     options: Options,
-    make: fn(H, Lane) -> S,
+    lanes: usize,
+    make: fn(H, Vec<Lane>) -> S,
 }
 
 impl<H, S> Builder<H, S> {
-    pub(super) fn new(handler: H, make: fn(H, Lane) -> S) -> Self {
+    pub(super) fn new(handler: H, lanes: usize, make: fn(H, Vec<Lane>) -> S) -> Self {
         Builder {
             handler,
             options: Options::default(),
+            lanes,
             make,
         }
     }
@@ -107,8 +110,17 @@ impl<H, S> Builder<H, S> {
     /// # Errors
     /// If the server's own descriptors can't be made.
     pub fn from_listener(self, listener: impl Into<Listener>) -> Result<S> {
-        let lane = Lane::new(listener.into(), self.options)?;
-        Ok((self.make)(self.handler, lane))
+        let lanes = Lane::all(listener.into(), self.options, self.lanes)?;
+        Ok((self.make)(self.handler, lanes))
+    }
+}
+
+impl<H> Builder<H, ThreadingHttpServer<H>> {
+    /// How many pollers the server has, each led by a thread of its own. Default: one for each core
+    /// that the process may use. [`Limits::max_threads`] leaves room for one thread more, at least.
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = lanes;
+        self
     }
 }
 

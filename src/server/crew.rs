@@ -1,245 +1,280 @@
-//! The threads of a [`ThreadingHttpServer`](crate::ThreadingHttpServer), and how the lead passes
-//! between them.
+//! The threads of a [`ThreadingHttpServer`](crate::ThreadingHttpServer), and how leads pass between
+//! them.
 //!
-//! One thread leads: it polls, and reads heads without blocking. When a request is complete it hands
-//! the lead to another thread and runs the handler itself, so a handler may block as it likes. At the
-//! limit of threads the one that leads goes on leading, and requests wait for a thread.
+//! The thread that leads a lane polls, picks a ready connection, and runs its handler *itself*. As long
+//! as handlers return quickly, that is all there is: no other thread, no queue, no wake-up. The lead
+//! passes to another thread in three cases, and this one then goes on with its handler as long as it
+//! takes:
+//!
+//! - the handler is about to wait for its client (the [`seat`](super::seat) is told before);
+//! - the route is known to block (the lane's [`predictor`](super::predictor) remembers);
+//! - the watch sees that nothing has moved for a tick, and takes the lead.
+//!
+//! [`super::baton`] says who leads, [`super::shift`] who does what.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{Builder, Scope, Thread};
-use std::time::Duration;
-use std::{io, thread};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, Builder, Scope};
+use std::time::{Duration, Instant};
 
+use super::baton::{Baton, Term, Turn};
 use super::lane::{Job, Lane, Step};
+use super::seat::Seat;
+use super::shift::{Call, Post, Shift};
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
-use crate::shutdown::lock;
 
-/// The threads that serve one lane.
+/// How long a lane may stand still before its lead is taken: between one and two ticks.
+const TICK: Duration = Duration::from_millis(4);
+/// Ticks without anything to watch before the watch sleeps for good.
+const QUIET_TICKS: u32 = 10;
+
+/// The threads that serve a server's lanes.
 #[derive(Debug)]
 pub(super) struct Crew<'env, H: ?Sized> {
-    lane: &'env Lane,
+    lanes: &'env [Lane],
     handler: &'env H,
-    max_threads: usize,
     idle: Duration,
-    roll: Mutex<Roll>,
-}
-
-#[derive(Debug, Default)]
-struct Roll {
-    /// Somebody leads, or was told to.
-    led: bool,
-    threads: usize,
-    /// Threads without work, the one that was busy last on top: so the others can end.
-    standbys: Vec<Standby>,
-    /// Requests that wait for a thread.
-    waiting: VecDeque<Job>,
-    stopped: bool,
-    failure: Option<io::Error>,
-}
-
-#[derive(Debug)]
-struct Standby {
-    thread: Thread,
-    called: Arc<AtomicBool>,
-}
-
-/// What a thread does next.
-enum Post {
-    Lead,
-    Serve(Job),
-    Leave,
+    shift: Arc<Shift>,
 }
 
 impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
-    pub(super) fn new(lane: &'env Lane, handler: &'env H) -> Self {
-        let limits = &lane.options.limits;
+    pub(super) fn new(
+        lanes: &'env [Lane],
+        handler: &'env H,
+        max_threads: usize,
+        idle: Duration,
+    ) -> Self {
         Crew {
-            lane,
+            lanes,
             handler,
-            max_threads: limits.max_threads.max(1),
-            idle: limits.thread_idle,
-            roll: Mutex::default(),
+            idle,
+            shift: Arc::new(Shift::new(lanes.len(), max_threads)),
         }
     }
 
     /// Serves until the server is stopped, this thread included.
     pub(super) fn run(&self) -> io::Result<()> {
-        lock(&self.roll).threads = 1;
+        if let Some(first) = self.lanes.first() {
+            first.lead().deals = self.lanes.len();
+        }
         thread::scope(|scope| self.work(scope, true, None));
-        let failure = lock(&self.roll).failure.take();
+        // Leads that were vacant when the server stopped.
+        for lane in self.lanes {
+            lane.stop(&mut lane.lead());
+        }
+        let failure = self.shift.roll().failure.take();
         failure.map_or(Ok(()), Err)
     }
 
-    /// The life of a thread. The `first` one stays to the end; another starts with the lead, or leaves
-    /// after a time without work.
+    /// The life of a thread. The `first` one stays to the end; another leaves after a time without
+    /// work.
     fn work<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, 'env>,
         first: bool,
-        mut post: Option<Post>,
+        call: Option<Call>,
     ) where
         'env: 'scope,
     {
+        if let Some(call) = call {
+            self.shift.arrive(&call);
+        }
         let mut buffers = Buffers::default();
+        let mut post = self.shift.next_post();
         loop {
-            match post.take().unwrap_or_else(|| self.next_post(first)) {
-                Post::Leave => return,
-                Post::Lead => {
-                    if let Some(job) = self.lead(scope, &mut buffers) {
-                        self.serve(job, &mut buffers);
+            post = match post {
+                Post::Lead(lane) => {
+                    if let Some(term) = self.baton(lane).and_then(|baton| baton.take()) {
+                        self.lead(scope, lane, term, &mut buffers);
                     }
+                    self.shift.next_post()
                 }
                 Post::Serve(mut job) => {
                     job.take_up(&mut buffers);
                     self.serve(job, &mut buffers);
+                    self.shift.next_post()
                 }
+                Post::Watch => {
+                    if let Some((lane, term)) = self.watch() {
+                        self.lead(scope, lane, term, &mut buffers);
+                    }
+                    self.shift.next_post()
+                }
+                Post::StandBy(call) => match self.stand_by(&call, first) {
+                    true => self.shift.next_post(),
+                    false => return,
+                },
+                Post::Leave => return,
             }
         }
     }
 
-    /// Leads until there is a request to handle, and passes the lead on; without a request, the server
-    /// has stopped.
+    fn baton(&self, lane: usize) -> Option<&Arc<Baton>> {
+        self.shift.batons.get(lane)
+    }
+
+    /// Leads a lane until the lead is lost or the server stops.
     fn lead<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, 'env>,
+        number: usize,
+        term: Term,
         buffers: &mut Buffers,
-    ) -> Option<Job>
-    where
+    ) where
         'env: 'scope,
     {
-        let mut lead = self.lane.lead();
-        loop {
-            match self.lane.next(&mut lead, None) {
-                Ok(Step::Serve(job)) => {
-                    let Some(mut job) = self.lane.prepare(job, buffers) else {
-                        continue;
-                    };
-                    match self.pass(scope) {
-                        Passed::On => return Some(job),
-                        Passed::Alone => self.serve(job, buffers),
-                        Passed::NoThread => {
-                            job.set_aside(buffers);
-                            lock(&self.roll).waiting.push_back(job);
+        let (Some(lane), Some(baton)) = (self.lanes.get(number), self.baton(number)) else {
+            return;
+        };
+        self.staff(scope);
+        let seat = Seat::new(self.shift.clone(), number, baton.clone(), term);
+        buffers.attendant = Some(Box::new(seat));
+        // First ask, then lock: a new leader holds the lock while it waits for events.
+        while baton.is_held(term) {
+            let mut lead = lane.lead();
+            if !baton.is_held(term) {
+                break;
+            }
+            let step = match lane.pick(&mut lead) {
+                Some(step) => step,
+                None => {
+                    baton.rests();
+                    let waited = lane.wait(&mut lead, None);
+                    baton.rises();
+                    self.shift.rouse_watch();
+                    match waited {
+                        Ok(()) => continue,
+                        Err(error) => {
+                            lane.hub.control.stop();
+                            return self.shift.stop(Some(error));
                         }
                     }
                 }
-                Ok(Step::TimedOut) => {}
-                Ok(Step::Stop) => {
-                    self.stop(None);
-                    return None;
-                }
-                Err(error) => {
-                    self.lane.control.stop();
-                    self.stop(Some(error));
-                    return None;
+            };
+            baton.picked();
+            match step {
+                Step::Stop => return self.shift.stop(None),
+                Step::Serve(job) => {
+                    drop(lead);
+                    self.take_on(scope, job, buffers);
                 }
             }
         }
+        buffers.attendant = None;
     }
 
-    fn stop(&self, failure: Option<io::Error>) {
-        let mut roll = lock(&self.roll);
-        roll.stopped = true;
-        roll.failure = failure;
-        for standby in roll.standbys.drain(..) {
-            standby.called.store(true, Ordering::Release);
-            standby.thread.unpark();
+    /// Reads a connection, and runs its handler, or sets it aside for another thread.
+    fn take_on<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, 'env>,
+        job: Job,
+        buffers: &mut Buffers,
+    ) where
+        'env: 'scope,
+    {
+        let Some(mut job) = self.home(&job).prepare(job, buffers) else {
+            return;
+        };
+        if !self.shift.may_run_inline.load(Ordering::Relaxed) {
+            self.staff(scope);
+            if !self.shift.may_run_inline.load(Ordering::Relaxed) {
+                job.set_aside(buffers);
+                return self.shift.set_aside(job);
+            }
         }
+        self.serve(job, buffers);
     }
 
     /// Runs the handler as long as there is something to do on the connection.
     fn serve(&self, job: Job, buffers: &mut Buffers) {
         let mut next = Some(job);
         while let Some(job) = next {
-            let again = self.lane.serve(self.handler, job, buffers, false).again;
-            next = again.and_then(|job| self.lane.prepare(job, buffers));
+            let home = self.home(&job);
+            let again = home.serve(self.handler, job, buffers, false).again;
+            next = again.and_then(|job| home.prepare(job, buffers));
         }
     }
 
-    /// Calls another thread to the lead.
-    fn pass<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>) -> Passed
+    /// The lane in which a connection is parked.
+    fn home(&self, job: &Job) -> &'env Lane {
+        self.lanes.get(job.home).unwrap_or(&self.lanes[0])
+    }
+
+    /// Has threads started for the posts that are to be kept.
+    fn staff<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>)
     where
         'env: 'scope,
     {
-        let mut roll = lock(&self.roll);
-        if let Some(standby) = roll.standbys.pop() {
-            drop(roll);
-            standby.called.store(true, Ordering::Release);
-            standby.thread.unpark();
-            return Passed::On;
-        }
-        if roll.threads < self.max_threads {
-            let work = move || self.work(scope, false, Some(Post::Lead));
-            let name = format!("servette-{}", roll.threads);
-            if Builder::new().name(name).spawn_scoped(scope, work).is_ok() {
-                roll.threads += 1;
-                return Passed::On;
+        while let Some(call) = self.shift.needs_thread() {
+            let its_call = call.clone();
+            let work = move || self.work(scope, false, Some(its_call));
+            if Builder::new()
+                .name("servette".into())
+                .spawn_scoped(scope, work)
+                .is_err()
+            {
+                return self.shift.has_no_thread(&call);
             }
         }
-        match roll.threads {
-            1 => Passed::Alone,
-            _ => Passed::NoThread,
-        }
     }
 
-    /// Waits for something to do.
-    fn next_post(&self, first: bool) -> Post {
-        let mut roll = lock(&self.roll);
-        if let Some(job) = roll.waiting.pop_front() {
-            return Post::Serve(job);
-        }
-        if roll.stopped {
-            roll.threads -= 1;
-            return Post::Leave;
-        }
-        if !roll.led {
-            roll.led = true;
-            return Post::Lead;
-        }
-        let called = Arc::new(AtomicBool::new(false));
-        roll.standbys.push(Standby {
-            thread: thread::current(),
-            called: called.clone(),
-        });
-        drop(roll);
-        let mut waited = false;
-        while !called.load(Ordering::Acquire) {
-            if waited && !first && self.leave(&called) {
-                return Post::Leave;
+    /// Watches over the leads, until one is taken (its lane and term) or there is something else to do.
+    fn watch(&self) -> Option<(usize, Term)> {
+        let shift = &*self.shift;
+        let mut seen: Vec<Turn> = vec![Turn::default(); self.lanes.len()];
+        let mut quiet = 0;
+        loop {
+            if shift.end_watch_if_needed() {
+                return None;
             }
-            let start = std::time::Instant::now();
-            thread::park_timeout(self.idle);
-            waited = start.elapsed() >= self.idle;
+            let mut moves = false;
+            for (lane, (baton, seen)) in shift.batons.iter().zip(&mut seen).enumerate() {
+                let turn = baton.turn();
+                if turn.is_serving() && turn == *seen {
+                    if let Some(term) = baton.steal() {
+                        shift.end_watch(&mut shift.roll());
+                        return Some((lane, term));
+                    }
+                }
+                moves |= turn != *seen || turn.is_serving();
+                *seen = turn;
+            }
+            quiet = if moves { 0 } else { quiet + 1 };
+            if quiet < QUIET_TICKS {
+                thread::park_timeout(TICK);
+                continue;
+            }
+            shift.watch_sleeps.store(true, Ordering::SeqCst);
+            let has_moved = |(baton, seen): (&Arc<Baton>, &Turn)| baton.turn() != *seen;
+            if !shift.batons.iter().zip(&seen).any(has_moved) && !shift.needs_the_watch() {
+                thread::park();
+            }
+            shift.watch_sleeps.store(false, Ordering::SeqCst);
+            quiet = 0;
         }
-        let mut roll = lock(&self.roll);
-        if roll.stopped {
-            roll.threads -= 1;
-            return Post::Leave;
-        }
-        Post::Lead
     }
 
-    /// Takes this thread off the roll, if nobody has called it meanwhile.
-    fn leave(&self, called: &Arc<AtomicBool>) -> bool {
-        let mut roll = lock(&self.roll);
-        let before = roll.standbys.len();
-        roll.standbys
-            .retain(|standby| !Arc::ptr_eq(&standby.called, called));
-        let left = roll.standbys.len() < before;
-        roll.threads -= usize::from(left);
-        left
+    /// Waits to be called; false if nobody did for so long that this thread has left the roll.
+    fn stand_by(&self, call: &Call, first: bool) -> bool {
+        let mut since = Instant::now();
+        while !call.has_come() {
+            if first {
+                thread::park();
+                continue;
+            }
+            let waited = since.elapsed();
+            if waited >= self.idle {
+                if self.shift.leave(call) {
+                    return false;
+                }
+                since = Instant::now();
+                continue;
+            }
+            thread::park_timeout(self.idle - waited);
+        }
+        self.shift.arrive(call);
+        true
     }
-}
-
-/// Who leads now.
-enum Passed {
-    /// Another thread.
-    On,
-    /// Still this one: there are no more threads, but some will be free.
-    NoThread,
-    /// Still this one, and there is no other.
-    Alone,
 }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -35,14 +36,23 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// How often `service_actions` runs, as in Python.
 const SERVICE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The poller of a server, and its connections.
+/// What the lanes of a server share.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct Hub {
     pub(super) options: Options,
     pub(super) info: Arc<ServerInfo>,
     pub(super) control: Arc<Control>,
     max_connections: usize,
+    /// Connections that exist, in all lanes.
+    open: AtomicUsize,
+}
+
+/// A poller, and the connections that are parked in it.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) hub: Arc<Hub>,
     registry: Registry,
+    waker: Arc<Waker>,
     table: Mutex<Table>,
     lead: Mutex<Lead>,
 }
@@ -50,14 +60,19 @@ pub(super) struct Lane {
 /// What only the one who leads touches.
 #[derive(Debug)]
 pub(super) struct Lead {
+    /// The number of the lane.
+    number: usize,
     poll: Poll,
     events: Events,
     /// Connections that were put back with more to do.
     unfinished: VecDeque<Job>,
     /// Slots to look at, and whether their sockets may be at their end.
     ready: VecDeque<(usize, bool)>,
-    /// `None` once the server has stopped.
+    /// The first lane has it, until the server stops.
     acceptor: Option<Acceptor>,
+    /// Over how many lanes new connections are dealt, and whose turn it is.
+    pub(super) deals: usize,
+    next_home: usize,
     /// How many connections may be accepted before the next poll; 0 while nobody waits.
     accepts: u32,
     accept_again: Option<Instant>,
@@ -68,15 +83,18 @@ pub(super) struct Lead {
 #[derive(Debug)]
 pub(super) struct Job {
     client: Box<Client>,
+    /// The lane in which it parks.
+    pub(super) home: usize,
     slot: Option<usize>,
     /// A read that is not full does not mean that nothing is left: the end may follow.
     thorough: bool,
 }
 
 impl Job {
-    fn new(client: Box<Client>, slot: Option<usize>, thorough: bool) -> Self {
+    fn new(client: Box<Client>, home: usize, slot: Option<usize>, thorough: bool) -> Self {
         Job {
             client,
+            home,
             slot,
             thorough,
         }
@@ -94,6 +112,11 @@ impl Job {
 }
 
 impl Lead {
+    /// A parked connection of this lane.
+    fn job(&self, client: Box<Client>, slot: usize, thorough: bool) -> Job {
+        Job::new(client, self.number, Some(slot), thorough)
+    }
+
     /// Puts a connection back that has more to do.
     pub(super) fn put_back(&mut self, job: Job) {
         self.unfinished.push_back(job);
@@ -105,26 +128,42 @@ impl Lead {
 pub(super) enum Step {
     Serve(Job),
     Stop,
-    TimedOut,
 }
 
 impl Lane {
-    pub(super) fn new(listener: Listener, options: Options) -> Result<Self> {
+    /// As many lanes as asked for; the first one accepts.
+    pub(super) fn all(listener: Listener, options: Options, count: usize) -> Result<Vec<Self>> {
         let error = |error| Error::context("cannot set up the server", error);
-        Lane::set_up(listener, options).map_err(error)
+        Lane::set_up(listener, options, count.max(1)).map_err(error)
     }
 
-    fn set_up(listener: Listener, options: Options) -> io::Result<Self> {
-        let (mut acceptor, address) = Acceptor::new(listener)?;
+    fn set_up(listener: Listener, options: Options, count: usize) -> io::Result<Vec<Self>> {
+        let (acceptor, address) = Acceptor::new(listener)?;
         let (handle, control) = ShutdownHandle::new()?;
-        let poll = Poll::new()?;
-        let registry = poll.registry().try_clone()?;
-        acceptor.register(&registry, LISTENER)?;
-        control.set_waker(Waker::new(&registry, WAKER)?);
-        Ok(Lane {
+        let hub = Arc::new(Hub {
             max_connections: options.limits.max_connections.min(spare_descriptors()),
             info: Arc::new(ServerInfo::new(address, handle)),
             control,
+            open: AtomicUsize::new(0),
+            options,
+        });
+        let mut acceptor = Some(acceptor);
+        let lanes = (0..count).map(|number| Lane::new(hub.clone(), number, acceptor.take()));
+        let lanes = lanes.collect::<io::Result<Vec<_>>>()?;
+        hub.control
+            .set_wakers(lanes.iter().map(|lane| lane.waker.clone()).collect());
+        Ok(lanes)
+    }
+
+    fn new(hub: Arc<Hub>, number: usize, mut acceptor: Option<Acceptor>) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        if let Some(acceptor) = &mut acceptor {
+            acceptor.register(&registry, LISTENER)?;
+        }
+        Ok(Lane {
+            hub,
+            waker: Arc::new(Waker::new(&registry, WAKER)?),
             registry,
             table: Mutex::new(Table::new()),
             lead: Mutex::new(Lead {
@@ -132,12 +171,14 @@ impl Lane {
                 events: Events::with_capacity(256),
                 unfinished: VecDeque::new(),
                 ready: VecDeque::new(),
-                acceptor: Some(acceptor),
+                acceptor,
+                deals: 1,
+                next_home: 0,
+                number,
                 accepts: 0,
                 accept_again: None,
                 next_actions: None,
             }),
-            options,
         })
     }
 
@@ -146,42 +187,49 @@ impl Lane {
         lock(&self.lead)
     }
 
-    /// Finds the next connection with something to do, waiting for it until `until`.
-    pub(super) fn next(&self, lead: &mut Lead, until: Option<Instant>) -> io::Result<Step> {
+    /// Finds the next connection with something to do, without waiting.
+    pub(super) fn pick(&self, lead: &mut Lead) -> Option<Step> {
         loop {
-            if self.control.is_stopping() {
+            if self.hub.control.is_stopping() {
                 self.stop(lead);
-                return Ok(Step::Stop);
+                return Some(Step::Stop);
             }
             if let Some(job) = lead.unfinished.pop_front() {
-                return Ok(Step::Serve(job));
+                return Some(Step::Serve(job));
             }
             if let Some((slot, thorough)) = lead.ready.pop_front() {
                 let taken = lock(&self.table).take(slot);
                 match taken {
-                    Some(client) => return Ok(Step::Serve(Job::new(client, Some(slot), thorough))),
+                    Some(client) => return Some(Step::Serve(lead.job(client, slot, thorough))),
                     None => continue,
                 }
             }
-            if let Some(job) = self.accept(lead) {
-                return Ok(Step::Serve(job));
-            }
-            let now = Instant::now();
-            let expired = lock(&self.table).take_expired(now);
-            if let Some((slot, mut client)) = expired {
-                if client.phase == Phase::Head {
-                    client.conn.refuse(Refusal::new(408, ""));
-                    return Ok(Step::Serve(Job::new(client, Some(slot), false)));
-                }
-                self.close(client, Some(slot));
-                continue;
-            }
-            self.run_service_actions(lead, now);
-            if until.is_some_and(|until| until <= now) {
-                return Ok(Step::TimedOut);
-            }
-            self.poll(lead, until, now)?;
+            return self.accept(lead).map(Step::Serve);
         }
+    }
+
+    /// Does what is due, and waits for events, until `until` or something else is due.
+    pub(super) fn wait(&self, lead: &mut Lead, until: Option<Instant>) -> io::Result<()> {
+        let now = Instant::now();
+        loop {
+            let expired = lock(&self.table).take_expired(now);
+            let Some((slot, mut client)) = expired else {
+                break;
+            };
+            match client.phase {
+                Phase::Head => {
+                    client.conn.refuse(Refusal::new(408, ""));
+                    let job = lead.job(client, slot, false);
+                    lead.unfinished.push_back(job);
+                }
+                _ => self.close(client, Some(slot)),
+            }
+        }
+        self.run_service_actions(lead, now);
+        if !lead.unfinished.is_empty() {
+            return Ok(());
+        }
+        self.poll(lead, until, now)
     }
 
     /// Waits for events, until something else is due.
@@ -218,7 +266,7 @@ impl Lane {
     }
 
     fn run_service_actions(&self, lead: &mut Lead, now: Instant) {
-        let Some(actions) = &self.options.service_actions else {
+        let Some(actions) = &self.hub.options.service_actions else {
             return;
         };
         if lead.next_actions.is_none_or(|due| due <= now) {
@@ -252,18 +300,19 @@ impl Lane {
                 // There may be more: the poller reports them once only.
                 lead.accept_again = Some(Instant::now());
             }
-            if !self.options.accepts(&peer) {
+            if !self.hub.options.accepts(&peer) {
                 continue;
             }
-            let limits = &self.options.limits;
-            let conn = Connection::new(stream, peer, self.info.clone(), limits.clone());
+            let limits = &self.hub.options.limits;
+            let conn = Connection::new(stream, peer, self.hub.info.clone(), limits.clone());
             let mut client = Box::new(Client::new(conn, limits, Instant::now()));
-            let is_full = lock(&self.table).open() >= self.max_connections;
+            let is_full = self.hub.open.load(Relaxed) >= self.hub.max_connections;
             if is_full && !self.evict() {
                 client.conn.refuse(Refusal::new(503, ""));
             }
-            lock(&self.table).opened();
-            return Some(Job::new(client, None, false));
+            self.hub.open.fetch_add(1, Relaxed);
+            lead.next_home = (lead.next_home + 1) % lead.deals.max(1);
+            return Some(Job::new(client, lead.next_home, None, false));
         }
         None
     }
@@ -281,7 +330,7 @@ impl Lane {
     }
 
     /// Stops accepting, and closes whatever is parked.
-    fn stop(&self, lead: &mut Lead) {
+    pub(super) fn stop(&self, lead: &mut Lead) {
         lead.acceptor = None;
         lead.ready.clear();
         for job in std::mem::take(&mut lead.unfinished) {
@@ -298,21 +347,22 @@ impl Lane {
     pub(super) fn prepare(&self, job: Job, buffers: &mut Buffers) -> Option<Job> {
         let Job {
             mut client,
+            home,
             mut slot,
             mut thorough,
         } = job;
         loop {
             if let Phase::Lingering(_) = client.phase {
-                if !client.lingers_on(&self.options.limits) {
+                if !client.lingers_on(&self.hub.options.limits) {
                     self.close(client, slot);
                     return None;
                 }
             } else {
                 client.conn.lend(buffers, thorough);
                 match client.conn.poll_request() {
-                    Ok(Readiness::Request) => return Some(Job::new(client, slot, thorough)),
+                    Ok(Readiness::Request) => return Some(Job::new(client, home, slot, thorough)),
                     Ok(Readiness::Pending) => {
-                        client.note_head(&self.options.limits, Instant::now());
+                        client.note_head(&self.hub.options.limits, Instant::now());
                         client.conn.reclaim(buffers);
                     }
                     Ok(Readiness::Ended) | Err(_) => {
@@ -336,14 +386,17 @@ impl Lane {
         one: bool,
     ) -> Served {
         let Job {
-            mut client, slot, ..
+            mut client,
+            home,
+            slot,
+            ..
         } = job;
         client.conn.set_one_at_a_time(one);
         let before = client.conn.answered();
         let next = self.handle(handler, &mut client.conn);
         let answered = client.conn.answered() > before;
-        client.was_served(&self.options.limits, Instant::now());
-        client.note_head(&self.options.limits, Instant::now());
+        client.was_served(&self.hub.options.limits, Instant::now());
+        client.note_head(&self.hub.options.limits, Instant::now());
         client.conn.reclaim(buffers);
         let again = match next {
             _ if client.conn.ending() != Ending::Open => {
@@ -359,13 +412,13 @@ impl Lane {
         };
         Served {
             answered,
-            again: again.map(|(client, slot)| Job::new(client, slot, true)),
+            again: again.map(|(client, slot)| Job::new(client, home, slot, true)),
         }
     }
 
     /// Calls the handler. Whatever it does, the connection comes to a decision.
     fn handle<H: RequestHandler + ?Sized>(&self, handler: &H, conn: &mut Connection) -> Next {
-        let running = self.control.enter_handler();
+        let running = self.hub.control.enter_handler();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let next = handler.handle(conn)?;
             conn.flush()?;
@@ -374,7 +427,7 @@ impl Lane {
         drop(running);
         let result = result.unwrap_or_else(|payload| Err(Error::panic(&*payload)));
         result.unwrap_or_else(|error| {
-            let report = || self.options.report(&error, &conn.client_address());
+            let report = || self.hub.options.report(&error, &conn.client_address());
             // A panic there must not end the thread.
             let _ = catch_unwind(AssertUnwindSafe(report));
             Next::Close
@@ -383,13 +436,13 @@ impl Lane {
 
     /// Ends a connection: at once, or when the client has read its answer.
     fn end(&self, mut client: Box<Client>, slot: Option<usize>) {
-        if client.conn.ending() != Ending::Linger || self.control.is_stopping() {
+        if client.conn.ending() != Ending::Linger || self.hub.control.is_stopping() {
             return self.close(client, slot);
         }
-        client.starts_to_linger(&self.options.limits, Instant::now());
+        client.starts_to_linger(&self.hub.options.limits, Instant::now());
         let mut next = Some((client, slot));
         while let Some((mut client, slot)) = next {
-            if !client.lingers_on(&self.options.limits) {
+            if !client.lingers_on(&self.hub.options.limits) {
                 return self.close(client, slot);
             }
             next = self.park(client, slot);
@@ -422,7 +475,7 @@ impl Lane {
                 slot
             }
         };
-        if self.control.is_stopping() {
+        if self.hub.control.is_stopping() {
             drop(table);
             self.close(client, Some(slot));
             return None;
@@ -432,7 +485,7 @@ impl Lane {
             Parked::Waits { sooner } => {
                 drop(table);
                 if sooner {
-                    self.control.wake();
+                    let _ = self.waker.wake();
                 }
                 None
             }
@@ -446,7 +499,10 @@ impl Lane {
             let _ = client.conn.stream_mut().deregister(&self.registry);
         }
         drop(client);
-        lock(&self.table).closed(slot);
+        self.hub.open.fetch_sub(1, Relaxed);
+        if let Some(slot) = slot {
+            lock(&self.table).free(slot);
+        }
     }
 }
 

@@ -15,8 +15,6 @@ pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<usize>,
     wheel: Wheel,
-    /// Connections that exist, those without a slot included.
-    open: usize,
 }
 
 #[derive(Debug)]
@@ -51,25 +49,12 @@ impl Table {
             slots: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
-            open: 0,
         }
     }
 
-    pub(super) fn open(&self) -> usize {
-        self.open
-    }
-
-    /// A connection was accepted.
-    pub(super) fn opened(&mut self) {
-        self.open += 1;
-    }
-
-    /// A connection is gone; its slot is free.
-    pub(super) fn closed(&mut self, slot: Option<usize>) {
-        self.open = self.open.saturating_sub(1);
-        if let Some(slot) = slot
-            && let Some(place) = self.slots.get_mut(slot)
-        {
+    /// The connection of a slot is gone.
+    pub(super) fn free(&mut self, slot: usize) {
+        if let Some(place) = self.slots.get_mut(slot) {
             place.state = State::Free;
             self.free.push(slot);
         }

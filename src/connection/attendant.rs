@@ -1,0 +1,17 @@
+//! Who is told what a connection is about to do, before it does it.
+
+use std::fmt;
+
+/// Told by a connection before it runs a handler and before it waits. A server's lane passes the lead
+/// to another thread then; elsewhere there is none.
+pub(crate) trait Attendant: fmt::Debug + Send {
+    /// A request with this head is about to be handled. True: what is finished should be sent first,
+    /// for the handler may take its time.
+    fn before_handler(&self, head: &[u8]) -> bool;
+
+    /// The handler has returned.
+    fn after_handler(&self);
+
+    /// The handler is about to wait for its client.
+    fn before_wait(&self);
+}

@@ -1,0 +1,70 @@
+//! Where a thread sits while it leads: it hears from the connection that it serves what the handler is
+//! about to do, and gives the lead up in time.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::baton::{Baton, Term};
+use super::predictor::Route;
+use super::shift::Shift;
+use crate::connection::attendant::Attendant;
+
+#[derive(Debug)]
+pub(super) struct Seat {
+    shift: Arc<Shift>,
+    lane: usize,
+    baton: Arc<Baton>,
+    term: Term,
+    /// The lead was not given up from here. (It may have been taken.)
+    leads: Cell<bool>,
+    /// The handler that runs after the lead was passed because of its route, and since when.
+    timed: Cell<Option<(Route, Instant)>>,
+}
+
+impl Seat {
+    pub(super) fn new(shift: Arc<Shift>, lane: usize, baton: Arc<Baton>, term: Term) -> Self {
+        Seat {
+            shift,
+            lane,
+            baton,
+            term,
+            leads: Cell::new(true),
+            timed: Cell::new(None),
+        }
+    }
+
+    fn pass(&self) {
+        // A leader without anybody to follow keeps the lead, whatever its handler does.
+        let can_pass = !self.shift.is_solo();
+        if can_pass && self.leads.replace(false) && self.baton.give_up(self.term) {
+            self.shift.vacate(self.lane);
+        }
+    }
+}
+
+impl Attendant for Seat {
+    fn before_handler(&self, head: &[u8]) -> bool {
+        if !self.leads.get() {
+            return false;
+        }
+        let route = Route::of(head);
+        self.baton.does(route);
+        if !self.baton.predictor.expects_block(route) {
+            return false;
+        }
+        self.timed.set(Some((route, Instant::now())));
+        self.pass();
+        true
+    }
+
+    fn after_handler(&self) {
+        if let Some((route, start)) = self.timed.take() {
+            self.baton.predictor.ran(route, start.elapsed());
+        }
+    }
+
+    fn before_wait(&self) {
+        self.pass();
+    }
+}

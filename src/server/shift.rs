@@ -1,0 +1,320 @@
+//! Who does what: the roll of a server's threads.
+//!
+//! There are three posts: to *lead* each lane, to *watch* over the leads, to stand by. A thread that
+//! runs a handler and has lost its lane has no post; when it is done it looks for one here: a request
+//! that waits for a thread, a vacant lead, the watch, and else it stands by. Nothing here is touched
+//! while leads stay where they are.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::Thread;
+use std::{io, mem};
+
+use super::baton::Baton;
+use super::lane::Job;
+use crate::shutdown::lock;
+
+/// A thread stands by and was not called.
+const STAND_BY: usize = 0;
+/// It was called to watch, or to look for itself.
+const LOOK: usize = 1;
+/// It was called to lead the lane of this number less this.
+const LEAD: usize = 2;
+
+#[derive(Debug)]
+pub(super) struct Shift {
+    pub(super) batons: Vec<Arc<Baton>>,
+    max_threads: usize,
+    roll: Mutex<Roll>,
+    /// A leader may run handlers itself, for there are threads to take its place.
+    pub(super) may_run_inline: AtomicBool,
+    /// The watch sleeps without a tick.
+    pub(super) watch_sleeps: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Roll {
+    /// Lanes without a leader.
+    vacant: Vec<usize>,
+    /// Lanes for which a thread was called and has not come yet.
+    called: Vec<bool>,
+    pub(super) threads: usize,
+    /// Threads without work, the one that was busy last on top: so the others can end.
+    standbys: Vec<Standby>,
+    watch: Watch,
+    /// Requests that wait for a thread.
+    waiting: VecDeque<Job>,
+    pub(super) stopped: bool,
+    pub(super) failure: Option<io::Error>,
+}
+
+#[derive(Debug, Default)]
+enum Watch {
+    #[default]
+    Nobody,
+    /// A thread is on its way.
+    Called,
+    /// This one; it was called to lead this lane.
+    Kept(Thread, Option<usize>),
+}
+
+#[derive(Debug)]
+struct Standby {
+    thread: Thread,
+    call: Call,
+}
+
+/// What a standby was called for.
+#[derive(Clone, Debug)]
+pub(super) struct Call(Arc<AtomicUsize>);
+
+impl Call {
+    pub(super) fn has_come(&self) -> bool {
+        self.0.load(Ordering::Acquire) != STAND_BY
+    }
+}
+
+/// What a thread does next.
+#[derive(Debug)]
+pub(super) enum Post {
+    Lead(usize),
+    Serve(Job),
+    Watch,
+    StandBy(Call),
+    Leave,
+}
+
+impl Shift {
+    pub(super) fn new(lanes: usize, max_threads: usize) -> Self {
+        Shift {
+            batons: (0..lanes).map(|_| Arc::new(Baton::new())).collect(),
+            max_threads,
+            roll: Mutex::new(Roll {
+                vacant: (0..lanes).rev().collect(),
+                called: vec![false; lanes],
+                threads: 1,
+                ..Roll::default()
+            }),
+            may_run_inline: AtomicBool::new(false),
+            watch_sleeps: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn roll(&self) -> MutexGuard<'_, Roll> {
+        lock(&self.roll)
+    }
+
+    /// There is one thread, and there will be no other: it leads and runs handlers.
+    pub(super) fn is_solo(&self) -> bool {
+        self.max_threads <= 1
+    }
+
+    /// A lead was given up: somebody is called to take it.
+    pub(super) fn vacate(&self, lane: usize) {
+        let mut roll = self.roll();
+        roll.vacant.push(lane);
+        let is_called = roll.called.get(lane).copied().unwrap_or(true);
+        if !is_called {
+            roll.call(lane);
+        }
+        self.count_reserves(&roll);
+    }
+
+    /// The calling thread was called, and has come.
+    pub(super) fn arrive(&self, call: &Call) {
+        let mut roll = self.roll();
+        let lane = call.0.load(Ordering::Acquire).checked_sub(LEAD);
+        if let Some(called) = lane.and_then(|lane| roll.called.get_mut(lane)) {
+            *called = false;
+        } else if matches!(roll.watch, Watch::Called) {
+            roll.watch = Watch::Nobody;
+        }
+    }
+
+    /// What the calling thread is to do next.
+    pub(super) fn next_post(&self) -> Post {
+        let mut roll = self.roll();
+        let post = self.choose(&mut roll);
+        self.count_reserves(&roll);
+        post
+    }
+
+    fn choose(&self, roll: &mut Roll) -> Post {
+        if let Some(job) = roll.waiting.pop_front() {
+            return Post::Serve(job);
+        }
+        if let Some(lane) = roll.vacant.pop() {
+            return Post::Lead(lane);
+        }
+        if roll.stopped {
+            roll.threads -= 1;
+            return Post::Leave;
+        }
+        if matches!(roll.watch, Watch::Nobody) && !self.is_solo() {
+            roll.watch = Watch::Kept(std::thread::current(), None);
+            return Post::Watch;
+        }
+        let call = Call(Arc::new(AtomicUsize::new(STAND_BY)));
+        roll.standbys.push(Standby {
+            thread: std::thread::current(),
+            call: call.clone(),
+        });
+        Post::StandBy(call)
+    }
+
+    /// Takes the calling thread off the roll, if nobody has called it meanwhile.
+    pub(super) fn leave(&self, call: &Call) -> bool {
+        let mut roll = self.roll();
+        let before = roll.standbys.len();
+        roll.standbys
+            .retain(|standby| !Arc::ptr_eq(&standby.call.0, &call.0));
+        let left = roll.standbys.len() < before;
+        roll.threads -= usize::from(left);
+        self.count_reserves(&roll);
+        left
+    }
+
+    /// Ends the calling thread's watch if something else is to be done.
+    pub(super) fn end_watch_if_needed(&self) -> bool {
+        let mut roll = self.roll();
+        let is_needed = roll.needs_somebody();
+        if is_needed {
+            self.end_watch(&mut roll);
+        }
+        is_needed
+    }
+
+    /// Whether the thread that watches is wanted for something else.
+    pub(super) fn needs_the_watch(&self) -> bool {
+        self.roll().needs_somebody()
+    }
+
+    /// Ends the calling thread's watch: it has taken a lead.
+    pub(super) fn end_watch(&self, roll: &mut Roll) {
+        if let Watch::Kept(_, Some(lane)) = mem::take(&mut roll.watch)
+            && let Some(called) = roll.called.get_mut(lane)
+        {
+            *called = false;
+        }
+        self.watch_sleeps.store(false, Ordering::SeqCst);
+        self.count_reserves(roll);
+    }
+
+    /// Calls threads for posts that nobody has. True: one more thread should be started; it is counted
+    /// already, and its call is given.
+    pub(super) fn needs_thread(&self) -> Option<Call> {
+        let mut roll = self.roll();
+        let mut wanted = None;
+        for lane in 0..roll.called.len() {
+            let is_vacant = roll.vacant.contains(&lane);
+            let is_called = roll.called.get(lane).copied().unwrap_or(true);
+            if is_vacant && !is_called && !roll.call_standby(LEAD + lane) {
+                wanted = wanted.or(Some(LEAD + lane));
+            }
+        }
+        if wanted.is_none() && matches!(roll.watch, Watch::Nobody) && !self.is_solo() {
+            match roll.call_standby(LOOK) {
+                true => roll.watch = Watch::Called,
+                false => wanted = Some(LOOK),
+            }
+        }
+        let wanted = wanted.filter(|_| roll.threads < self.max_threads && !roll.stopped)?;
+        roll.threads += 1;
+        match wanted.checked_sub(LEAD) {
+            Some(lane) => {
+                if let Some(called) = roll.called.get_mut(lane) {
+                    *called = true;
+                }
+            }
+            None => roll.watch = Watch::Called,
+        }
+        self.count_reserves(&roll);
+        Some(Call(Arc::new(AtomicUsize::new(wanted))))
+    }
+
+    /// The thread could not be started.
+    pub(super) fn has_no_thread(&self, call: &Call) {
+        self.arrive(call);
+        let mut roll = self.roll();
+        roll.threads -= 1;
+        // There will be no other for now: a leader alone must not lose itself in a handler.
+        self.may_run_inline
+            .store(roll.threads == 1, Ordering::Relaxed);
+        drop(roll);
+    }
+
+    /// A request waits for a thread: for one that has none, if there is one, else for one that ends its
+    /// handler.
+    pub(super) fn set_aside(&self, job: Job) {
+        let mut roll = self.roll();
+        roll.waiting.push_back(job);
+        if !roll.call_standby(LOOK)
+            && let Watch::Kept(thread, _) = &roll.watch
+        {
+            thread.unpark();
+        }
+    }
+
+    /// Whether every lane's leader may run a handler, and lose its lane by it, at the same time.
+    fn count_reserves(&self, roll: &Roll) {
+        let watch = usize::from(!matches!(roll.watch, Watch::Nobody));
+        let reserves = self.max_threads.saturating_sub(roll.threads) + roll.standbys.len() + watch;
+        let enough = self.is_solo() || reserves >= self.batons.len() + roll.vacant.len();
+        self.may_run_inline.store(enough, Ordering::Relaxed);
+    }
+
+    /// Wakes the watch if it sleeps, for there is something to watch.
+    pub(super) fn rouse_watch(&self) {
+        if self.watch_sleeps.load(Ordering::SeqCst)
+            && let Watch::Kept(thread, _) = &self.roll().watch
+        {
+            thread.unpark();
+        }
+    }
+
+    /// The server has stopped: everybody goes home.
+    pub(super) fn stop(&self, failure: Option<io::Error>) {
+        let mut roll = self.roll();
+        roll.stopped = true;
+        roll.failure = roll.failure.take().or(failure);
+        while roll.call_standby(LOOK) {}
+        if let Watch::Kept(thread, _) = &roll.watch {
+            thread.unpark();
+        }
+    }
+}
+
+impl Roll {
+    fn needs_somebody(&self) -> bool {
+        !self.vacant.is_empty() || !self.waiting.is_empty() || self.stopped
+    }
+
+    /// Calls somebody to lead a lane: a standby, else the watch.
+    fn call(&mut self, lane: usize) {
+        let mut is_called = self.call_standby(LEAD + lane);
+        if !is_called && let Watch::Kept(thread, call @ None) = &mut self.watch {
+            *call = Some(lane);
+            thread.unpark();
+            is_called = true;
+        }
+        if let Some(called) = self.called.get_mut(lane) {
+            *called = is_called;
+        }
+    }
+
+    fn call_standby(&mut self, what: usize) -> bool {
+        let Some(standby) = self.standbys.pop() else {
+            return false;
+        };
+        if let Some(called) = what
+            .checked_sub(LEAD)
+            .and_then(|lane| self.called.get_mut(lane))
+        {
+            *called = true;
+        }
+        standby.call.0.store(what, Ordering::Release);
+        standby.thread.unpark();
+        true
+    }
+}
