@@ -1,0 +1,139 @@
+//! Small files in memory, each shown by a `stat` on the very request to be unchanged.
+//!
+//! An entry is the content of a file together with what the file system said of it: device, number,
+//! size, times of change. It is served only if the file system says the same now, so an edit is seen by
+//! the next request; nothing is believed for a time. A file that was changed within the last moments is
+//! not kept, for a second change in the same grain of the clock would not show.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use crate::shutdown::lock;
+
+/// The largest file that is kept.
+const MOST_OF_A_FILE: u64 = 64 << 10;
+/// As much as is kept in all; past it everything is dropped, and what is asked for comes back.
+const MOST_IN_ALL: usize = 16 << 20;
+/// Changes nearer than this may look like one: the coarsest file systems count in two seconds.
+const GRAIN: Duration = Duration::from_millis(2500);
+
+/// The files of a handler that were asked for before.
+#[derive(Debug, Default)]
+pub(super) struct Cache(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    files: HashMap<PathBuf, Arc<KeptFile>>,
+    size: usize,
+}
+
+/// A file in memory.
+#[derive(Debug)]
+pub(super) struct KeptFile {
+    pub(super) content: Arc<[u8]>,
+    pub(super) modified: SystemTime,
+    identity: Identity,
+}
+
+/// What changes when a file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    size: u64,
+    mode: u32,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Identity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            mode: metadata.mode(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// The last change is long enough ago that another one would show.
+    fn is_settled(&self, now: SystemTime) -> bool {
+        let changed = self.changed.0.max(self.modified.0);
+        let grain = GRAIN.as_secs() as i64 + 1;
+        now.duration_since(SystemTime::UNIX_EPOCH)
+            .is_ok_and(|now| now.as_secs() as i64 - changed > grain)
+    }
+}
+
+impl Cache {
+    /// The file at this path, if it was kept and is unchanged.
+    pub(super) fn find(&self, path: &Path) -> Option<Arc<KeptFile>> {
+        let kept = lock(&self.0).files.get(path).cloned()?;
+        let now = path.metadata().ok()?;
+        if Identity::of(&now) == kept.identity {
+            return Some(kept);
+        }
+        lock(&self.0).remove(path);
+        None
+    }
+
+    /// Reads a file that was just opened, and keeps it, if it is small and has not changed lately.
+    pub(super) fn keep(&self, path: &Path, file: &File, metadata: &Metadata) -> Option<Arc<KeptFile>> {
+        let identity = Identity::of(metadata);
+        if identity.size > MOST_OF_A_FILE || !identity.is_settled(SystemTime::now()) {
+            return None;
+        }
+        let content = read_whole(file, identity.size).ok()??;
+        // What was read is what was described only if the description still holds.
+        if Identity::of(&file.metadata().ok()?) != identity {
+            return None;
+        }
+        let kept = Arc::new(KeptFile {
+            content,
+            modified: metadata.modified().ok()?,
+            identity,
+        });
+        lock(&self.0).insert(path, kept.clone());
+        Some(kept)
+    }
+}
+
+impl Kept {
+    fn insert(&mut self, path: &Path, file: Arc<KeptFile>) {
+        self.remove(path);
+        let size = cost(path, &file);
+        if self.size + size > MOST_IN_ALL {
+            *self = Kept::default();
+        }
+        self.size += size;
+        self.files.insert(path.to_owned(), file);
+    }
+
+    fn remove(&mut self, path: &Path) {
+        if let Some(file) = self.files.remove(path) {
+            self.size = self.size.saturating_sub(cost(path, &file));
+        }
+    }
+}
+
+/// What an entry takes of memory, about.
+fn cost(path: &Path, file: &KeptFile) -> usize {
+    file.content.len() + path.as_os_str().len() + 256
+}
+
+/// `None` for a file that ends before its size.
+fn read_whole(file: &File, size: u64) -> io::Result<Option<Arc<[u8]>>> {
+    let mut content = vec![0; size as usize];
+    match file.read_exact_at(&mut content, 0) {
+        Ok(()) => Ok(Some(content.into())),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
