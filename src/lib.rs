@@ -1,5 +1,71 @@
-//! servette
+//! A small HTTP/1.x server: plain blocking handlers, safe by default, in the shape of Python's
+//! `http.server`.
+//!
+//! ```
+//! use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer, base};
+//!
+//! struct Hello;
+//!
+//! impl RequestHandler for Hello {
+//!     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+//!         match x.command {
+//!             "GET" => self.send_content(x, Status::OK, "text/plain", b"Hello, World!\n"),
+//!             _ => base::do_method(self, x), // 501
+//!         }
+//!     }
+//! }
+//!
+//! let server = ThreadingHttpServer::bind("127.0.0.1:0", Hello)?;
+//! println!("{}", server.info().url("/"));
+//! # let stop = server.shutdown_handle();
+//! # std::thread::spawn(move || stop.shutdown(std::time::Duration::ZERO));
+//! server.serve_forever()?;
+//! # Ok::<(), servette::Error>(())
+//! ```
+//!
+//! # Four ideas
+//!
+//! - **A handler is behaviour.** One value serves all connections, and every hook takes `&self`: nothing
+//!   is built per connection, nothing is cloned, no `Arc` is asked for. See [`RequestHandler`].
+//! - **An [`Exchange`] is one request and its response.** Its fields are the instance variables of Python's
+//!   handler: `command`, `path`, `headers`, `rfile`, `wfile`.
+//! - **A module is a class, and calling its function is `super()`.** [`base`] has the hooks of all handlers,
+//!   [`simple`] those that serve files. Each hook has a default body, and each body is a function of the same
+//!   name: an override of `end_headers` that calls [`base::end_headers`] is `super().end_headers()`, and
+//!   files, listings and error pages all pass through it.
+//! - **A [`Connection`] knows no handler.** While it waits it is parked in a poller, so an idle client costs
+//!   no thread, and a handler may block as it likes.
+//!
+//! # Errors and panics
+//!
+//! Every hook may return an [`Error`] with `?`. As long as nothing of the response was sent, it is answered: with
+//! the status that it was made from (`Err(Status::NOT_FOUND.into())`), with 400, 408 or 413 where the
+//! client is at fault, else with 500. Later the connection is cut, so that nobody takes a broken answer for a
+//! whole one. A panic in a hook is treated as such an error, and the server lives on; that needs `panic =
+//! "unwind"`, the default. What a client may use up is bounded by [`Limits`].
+//!
+//! # Layout
+//!
+//! In the order to read it in, from what a program calls down to the bytes:
+//!
+//! - [`server`]: [`HttpServer`] and [`ThreadingHttpServer`]: the socket, the poller, the threads;
+//!   `shutdown` stops them, [`Limits`] and [`ServerInfo`] are what they are told and tell
+//! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
+//! - [`base`]: [`RequestHandler`] and the bodies of its hooks; an exchange from its start to its end
+//! - `exchange`, `status`, `error`: what a hook is given, what it answers, what it may return
+//! - `connection`: a client's socket with its buffers, deadlines and framing
+//! - `http1`: the message rules, without a socket: bytes in, a value or a refusal out
+//! - [`respond`](fn@respond): a handler against bytes in memory, for unit tests and the examples here
+//!
+//! `docs/design.md` in the repository shows how they work together, `docs/python.md` has every name of Python's module
+//! beside its name here.
+//!
+//! # Features
+//!
+//! None is on by default. `cli` builds the command `servette`; the library is the same with and without it.
 #![forbid(unsafe_code)]
+// Modules say which of their private parts to read first; in the public pages that is plain text.
+#![allow(rustdoc::private_intra_doc_links)]
 #![cfg_attr(
     test,
     allow(
@@ -26,15 +92,33 @@ pub use shutdown::ShutdownHandle;
 pub use simple::{ServeFiles, SimpleHandler};
 pub use status::Status;
 
-pub mod base;
-mod connection;
-mod error;
-mod exchange;
-mod http1;
+pub mod server;
+
 mod info;
 mod limits;
-mod respond;
-pub mod server;
 mod shutdown;
+
 pub mod simple;
+
+pub mod base;
+
+mod error;
+mod exchange;
 mod status;
+
+mod connection;
+
+mod http1;
+
+mod respond;
+
+/// The code in the README and in the guide for Python users is compiled, and run, with the tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/python.md")]
+    struct Python;
+    #[doc = include_str!("../docs/design.md")]
+    struct Design;
+}
