@@ -1,15 +1,15 @@
 //! `HTTPServer` and `ThreadingHTTPServer`: a socket, a poller, and the threads that run handlers.
 //!
 //! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`lane`] (the
-//! poller) with its [`table`] of connections, [`client`] and [`wheel`] (deadlines), [`crew`] (the
-//! threads), [`running`] (a server in the background).
+//! poller) with its [`table`] of connections, [`client`], [`wheel`] (deadlines) and [`queue`] (who
+//! has waited for longest), [`crew`] (the threads), [`running`] (a server in the background).
 
 use std::net::ToSocketAddrs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::crew::Crew;
-use self::lane::{Lane, Lead, Step};
+use self::lane::{Lane, Step};
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
 use crate::info::{Peer, ServerInfo};
@@ -26,6 +26,7 @@ mod crew;
 mod lane;
 mod listener;
 mod options;
+mod queue;
 mod running;
 mod table;
 mod wheel;
@@ -168,6 +169,7 @@ impl<H: RequestHandler> HttpServer<H> {
     /// If polling fails.
     pub fn serve_forever(&self) -> Result<()> {
         let _loop = self.lane.control.enter_loop();
+        let _thread = self.lane.control.enter_thread();
         let mut buffers = Buffers::default();
         let mut lead = self.lane.lead();
         loop {
@@ -277,6 +279,7 @@ impl Drop for StopOnDrop<'_> {
 impl Lane {
     fn handle_request<H: RequestHandler>(&self, handler: &H) -> Result<bool> {
         let _loop = self.control.enter_loop();
+        let _thread = self.control.enter_thread();
         let mut buffers = Buffers::default();
         let until = self
             .options
@@ -290,10 +293,7 @@ impl Lane {
                         continue;
                     };
                     let served = self.serve(handler, job, &mut buffers, true);
-                    served
-                        .again
-                        .into_iter()
-                        .for_each(|job| Lead::put_back(&mut lead, job));
+                    served.again.into_iter().for_each(|job| lead.put_back(job));
                     if served.answered {
                         return Ok(true);
                     }

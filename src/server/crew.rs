@@ -7,9 +7,9 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, Scope, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use super::lane::{Job, Lane, Step};
@@ -83,6 +83,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
     ) where
         'env: 'scope,
     {
+        let _thread = self.lane.control.enter_thread();
         let mut buffers = Buffers::default();
         loop {
             match post.take().unwrap_or_else(|| self.next_post(first)) {
@@ -119,10 +120,13 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                     };
                     match self.pass(scope) {
                         Passed::On => return Some(job),
-                        Passed::Alone => self.serve(job, buffers),
-                        Passed::NoThread => {
+                        Passed::Alone => {
+                            let served = self.lane.serve(self.handler, job, buffers, false);
+                            served.again.into_iter().for_each(|job| lead.put_back(job));
+                        }
+                        Passed::NoThread(mut roll) => {
                             job.set_aside(buffers);
-                            lock(&self.roll).waiting.push_back(job);
+                            roll.waiting.push_back(job);
                         }
                     }
                 }
@@ -132,7 +136,6 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                     return None;
                 }
                 Err(error) => {
-                    self.lane.control.stop();
                     self.stop(Some(error));
                     return None;
                 }
@@ -160,7 +163,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
     }
 
     /// Calls another thread to the lead.
-    fn pass<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>) -> Passed
+    fn pass<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>) -> Passed<'scope>
     where
         'env: 'scope,
     {
@@ -181,13 +184,19 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         }
         match roll.threads {
             1 => Passed::Alone,
-            _ => Passed::NoThread,
+            _ => Passed::NoThread(roll),
         }
     }
 
     /// Waits for something to do.
     fn next_post(&self, first: bool) -> Post {
         let mut roll = lock(&self.roll);
+        if self.lane.control.is_cut() {
+            // What no thread has begun by now is given up.
+            for job in roll.waiting.drain(..) {
+                self.lane.give_up(job);
+            }
+        }
         if let Some(job) = roll.waiting.pop_front() {
             return Post::Serve(job);
         }
@@ -205,14 +214,21 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             called: called.clone(),
         });
         drop(roll);
-        let mut waited = false;
+        let start = Instant::now();
         while !called.load(Ordering::Acquire) {
-            if waited && !first && self.leave(&called) {
-                return Post::Leave;
+            if first {
+                thread::park();
+                continue;
             }
-            let start = std::time::Instant::now();
-            thread::park_timeout(self.idle);
-            waited = start.elapsed() >= self.idle;
+            let left = self.idle.saturating_sub(start.elapsed());
+            if !left.is_zero() {
+                thread::park_timeout(left);
+            } else if self.leave(&called) {
+                return Post::Leave;
+            } else {
+                // It was taken off the roll, and is about to be called.
+                thread::park();
+            }
         }
         let mut roll = lock(&self.roll);
         if roll.stopped {
@@ -235,11 +251,12 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
 }
 
 /// Who leads now.
-enum Passed {
+enum Passed<'a> {
     /// Another thread.
     On,
-    /// Still this one: there are no more threads, but some will be free.
-    NoThread,
+    /// Still this one: there are no more threads, but some will be free. The roll stays locked until the
+    /// request stands on it, else a thread that becomes free meanwhile would miss it.
+    NoThread(MutexGuard<'a, Roll>),
     /// Still this one, and there is no other.
     Alone,
 }

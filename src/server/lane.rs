@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Registry, Token, Waker};
 
+use self::accept::{ACCEPTS, spare_descriptors};
 use super::client::{Client, Phase};
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
@@ -24,14 +25,12 @@ use crate::info::ServerInfo;
 use crate::shutdown::{Control, ShutdownHandle, lock};
 use crate::{Error, Result};
 
+mod accept;
+
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 /// The token of slot 0.
 const FIRST_SLOT: usize = 2;
-/// Connections accepted between two polls; without a bound the parked ones would starve.
-const ACCEPTS: u32 = 32;
-/// How long accepting rests when the process has run out of descriptors or memory.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// How often `service_actions` runs, as in Python.
 const SERVICE_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -54,6 +53,8 @@ pub(super) struct Lead {
     events: Events,
     /// Connections that were put back with more to do.
     unfinished: VecDeque<Job>,
+    /// How many of them get their turn before the next poll, so that none keeps the others waiting.
+    turns: usize,
     /// Slots to look at, and whether their sockets may be at their end.
     ready: VecDeque<(usize, bool)>,
     /// `None` once the server has stopped.
@@ -131,6 +132,7 @@ impl Lane {
                 poll,
                 events: Events::with_capacity(256),
                 unfinished: VecDeque::new(),
+                turns: 0,
                 ready: VecDeque::new(),
                 acceptor: Some(acceptor),
                 accepts: 0,
@@ -148,13 +150,11 @@ impl Lane {
 
     /// Finds the next connection with something to do, waiting for it until `until`.
     pub(super) fn next(&self, lead: &mut Lead, until: Option<Instant>) -> io::Result<Step> {
+        let mut has_polled = false;
         loop {
             if self.control.is_stopping() {
                 self.stop(lead);
                 return Ok(Step::Stop);
-            }
-            if let Some(job) = lead.unfinished.pop_front() {
-                return Ok(Step::Serve(job));
             }
             if let Some((slot, thorough)) = lead.ready.pop_front() {
                 let taken = lock(&self.table).take(slot);
@@ -166,10 +166,17 @@ impl Lane {
             if let Some(job) = self.accept(lead) {
                 return Ok(Step::Serve(job));
             }
+            if lead.turns > 0 {
+                lead.turns -= 1;
+                if let Some(job) = lead.unfinished.pop_front() {
+                    return Ok(Step::Serve(job));
+                }
+            }
             let now = Instant::now();
             let expired = lock(&self.table).take_expired(now);
             if let Some((slot, mut client)) = expired {
                 if client.phase == Phase::Head {
+                    client.phase = Phase::Late;
                     client.conn.refuse(Refusal::new(408, ""));
                     return Ok(Step::Serve(Job::new(client, Some(slot), false)));
                 }
@@ -177,10 +184,15 @@ impl Lane {
                 continue;
             }
             self.run_service_actions(lead, now);
-            if until.is_some_and(|until| until <= now) {
+            if has_polled && until.is_some_and(|until| until <= now) {
                 return Ok(Step::TimedOut);
             }
-            self.poll(lead, until, now)?;
+            if let Err(error) = self.poll(lead, until, now) {
+                self.control.stop();
+                self.stop(lead);
+                return Err(error);
+            }
+            has_polled = true;
         }
     }
 
@@ -201,6 +213,10 @@ impl Lane {
             lead.accepts = ACCEPTS;
             timeout = Some(Duration::ZERO);
         }
+        if !lead.unfinished.is_empty() {
+            timeout = Some(Duration::ZERO);
+        }
+        lead.turns = lead.unfinished.len();
         match lead.poll.poll(&mut lead.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
@@ -225,58 +241,6 @@ impl Lane {
             lead.next_actions = Some(now + SERVICE_INTERVAL);
             // A panic there must not end the server.
             let _ = catch_unwind(AssertUnwindSafe(actions));
-        }
-    }
-
-    /// Accepts a connection, if one waits and it is not turned away.
-    fn accept(&self, lead: &mut Lead) -> Option<Job> {
-        while lead.accepts > 0 {
-            lead.accepts -= 1;
-            let acceptor = lead.acceptor.as_ref()?;
-            let (stream, peer) = match acceptor.accept() {
-                Ok(accepted) => accepted,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    lead.accepts = 0;
-                    return None;
-                }
-                Err(error) if is_transient(&error) => continue,
-                Err(_) => {
-                    // Out of descriptors or memory: make room, and try again a little later.
-                    lead.accepts = 0;
-                    lead.accept_again = Some(Instant::now() + ACCEPT_REST);
-                    self.evict();
-                    return None;
-                }
-            };
-            if lead.accepts == 0 {
-                // There may be more: the poller reports them once only.
-                lead.accept_again = Some(Instant::now());
-            }
-            if !self.options.accepts(&peer) {
-                continue;
-            }
-            let limits = &self.options.limits;
-            let conn = Connection::new(stream, peer, self.info.clone(), limits.clone());
-            let mut client = Box::new(Client::new(conn, limits, Instant::now()));
-            let is_full = lock(&self.table).open() >= self.max_connections;
-            if is_full && !self.evict() {
-                client.conn.refuse(Refusal::new(503, ""));
-            }
-            lock(&self.table).opened();
-            return Some(Job::new(client, None, false));
-        }
-        None
-    }
-
-    /// Closes the parked connection that is nearest to its deadline.
-    fn evict(&self) -> bool {
-        let taken = lock(&self.table).take_longest_parked();
-        match taken {
-            Some((slot, client)) => {
-                self.close(client, Some(slot));
-                true
-            }
-            None => false,
         }
     }
 
@@ -342,8 +306,12 @@ impl Lane {
         let before = client.conn.answered();
         let next = self.handle(handler, &mut client.conn);
         let answered = client.conn.answered() > before;
-        client.was_served(&self.options.limits, Instant::now());
-        client.note_head(&self.options.limits, Instant::now());
+        let now = Instant::now();
+        if answered {
+            client.was_served(&self.options.limits, now);
+        }
+        client.note_head(&self.options.limits, now);
+        let is_spent = client.conn.is_spent();
         client.conn.reclaim(buffers);
         let again = match next {
             _ if client.conn.ending() != Ending::Open => {
@@ -354,7 +322,13 @@ impl Lane {
                 self.close(client, slot);
                 None
             }
+            Next::Park if client.phase == Phase::Late => {
+                self.close(client, slot);
+                None
+            }
             Next::Again => Some((client, slot)),
+            // No event will tell of what has come already.
+            Next::Park if answered && !is_spent => Some((client, slot)),
             Next::Park => self.park(client, slot),
         };
         Served {
@@ -371,21 +345,23 @@ impl Lane {
             conn.flush()?;
             Ok(next)
         }));
-        drop(running);
         let result = result.unwrap_or_else(|payload| Err(Error::panic(&*payload)));
-        result.unwrap_or_else(|error| {
-            let report = || self.options.report(&error, &conn.client_address());
-            // A panic there must not end the thread.
-            let _ = catch_unwind(AssertUnwindSafe(report));
+        let next = result.unwrap_or_else(|error| {
+            self.options.report(&error, &conn.client_address());
+            // The answers to earlier requests are finished; if this fails too, nobody is there.
+            let _ = conn.flush();
             Next::Close
-        })
+        });
+        drop(running);
+        next
     }
 
     /// Ends a connection: at once, or when the client has read its answer.
     fn end(&self, mut client: Box<Client>, slot: Option<usize>) {
-        if client.conn.ending() != Ending::Linger || self.control.is_stopping() {
+        if client.conn.ending() != Ending::Linger {
             return self.close(client, slot);
         }
+        // A server that stops does the same, as far as it goes without waiting: see `park`.
         client.starts_to_linger(&self.options.limits, Instant::now());
         let mut next = Some((client, slot));
         while let Some((mut client, slot)) = next {
@@ -439,6 +415,11 @@ impl Lane {
         }
     }
 
+    /// Closes a connection that was to be served.
+    pub(super) fn give_up(&self, job: Job) {
+        self.close(job.client, job.slot);
+    }
+
     /// Closes a connection and frees its slot.
     fn close(&self, mut client: Box<Client>, slot: Option<usize>) {
         if slot.is_some() && client.conn.is_detached() {
@@ -457,28 +438,4 @@ pub(super) struct Served {
     pub(super) answered: bool,
     /// There is more to do on the connection.
     pub(super) again: Option<Job>,
-}
-
-/// An accepted connection that was gone again, or a signal: the next one may be fine.
-fn is_transient(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::Interrupted
-            | Kind::ConnectionAborted
-            | Kind::ConnectionReset
-            | Kind::PermissionDenied
-    )
-}
-
-/// How many connections the process's limit of descriptors leaves room for.
-fn spare_descriptors() -> usize {
-    /// For files, listeners, the poller, and what the program itself has open.
-    const OTHERS: u64 = 64;
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let spare = limit
-        .unwrap_or(u64::MAX)
-        .saturating_sub(OTHERS)
-        .max(OTHERS / 2);
-    usize::try_from(spare).unwrap_or(usize::MAX)
 }
