@@ -168,6 +168,11 @@ impl Connection {
         self.input.pending() > 0
     }
 
+    /// Nothing is unread, neither here nor, as far as the last read has shown, in the socket.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.input.drained && self.input.pending() == 0 && self.refusal.is_none()
+    }
+
     /// Takes a thread's buffers for the time of serving. There may be something new to read; if
     /// `thorough`, even behind a read that is not full, where the end of the stream may follow.
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, thorough: bool) {

@@ -1,7 +1,7 @@
 //! The `servette` command: `python -m http.server`, with the same arguments.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::{ExitCode, exit};
 use std::thread;
@@ -35,8 +35,7 @@ struct Arguments {
     directory: PathBuf,
 
     /// Speak this version of HTTP; 1.1 keeps connections
-    #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.0",
-          value_parser = ["HTTP/1.0", "HTTP/1.1"])]
+    #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.0", value_parser = protocol)]
     protocol: String,
 
     /// Content-Type of files whose name says nothing
@@ -68,12 +67,11 @@ fn main() -> ExitCode {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        // The first line says what is wrong; the rest repeats the usage.
-        Err(error) => return usage_error(error.to_string().lines().next().unwrap_or_default()),
+        Err(error) => return usage_error(first_paragraph(&error.to_string())),
     };
     if !arguments.directory.is_dir() {
         let directory = arguments.directory.display();
-        return usage_error(&format!("error: not a directory: {directory}"));
+        return usage_error(&format!("not a directory: {directory}"));
     }
     let mut handler = SimpleHandler::new(&arguments.directory)
         .with_protocol_version(&*arguments.protocol)
@@ -83,7 +81,7 @@ fn main() -> ExitCode {
     for pair in arguments.headers.chunks_exact(2) {
         if let [name, value] = pair {
             if let Err(error) = field_name(name).and_then(|()| field_value(value).map(drop)) {
-                return usage_error(&format!("error: invalid value for '--header': {error}"));
+                return usage_error(&format!("invalid value for '--header': {error}"));
             }
             handler = handler.extra_response_header(name, value);
         }
@@ -91,7 +89,7 @@ fn main() -> ExitCode {
     match serve(&arguments, handler) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("servette: {error}"));
+            complain(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -136,8 +134,14 @@ fn bind(
     handler: SimpleHandler,
 ) -> Result<ThreadingHttpServer<SimpleHandler>, Error> {
     let port = arguments.port;
-    if let Some(address) = &arguments.bind {
-        return ThreadingHttpServer::bind((address.trim_matches(['[', ']']), port), handler);
+    if let Some(host) = &arguments.bind {
+        let addresses: Vec<_> = (host.trim_matches(['[', ']']), port)
+            .to_socket_addrs()
+            .map_err(|error| {
+                io::Error::other(format!("cannot find the address '{host}': {error}"))
+            })?
+            .collect();
+        return ThreadingHttpServer::bind(&*addresses, handler);
     }
     match ThreadingHttpServer::bind((Ipv6Addr::UNSPECIFIED, port), handler.clone())
         .map_err(io::Error::from)
@@ -152,6 +156,13 @@ fn bind(
 fn stop(stopper: &ShutdownHandle) {
     if stopper.shutdown(STOP_DEADLINE) > 0 {
         exit(0);
+    }
+}
+
+fn protocol(version: &str) -> Result<String, String> {
+    match version {
+        "HTTP/1.0" | "HTTP/1.1" => Ok(version.to_owned()),
+        _ => Err("it is HTTP/1.0 or HTTP/1.1".into()),
     }
 }
 
@@ -173,8 +184,15 @@ fn field_value(value: &str) -> Result<String, String> {
     }
 }
 
+/// What says what is wrong; the rest of clap's text repeats the usage.
+fn first_paragraph(text: &str) -> &str {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    paragraph.trim_end()
+}
+
 fn usage_error(text: &str) -> ExitCode {
-    complain(&format!("servette: {text}"));
+    complain(text);
     ExitCode::from(2)
 }
 
@@ -186,6 +204,15 @@ fn say(text: &str) {
         .and_then(|()| stdout.flush());
 }
 
+/// One line on stderr, whatever an argument had in it.
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let mut line = String::from("servette: error: ");
+    for c in text.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_debug()),
+            false => line.push(c),
+        }
+    }
+    line.push('\n');
+    let _ = io::stderr().write_all(line.as_bytes());
 }

@@ -1,8 +1,8 @@
 //! `HTTPServer` and `ThreadingHTTPServer`: a socket, a poller, and the threads that run handlers.
 //!
 //! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`lane`] (the
-//! poller) with its [`table`] of connections, [`client`] and [`wheel`] (deadlines), [`crew`] (the
-//! threads), [`running`] (a server in the background).
+//! poller) with its [`table`] of connections, [`client`], [`wheel`] (deadlines) and [`queue`] (who
+//! has waited for longest), [`crew`] (the threads), [`running`] (a server in the background).
 
 use std::net::ToSocketAddrs;
 use std::thread;
@@ -28,6 +28,7 @@ mod lane;
 mod listener;
 mod options;
 mod predictor;
+mod queue;
 mod running;
 mod seat;
 mod shift;
@@ -176,6 +177,7 @@ impl<H: RequestHandler> HttpServer<H> {
     /// If polling fails.
     pub fn serve_forever(&self) -> Result<()> {
         let _loop = self.hub().control.enter_loop();
+        let _thread = self.hub().control.enter_thread();
         let mut buffers = Buffers::default();
         let lane = first(&self.lanes);
         let mut lead = lane.lead();
@@ -294,21 +296,26 @@ impl Drop for StopOnDrop<'_> {
 impl Lane {
     fn handle_request<H: RequestHandler>(&self, handler: &H) -> Result<bool> {
         let _loop = self.hub.control.enter_loop();
+        let _thread = self.hub.control.enter_thread();
         let options = &self.hub.options;
         let mut buffers = Buffers::default();
         let until = options
             .timeout
             .and_then(|time| Instant::now().checked_add(time));
+        let mut has_waited = false;
         let mut lead = self.lead();
         loop {
             match self.pick(&mut lead) {
-                None if until.is_some_and(|until| until <= Instant::now()) => {
+                None if has_waited && until.is_some_and(|until| until <= Instant::now()) => {
                     if let Some(handle) = &options.handle_timeout {
                         handle();
                     }
                     return Ok(false);
                 }
-                None => self.wait(&mut lead, until).map_err(poll_error)?,
+                None => {
+                    self.wait(&mut lead, until).map_err(poll_error)?;
+                    has_waited = true;
+                }
                 Some(Step::Serve(job)) => {
                     let Some(job) = self.prepare(job, &mut buffers) else {
                         continue;

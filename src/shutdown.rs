@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -30,24 +31,33 @@ const UNWINDING: Duration = Duration::from_millis(100);
 pub struct ShutdownHandle(Arc<Control>);
 
 impl ShutdownHandle {
-    /// Stops accepting and closes the idle connections at once, lets running requests end, and at the
-    /// deadline shuts the sockets of the rest. Returns how many handlers still run then; 0 means that
-    /// the server's loop is over and its port free.
+    /// Stops accepting and closes the idle connections at once, lets the requests that are here end,
+    /// and at the deadline gives up their sockets: whatever waits for one fails. Returns how many
+    /// handlers still run then, as they wait for something else; 0 means that the server's loop is over
+    /// and its port free.
     ///
-    /// Called from inside a handler of this server it only asks for the stop, and returns at once with
-    /// the number of handlers that run, itself included. (Python's `shutdown` deadlocks there.)
+    /// Called on a thread of this server, from inside a handler or another hook, it only asks for the
+    /// stop, and returns at once with the number of handlers that run, the caller included. (Python's
+    /// `shutdown` deadlocks there.)
+    ///
+    /// A server that is stopped stays stopped: `serve_forever` returns at once. One that does not serve
+    /// at the moment keeps its port until then, or until it is dropped.
     #[doc(alias = "server_close")]
     pub fn shutdown(&self, deadline: Duration) -> usize {
         let control = &*self.0;
         control.stop();
-        if control.is_in_handler() {
-            return control.running();
+        if control.is_serving_here() {
+            return control.running().max(1);
         }
-        if !control.wait_until_over(deadline) {
-            control.cut();
-            control.wait_until_over(UNWINDING);
+        if control.wait_until_over(deadline) {
+            return 0;
         }
-        control.running()
+        control.cut();
+        match control.wait_until_over(UNWINDING) {
+            true => 0,
+            // A loop that is held up by one of the server's hooks counts too.
+            false => control.running().max(1),
+        }
     }
 
     /// Whether the stop was asked for.
@@ -85,8 +95,8 @@ impl fmt::Debug for ShutdownHandle {
 }
 
 thread_local! {
-    /// The control of the server whose handler runs on this thread, by its address.
-    static HANDLING: Cell<usize> = const { Cell::new(0) };
+    /// The control of the server that this thread serves, by its address.
+    static SERVING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The state behind the handles.
@@ -143,24 +153,28 @@ impl Control {
         self.cut_signal.as_ref().map(AsFd::as_fd)
     }
 
-    /// Counts a loop until the guard is dropped.
-    pub(crate) fn enter_loop(&self) -> LoopGuard<'_> {
+    /// Counts a loop until the guard is dropped, on whatever thread that is.
+    pub(crate) fn enter_loop(self: &Arc<Self>) -> LoopGuard {
         *lock(&self.loops) += 1;
-        LoopGuard(self)
+        LoopGuard(self.clone())
     }
 
-    /// Counts a handler, and marks its thread, until the guard is dropped.
-    pub(crate) fn enter_handler(&self) -> HandlerGuard<'_> {
-        self.running.fetch_add(1, Ordering::SeqCst);
-        let before = HANDLING.replace(self.address());
-        HandlerGuard {
-            control: self,
-            before,
+    /// Marks this thread as one of the server until the guard is dropped.
+    pub(crate) fn enter_thread(&self) -> ThreadGuard {
+        ThreadGuard {
+            before: SERVING.replace(self.address()),
+            _here: PhantomData,
         }
     }
 
-    fn is_in_handler(&self) -> bool {
-        HANDLING.get() == self.address()
+    /// Counts a handler until the guard is dropped.
+    pub(crate) fn enter_handler(&self) -> HandlerGuard<'_> {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        HandlerGuard(self)
+    }
+
+    fn is_serving_here(&self) -> bool {
+        SERVING.get() == self.address()
     }
 
     fn address(&self) -> usize {
@@ -201,25 +215,36 @@ impl Control {
     }
 }
 
-pub(crate) struct LoopGuard<'c>(&'c Control);
+#[derive(Debug)]
+pub(crate) struct LoopGuard(Arc<Control>);
 
-impl Drop for LoopGuard<'_> {
+impl Drop for LoopGuard {
     fn drop(&mut self) {
         *lock(&self.0.loops) -= 1;
         self.0.over.notify_all();
     }
 }
 
-pub(crate) struct HandlerGuard<'c> {
-    control: &'c Control,
+/// It stays on its thread.
+#[derive(Debug)]
+pub(crate) struct ThreadGuard {
     before: usize,
+    _here: PhantomData<*const ()>,
 }
+
+impl Drop for ThreadGuard {
+    fn drop(&mut self) {
+        SERVING.set(self.before);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct HandlerGuard<'c>(&'c Control);
 
 impl Drop for HandlerGuard<'_> {
     fn drop(&mut self) {
-        HANDLING.set(self.before);
-        self.control.running.fetch_sub(1, Ordering::SeqCst);
-        self.control.notify_if_over();
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+        self.0.notify_if_over();
     }
 }
 

@@ -163,6 +163,11 @@ impl Wire {
             let left = patience.saturating_sub(start.elapsed());
             if left.is_zero() {
                 pace.waited(patience);
+                if direction == Direction::Write {
+                    // Else the kernel would go on offering what is unsent, for minutes. It fails only
+                    // where there is no TCP.
+                    let _ = self.reset_on_close();
+                }
                 return Err(late.into());
             }
             let cut = self.control.cut_signal().unwrap_or(socket);

@@ -11,6 +11,8 @@ pub(super) struct Client {
     pub(super) conn: Connection,
     pub(super) phase: Phase,
     pub(super) deadline: Instant,
+    /// This wait is a new one, and not the one that a few bytes have interrupted.
+    pub(super) waits_anew: bool,
 }
 
 /// What a parked connection waits for.
@@ -22,6 +24,8 @@ pub(super) enum Phase {
     Head,
     /// Its next request.
     Idle,
+    /// Nothing more: its head did not come in time, and it is to be told so.
+    Late,
     /// The client to read the last answer; so many bytes of it were dropped.
     Lingering(u64),
 }
@@ -32,6 +36,7 @@ impl Client {
             conn,
             phase: Phase::Fresh,
             deadline: later(now, limits.head_deadline),
+            waits_anew: true,
         }
     }
 
@@ -39,6 +44,7 @@ impl Client {
     pub(super) fn was_served(&mut self, limits: &Limits, now: Instant) {
         self.phase = Phase::Idle;
         self.deadline = later(now, limits.idle_deadline);
+        self.waits_anew = true;
     }
 
     /// Something of a head has come: from its first byte on, its own deadline runs. The bytes that
@@ -47,8 +53,10 @@ impl Client {
         if self.phase == Phase::Idle && self.conn.has_partial_head() {
             self.phase = Phase::Head;
             self.deadline = later(now, limits.head_deadline);
+            self.waits_anew = true;
         } else if self.phase == Phase::Fresh && self.conn.has_partial_head() {
             self.phase = Phase::Head;
+            self.waits_anew = true;
         }
     }
 
@@ -56,6 +64,7 @@ impl Client {
     pub(super) fn starts_to_linger(&mut self, limits: &Limits, now: Instant) {
         self.phase = Phase::Lingering(0);
         self.deadline = later(now, limits.linger_deadline);
+        self.waits_anew = true;
         self.conn.shutdown_write();
     }
 

@@ -57,7 +57,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
     /// Serves until the server is stopped, this thread included.
     pub(super) fn run(&self) -> io::Result<()> {
         if let Some(first) = self.lanes.first() {
-            first.lead().deals = self.lanes.len();
+            first.lead().deal_over(self.lanes.len());
         }
         thread::scope(|scope| self.work(scope, true, None));
         // Leads that were vacant when the server stopped.
@@ -81,34 +81,50 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         if let Some(call) = call {
             self.shift.arrive(&call);
         }
+        let Some(first_lane) = self.lanes.first() else {
+            return;
+        };
+        let _thread = first_lane.hub.control.enter_thread();
         let mut buffers = Buffers::default();
-        let mut post = self.shift.next_post();
+        let mut post = self.next_post();
         loop {
             post = match post {
                 Post::Lead(lane) => {
                     if let Some(term) = self.baton(lane).and_then(|baton| baton.take()) {
                         self.lead(scope, lane, term, &mut buffers);
                     }
-                    self.shift.next_post()
+                    self.next_post()
                 }
                 Post::Serve(mut job) => {
                     job.take_up(&mut buffers);
-                    self.serve(job, &mut buffers);
-                    self.shift.next_post()
+                    if let Some(job) = self.serve(job, &mut buffers) {
+                        self.serve_on(job, &mut buffers);
+                    }
+                    self.next_post()
                 }
                 Post::Watch => {
                     if let Some((lane, term)) = self.watch() {
                         self.lead(scope, lane, term, &mut buffers);
                     }
-                    self.shift.next_post()
+                    self.next_post()
                 }
                 Post::StandBy(call) => match self.stand_by(&call, first) {
-                    true => self.shift.next_post(),
+                    true => self.next_post(),
                     false => return,
                 },
                 Post::Leave => return,
             }
         }
+    }
+
+    fn next_post(&self) -> Post {
+        if self.lanes.iter().any(|lane| lane.hub.control.is_cut()) {
+            // What no thread has begun by now is given up.
+            while let Some(job) = self.shift.take_waiting() {
+                self.home(&job).give_up(job);
+            }
+        }
+        self.shift.next_post()
     }
 
     fn baton(&self, lane: usize) -> Option<&Arc<Baton>> {
@@ -146,10 +162,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                     self.shift.rouse_watch();
                     match waited {
                         Ok(()) => continue,
-                        Err(error) => {
-                            lane.hub.control.stop();
-                            return self.shift.stop(Some(error));
-                        }
+                        Err(error) => return self.shift.stop(Some(error)),
                     }
                 }
             };
@@ -158,7 +171,13 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                 Step::Stop => return self.shift.stop(None),
                 Step::Serve(job) => {
                     drop(lead);
-                    self.take_on(scope, job, buffers);
+                    let again = self.take_on(scope, job, buffers);
+                    // Behind the others, as long as there is somebody to come back to it.
+                    match again {
+                        Some(job) if baton.is_held(term) => lane.lead().put_back(job),
+                        Some(job) => self.serve_on(job, buffers),
+                        None => {}
+                    }
                 }
             }
         }
@@ -171,29 +190,34 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         scope: &'scope Scope<'scope, 'env>,
         job: Job,
         buffers: &mut Buffers,
-    ) where
+    ) -> Option<Job>
+    where
         'env: 'scope,
     {
-        let Some(mut job) = self.home(&job).prepare(job, buffers) else {
-            return;
-        };
+        let mut job = self.home(&job).prepare(job, buffers)?;
         if !self.shift.may_run_inline.load(Ordering::Relaxed) {
             self.staff(scope);
             if !self.shift.may_run_inline.load(Ordering::Relaxed) {
                 job.set_aside(buffers);
-                return self.shift.set_aside(job);
+                self.shift.set_aside(job);
+                return None;
             }
         }
-        self.serve(job, buffers);
+        self.serve(job, buffers)
     }
 
-    /// Runs the handler as long as there is something to do on the connection.
-    fn serve(&self, job: Job, buffers: &mut Buffers) {
+    /// Runs the handler of a connection that was read. It comes back if there is more to do.
+    fn serve(&self, job: Job, buffers: &mut Buffers) -> Option<Job> {
+        self.home(&job)
+            .serve(self.handler, job, buffers, false)
+            .again
+    }
+
+    /// Reads and serves a connection until there is nothing to do on it.
+    fn serve_on(&self, job: Job, buffers: &mut Buffers) {
         let mut next = Some(job);
-        while let Some(job) = next {
-            let home = self.home(&job);
-            let again = home.serve(self.handler, job, buffers, false).again;
-            next = again.and_then(|job| home.prepare(job, buffers));
+        while let Some(job) = next.and_then(|job| self.home(&job).prepare(job, buffers)) {
+            next = self.serve(job, buffers);
         }
     }
 

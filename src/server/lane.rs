@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Registry, Token, Waker};
 
+use self::accept::{ACCEPTS, spare_descriptors};
 use super::client::{Client, Phase};
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
@@ -25,14 +26,12 @@ use crate::info::ServerInfo;
 use crate::shutdown::{Control, ShutdownHandle, lock};
 use crate::{Error, Result};
 
+mod accept;
+
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 /// The token of slot 0.
 const FIRST_SLOT: usize = 2;
-/// Connections accepted between two polls; without a bound the parked ones would starve.
-const ACCEPTS: u32 = 32;
-/// How long accepting rests when the process has run out of descriptors or memory.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// How often `service_actions` runs, as in Python.
 const SERVICE_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -45,33 +44,37 @@ pub(super) struct Hub {
     max_connections: usize,
     /// Connections that exist, in all lanes.
     open: AtomicUsize,
+    /// How often one was closed to make room.
+    evicted: AtomicUsize,
+    /// Those that are parked or were, by lane.
+    tables: Vec<Mutex<Table>>,
 }
 
 /// A poller, and the connections that are parked in it.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) hub: Arc<Hub>,
+    number: usize,
     registry: Registry,
     waker: Arc<Waker>,
-    table: Mutex<Table>,
     lead: Mutex<Lead>,
 }
 
 /// What only the one who leads touches.
 #[derive(Debug)]
 pub(super) struct Lead {
-    /// The number of the lane.
-    number: usize,
     poll: Poll,
     events: Events,
     /// Connections that were put back with more to do.
     unfinished: VecDeque<Job>,
+    /// How many of them get their turn before the next poll, so that none keeps the others waiting.
+    turns: usize,
     /// Slots to look at, and whether their sockets may be at their end.
     ready: VecDeque<(usize, bool)>,
     /// The first lane has it, until the server stops.
     acceptor: Option<Acceptor>,
     /// Over how many lanes new connections are dealt, and whose turn it is.
-    pub(super) deals: usize,
+    deals: usize,
     next_home: usize,
     /// How many connections may be accepted before the next poll; 0 while nobody waits.
     accepts: u32,
@@ -112,9 +115,9 @@ impl Job {
 }
 
 impl Lead {
-    /// A parked connection of this lane.
-    fn job(&self, client: Box<Client>, slot: usize, thorough: bool) -> Job {
-        Job::new(client, self.number, Some(slot), thorough)
+    /// Has new connections dealt over so many lanes.
+    pub(super) fn deal_over(&mut self, lanes: usize) {
+        self.deals = lanes;
     }
 
     /// Puts a connection back that has more to do.
@@ -145,13 +148,15 @@ impl Lane {
             info: Arc::new(ServerInfo::new(address, handle)),
             control,
             open: AtomicUsize::new(0),
+            evicted: AtomicUsize::new(0),
+            tables: (0..count).map(|_| Mutex::new(Table::new())).collect(),
             options,
         });
         let mut acceptor = Some(acceptor);
         let lanes = (0..count).map(|number| Lane::new(hub.clone(), number, acceptor.take()));
         let lanes = lanes.collect::<io::Result<Vec<_>>>()?;
-        hub.control
-            .set_wakers(lanes.iter().map(|lane| lane.waker.clone()).collect());
+        let wakers = lanes.iter().map(|lane| lane.waker.clone());
+        hub.control.set_wakers(wakers.collect());
         Ok(lanes)
     }
 
@@ -163,23 +168,28 @@ impl Lane {
         }
         Ok(Lane {
             hub,
+            number,
             waker: Arc::new(Waker::new(&registry, WAKER)?),
             registry,
-            table: Mutex::new(Table::new()),
             lead: Mutex::new(Lead {
                 poll,
                 events: Events::with_capacity(256),
                 unfinished: VecDeque::new(),
+                turns: 0,
                 ready: VecDeque::new(),
                 acceptor,
                 deals: 1,
                 next_home: 0,
-                number,
                 accepts: 0,
                 accept_again: None,
                 next_actions: None,
             }),
         })
+    }
+
+    /// The connections of this lane.
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.hub.table(self.number)
     }
 
     /// The lead. It is held while polling and picking, never while a handler runs.
@@ -189,47 +199,52 @@ impl Lane {
 
     /// Finds the next connection with something to do, without waiting.
     pub(super) fn pick(&self, lead: &mut Lead) -> Option<Step> {
-        loop {
-            if self.hub.control.is_stopping() {
-                self.stop(lead);
-                return Some(Step::Stop);
-            }
-            if let Some(job) = lead.unfinished.pop_front() {
-                return Some(Step::Serve(job));
-            }
-            if let Some((slot, thorough)) = lead.ready.pop_front() {
-                let taken = lock(&self.table).take(slot);
-                match taken {
-                    Some(client) => return Some(Step::Serve(lead.job(client, slot, thorough))),
-                    None => continue,
-                }
-            }
-            return self.accept(lead).map(Step::Serve);
+        if self.hub.control.is_stopping() {
+            self.stop(lead);
+            return Some(Step::Stop);
         }
+        while let Some((slot, thorough)) = lead.ready.pop_front() {
+            let taken = self.table().take(slot);
+            if let Some(client) = taken {
+                return Some(Step::Serve(Job::new(
+                    client,
+                    self.number,
+                    Some(slot),
+                    thorough,
+                )));
+            }
+        }
+        if let Some(job) = self.accept(lead) {
+            return Some(Step::Serve(job));
+        }
+        lead.turns = lead.turns.checked_sub(1)?;
+        lead.unfinished.pop_front().map(Step::Serve)
     }
 
-    /// Does what is due, and waits for events, until `until` or something else is due.
+    /// Does what is due, and waits for something to pick, until `until` or something else is due.
+    ///
+    /// # Errors
+    /// If polling fails; the server has stopped then.
     pub(super) fn wait(&self, lead: &mut Lead, until: Option<Instant>) -> io::Result<()> {
         let now = Instant::now();
         loop {
-            let expired = lock(&self.table).take_expired(now);
+            let expired = self.table().take_expired(now);
             let Some((slot, mut client)) = expired else {
                 break;
             };
-            match client.phase {
-                Phase::Head => {
-                    client.conn.refuse(Refusal::new(408, ""));
-                    let job = lead.job(client, slot, false);
-                    lead.unfinished.push_back(job);
-                }
-                _ => self.close(client, Some(slot)),
+            if client.phase == Phase::Head {
+                client.phase = Phase::Late;
+                client.conn.refuse(Refusal::new(408, ""));
+                lead.put_back(Job::new(client, self.number, Some(slot), false));
+            } else {
+                self.close(client, Some(slot));
             }
         }
         self.run_service_actions(lead, now);
-        if !lead.unfinished.is_empty() {
-            return Ok(());
-        }
-        self.poll(lead, until, now)
+        self.poll(lead, until, now).inspect_err(|_| {
+            self.hub.control.stop();
+            self.stop(lead);
+        })
     }
 
     /// Waits for events, until something else is due.
@@ -238,7 +253,7 @@ impl Lane {
             until,
             lead.accept_again,
             lead.next_actions,
-            lock(&self.table).next_look(),
+            self.table().next_look(),
         ];
         let mut timeout = due.into_iter().flatten().min().map(|due| {
             // Rounded up: a poll that ends too early would spin.
@@ -249,6 +264,10 @@ impl Lane {
             lead.accepts = ACCEPTS;
             timeout = Some(Duration::ZERO);
         }
+        if !lead.unfinished.is_empty() {
+            timeout = Some(Duration::ZERO);
+        }
+        lead.turns = lead.unfinished.len();
         match lead.poll.poll(&mut lead.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
@@ -276,59 +295,6 @@ impl Lane {
         }
     }
 
-    /// Accepts a connection, if one waits and it is not turned away.
-    fn accept(&self, lead: &mut Lead) -> Option<Job> {
-        while lead.accepts > 0 {
-            lead.accepts -= 1;
-            let acceptor = lead.acceptor.as_ref()?;
-            let (stream, peer) = match acceptor.accept() {
-                Ok(accepted) => accepted,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    lead.accepts = 0;
-                    return None;
-                }
-                Err(error) if is_transient(&error) => continue,
-                Err(_) => {
-                    // Out of descriptors or memory: make room, and try again a little later.
-                    lead.accepts = 0;
-                    lead.accept_again = Some(Instant::now() + ACCEPT_REST);
-                    self.evict();
-                    return None;
-                }
-            };
-            if lead.accepts == 0 {
-                // There may be more: the poller reports them once only.
-                lead.accept_again = Some(Instant::now());
-            }
-            if !self.hub.options.accepts(&peer) {
-                continue;
-            }
-            let limits = &self.hub.options.limits;
-            let conn = Connection::new(stream, peer, self.hub.info.clone(), limits.clone());
-            let mut client = Box::new(Client::new(conn, limits, Instant::now()));
-            let is_full = self.hub.open.load(Relaxed) >= self.hub.max_connections;
-            if is_full && !self.evict() {
-                client.conn.refuse(Refusal::new(503, ""));
-            }
-            self.hub.open.fetch_add(1, Relaxed);
-            lead.next_home = (lead.next_home + 1) % lead.deals.max(1);
-            return Some(Job::new(client, lead.next_home, None, false));
-        }
-        None
-    }
-
-    /// Closes the parked connection that is nearest to its deadline.
-    fn evict(&self) -> bool {
-        let taken = lock(&self.table).take_longest_parked();
-        match taken {
-            Some((slot, client)) => {
-                self.close(client, Some(slot));
-                true
-            }
-            None => false,
-        }
-    }
-
     /// Stops accepting, and closes whatever is parked.
     pub(super) fn stop(&self, lead: &mut Lead) {
         lead.acceptor = None;
@@ -336,7 +302,7 @@ impl Lane {
         for job in std::mem::take(&mut lead.unfinished) {
             self.close(job.client, job.slot);
         }
-        let parked = lock(&self.table).take_all();
+        let parked = self.table().take_all();
         for (slot, client) in parked {
             self.close(client, Some(slot));
         }
@@ -360,7 +326,9 @@ impl Lane {
             } else {
                 client.conn.lend(buffers, thorough);
                 match client.conn.poll_request() {
-                    Ok(Readiness::Request) => return Some(Job::new(client, home, slot, thorough)),
+                    Ok(Readiness::Request) => {
+                        return Some(Job::new(client, home, slot, thorough));
+                    }
                     Ok(Readiness::Pending) => {
                         client.note_head(&self.hub.options.limits, Instant::now());
                         client.conn.reclaim(buffers);
@@ -395,8 +363,12 @@ impl Lane {
         let before = client.conn.answered();
         let next = self.handle(handler, &mut client.conn);
         let answered = client.conn.answered() > before;
-        client.was_served(&self.hub.options.limits, Instant::now());
-        client.note_head(&self.hub.options.limits, Instant::now());
+        let now = Instant::now();
+        if answered {
+            client.was_served(&self.hub.options.limits, now);
+        }
+        client.note_head(&self.hub.options.limits, now);
+        let is_spent = client.conn.is_spent();
         client.conn.reclaim(buffers);
         let again = match next {
             _ if client.conn.ending() != Ending::Open => {
@@ -407,7 +379,13 @@ impl Lane {
                 self.close(client, slot);
                 None
             }
+            Next::Park if client.phase == Phase::Late => {
+                self.close(client, slot);
+                None
+            }
             Next::Again => Some((client, slot)),
+            // No event will tell of what has come already.
+            Next::Park if answered && !is_spent => Some((client, slot)),
             Next::Park => self.park(client, slot),
         };
         Served {
@@ -424,21 +402,23 @@ impl Lane {
             conn.flush()?;
             Ok(next)
         }));
-        drop(running);
         let result = result.unwrap_or_else(|payload| Err(Error::panic(&*payload)));
-        result.unwrap_or_else(|error| {
-            let report = || self.hub.options.report(&error, &conn.client_address());
-            // A panic there must not end the thread.
-            let _ = catch_unwind(AssertUnwindSafe(report));
+        let next = result.unwrap_or_else(|error| {
+            self.hub.options.report(&error, &conn.client_address());
+            // The answers to earlier requests are finished; if this fails too, nobody is there.
+            let _ = conn.flush();
             Next::Close
-        })
+        });
+        drop(running);
+        next
     }
 
     /// Ends a connection: at once, or when the client has read its answer.
     fn end(&self, mut client: Box<Client>, slot: Option<usize>) {
-        if client.conn.ending() != Ending::Linger || self.hub.control.is_stopping() {
+        if client.conn.ending() != Ending::Linger {
             return self.close(client, slot);
         }
+        // A server that stops does the same, as far as it goes without waiting: see `park`.
         client.starts_to_linger(&self.hub.options.limits, Instant::now());
         let mut next = Some((client, slot));
         while let Some((mut client, slot)) = next {
@@ -456,7 +436,7 @@ impl Lane {
         mut client: Box<Client>,
         slot: Option<usize>,
     ) -> Option<(Box<Client>, Option<usize>)> {
-        let mut table = lock(&self.table);
+        let mut table = self.table();
         let slot = match slot {
             Some(slot) => slot,
             None => {
@@ -485,11 +465,17 @@ impl Lane {
             Parked::Waits { sooner } => {
                 drop(table);
                 if sooner {
+                    // It fails only when the poller is gone.
                     let _ = self.waker.wake();
                 }
                 None
             }
         }
+    }
+
+    /// Closes a connection that was to be served.
+    pub(super) fn give_up(&self, job: Job) {
+        self.close(job.client, job.slot);
     }
 
     /// Closes a connection and frees its slot.
@@ -498,10 +484,21 @@ impl Lane {
             // The socket lives on, so closing alone does not do it. It can't fail: it is registered.
             let _ = client.conn.stream_mut().deregister(&self.registry);
         }
+        self.hub.close(client, self.number, slot);
+    }
+}
+
+impl Hub {
+    fn table(&self, lane: usize) -> MutexGuard<'_, Table> {
+        lock(&self.tables[lane])
+    }
+
+    /// Closes a connection of a lane.
+    fn close(&self, client: Box<Client>, lane: usize, slot: Option<usize>) {
         drop(client);
-        self.hub.open.fetch_sub(1, Relaxed);
+        self.open.fetch_sub(1, Relaxed);
         if let Some(slot) = slot {
-            lock(&self.table).free(slot);
+            self.table(lane).free(slot);
         }
     }
 }
@@ -513,28 +510,4 @@ pub(super) struct Served {
     pub(super) answered: bool,
     /// There is more to do on the connection.
     pub(super) again: Option<Job>,
-}
-
-/// An accepted connection that was gone again, or a signal: the next one may be fine.
-fn is_transient(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::Interrupted
-            | Kind::ConnectionAborted
-            | Kind::ConnectionReset
-            | Kind::PermissionDenied
-    )
-}
-
-/// How many connections the process's limit of descriptors leaves room for.
-fn spare_descriptors() -> usize {
-    /// For files, listeners, the poller, and what the program itself has open.
-    const OTHERS: u64 = 64;
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let spare = limit
-        .unwrap_or(u64::MAX)
-        .saturating_sub(OTHERS)
-        .max(OTHERS / 2);
-    usize::try_from(spare).unwrap_or(usize::MAX)
 }

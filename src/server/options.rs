@@ -1,10 +1,13 @@
 //! What a builder sets: limits, and socketserver's hooks as closures.
 
 use std::fmt;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
+use crate::base::log_text;
 use crate::info::Peer;
 use crate::limits::Limits;
 
@@ -38,9 +41,14 @@ impl Default for Options {
 
 impl Options {
     pub(super) fn accepts(&self, peer: &Peer) -> bool {
-        self.verify_request
-            .as_ref()
-            .is_none_or(|verify| verify(peer))
+        let Some(verify) = &self.verify_request else {
+            return true;
+        };
+        // A panic there costs this client its connection, and not the server its poller.
+        catch_unwind(AssertUnwindSafe(|| verify(peer))).unwrap_or_else(|payload| {
+            self.report(&Error::panic(&*payload), peer);
+            false
+        })
     }
 
     /// A connection ended by an error that no response could report.
@@ -49,11 +57,16 @@ impl Options {
             return;
         }
         match &self.handle_error {
-            Some(handle) => handle(error, peer),
+            // A panic there must not end the thread.
+            Some(handle) => drop(catch_unwind(AssertUnwindSafe(|| handle(error, peer)))),
             None => {
-                use std::io::Write;
+                let error = error.to_string();
+                let line = format!(
+                    "servette: connection of {peer}: {}\n",
+                    log_text::escape(&error)
+                );
                 // There is no place to report that stderr can't be written.
-                let _ = writeln!(std::io::stderr(), "servette: connection of {peer}: {error}");
+                let _ = std::io::stderr().write_all(line.as_bytes());
             }
         }
     }

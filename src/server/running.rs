@@ -40,9 +40,16 @@ impl RunningServer {
         info: Arc<ServerInfo>,
         serve: impl FnOnce() -> Result<()> + Send + 'static,
     ) -> Result<Self> {
+        // Counted from here on, so that a shutdown that comes before the thread waits for it; and until
+        // the server is dropped.
+        let counted = info.shutdown.control().enter_loop();
         let thread = std::thread::Builder::new()
             .name("servette".into())
-            .spawn(serve)
+            .spawn(move || {
+                let result = serve();
+                drop(counted);
+                result
+            })
             .map_err(|error| Error::context("cannot start a thread", error))?;
         Ok(RunningServer {
             info,

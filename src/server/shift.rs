@@ -256,6 +256,11 @@ impl Shift {
         }
     }
 
+    /// Takes a request that waits for a thread.
+    pub(super) fn take_waiting(&self) -> Option<Job> {
+        self.roll().waiting.pop_front()
+    }
+
     /// Whether every lane's leader may run a handler, and lose its lane by it, at the same time.
     fn count_reserves(&self, roll: &Roll) {
         let watch = usize::from(!matches!(roll.watch, Watch::Nobody));

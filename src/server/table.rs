@@ -6,7 +6,8 @@
 
 use std::time::Instant;
 
-use super::client::Client;
+use super::client::{Client, Phase};
+use super::queue::{Kind, Linked, Links, Queues};
 use super::wheel::{Tick, Wheel};
 
 /// The slots, and when to look at which.
@@ -15,6 +16,7 @@ pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<usize>,
     wheel: Wheel,
+    queues: Queues,
 }
 
 #[derive(Debug)]
@@ -22,6 +24,13 @@ struct Slot {
     state: State,
     /// The earliest tick at which the wheel looks at this slot.
     entry: Option<Tick>,
+    links: Links,
+}
+
+impl Linked for Vec<Slot> {
+    fn links(&mut self, slot: u32) -> Option<&mut Links> {
+        self.get_mut(slot as usize).map(|place| &mut place.links)
+    }
 }
 
 #[derive(Debug)]
@@ -49,6 +58,7 @@ impl Table {
             slots: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
+            queues: Queues::default(),
         }
     }
 
@@ -57,6 +67,7 @@ impl Table {
         if let Some(place) = self.slots.get_mut(slot) {
             place.state = State::Free;
             self.free.push(slot);
+            self.queues.remove(&mut self.slots, slot);
         }
     }
 
@@ -71,6 +82,7 @@ impl Table {
         self.slots.push(Slot {
             state: State::Out { again: false },
             entry: None,
+            links: Links::default(),
         });
         self.slots.len() - 1
     }
@@ -92,8 +104,12 @@ impl Table {
     }
 
     /// Parks a connection until its deadline.
-    pub(super) fn park(&mut self, slot: usize, client: Box<Client>) -> Parked {
+    pub(super) fn park(&mut self, slot: usize, mut client: Box<Client>) -> Parked {
         let tick = self.wheel.tick_of(client.deadline);
+        let kind = match client.phase {
+            Phase::Head => Kind::Heads,
+            Phase::Fresh | Phase::Idle | Phase::Late | Phase::Lingering(_) => Kind::Idle,
+        };
         let Some(place) = self.slots.get_mut(slot) else {
             return Parked::Again(client);
         };
@@ -101,11 +117,16 @@ impl Table {
             place.state = State::Out { again: false };
             return Parked::Again(client);
         }
+        let anew = std::mem::take(&mut client.waits_anew);
         place.state = State::Parked(client);
-        if place.entry.is_some_and(|entry| entry <= tick) {
+        let is_entered = place.entry.is_some_and(|entry| entry <= tick);
+        if !is_entered {
+            place.entry = Some(tick);
+        }
+        self.queues.enter(&mut self.slots, slot, kind, anew);
+        if is_entered {
             return Parked::Waits { sooner: false };
         }
-        place.entry = Some(tick);
         let next = self.wheel.next();
         self.wheel.enter(tick, slot);
         Parked::Waits {
@@ -123,13 +144,17 @@ impl Table {
         None
     }
 
-    /// Takes the parked connection that is nearest to its deadline.
-    pub(super) fn take_longest_parked(&mut self) -> Option<(usize, Box<Client>)> {
-        // An entry is taken and moved on at most once, and at most as many are looked at as there are.
-        for _ in 0..=self.slots.len() {
-            let (tick, slot) = self.wheel.take_first()?;
-            if let Some(client) = self.look(tick, slot) {
-                return Some((slot, client));
+    /// Takes the connection that has been idle for longest; if none is idle, the one that has been
+    /// sending a head for longest.
+    pub(super) fn take_longest_idle(&mut self) -> Option<(usize, Box<Client>)> {
+        for kind in [Kind::Idle, Kind::Heads] {
+            while let Some(slot) = self.queues.first(kind) {
+                // One that is being served enters again when it is parked.
+                self.queues.remove(&mut self.slots, slot);
+                let state = self.slots.get(slot).map(|place| &place.state);
+                if matches!(state, Some(State::Parked(_))) {
+                    return self.take(slot).map(|client| (slot, client));
+                }
             }
         }
         None
@@ -169,5 +194,17 @@ impl Table {
                 parked.then(|| Some((slot, self.take(slot)?))).flatten()
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_takes_less_than_a_kibibyte() {
+        // The entry in the wheel and the place among the free slots are a word each.
+        let each = size_of::<Client>() + size_of::<Slot>() + 2 * size_of::<usize>();
+        assert!(each < 1024, "{each} bytes");
     }
 }

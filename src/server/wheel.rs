@@ -41,15 +41,10 @@ impl Wheel {
 
     /// Takes a slot that is due, and its tick.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<(Tick, usize)> {
-        let (&tick, _) = self.due.first_key_value()?;
-        (self.time_of(tick) <= now)
-            .then(|| self.take_first())
-            .flatten()
-    }
-
-    /// Takes the slot that is due next, whenever that is.
-    pub(super) fn take_first(&mut self) -> Option<(Tick, usize)> {
         loop {
+            if self.next()? > now {
+                return None;
+            }
             let mut first = self.due.first_entry()?;
             let tick = *first.key();
             let slot = first.get_mut().pop();
@@ -93,7 +88,7 @@ mod tests {
         assert_eq!(wheel.take_due(after(750)).map(|(_, slot)| slot), Some(2));
         assert_eq!(wheel.take_due(after(999)), None);
         assert_eq!(wheel.take_due(after(5000)).map(|(_, slot)| slot), Some(1));
-        assert_eq!((wheel.next(), wheel.take_first()), (None, None));
+        assert_eq!(wheel.next(), None);
     }
 
     #[test]

@@ -1,0 +1,130 @@
+//! Accepting: within the limit of connections, and when the process has run out of descriptors.
+
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::{Job, Lane, Lead};
+use crate::connection::Connection;
+use crate::http1::Refusal;
+use crate::server::client::Client;
+
+/// Connections accepted between two polls; without a bound the parked ones would starve.
+pub(super) const ACCEPTS: u32 = 32;
+/// Connections beyond the limit, which are there to be refused.
+const REFUSED: usize = 64;
+/// How long accepting rests when the process has run out of descriptors or memory.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+impl Lead {
+    /// Accepts nothing for a while.
+    fn rest(&mut self) {
+        self.accepts = 0;
+        self.accept_again = Some(Instant::now() + ACCEPT_REST);
+    }
+}
+
+impl Lane {
+    /// Accepts a connection, if one waits and it is not turned away.
+    pub(super) fn accept(&self, lead: &mut Lead) -> Option<Job> {
+        while lead.accepts > 0 {
+            let acceptor = lead.acceptor.as_ref()?;
+            let is_crowded = self.open() >= self.hub.max_connections.saturating_add(REFUSED);
+            if is_crowded && !self.evict() {
+                lead.rest();
+                return None;
+            }
+            lead.accepts -= 1;
+            if lead.accepts == 0 {
+                // There may be more: the poller reports them once only.
+                lead.accept_again = Some(Instant::now());
+            }
+            let (stream, peer) = match acceptor.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    lead.accepts = 0;
+                    lead.accept_again = None;
+                    return None;
+                }
+                // Out of descriptors: make room for one.
+                Err(error) if is_out_of_descriptors(&error) && self.evict() => continue,
+                // The client is gone again, or a firewall is against it: the next one may be fine.
+                Err(error) if is_of_the_client(&error) => continue,
+                // Out of memory, or of what the whole system has.
+                Err(_) => {
+                    lead.rest();
+                    return None;
+                }
+            };
+            if !self.hub.options.accepts(&peer) {
+                continue;
+            }
+            let limits = &self.hub.options.limits;
+            let conn = Connection::new(stream, peer, self.hub.info.clone(), limits.clone());
+            let mut client = Box::new(Client::new(conn, limits, Instant::now()));
+            let is_full = || self.open() >= self.hub.max_connections;
+            while is_full() && self.evict() {}
+            if is_full() {
+                client.conn.refuse(Refusal::new(503, ""));
+            }
+            self.hub.open.fetch_add(1, Relaxed);
+            lead.next_home = (lead.next_home + 1) % lead.deals.max(1);
+            return Some(Job::new(client, lead.next_home, None, false));
+        }
+        None
+    }
+
+    /// How many connections there are.
+    fn open(&self) -> usize {
+        self.hub.open.load(Relaxed)
+    }
+
+    /// Closes the connection that has been idle for longest in its lane; each lane has its turn.
+    fn evict(&self) -> bool {
+        let lanes = self.hub.tables.len();
+        let first = self.hub.evicted.fetch_add(1, Relaxed);
+        for lane in (0..lanes).map(|lane| first.wrapping_add(lane) % lanes) {
+            let taken = self.hub.table(lane).take_longest_idle();
+            if let Some((slot, client)) = taken {
+                self.hub.close(client, lane, Some(slot));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::MFILE)
+}
+
+/// Errors that were waiting on the new socket are reported by accept (accept(2) on Linux).
+fn is_of_the_client(error: &io::Error) -> bool {
+    const OF_THE_CLIENT: [Errno; 10] = [
+        Errno::INTR,
+        Errno::CONNABORTED,
+        Errno::CONNRESET,
+        Errno::PERM,
+        Errno::PROTO,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::NOPROTOOPT,
+    ];
+    Errno::from_io_error(error).is_some_and(|error| OF_THE_CLIENT.contains(&error))
+}
+
+/// How many connections the process's limit of descriptors leaves room for.
+pub(super) fn spare_descriptors() -> usize {
+    /// For files, listeners, the poller, and what the program itself has open.
+    const OTHERS: u64 = 64;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let spare = limit
+        .unwrap_or(u64::MAX)
+        .saturating_sub(OTHERS)
+        .max(OTHERS / 2);
+    usize::try_from(spare).unwrap_or(usize::MAX)
+}

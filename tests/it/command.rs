@@ -1,0 +1,265 @@
+//! The `servette` command: what it takes, what it prints, and what it serves.
+
+use std::net::TcpListener;
+
+use rustix::process::Signal;
+
+use crate::child::{Running, get, servette};
+use crate::webroot::{Answer, WebRoot, fetch};
+
+/// A log line without its date, whose form is checked.
+fn undated(line: &str) -> String {
+    let (before, rest) = line.split_once('[').expect(line);
+    let (date, after) = rest.split_once(']').expect(line);
+    let form: String = date
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    let (day, rest) = form.split_once('/').expect(date);
+    let (month, time) = rest.split_once('/').expect(date);
+    assert_eq!(
+        (day, month.len(), time),
+        ("00", 3, "0000 00:00:00"),
+        "{line}"
+    );
+    format!("{before}[]{after}")
+}
+
+#[test]
+fn the_banner_names_host_and_real_port() {
+    let root = WebRoot::new();
+    for (bind, host, url) in [
+        (Some("127.0.0.1"), "127.0.0.1", "127.0.0.1"),
+        (Some("localhost"), "", ""),
+        (Some("::1"), "::1", "[::1]"),
+        (Some("[::1]"), "::1", "[::1]"),
+        (None, "::", "[::]"),
+    ] {
+        if bind.is_none_or(|bind| bind.contains(':')) && TcpListener::bind("[::1]:0").is_err() {
+            eprintln!("skipped: the banner of {bind:?}, as there is no IPv6");
+            continue;
+        }
+        let mut command = servette();
+        command.arg("0").arg("--directory").arg(root.path());
+        if let Some(bind) = bind {
+            command.args(["--bind", bind]);
+        }
+        // a pipe, so it shows that the line is flushed
+        let running = Running::start(&mut command);
+        let banner = running.out();
+        let (_, port) = banner.split_once(" port ").unwrap();
+        let port: u16 = port.split(' ').next().unwrap().parse().unwrap();
+        assert_ne!(port, 0);
+        if !host.is_empty() {
+            let expected = format!("Serving HTTP on {host} port {port} (http://{url}:{port}/) ...");
+            assert_eq!(banner, expected);
+        }
+        let host = match bind {
+            Some(bind) => bind.trim_matches(['[', ']']),
+            None => "127.0.0.1",
+        };
+        assert_eq!(
+            Answer::parse(&fetch((host, port), "GET / HTTP/1.0\r\n\r\n")).status(),
+            200
+        );
+        if bind.is_none() {
+            let answer = fetch(("::1", port), "GET / HTTP/1.0\r\n\r\n");
+            assert_eq!(Answer::parse(&answer).status(), 200);
+            assert!(undated(&running.err()).starts_with("127.0.0.1 - - ["));
+            assert!(undated(&running.err()).starts_with("::1 - - ["));
+        }
+    }
+}
+
+#[test]
+fn the_log_has_pythons_lines() {
+    let root = WebRoot::new();
+    root.file("a.txt", "hello");
+    let (running, port) = Running::servette(&root, &[""; 0]);
+    get(port, "/a.txt?q");
+    assert_eq!(
+        undated(&running.err()),
+        "127.0.0.1 - - [] \"GET /a.txt?q HTTP/1.0\" 200 -"
+    );
+    get(port, "/none");
+    assert_eq!(
+        undated(&running.err()),
+        "127.0.0.1 - - [] code 404, message File not found"
+    );
+    assert_eq!(
+        undated(&running.err()),
+        "127.0.0.1 - - [] \"GET /none HTTP/1.0\" 404 -"
+    );
+    fetch(("127.0.0.1", port), "GET /\x1b[31m\\ HTTP/1.0\r\n\r\n");
+    let lines = [undated(&running.err()), undated(&running.err())];
+    assert!(
+        lines[1].contains("\"GET /\\x1b[31m\\\\ HTTP/1.0\" 400 -"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn quiet_logs_no_requests() {
+    let root = WebRoot::new();
+    root.file("a.txt", "hello");
+    let (mut running, port) = Running::servette(&root, &["-q"]);
+    assert_eq!(get(port, "/a.txt").text(), "hello");
+    get(port, "/none");
+    running.signal(Signal::INT);
+    let (_, stderr, status) = running.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        stderr.iter().all(|line| line.contains("code 404")),
+        "{stderr:?}"
+    );
+}
+
+#[test]
+fn options_reach_the_answers() {
+    let root = WebRoot::new();
+    root.file("Makefile", "all:")
+        .file("dir/a.txt", "hello")
+        .link("out", "../secret.txt");
+    let arguments = [
+        "-p",
+        "HTTP/1.1",
+        "--content-type",
+        "text/plain;charset=utf-8",
+        "-H",
+        "X-One",
+        "1",
+        "--header",
+        "X-Two",
+        "a: b",
+        "--follow-symlinks",
+    ];
+    let (_running, port) = Running::servette(&root, &arguments);
+    let one = get(port, "/Makefile");
+    assert_eq!(one.line, "HTTP/1.1 200 OK");
+    assert_eq!(one.field("Content-Type"), Some("text/plain;charset=utf-8"));
+    assert_eq!(one.field("X-One"), Some("1"));
+    assert_eq!(one.field("X-Two"), Some("a: b"));
+    assert_eq!(get(port, "/none").field("X-One"), None);
+    assert_eq!(get(port, "/out").status(), 200);
+    let (_running, port) = Running::servette(&root, &[""; 0]);
+    let one = get(port, "/Makefile");
+    assert_eq!(one.line, "HTTP/1.0 200 OK");
+    assert_eq!(one.field("Content-Type"), Some("application/octet-stream"));
+    assert_eq!(get(port, "/out").status(), 404);
+}
+
+#[test]
+fn the_current_directory_is_served_by_default() {
+    let root = WebRoot::new();
+    root.file("a.txt", "hello");
+    let mut command = servette();
+    command
+        .args(["0", "-b", "127.0.0.1"])
+        .current_dir(root.path());
+    let running = Running::start(&mut command);
+    assert_eq!(get(running.banner_port(), "/a.txt").text(), "hello");
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let version = concat!("servette ", env!("CARGO_PKG_VERSION"));
+    let help = "Serves the files of a directory over HTTP";
+    for (argument, first) in [
+        ("-h", help),
+        ("--help", help),
+        ("--version", version),
+        ("-V", version),
+    ] {
+        let (stdout, stderr, status) = Running::start(servette().arg(argument)).end();
+        assert_eq!(status.code(), Some(0), "{argument}");
+        assert_eq!(stdout[0], first, "{argument}");
+        assert!(stderr.is_empty(), "{argument}");
+        assert_eq!(stdout.len() == 1, first == version);
+    }
+}
+
+#[test]
+fn a_wrong_argument_is_one_line_and_exit_code_2() {
+    let root = WebRoot::new();
+    root.file("a.txt", "hello");
+    let file = root.join("a.txt");
+    let file = file.to_str().unwrap();
+    let table: &[(&[&str], &str)] = &[
+        (&["--nope"], "'--nope'"),
+        (&["abc"], "'abc'"),
+        (&["65536"], "65536"),
+        (&["-1"], "-1"),
+        (&["0", "0"], "'0'"),
+        (&["-p", "HTTP/2"], "HTTP/1.0 or HTTP/1.1"),
+        (&["-p", "HTTP/3\n0"], "HTTP/1.0 or HTTP/1.1"),
+        (&["-d", "/no/such/directory"], "/no/such/directory"),
+        (&["-d", file], "not a directory"),
+        (&["-d", "/no\nsuch\x1b[31m"], "not a directory"),
+        (&["-d"], "--directory"),
+        (&["-H", "X"], "--header"),
+        (&["-H", "X Y", "v"], "'X Y'"),
+        (&["-H", "", "v"], "''"),
+        (&["-H", "X:", "v"], "'X:'"),
+        (&["-H", "X", "a\nSet-Cookie: b"], "'a\\nSet-Cookie: b'"),
+        (&["-H", "X", "€"], "'€'"),
+        (&["--content-type", "a\nb"], "'a\\nb'"),
+        (&["--content-type", "a\rb"], "'a\\rb'"),
+    ];
+    for (arguments, part) in table {
+        let (stdout, stderr, status) = Running::start(servette().args(*arguments)).end();
+        assert_eq!(status.code(), Some(2), "{arguments:?}: {stderr:?}");
+        assert_eq!(
+            (stdout.len(), stderr.len()),
+            (0, 1),
+            "{arguments:?}: {stderr:?}"
+        );
+        let line = &stderr[0];
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(line.starts_with("servette: error: "), "{line}");
+        assert!(line.contains(part), "{arguments:?}: {line}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_line_and_exit_code_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for arguments in [&["-b", "127.0.0.1"][..], &[]] {
+        let mut command = servette();
+        let (stdout, stderr, status) =
+            Running::start(command.arg(port.to_string()).args(arguments)).end();
+        assert_eq!(status.code(), Some(1), "{stderr:?}");
+        assert_eq!((stdout.len(), stderr.len()), (0, 1), "{stderr:?}");
+        let named = stderr[0].contains(&format!(":{port}: Address already in use"));
+        assert!(
+            stderr[0].starts_with("servette: error: cannot bind ") && named,
+            "{stderr:?}"
+        );
+    }
+    let (_, stderr, status) = Running::start(servette().args(["0", "-b", "no host"])).end();
+    assert_eq!((status.code(), stderr.len()), (Some(1), 1));
+    assert!(stderr[0].contains("'no host'"), "{stderr:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_big_file_needs_little_memory() {
+    let root = WebRoot::new();
+    let big = std::fs::File::create(root.join("big")).unwrap();
+    big.set_len(50 << 20).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&big, b"the end", (50 << 20) - 7).unwrap();
+    let (running, port) = Running::servette(&root, &[""; 0]);
+    for _ in 0..2 {
+        let answer = get(port, "/big");
+        assert_eq!(answer.field("Content-Length"), Some("52428800"));
+        assert_eq!(answer.body.len(), 50 << 20);
+        assert!(answer.body.ends_with(b"\0the end"));
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let peak: u32 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 30 << 10, "{peak} kB");
+}

@@ -1,0 +1,248 @@
+//! No client keeps the server waiting for longer than the limits say; a drip doesn't change that.
+
+use std::io::{Read, Write};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::lifesupport::{Client, PATIENCE, echo, handler, limits, write_until_cut};
+use servette::{Limits, RunningServer, ThreadingHttpServer};
+
+const SHORT: Duration = Duration::from_millis(300);
+/// Ticks are coarse and machines busy; the defaults of the other deadlines are far longer.
+const SOON: Duration = Duration::from_millis(1900);
+
+fn serve(limits: Limits) -> RunningServer {
+    let handler = handler(|h, x| {
+        if x.path == "/read" {
+            x.rfile.discard()?;
+        }
+        echo(h, x)
+    });
+    ThreadingHttpServer::builder(handler)
+        .limits(limits)
+        .bind("127.0.0.1:0")
+        .unwrap()
+        .spawn()
+        .unwrap()
+}
+
+/// Sends a byte every few milliseconds until the server has had enough, and says what it answered.
+fn drip(client: Client, bytes: &'static [u8]) -> String {
+    let mut client = client.stream.into_inner();
+    let mut writer = client.try_clone().unwrap();
+    let dripping = std::thread::spawn(move || {
+        let start = Instant::now();
+        for byte in bytes.iter().cycle() {
+            if writer.write_all(&[*byte]).is_err() || start.elapsed() > PATIENCE {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    });
+    // What comes behind the answer may be a reset, as the drip goes on.
+    let mut answer = Vec::new();
+    let _ = client.read_to_end(&mut answer);
+    drop(client);
+    dripping.join().unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn is_within(start: Instant, least: Duration) {
+    let passed = start.elapsed();
+    assert!(passed >= least, "already after {passed:?}");
+    assert!(passed < least + SOON, "only after {passed:?}");
+}
+
+#[test]
+fn a_connection_on_which_nothing_comes_is_closed_without_a_word() {
+    let server = serve(limits(|limits| limits.head_deadline = SHORT));
+    let start = Instant::now();
+    Client::new(server.addr()).is_closed_silently();
+    is_within(start, SHORT);
+}
+
+#[test]
+fn a_head_that_does_not_end_in_time_is_a_408() {
+    let server = serve(limits(|limits| limits.head_deadline = SHORT));
+    let start = Instant::now();
+    let mut client = Client::new(server.addr());
+    let answer = client.send("GET / HTTP/1.1\r\nHo").answer();
+    assert_eq!(answer.code(), 408);
+    assert!(answer.closes());
+    client.is_closed_silently();
+    is_within(start, SHORT);
+}
+
+#[test]
+fn a_drip_does_not_extend_the_deadline_of_a_head() {
+    let limits = limits(|limits| {
+        limits.head_deadline = SHORT;
+        limits.linger_deadline = SHORT;
+    });
+    let server = serve(limits);
+    let start = Instant::now();
+    let mut client = Client::new(server.addr());
+    client.send("GET / HTTP/1.1\r\nX: ");
+    let answer = drip(client, b"y");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    is_within(start, SHORT);
+}
+
+#[test]
+fn a_later_head_has_the_same_deadline_from_its_first_byte_on() {
+    let limits = limits(|limits| {
+        limits.head_deadline = SHORT;
+        limits.linger_deadline = SHORT;
+    });
+    let server = serve(limits);
+    let mut client = Client::new(server.addr());
+    assert_eq!(client.get("/first").answer().body, "/first");
+    let start = Instant::now();
+    client.send("G");
+    let answer = drip(client, b"E");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    is_within(start, SHORT);
+}
+
+#[test]
+fn an_idle_connection_is_closed_at_its_deadline() {
+    let limits = limits(|limits| {
+        limits.idle_deadline = SHORT;
+        limits.head_deadline = Duration::from_secs(60);
+    });
+    let server = serve(limits);
+    let mut client = Client::new(server.addr());
+    client.get("/").answer();
+    let start = Instant::now();
+    client.is_closed_silently();
+    is_within(start, SHORT - Duration::from_millis(20));
+}
+
+#[test]
+fn every_request_starts_the_idle_deadline_anew() {
+    let server = serve(limits(|limits| limits.idle_deadline = SHORT * 2));
+    let mut client = Client::new(server.addr());
+    let start = Instant::now();
+    while start.elapsed() < SHORT * 6 {
+        assert_eq!(client.get("/").answer().code(), 200);
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_body_that_does_not_come_is_a_408() {
+    let server = serve(limits(|limits| limits.body_deadline = SHORT));
+    let mut client = Client::new(server.addr());
+    let start = Instant::now();
+    client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n12");
+    let answer = client.answer();
+    assert_eq!(answer.code(), 408);
+    assert!(answer.closes());
+    is_within(start, SHORT);
+}
+
+#[test]
+fn a_drip_does_not_extend_the_deadline_of_a_body() {
+    let limits = limits(|limits| {
+        limits.body_deadline = SHORT;
+        limits.linger_deadline = SHORT;
+    });
+    let server = serve(limits);
+    let mut client = Client::new(server.addr());
+    let start = Instant::now();
+    client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    let answer = drip(client, b"x");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    is_within(start, SHORT - Duration::from_millis(20));
+}
+
+#[test]
+fn a_body_that_comes_slowly_but_steadily_is_taken() {
+    let server = serve(limits(|limits| limits.body_deadline = SHORT));
+    let mut client = Client::new(server.addr());
+    client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n");
+    let start = Instant::now();
+    for _ in 0..30 {
+        client.send([b'x'; 1000]);
+        std::thread::park_timeout(Duration::from_millis(30));
+    }
+    assert_eq!(client.answer().code(), 200);
+    assert!(start.elapsed() > SHORT * 2, "or the test shows nothing");
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_and_its_thread_is_free() {
+    let (told, failure) = mpsc::channel();
+    let handler = handler(move |h, x| {
+        if x.path != "/endless" {
+            return echo(h, x);
+        }
+        h.send_response(x, servette::Status::OK);
+        h.end_headers(x)?;
+        let block = [b'x'; 64 << 10];
+        loop {
+            x.wfile.write_all(&block).inspect_err(|error| {
+                told.send(error.kind()).unwrap();
+            })?;
+        }
+    });
+    let limits = limits(|limits| {
+        limits.write_deadline = SHORT;
+        limits.min_rate = 0;
+        // One polls, one handles.
+        limits.max_threads = 2;
+    });
+    let server = ThreadingHttpServer::builder(handler)
+        .limits(limits)
+        .bind("127.0.0.1:0")
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let mut client = Client::new(server.addr());
+    client.get("/endless");
+    let kind = failure.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(kind, std::io::ErrorKind::TimedOut);
+    let mut other = Client::new(server.addr());
+    assert_eq!(other.get("/other").answer().body, "/other");
+    // What it did get does not look complete: the connection was reset.
+    let mut rest = Vec::new();
+    let end = client.stream.read_to_end(&mut rest);
+    assert!(end.is_err() || !rest.ends_with(b"0\r\n\r\n"));
+}
+
+#[test]
+fn after_the_answer_an_unread_body_is_waited_for_only_so_long() {
+    let limits = limits(|limits| {
+        limits.drain_deadline = SHORT;
+        limits.linger_deadline = SHORT;
+    });
+    let server = serve(limits);
+    let mut client = Client::new(server.addr());
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+    assert_eq!(client.answer().code(), 200);
+    let start = Instant::now();
+    client.is_closed_silently();
+    is_within(start, SHORT - Duration::from_millis(20));
+}
+
+#[test]
+fn a_client_that_goes_on_sending_reads_its_answer_and_is_cut_then() {
+    let by_time = limits(|limits| {
+        limits.linger = 1 << 40;
+        limits.linger_deadline = SHORT;
+    });
+    let by_size = limits(|limits| {
+        limits.linger = 256 << 10;
+        limits.linger_deadline = Duration::from_secs(60);
+    });
+    for limits in [by_time, by_size] {
+        let server = serve(limits);
+        let mut client = Client::new(server.addr());
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n");
+        client.send([b'x'; 100_000]);
+        let answer = client.answer();
+        assert!(answer.code() == 200 && answer.closes());
+        client.is_closed_silently();
+        write_until_cut(&mut client);
+    }
+}

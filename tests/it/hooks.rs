@@ -1,0 +1,256 @@
+//! socketserver's hooks, and `handle_request`.
+
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::lifesupport::{Client, PATIENCE, echo, handler, limits};
+use servette::{
+    Connection, Exchange, HttpServer, Next, Peer, RequestHandler, Result, ThreadingHttpServer, base,
+};
+
+#[test]
+fn a_client_that_is_not_verified_is_closed_without_a_word() {
+    let server = ThreadingHttpServer::builder(handler(echo))
+        .verify_request(|peer| {
+            assert!(peer.ip().unwrap().is_loopback());
+            assert_ne!(peer.port(), 0);
+            false
+        })
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let server = server.spawn().unwrap();
+    for _ in 0..100 {
+        Client::new(server.addr()).is_closed_silently();
+    }
+}
+
+/// Fails outside of any exchange, as the path says.
+struct Failing;
+
+impl RequestHandler for Failing {
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        let next = base::handle(self, conn)?;
+        match conn.answered() {
+            2 => Err(std::io::Error::other("after\ntwo").into()),
+            3 => panic!("after three"),
+            _ => Ok(next),
+        }
+    }
+
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        echo(&self, x)
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+#[test]
+fn errors_that_no_response_can_report_go_to_handle_error() {
+    let (told, errors) = mpsc::channel();
+    let server = ThreadingHttpServer::builder(Failing)
+        .handle_error(move |error, peer| {
+            told.send((error.to_string(), *peer)).unwrap();
+            panic!("on purpose");
+        })
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let server = server.spawn().unwrap();
+    let request = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (count, text) in [(2, "after\ntwo"), (3, "panic: after three")] {
+        let mut client = Client::new(server.addr());
+        let address = client.stream.get_ref().local_addr().unwrap();
+        client.send(request.repeat(count));
+        // What was answered before is sent all the same.
+        for _ in 0..count {
+            assert_eq!(client.answer().body, "/x");
+        }
+        client.is_closed_silently();
+        let (error, peer) = errors.recv_timeout(PATIENCE).unwrap();
+        assert_eq!((&*error, peer), (text, Peer::Ip(address)));
+    }
+    // Clients that leave are none.
+    let mut client = Client::new(server.addr());
+    client.send("GET /x HT");
+    client.reset();
+    let mut client = Client::new(server.addr());
+    client.get("/x").answer();
+    client.reset();
+    server.shutdown(PATIENCE).unwrap();
+    assert!(errors.try_recv().is_err());
+}
+
+#[test]
+fn a_panic_of_verify_request_costs_one_client_its_connection() {
+    let (told, errors) = mpsc::channel();
+    let first = std::sync::atomic::AtomicBool::new(true);
+    let server = ThreadingHttpServer::builder(handler(echo))
+        .verify_request(
+            move |_| match first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                true => panic!("on purpose"),
+                false => true,
+            },
+        )
+        .handle_error(move |error, _| told.send(error.to_string()).unwrap())
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let server = server.spawn().unwrap();
+    Client::new(server.addr()).is_closed_silently();
+    assert_eq!(errors.recv_timeout(PATIENCE).unwrap(), "panic: on purpose");
+    assert_eq!(Client::new(server.addr()).get("/x").answer().body, "/x");
+}
+
+#[test]
+fn by_default_such_an_error_is_one_line_on_stderr() {
+    const CHILD: &str = "SERVETTE_TEST_STDERR";
+    if std::env::var_os(CHILD).is_some() {
+        let server = HttpServer::bind("127.0.0.1:0", Failing).unwrap();
+        let server = server.spawn().unwrap();
+        let mut client = Client::new(server.addr());
+        client.get("/x").get("/x");
+        client.rest();
+        server.shutdown(PATIENCE).unwrap();
+        return;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "hooks::by_default_such_an_error_is_one_line_on_stderr",
+            "--exact",
+            "--nocapture",
+        ])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let [line] = *lines else { panic!("{text}") };
+    assert!(
+        line.starts_with("servette: connection of 127.0.0.1:"),
+        "{line}"
+    );
+    assert!(line.contains("after") && line.contains("two"), "{line}");
+}
+
+#[test]
+fn service_actions_run_every_half_second_and_may_panic() {
+    let (told, ran) = mpsc::channel();
+    let server = HttpServer::builder(handler(echo))
+        .service_actions(move || {
+            told.send(Instant::now()).unwrap();
+            panic!("on purpose");
+        })
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let server = server.spawn().unwrap();
+    let times: Vec<_> = (0..4)
+        .map(|_| ran.recv_timeout(PATIENCE).unwrap())
+        .collect();
+    assert!(times[3] - times[0] >= Duration::from_millis(1490));
+    assert!(times[3] - times[0] < Duration::from_secs(6));
+    assert_eq!(Client::new(server.addr()).get("/x").answer().body, "/x");
+}
+
+#[test]
+fn handle_request_handles_one_request() {
+    let server = HttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
+    let mut idle = Client::new(server.server_address());
+    let mut client = Client::new(server.server_address());
+    client.get("/first").get("/second");
+    for path in ["/first", "/second"] {
+        assert!(server.handle_request().unwrap());
+        assert_eq!(client.answer().body, path);
+    }
+    idle.get("/idle");
+    assert!(server.handle_request().unwrap());
+    assert_eq!(idle.answer().body, "/idle");
+    client.get("/kept");
+    assert!(server.handle_request().unwrap());
+    assert_eq!(client.answer().body, "/kept");
+    assert_eq!(server.shutdown_handle().shutdown(PATIENCE), 0);
+    assert!(server.handle_request().is_err());
+    client.is_closed_silently();
+    idle.is_closed_silently();
+}
+
+#[test]
+fn handle_request_lets_everybody_have_a_turn() {
+    let server = ThreadingHttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
+    let mut greedy = Client::new(server.server_address());
+    let mut modest = Client::new(server.server_address());
+    for _ in 0..20 {
+        greedy.get("/greedy");
+    }
+    assert!(server.handle_request().unwrap());
+    modest.get("/modest");
+    assert!(server.handle_request().unwrap());
+    assert!(server.handle_request().unwrap());
+    assert_eq!(modest.answer().body, "/modest");
+    for _ in 0..18 {
+        assert!(server.handle_request().unwrap());
+    }
+    for _ in 0..20 {
+        assert_eq!(greedy.answer().body, "/greedy");
+    }
+}
+
+#[test]
+fn handle_request_times_out() {
+    let (told, timeouts) = mpsc::channel();
+    for timeout in [Duration::ZERO, Duration::from_millis(50)] {
+        let told = told.clone();
+        let server = HttpServer::builder(handler(echo))
+            .timeout(timeout)
+            .handle_timeout(move || told.send(()).unwrap())
+            .bind("127.0.0.1:0")
+            .unwrap();
+        let start = Instant::now();
+        assert!(!server.handle_request().unwrap());
+        assert!(start.elapsed() >= timeout && start.elapsed() < PATIENCE);
+        assert!(timeouts.try_recv().is_ok());
+        // Nobody waits for a request that does not end.
+        let mut client = Client::new(server.server_address());
+        client.send("GET /x HTTP/1.1\r\n");
+        assert!(!server.handle_request().unwrap());
+        assert!(timeouts.try_recv().is_ok());
+        client.send("Host: x\r\n\r\n");
+        assert!(server.handle_request().unwrap());
+        assert!(timeouts.try_recv().is_err());
+        assert_eq!(client.answer().body, "/x");
+    }
+}
+
+#[test]
+fn handle_request_keeps_the_deadlines_of_connections() {
+    let server = HttpServer::builder(handler(echo))
+        .limits(limits(|limits| {
+            limits.head_deadline = Duration::from_millis(200)
+        }))
+        .timeout(Duration::from_millis(900))
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let mut client = Client::new(server.server_address());
+    assert!(!server.handle_request().unwrap());
+    client.is_closed_silently();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn request_queue_size_bounds_what_waits_to_be_accepted() {
+    let fits = |queue| {
+        let server = HttpServer::builder(handler(echo))
+            .request_queue_size(queue)
+            .bind("127.0.0.1:0")
+            .unwrap();
+        let address: SocketAddr = server.server_address().socket_addr().unwrap();
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+        let clients: Vec<_> = std::iter::from_fn(connect).take(20).collect();
+        clients.len()
+    };
+    assert!((1..8).contains(&fits(2)));
+    assert_eq!(fits(64), 20);
+}

@@ -1,0 +1,132 @@
+//! Connections that wait cost no thread and block nobody.
+
+use crate::lifesupport::{Client, echo, handler};
+use servette::{HttpServer, ThreadingHttpServer};
+
+#[test]
+fn waiting_connections_block_nobody_on_a_single_thread() {
+    let server = HttpServer::bind("127.0.0.1:0", handler(echo))
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let client = || Client::new(server.addr());
+    let mut opened: Vec<_> = (0..40).map(|_| client()).collect();
+    let mut kept: Vec<_> = (0..40).map(|_| client()).collect();
+    for kept in &mut kept {
+        assert_eq!(kept.get("/first").answer().body, "/first");
+    }
+    let mut partial: Vec<_> = (0..40).map(|_| client()).collect();
+    for partial in &mut partial {
+        partial.send("GET /part");
+    }
+    assert_eq!(client().get("/beside").answer().body, "/beside");
+    for partial in &mut partial {
+        partial.send("ial HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(partial.answer().body, "/partial");
+    }
+    for client in kept.iter_mut().chain(&mut opened).rev() {
+        assert_eq!(client.get("/later").answer().body, "/later");
+    }
+}
+
+#[test]
+fn partial_heads_take_no_thread() {
+    let limits = crate::lifesupport::limits(|limits| limits.max_threads = 2);
+    let server = ThreadingHttpServer::builder(handler(echo))
+        .limits(limits)
+        .bind("127.0.0.1:0")
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let mut partial: Vec<_> = (0..30).map(|_| Client::new(server.addr())).collect();
+    for part in ["GET", " /x HTTP/1.1\r", "\nHost:", " x\r\n"] {
+        for partial in &mut partial {
+            partial.send(part);
+        }
+        let mut beside = Client::new(server.addr());
+        assert_eq!(beside.get("/beside").answer().body, "/beside");
+    }
+    for partial in &mut partial {
+        assert_eq!(partial.send("\r\n").answer().body, "/x");
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod in_a_child {
+    use super::*;
+    use crate::lifesupport::child::{Child, serves};
+    use crate::lifesupport::raise_descriptors;
+
+    fn server() -> servette::RunningServer {
+        ThreadingHttpServer::bind("127.0.0.1:0", handler(echo))
+            .unwrap()
+            .spawn()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_thousand_idle_connections_beside_a_hundred_active_ones_need_no_threads() {
+        if serves(server) {
+            return;
+        }
+        let child = Child::start(
+            "idle::in_a_child::a_thousand_idle_connections_beside_a_hundred_active_ones_need_no_threads",
+            None,
+        );
+        if raise_descriptors() < 1_400 {
+            eprintln!("skipped: too few descriptors");
+            return;
+        }
+        let client = |_| Client::new(child.address);
+        let mut idle: Vec<_> = (0..1000).map(client).collect();
+        for client in idle.iter_mut().skip(500) {
+            client.get("/once").answer();
+        }
+        let mut active: Vec<_> = (0..100).map(client).collect();
+        for round in 0..10 {
+            let path = format!("/{round}");
+            for client in &mut active {
+                client.get(&path);
+            }
+            for client in &mut active {
+                assert_eq!(client.answer().body, path);
+            }
+        }
+        // Of the test's harness two, of the server the one that leads, and as many as were handling
+        // requests at the same moment: those are quick, so a few.
+        let threads = child.threads();
+        assert!(threads <= 12, "{threads} threads");
+        for client in &mut idle {
+            assert_eq!(client.get("/again").answer().body, "/again");
+        }
+    }
+
+    #[test]
+    fn an_idle_connection_takes_less_than_a_kibibyte_or_two() {
+        if serves(server) {
+            return;
+        }
+        let child = Child::start(
+            "idle::in_a_child::an_idle_connection_takes_less_than_a_kibibyte_or_two",
+            None,
+        );
+        let count = raise_descriptors().saturating_sub(500).min(5_000);
+        if count < 2_000 {
+            eprintln!("skipped: too few descriptors");
+            return;
+        }
+        let client = |_| {
+            let mut client = Client::new(child.address);
+            client.get("/").answer();
+            // The buffer of the client is not the child's affair, but there are many of them.
+            client.stream.into_inner()
+        };
+        let _warm: Vec<_> = (0..200).map(client).collect();
+        let before = child.memory();
+        let _idle: Vec<_> = (0..count).map(client).collect();
+        let each = child.memory().saturating_sub(before) / count;
+        println!("{each} bytes of resident memory for each of {count} idle connections");
+        // The allocator and the pages it touches are counted too, so this is above the promise.
+        assert!(each < 1_536, "{each} bytes per connection");
+    }
+}

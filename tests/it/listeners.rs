@@ -1,0 +1,138 @@
+//! Where a server listens, and what it says about that.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use crate::lifesupport::{Client, PATIENCE, handler};
+use servette::base::HandlerFn;
+use servette::{Exchange, HttpServer, Peer, RequestHandler, Result, Status, ThreadingHttpServer};
+
+type Handle = fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>;
+
+/// Answers with the client's address.
+fn address() -> HandlerFn<Handle> {
+    let handle: Handle = |h, x| {
+        h.send_content(
+            x,
+            Status::OK,
+            "text/plain",
+            x.client_address.to_string().as_bytes(),
+        )
+    };
+    handler(handle)
+}
+
+fn own_address(client: &Client) -> SocketAddr {
+    client.stream.get_ref().local_addr().unwrap()
+}
+
+#[test]
+fn port_0_takes_a_free_port() {
+    let server = HttpServer::bind("127.0.0.1:0", address()).unwrap();
+    assert_ne!(server.server_port(), 0);
+    assert_eq!(server.server_name(), "127.0.0.1");
+    let port = server.server_port();
+    assert_eq!(
+        server.info().url("/x?y"),
+        format!("http://127.0.0.1:{port}/x?y")
+    );
+    assert_eq!(
+        server.server_address(),
+        Peer::Ip(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    );
+    let server = server.spawn().unwrap();
+    assert_eq!(server.url("x"), format!("http://127.0.0.1:{port}/x"));
+    let mut client = Client::new(server.addr());
+    assert_eq!(
+        client.get("/").answer().body,
+        own_address(&client).to_string()
+    );
+}
+
+#[test]
+fn an_address_that_cannot_be_bound_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = HttpServer::bind(address, self::address()).unwrap_err();
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    // Of several addresses, the first that can be bound.
+    let several = [address, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    let server = HttpServer::bind(&several[..], self::address()).unwrap();
+    assert_ne!(server.server_port(), address.port());
+    assert!(HttpServer::bind(&[] as &[SocketAddr], self::address()).is_err());
+}
+
+#[test]
+fn a_tcp_listener_of_the_program() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    let server = ThreadingHttpServer::from_listener(listener, address()).unwrap();
+    assert_eq!(server.server_address(), Peer::Ip(place));
+    let server = server.spawn().unwrap();
+    let mut client = Client::new(place);
+    assert_eq!(
+        client.get("/").answer().body,
+        own_address(&client).to_string()
+    );
+    drop(server);
+}
+
+#[test]
+fn a_unix_socket() {
+    let path = std::env::temp_dir().join(format!("servette-it-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = ThreadingHttpServer::from_listener(listener, address()).unwrap();
+    assert_eq!(server.server_address(), Peer::Unix);
+    assert_eq!(server.server_port(), 0);
+    assert_eq!(server.info().url("/x"), "http://localhost/x");
+    let server = server.spawn().unwrap();
+    let mut client = UnixStream::connect(&path).unwrap();
+    let _ = std::fs::remove_file(&path);
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.0\r\n\r\n")
+        .unwrap();
+    let mut answers = String::new();
+    client.read_to_string(&mut answers).unwrap();
+    let bodies = answers.matches("\r\n\r\nunix").count();
+    assert_eq!(bodies, 2, "{answers}");
+    drop(server);
+}
+
+#[test]
+fn ipv6() {
+    let Ok(server) = HttpServer::bind("[::1]:0", address()) else {
+        eprintln!("skipped: no IPv6");
+        return;
+    };
+    let port = server.server_port();
+    assert_eq!(server.server_name(), "::1");
+    assert_eq!(server.info().url("/"), format!("http://[::1]:{port}/"));
+    let server = server.spawn().unwrap();
+    let mut client = Client::new(server.addr());
+    assert_eq!(
+        client.get("/").answer().body,
+        own_address(&client).to_string()
+    );
+}
+
+#[test]
+fn ipv6_on_all_interfaces_serves_ipv4_too() {
+    let Ok(server) = HttpServer::bind("[::]:0", address()) else {
+        eprintln!("skipped: no IPv6");
+        return;
+    };
+    let port = server.server_port();
+    assert!(!server.server_name().is_empty() && !server.server_name().contains(':'));
+    let _server = server.spawn().unwrap();
+    for ip in [
+        Ipv4Addr::LOCALHOST.into(),
+        std::net::IpAddr::from(Ipv6Addr::LOCALHOST),
+    ] {
+        let mut client = Client::new(SocketAddr::new(ip, port));
+        let answer = client.get("/").answer();
+        assert_eq!(answer.body, own_address(&client).to_string());
+    }
+}

@@ -1,0 +1,300 @@
+//! Handlers may block; threads are bounded, and come and go.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::lifesupport::{Client, Gate, OpenOnDrop, echo, handler, limits};
+use servette::{
+    Connection, Exchange, HttpServer, Limits, Next, RequestHandler, Result, Status,
+    ThreadingHttpServer, base,
+};
+
+fn bounded(max_threads: usize) -> Limits {
+    limits(|limits| limits.max_threads = max_threads)
+}
+
+#[test]
+fn blocked_handlers_block_nobody_else() {
+    let gate = Gate::default();
+    let handler = handler(|h, x| {
+        if x.path == "/blocks" {
+            gate.pass();
+        }
+        echo(h, x)
+    });
+    let server = ThreadingHttpServer::bind("127.0.0.1:0", handler).unwrap();
+    server
+        .scope(|info| {
+            let _open = OpenOnDrop(&gate);
+            let mut blocked: Vec<_> = (0..20).map(|_| Client::new(info.server_address)).collect();
+            for client in &mut blocked {
+                client.get("/blocks");
+            }
+            gate.await_comers(20);
+            for _ in 0..20 {
+                let mut beside = Client::new(info.server_address);
+                assert_eq!(beside.get("/beside").answer().body, "/beside");
+            }
+            gate.open();
+            for client in &mut blocked {
+                assert_eq!(client.answer().body, "/blocks");
+            }
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_bound_of_threads_is_kept_and_everybody_is_answered() {
+    for max_threads in [1, 2, 3] {
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let handler = handler(|h, x| {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::park_timeout(Duration::from_millis(2));
+            now.fetch_sub(1, Ordering::SeqCst);
+            echo(h, x)
+        });
+        let server = ThreadingHttpServer::builder(handler)
+            .limits(bounded(max_threads))
+            .bind("127.0.0.1:0")
+            .unwrap();
+        server
+            .scope(|info| {
+                let mut clients: Vec<_> =
+                    (0..40).map(|_| Client::new(info.server_address)).collect();
+                for round in 0..5 {
+                    for (index, client) in clients.iter_mut().enumerate() {
+                        client.get(&format!("/{round}/{index}"));
+                    }
+                    for (index, client) in clients.iter_mut().enumerate() {
+                        assert_eq!(client.answer().body, format!("/{round}/{index}"));
+                    }
+                }
+            })
+            .unwrap();
+        // At the limit one thread polls, unless there is only one.
+        let most = most.load(Ordering::SeqCst);
+        assert_eq!(most, (max_threads - 1).max(1), "of {max_threads}");
+    }
+}
+
+#[test]
+fn a_server_whose_threads_are_all_busy_accepts_and_keeps_deadlines() {
+    let gate = Gate::default();
+    let handler = handler(|h, x| {
+        gate.pass();
+        echo(h, x)
+    });
+    let limits = limits(|limits| {
+        limits.max_threads = 3;
+        limits.head_deadline = Duration::from_millis(300);
+    });
+    let server = ThreadingHttpServer::builder(handler)
+        .limits(limits)
+        .bind("127.0.0.1:0")
+        .unwrap();
+    server
+        .scope(|info| {
+            let _open = OpenOnDrop(&gate);
+            let client = || Client::new(info.server_address);
+            let mut busy = [client(), client()];
+            for client in &mut busy {
+                client.get("/busy");
+            }
+            gate.await_comers(2);
+            let mut waiting = [client(), client(), client()];
+            let mut silent = client();
+            for waiting in &mut waiting {
+                waiting.get("/waiting");
+            }
+            silent.is_closed_silently();
+            assert_eq!(gate.comers(), 2);
+            gate.open();
+            for client in busy.iter_mut().chain(&mut waiting) {
+                assert_eq!(client.answer().code(), 200);
+            }
+        })
+        .unwrap();
+}
+
+#[test]
+fn panics_leave_the_threads_whole() {
+    let handler = handler(|h, x| match x.path {
+        "/panic" => panic!("on purpose"),
+        _ => echo(h, x),
+    });
+    for max_threads in [1, 2, 3] {
+        let server = ThreadingHttpServer::builder(&handler)
+            .limits(bounded(max_threads))
+            .bind("127.0.0.1:0")
+            .unwrap();
+        server
+            .scope(|info| {
+                for _ in 0..10 {
+                    let mut client = Client::new(info.server_address);
+                    assert_eq!(client.get("/panic").answer().code(), 500);
+                    client.is_closed_silently();
+                }
+                let mut client = Client::new(info.server_address);
+                assert_eq!(client.get("/on").answer().body, "/on");
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_single_threaded_handler_needs_neither_send_nor_sync() {
+    let visits = Rc::new(Cell::new(0));
+    let handler = handler(|h, x| {
+        visits.set(visits.get() + 1);
+        if visits.get() == 3 {
+            x.server.shutdown.shutdown(Duration::ZERO);
+        }
+        echo(h, x)
+    });
+    let server = HttpServer::bind("127.0.0.1:0", handler).unwrap();
+    let address = server.server_address();
+    let clients = std::thread::spawn(move || {
+        for _ in 0..3 {
+            Client::new(address).get("/").answer();
+        }
+    });
+    server.serve_forever().unwrap();
+    clients.join().unwrap();
+    assert_eq!(visits.get(), 3);
+}
+
+#[test]
+fn a_single_threaded_server_runs_one_handler_at_a_time() {
+    let inside = Arc::new(AtomicUsize::new(0));
+    let handler = handler(move |h, x| {
+        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+        std::thread::park_timeout(Duration::from_millis(2));
+        inside.fetch_sub(1, Ordering::SeqCst);
+        echo(h, x)
+    });
+    let server = HttpServer::bind("127.0.0.1:0", handler)
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let mut clients: Vec<_> = (0..20).map(|_| Client::new(server.addr())).collect();
+    for client in &mut clients {
+        client.get("/");
+    }
+    for client in &mut clients {
+        assert_eq!(client.answer().code(), 200);
+    }
+}
+
+/// Parks the connection after each request, though more may be there.
+struct Hasty;
+
+impl RequestHandler for Hasty {
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        base::handle_one_request(self, conn)?;
+        Ok(Next::Park)
+    }
+
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        let length = x.rfile.discard()?;
+        let body = format!("{} {length}", x.path);
+        self.send_content(x, Status::OK, "text/plain", body.as_bytes())
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+#[test]
+fn a_handle_that_parks_too_early_strands_nobody() {
+    let single = HttpServer::bind("127.0.0.1:0", Hasty)
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let several = ThreadingHttpServer::bind("127.0.0.1:0", Hasty)
+        .unwrap()
+        .spawn()
+        .unwrap();
+    for server in [&single, &several] {
+        let mut client = Client::new(server.addr());
+        let one = "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n1234567";
+        client.send(one.repeat(50));
+        for _ in 0..50 {
+            assert_eq!(client.answer().body, "/x 7");
+        }
+        // A body that is read by its length leaves what follows in the socket.
+        let body = "x".repeat(200_000);
+        let long = format!("POST /l HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n{body}");
+        client.send(long.repeat(3));
+        for _ in 0..3 {
+            assert_eq!(client.answer().body, "/l 200000");
+        }
+    }
+}
+
+/// Never answers anything.
+struct Idler;
+
+impl RequestHandler for Idler {
+    fn handle(&self, _: &mut Connection) -> Result<Next> {
+        Ok(Next::Park)
+    }
+}
+
+#[test]
+fn a_handle_that_does_nothing_keeps_no_connection_beyond_its_deadline() {
+    let limits = limits(|limits| limits.head_deadline = Duration::from_millis(300));
+    let server = ThreadingHttpServer::builder(Idler)
+        .limits(limits)
+        .bind("127.0.0.1:0")
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let mut client = Client::new(server.addr());
+    client.get("/").is_closed_silently();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_without_work_end() {
+    use crate::lifesupport::child::{Child, serves};
+    let server = || {
+        let handler = handler(|h, x| {
+            x.rfile.discard()?;
+            echo(h, x)
+        });
+        let limits = limits(|limits| limits.thread_idle = Duration::from_millis(50));
+        ThreadingHttpServer::builder(handler)
+            .limits(limits)
+            .bind("127.0.0.1:0")
+            .unwrap()
+            .spawn()
+            .unwrap()
+    };
+    if serves(server) {
+        return;
+    }
+    let child = Child::start("threads::threads_without_work_end", None);
+    let mut first = Client::new(child.address);
+    first.get("/").answer();
+    let at_rest = child.threads();
+    for _ in 0..3 {
+        let mut clients: Vec<_> = (0..20).map(|_| Client::new(child.address)).collect();
+        for client in &mut clients {
+            client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n");
+        }
+        crate::lifesupport::until("a thread for each", || child.threads() >= at_rest + 18);
+        for client in &mut clients {
+            client.send("x").answer();
+        }
+        crate::lifesupport::until("they end", || child.threads() <= at_rest);
+    }
+    let before = child.ticks();
+    first.get("/").answer();
+    assert!(child.ticks() - before < 20, "they end, and don't spin");
+}
