@@ -60,10 +60,6 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             first.lead().deal_over(self.lanes.len());
         }
         thread::scope(|scope| self.work(scope, true, None));
-        // Leads that were vacant when the server stopped.
-        for lane in self.lanes {
-            lane.stop(&mut lane.lead());
-        }
         let failure = self.shift.roll().failure.take();
         failure.map_or(Ok(()), Err)
     }
@@ -162,13 +158,19 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                     self.shift.rouse_watch();
                     match waited {
                         Ok(()) => continue,
-                        Err(error) => return self.shift.stop(Some(error)),
+                        Err(error) => {
+                            drop(lead);
+                            return self.stop(Some(error));
+                        }
                     }
                 }
             };
             baton.picked();
             match step {
-                Step::Stop => return self.shift.stop(None),
+                Step::Stop => {
+                    drop(lead);
+                    return self.stop(None);
+                }
                 Step::Serve(job) => {
                     drop(lead);
                     let again = self.take_on(scope, job, buffers);
@@ -182,6 +184,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             }
         }
         buffers.attendant = None;
+    }
+
+    /// Ends the work of all threads. The other lanes stop too, for their leaders may be lost in
+    /// handlers.
+    fn stop(&self, failure: Option<io::Error>) {
+        for lane in self.lanes {
+            lane.stop(&mut lane.lead());
+        }
+        self.shift.stop(failure);
     }
 
     /// Reads a connection, and runs its handler, or sets it aside for another thread.
