@@ -43,7 +43,8 @@ struct Arguments {
     content_type: String,
 
     /// Add a field to the answers for files and listings; may be repeated
-    #[arg(short = 'H', long = "header", value_names = ["NAME", "VALUE"], num_args = 2)]
+    #[arg(short = 'H', long = "header", value_names = ["NAME", "VALUE"], num_args = 2,
+          allow_negative_numbers = true)]
     headers: Vec<String>,
 
     /// Follow all symbolic links, also those that lead out of the directory

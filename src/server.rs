@@ -216,13 +216,9 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     pub fn serve_forever(&self) -> Result<()> {
         let _loop = self.hub().control.enter_loop();
         let limits = &self.hub().options.limits;
-        // One thread leads each lane, and one is there to follow.
-        let lanes = self
-            .lanes
-            .len()
-            .min(limits.max_threads.saturating_sub(1))
-            .max(1);
-        let lanes = self.lanes.get(..lanes).unwrap_or_default();
+        // Each lane has a thread that leads it, and needs one to take its place.
+        let most = (limits.max_threads.saturating_sub(1) / 2).max(1);
+        let lanes = self.lanes.get(..most).unwrap_or(&self.lanes);
         Crew::new(lanes, &self.handler, limits.max_threads, limits.thread_idle)
             .run()
             .map_err(poll_error)

@@ -117,7 +117,8 @@ impl<H, S> Builder<H, S> {
 
 impl<H> Builder<H, ThreadingHttpServer<H>> {
     /// How many pollers the server has, each led by a thread of its own. Default: one for each core
-    /// that the process may use. [`Limits::max_threads`] leaves room for one thread more, at least.
+    /// that the process may use. A server of few threads ([`Limits::max_threads`]) has fewer: each lane has a thread to lead it, and one to
+    /// take its place.
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = lanes;
         self

@@ -24,7 +24,7 @@ pub(super) enum Phase {
     Head,
     /// Its next request.
     Idle,
-    /// Nothing more: its head did not come in time, and it is to be told so.
+    /// Nothing more: its head did not come in time, and it is told so. Parked again, it is closed.
     Late,
     /// The client to read the last answer; so many bytes of it were dropped.
     Lingering(u64),

@@ -379,10 +379,6 @@ impl Lane {
                 self.close(client, slot);
                 None
             }
-            Next::Park if client.phase == Phase::Late => {
-                self.close(client, slot);
-                None
-            }
             Next::Again => Some((client, slot)),
             // No event will tell of what has come already.
             Next::Park if answered && !is_spent => Some((client, slot)),

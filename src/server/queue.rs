@@ -18,19 +18,23 @@ pub(super) enum Kind {
     Idle,
     /// Those that have sent a part of a head.
     Heads,
+    /// Those that have got their last answer.
+    Ending,
 }
 
-/// Both queues: their first and last slots.
+/// The queues.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     idle: Ends,
     heads: Ends,
+    ending: Ends,
 }
 
 #[derive(Debug, Default)]
 struct Ends {
     first: Option<u32>,
     last: Option<u32>,
+    count: usize,
 }
 
 /// Where the links of a slot are.
@@ -41,11 +45,12 @@ pub(super) trait Linked {
 impl Queues {
     /// The slot that has been in this queue for longest.
     pub(super) fn first(&self, kind: Kind) -> Option<usize> {
-        let ends = match kind {
-            Kind::Idle => &self.idle,
-            Kind::Heads => &self.heads,
-        };
-        ends.first.map(|slot| slot as usize)
+        self.ends(kind).first.map(|slot| slot as usize)
+    }
+
+    /// How many slots are in this queue.
+    pub(super) fn count(&self, kind: Kind) -> usize {
+        self.ends(kind).count
     }
 
     /// Puts a slot at the end of a queue; unless it waits `anew`, it keeps the place that it has there.
@@ -59,10 +64,12 @@ impl Queues {
             return;
         }
         self.remove(slots, slot as usize);
-        let last = self.ends(kind).last.replace(slot);
+        let ends = self.ends_mut(kind);
+        let last = ends.last.replace(slot);
+        ends.count += 1;
         match last.and_then(|last| slots.links(last)) {
             Some(links) => links.after = Some(slot),
-            None => self.ends(kind).first = Some(slot),
+            None => ends.first = Some(slot),
         }
         if let Some(links) = slots.links(slot) {
             *links = Links {
@@ -82,20 +89,31 @@ impl Queues {
         let Some(kind) = links.queue else {
             return;
         };
+        let ends = self.ends_mut(kind);
+        ends.count = ends.count.saturating_sub(1);
         match links.before.and_then(|before| slots.links(before)) {
             Some(before) => before.after = links.after,
-            None => self.ends(kind).first = links.after,
+            None => ends.first = links.after,
         }
         match links.after.and_then(|after| slots.links(after)) {
             Some(after) => after.before = links.before,
-            None => self.ends(kind).last = links.before,
+            None => ends.last = links.before,
         }
     }
 
-    fn ends(&mut self, kind: Kind) -> &mut Ends {
+    fn ends(&self, kind: Kind) -> &Ends {
+        match kind {
+            Kind::Idle => &self.idle,
+            Kind::Heads => &self.heads,
+            Kind::Ending => &self.ending,
+        }
+    }
+
+    fn ends_mut(&mut self, kind: Kind) -> &mut Ends {
         match kind {
             Kind::Idle => &mut self.idle,
             Kind::Heads => &mut self.heads,
+            Kind::Ending => &mut self.ending,
         }
     }
 }
@@ -137,6 +155,7 @@ mod tests {
                     model[kind].push(slot);
                 }
             }
+            prop_assert_eq!(queues.count(Kind::Idle), model[0].len());
             prop_assert_eq!(order(&queues, &slots, Kind::Idle), model[0].clone());
             prop_assert_eq!(order(&queues, &slots, Kind::Heads), model[1].clone());
         }

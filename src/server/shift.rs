@@ -1,8 +1,8 @@
 //! Who does what: the roll of a server's threads.
 //!
 //! There are three posts: to *lead* each lane, to *watch* over the leads, to stand by. A thread that
-//! runs a handler and has lost its lane has no post; when it is done it looks for one here: a request
-//! that waits for a thread, a vacant lead, the watch, and else it stands by. Nothing here is touched
+//! runs a handler and has lost its lane has no post; when it is done it looks for one here: a vacant lead,
+//! a request that waits for a thread, the watch, and else it stands by. Nothing here is touched
 //! while leads stay where they are.
 
 use std::collections::VecDeque;
@@ -141,11 +141,11 @@ impl Shift {
     }
 
     fn choose(&self, roll: &mut Roll) -> Post {
-        if let Some(job) = roll.waiting.pop_front() {
-            return Post::Serve(job);
-        }
         if let Some(lane) = roll.vacant.pop() {
             return Post::Lead(lane);
+        }
+        if let Some(job) = roll.waiting.pop_front() {
+            return Post::Serve(job);
         }
         if roll.stopped {
             roll.threads -= 1;

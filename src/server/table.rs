@@ -62,6 +62,11 @@ impl Table {
         }
     }
 
+    /// How many connections have their last answer, and will be gone soon.
+    pub(super) fn ending(&self) -> usize {
+        self.queues.count(Kind::Ending)
+    }
+
     /// The connection of a slot is gone.
     pub(super) fn free(&mut self, slot: usize) {
         if let Some(place) = self.slots.get_mut(slot) {
@@ -108,7 +113,8 @@ impl Table {
         let tick = self.wheel.tick_of(client.deadline);
         let kind = match client.phase {
             Phase::Head => Kind::Heads,
-            Phase::Fresh | Phase::Idle | Phase::Late | Phase::Lingering(_) => Kind::Idle,
+            Phase::Fresh | Phase::Idle => Kind::Idle,
+            Phase::Late | Phase::Lingering(_) => Kind::Ending,
         };
         let Some(place) = self.slots.get_mut(slot) else {
             return Parked::Again(client);
@@ -144,10 +150,9 @@ impl Table {
         None
     }
 
-    /// Takes the connection that has been idle for longest; if none is idle, the one that has been
-    /// sending a head for longest.
-    pub(super) fn take_longest_idle(&mut self) -> Option<(usize, Box<Client>)> {
-        for kind in [Kind::Idle, Kind::Heads] {
+    /// Takes the connection that has waited for longest, of the first of these kinds that there are.
+    pub(super) fn take_longest_waiting(&mut self, kinds: &[Kind]) -> Option<(usize, Box<Client>)> {
+        for &kind in kinds {
             while let Some(slot) = self.queues.first(kind) {
                 // One that is being served enters again when it is parked.
                 self.queues.remove(&mut self.slots, slot);

@@ -26,7 +26,7 @@ use crate::{Exchange, RequestHandler, Result, simple};
 ///
 ///     fn guess_type(&self, path: &Path) -> Cow<'_, str> {
 ///         match path.file_name() {
-///             Some(name) if name == "LICENSE-MIT" => "text/plain".into(),
+///             Some(name) if name == "Cargo.toml" => "text/plain".into(),
 ///             _ => simple::guess_type(self, path),
 ///         }
 ///     }
@@ -44,7 +44,7 @@ use crate::{Exchange, RequestHandler, Result, simple};
 /// }
 ///
 /// let site = Site(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
-/// let answer = String::from_utf8(respond(&site, "GET /LICENSE-MIT HTTP/1.0\r\n\r\n")).unwrap();
+/// let answer = String::from_utf8(respond(&site, "GET /Cargo.toml HTTP/1.0\r\n\r\n")).unwrap();
 /// assert!(answer.contains("\r\nContent-type: text/plain\r\n"));
 /// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
 /// ```

@@ -131,6 +131,9 @@ fn options_reach_the_answers() {
         "--header",
         "X-Two",
         "a: b",
+        "-H",
+        "Age",
+        "-1",
         "--follow-symlinks",
     ];
     let (_running, port) = Running::servette(&root, &arguments);
@@ -139,6 +142,7 @@ fn options_reach_the_answers() {
     assert_eq!(one.field("Content-Type"), Some("text/plain;charset=utf-8"));
     assert_eq!(one.field("X-One"), Some("1"));
     assert_eq!(one.field("X-Two"), Some("a: b"));
+    assert_eq!(one.field("Age"), Some("-1"));
     assert_eq!(get(port, "/none").field("X-One"), None);
     assert_eq!(get(port, "/out").status(), 200);
     let (_running, port) = Running::servette(&root, &[""; 0]);

@@ -242,7 +242,7 @@ fn a_client_that_goes_on_sending_reads_its_answer_and_is_cut_then() {
         client.send([b'x'; 100_000]);
         let answer = client.answer();
         assert!(answer.code() == 200 && answer.closes());
-        client.is_closed_silently();
+        client.ends_orderly();
         write_until_cut(&mut client);
     }
 }

@@ -182,6 +182,9 @@ fn handle_request_lets_everybody_have_a_turn() {
     let server = ThreadingHttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
     let mut greedy = Client::new(server.server_address());
     let mut modest = Client::new(server.server_address());
+    modest.get("/first");
+    assert!(server.handle_request().unwrap());
+    assert_eq!(modest.answer().body, "/first");
     for _ in 0..20 {
         greedy.get("/greedy");
     }

@@ -120,10 +120,11 @@ fn where_none_is_idle_the_new_client_gets_a_503_from_the_handler() {
             // Each is told so, also those that come while the ones before still read it.
             let mut refused: Vec<_> = (0..6).map(|_| client()).collect();
             for refused in &mut refused {
+                refused.get("/never/read");
                 let answer = refused.answer();
                 assert_eq!(answer.code(), 503);
                 assert!(answer.closes() && answer.head.contains("\r\nX-Page: own\r\n"));
-                refused.is_closed_silently();
+                refused.ends_orderly();
             }
             gate.open();
             for client in &mut busy {

@@ -138,9 +138,6 @@ fn the_heading_is_the_decoded_path_without_its_query() {
         ("/%2e/", "/./"),
     ] {
         let answer = get(&root.handler(), target);
-        if answer.status() == 400 && target.contains('<') {
-            continue; // not a request at all
-        }
         let page = answer.text();
         for element in ["title", "h1"] {
             let expected = format!("<{element}>Directory listing for {shown}</{element}>");

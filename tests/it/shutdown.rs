@@ -93,8 +93,8 @@ fn an_answer_of_the_last_moment_survives_an_unread_body() {
         .scope(|info| {
             let _open = OpenOnDrop(&gate);
             let mut client = Client::new(info.server_address);
-            client.send("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");
-            client.send(vec![b'x'; 400_000]);
+            client.send("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+            client.send(vec![b'x'; 100_000]);
             gate.await_comers(1);
             let stop = info.shutdown.clone();
             let stopping = std::thread::spawn(move || stop.shutdown(LONG));
@@ -102,6 +102,7 @@ fn an_answer_of_the_last_moment_survives_an_unread_body() {
             gate.open();
             assert_eq!(stopping.join().unwrap(), 0);
             assert_eq!(client.answer().body, "/body");
+            client.ends_orderly();
         })
         .unwrap();
 }

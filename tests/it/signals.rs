@@ -29,7 +29,7 @@ fn an_interrupt_ends_it_with_idle_connections_open() {
     assert_eq!(stdout, ["", "Keyboard interrupt received, exiting."]);
     assert_eq!(status.code(), Some(0));
     assert!(
-        started.elapsed().as_millis() < 1500,
+        started.elapsed().as_millis() < 1800,
         "{:?}",
         started.elapsed()
     );
@@ -82,7 +82,7 @@ fn an_interrupt_waits_two_seconds_for_a_download_that_stands_still() {
     running.signal(Signal::INT);
     assert_eq!(running.end().2.code(), Some(0));
     let elapsed = started.elapsed().as_millis();
-    assert!((1900..6000).contains(&elapsed), "{elapsed} ms");
+    assert!((1900..15_000).contains(&elapsed), "{elapsed} ms");
 }
 
 #[test]

@@ -10,11 +10,17 @@ use super::{Job, Lane, Lead};
 use crate::connection::Connection;
 use crate::http1::Refusal;
 use crate::server::client::Client;
+use crate::server::queue::Kind;
 
 /// Connections accepted between two polls; without a bound the parked ones would starve.
 pub(super) const ACCEPTS: u32 = 32;
-/// Connections beyond the limit, which are there to be refused.
-const REFUSED: usize = 64;
+/// Connections beyond the limit: those that are refused, and those that have got their last answer.
+const BEYOND: usize = 32;
+/// Who goes when connections run out: the longest idle; where none is idle, the one that has been sending
+/// its head for longest.
+const DISPENSABLE: [Kind; 2] = [Kind::Idle, Kind::Heads];
+/// Who goes when the process can't have more.
+const ALL: [Kind; 3] = [Kind::Idle, Kind::Ending, Kind::Heads];
 /// How long accepting rests when the process has run out of descriptors or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -31,8 +37,8 @@ impl Lane {
     pub(super) fn accept(&self, lead: &mut Lead) -> Option<Job> {
         while lead.accepts > 0 {
             let acceptor = lead.acceptor.as_ref()?;
-            let is_crowded = self.open() >= self.hub.max_connections.saturating_add(REFUSED);
-            if is_crowded && !self.evict() {
+            let is_crowded = self.open() >= self.hub.max_connections.saturating_add(BEYOND);
+            if is_crowded && !self.evict(&ALL) {
                 lead.rest();
                 return None;
             }
@@ -49,7 +55,7 @@ impl Lane {
                     return None;
                 }
                 // Out of descriptors: make room for one.
-                Err(error) if is_out_of_descriptors(&error) && self.evict() => continue,
+                Err(error) if is_out_of_descriptors(&error) && self.evict(&ALL) => continue,
                 // The client is gone again, or a firewall is against it: the next one may be fine.
                 Err(error) if is_of_the_client(&error) => continue,
                 // Out of memory, or of what the whole system has.
@@ -64,9 +70,8 @@ impl Lane {
             let limits = &self.hub.options.limits;
             let conn = Connection::new(stream, peer, self.hub.info.clone(), limits.clone());
             let mut client = Box::new(Client::new(conn, limits, Instant::now()));
-            let is_full = || self.open() >= self.hub.max_connections;
-            while is_full() && self.evict() {}
-            if is_full() {
+            while self.is_full() && self.evict(&DISPENSABLE) {}
+            if self.is_full() {
                 client.conn.refuse(Refusal::new(503, ""));
             }
             self.hub.open.fetch_add(1, Relaxed);
@@ -81,12 +86,23 @@ impl Lane {
         self.hub.open.load(Relaxed)
     }
 
-    /// Closes the connection that has been idle for longest in its lane; each lane has its turn.
-    fn evict(&self) -> bool {
+    /// Whether there are as many connections as there may be, not counting those that have their last
+    /// answer, and will be gone soon.
+    fn is_full(&self) -> bool {
+        if self.open() < self.hub.max_connections {
+            return false;
+        }
+        let lanes = 0..self.hub.tables.len();
+        let ending: usize = lanes.map(|lane| self.hub.table(lane).ending()).sum();
+        self.open().saturating_sub(ending) >= self.hub.max_connections
+    }
+
+    /// Closes the connection that has waited for longest in its lane; each lane has its turn.
+    fn evict(&self, kinds: &[Kind]) -> bool {
         let lanes = self.hub.tables.len();
         let first = self.hub.evicted.fetch_add(1, Relaxed);
         for lane in (0..lanes).map(|lane| first.wrapping_add(lane) % lanes) {
-            let taken = self.hub.table(lane).take_longest_idle();
+            let taken = self.hub.table(lane).take_longest_waiting(kinds);
             if let Some((slot, client)) = taken {
                 self.hub.close(client, lane, Some(slot));
                 return true;
