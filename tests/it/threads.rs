@@ -76,7 +76,8 @@ fn the_bound_of_threads_is_kept_and_everybody_is_answered() {
             .unwrap();
         // At the limit one thread polls, unless there is only one.
         let most = most.load(Ordering::SeqCst);
-        assert_eq!(most, (max_threads - 1).max(1), "of {max_threads}");
+        let bound = (max_threads - 1).max(1);
+        assert!((1..=bound).contains(&most), "{most} of {max_threads}");
     }
 }
 
