@@ -263,7 +263,7 @@ pub fn send_header<H: RequestHandler + ?Sized>(
         if value.trim().eq_ignore_ascii_case("close") {
             x.close_connection.set(true);
         } else if value.trim().eq_ignore_ascii_case("keep-alive") {
-            x.keep_alive();
+            x.close_connection.set(false);
         }
     }
     x.channel().out.borrow_mut().field(name, value);

@@ -288,7 +288,6 @@ impl Connection {
             close_connection: &channel.close,
             authority: None,
             expects_continue: false,
-            can_persist: false,
         };
         let mut terms = Terms {
             client: Version::Http11,
@@ -321,8 +320,8 @@ impl Connection {
             }
         };
         *client_ends = !head.meta.keep_alive;
-        exchange.can_persist = server_keeps && head.meta.keep_alive;
-        channel.begin(terms, !exchange.can_persist, body_left);
+        let can_persist = server_keeps && head.meta.keep_alive;
+        channel.begin(terms, !can_persist, body_left);
         exchange.requestline = head.requestline;
         exchange.command = head.command;
         exchange.path = match head.target.path {

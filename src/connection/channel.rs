@@ -199,7 +199,6 @@ impl Channel {
 
     /// Gives up the framing of the response: what is complete of it goes, and nothing is added.
     pub(super) fn surrender(&self) -> io::Result<()> {
-        self.awaits_continue.set(false);
         self.doom();
         self.out.borrow_mut().prepare_surrender();
         let result = self.send_ready(false);
