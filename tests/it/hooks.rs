@@ -1,12 +1,12 @@
 //! socketserver's hooks, and `handle_request`.
 
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::lifesupport::{Client, PATIENCE, echo, handler, limits};
+use crate::lifesupport::{Client, PATIENCE, a_new_process, echo, handler, limits};
 use servette::{
     Connection, Exchange, HttpServer, Next, Peer, RequestHandler, Result, ThreadingHttpServer, base,
 };
@@ -122,15 +122,20 @@ fn by_default_such_an_error_is_one_line_on_stderr() {
         server.shutdown(PATIENCE).unwrap();
         return;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    let guard = a_new_process();
+    let child = Command::new(std::env::current_exe().unwrap())
         .args([
             "hooks::by_default_such_an_error_is_one_line_on_stderr",
             "--exact",
             "--nocapture",
         ])
         .env(CHILD, "1")
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    drop(guard);
+    let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     let lines: Vec<_> = text.lines().collect();
     let [line] = *lines else { panic!("{text}") };
