@@ -15,6 +15,7 @@ use crate::error::Fault;
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
 use crate::http1::head::FieldSlots;
+use crate::http1::quote::quoted;
 use crate::{Error, Result, Status, status};
 
 pub use self::closure::{HandlerFn, handler_fn};
@@ -92,11 +93,12 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
 /// Has the request answered by the handler.
 fn dispatch<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
     if x.expects_continue {
+        // Before the hook, which may send `100 Continue` itself.
+        x.rfile.await_continue();
         if !h.handle_expect_100(x)? {
-            x.close_connection.set(true);
+            x.channel().doom();
             return Ok(());
         }
-        x.rfile.await_continue();
     }
     h.do_method(x)
 }
@@ -117,10 +119,13 @@ fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Resul
         }
         return false;
     };
-    x.close_connection.set(true);
+    channel.doom();
     let answerable = error.fault().is_none_or(Fault::is_answerable);
     if x.has_begun() || !answerable {
-        log(h, x, &error);
+        // That a client leaves is nothing to report.
+        if error.fault() != Some(&Fault::Gone) {
+            log(h, x, &error);
+        }
         return true;
     }
     if !error.is_status() && error.fault().is_none() {
@@ -166,7 +171,7 @@ pub fn handle_expect_100<H: RequestHandler + ?Sized>(_: &H, _: &mut Exchange<'_>
 /// # Errors
 /// Those of [`RequestHandler::send_error`].
 pub fn do_method<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    let message = format!("Unsupported method ('{}')", x.command);
+    let message = format!("Unsupported method ({})", quoted(x.command));
     h.send_error(x, Status::NOT_IMPLEMENTED.with_message(&message))
 }
 
@@ -259,7 +264,7 @@ pub fn send_header<H: RequestHandler + ?Sized>(
         if value.trim().eq_ignore_ascii_case("close") {
             x.close_connection.set(true);
         } else if value.trim().eq_ignore_ascii_case("keep-alive") {
-            x.keep_alive();
+            x.close_connection.set(false);
         }
     }
     x.channel().out.borrow_mut().field(name, value);

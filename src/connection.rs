@@ -53,6 +53,8 @@ pub struct Connection {
     refusal: Option<Refusal>,
     /// A request was refused, so nobody knows what of the input belongs to it.
     refused: bool,
+    /// The client said that the present request is its last one.
+    client_ends: bool,
     /// Requests that were answered.
     answered: u64,
     /// `handle` stops after a request even if another one is there.
@@ -125,6 +127,7 @@ impl Connection {
             found: None,
             refusal: None,
             refused: false,
+            client_ends: false,
             answered: 0,
             one_at_a_time: false,
             ending: Ending::Open,
@@ -269,14 +272,13 @@ impl Connection {
             found,
             refusal,
             refused,
+            client_ends,
             ..
         } = self;
         *body = Body::default();
-        let (start, end) = match found.take() {
-            Some(extent) => (extent.start, extent.end),
-            // What there is of a head that is refused, for the log.
-            None => (0, input.unread().len()),
-        };
+        // Of a head that is refused unfinished there is the request line, or nothing.
+        let extent = found.take().or_else(|| input.refused_line());
+        let (start, end) = extent.map_or((0, 0), |extent| (extent.start, extent.end));
         if let Some(attendant) = &channel.wire.attendant
             && attendant.before_handler(input.unread().get(start..end).unwrap_or_default())
         {
@@ -303,7 +305,6 @@ impl Connection {
             close_connection: &channel.close,
             authority: None,
             expects_continue: false,
-            can_persist: false,
         };
         let mut terms = Terms {
             client: Version::Http11,
@@ -318,6 +319,7 @@ impl Connection {
             Ok(head) => head,
             Err(refusal) => {
                 *refused = true;
+                terms.is_head = exchange.requestline.starts_with("HEAD ");
                 channel.begin(terms, true, 0);
                 return Begun::Refused(exchange, refusal);
             }
@@ -334,8 +336,9 @@ impl Connection {
                 0
             }
         };
-        exchange.can_persist = server_keeps && head.meta.keep_alive;
-        channel.begin(terms, !exchange.can_persist, body_left);
+        *client_ends = !head.meta.keep_alive;
+        let can_persist = server_keeps && head.meta.keep_alive;
+        channel.begin(terms, !can_persist, body_left);
         exchange.requestline = head.requestline;
         exchange.command = head.command;
         exchange.path = match head.target.path {
@@ -359,7 +362,7 @@ impl Connection {
         if let Some(attendant) = &self.channel.wire.attendant {
             attendant.after_handler();
         }
-        if self.channel.detached.get() {
+        if self.channel.detached.get() || self.channel.resets.get() {
             self.ending = Ending::Close;
             return;
         }
@@ -379,9 +382,11 @@ impl Connection {
             }
             return;
         }
+        // A client that did not say so itself may be sending its next request just now.
         let read_up = *body.ahead.drained && pending == 0 && body.remaining() == Some(0);
+        let is_last = read_up && self.client_ends && !self.refused;
         let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
-        self.ending = match nobody || (read_up && !self.refused) {
+        self.ending = match nobody || is_last {
             true => Ending::Close,
             false => Ending::Linger,
         };
@@ -394,6 +399,7 @@ impl Connection {
             // It fails only where there is no connection any more.
             let _ = self.channel.wire.reset_on_close();
         } else {
+            self.channel.out.borrow_mut().give_up();
             let _ = self.channel.send_ready(false);
         }
         self.ending = Ending::Close;

@@ -67,15 +67,14 @@ pub struct Exchange<'a> {
     pub rfile: RequestBody<'a>,
     /// The body of the response.
     pub wfile: ResponseWriter<'a>,
-    /// Whether the connection ends after this exchange. It does so in any case where the framing of the
-    /// messages demands it.
+    /// Whether the connection ends after this exchange. It does so in any case where the client, the
+    /// version of either side or the framing of the messages demands it. Set before
+    /// [`end_headers`](crate::RequestHandler::end_headers), it is also told to the client.
     pub close_connection: &'a Cell<bool>,
     /// The authority of a target in absolute form.
     pub(crate) authority: Option<&'a str>,
     /// The client said `Expect: 100-continue`.
     pub(crate) expects_continue: bool,
-    /// The versions and fields of the request allow the connection to be kept.
-    pub(crate) can_persist: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -120,7 +119,6 @@ impl<'a> Exchange<'a> {
             close_connection: self.close_connection,
             authority: self.authority,
             expects_continue: self.expects_continue,
-            can_persist: self.can_persist,
         }
     }
 
@@ -150,13 +148,6 @@ impl<'a> Exchange<'a> {
     /// Whether the first byte of the response was handed to the socket, so that it can't be replaced.
     pub fn has_begun(&self) -> bool {
         self.channel().out.borrow().has_begun()
-    }
-
-    /// Takes back a wish to close, as far as the versions of both sides allow to keep the connection.
-    pub(crate) fn keep_alive(&mut self) {
-        if self.can_persist {
-            self.close_connection.set(false);
-        }
     }
 
     pub(crate) fn channel(&self) -> &'a Channel {

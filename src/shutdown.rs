@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long handlers whose sockets were shut get to notice it before they are counted.
-const UNWINDING: Duration = Duration::from_millis(100);
+/// How long handlers whose sockets were given up get to end, on a busy machine, before they are counted.
+const UNWINDING: Duration = Duration::from_millis(500);
 
 /// Stops a server from anywhere: another thread, a signal's thread, a handler.
 ///
@@ -104,7 +105,7 @@ thread_local! {
 pub(crate) struct Control {
     stopping: AtomicBool,
     cut: AtomicBool,
-    /// Becomes readable, for every thread that polls it, when `cut_trigger` is dropped.
+    /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut.
     cut_signal: Option<UnixStream>,
     cut_trigger: Mutex<Option<UnixStream>>,
     /// Handlers that run now.
@@ -145,7 +146,11 @@ impl Control {
 
     fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
-        drop(lock(&self.cut_trigger).take());
+        if let Some(trigger) = lock(&self.cut_trigger).take() {
+            // Closing alone would wait for a copy that a process holds which is just being started. It
+            // can't fail: both ends are there.
+            let _ = trigger.shutdown(Shutdown::Both);
+        }
     }
 
     /// What a thread that waits for a socket polls beside it.

@@ -75,8 +75,9 @@ pub trait RequestHandler {
 
     /// Decides about the body of a request that said `Expect: 100-continue`, before
     /// [`do_method`](Self::do_method) is called (RFC 9110, 10.1.1). True, the default: `100 Continue` is
-    /// sent by the first read of `rfile` that waits. False: an answer was sent here, usually with
-    /// [`send_error`](Self::send_error) and 417, `do_method` is not called, and the connection ends.
+    /// sent by the first read of `rfile` that waits, unless it was sent here already. False: an answer
+    /// was sent here, usually with [`send_error`](Self::send_error) and 417, `do_method` is not called,
+    /// and the connection ends.
     ///
     /// # Errors
     /// Answered as those of [`do_method`](Self::do_method).

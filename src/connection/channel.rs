@@ -20,12 +20,16 @@ pub(crate) struct Channel {
     pub(super) limits: Arc<Limits>,
     /// Python's `close_connection`.
     pub(super) close: Cell<bool>,
+    /// The connection ends whatever a handler makes of `close`.
+    doomed: Cell<bool>,
     /// The client waits for `100 Continue`.
     pub(super) awaits_continue: Cell<bool>,
     /// What is unread of a body of known length.
     pub(super) body_left: Cell<u64>,
     /// The stream has another owner now.
     pub(super) detached: Cell<bool>,
+    /// The handler wants the connection to end with a reset.
+    pub(super) resets: Cell<bool>,
     /// A write failed: nothing more goes out.
     broken: Cell<bool>,
     write_pace: Cell<Pace>,
@@ -38,18 +42,21 @@ impl Channel {
             out: RefCell::new(Outgoing::new()),
             limits,
             close: Cell::new(false),
+            doomed: Cell::new(false),
             awaits_continue: Cell::new(false),
             body_left: Cell::new(0),
             detached: Cell::new(false),
+            resets: Cell::new(false),
             broken: Cell::new(false),
             write_pace: Cell::default(),
         }
     }
 
-    /// A new request is to be answered.
-    pub(super) fn begin(&self, terms: Terms, close: bool, body_left: u64) {
+    /// A new request is to be answered; the last one, if it is `doomed` to be.
+    pub(super) fn begin(&self, terms: Terms, doomed: bool, body_left: u64) {
         self.out.borrow_mut().begin(terms);
-        self.close.set(close);
+        self.close.set(doomed);
+        self.doomed.set(doomed);
         self.awaits_continue.set(false);
         self.body_left.set(body_left);
         self.write_pace.set(Pace::default());
@@ -58,12 +65,19 @@ impl Channel {
     /// Whether the connection will end after the present response, as far as is known by now.
     pub(crate) fn is_closing(&self) -> bool {
         self.close.get()
+            || self.doomed.get()
             || self.awaits_continue.get()
             || self.body_left.get() > self.limits.drain
             || self.wire.control().is_stopping()
     }
 
-    /// Whether it ends for a reason that no handler can take back.
+    /// From now on no handler can keep the connection.
+    pub(crate) fn doom(&self) {
+        self.close.set(true);
+        self.doomed.set(true);
+    }
+
+    /// Whether it ends, now that the response is over.
     pub(super) fn must_close(&self) -> bool {
         self.is_closing() || self.broken.get() || self.out.borrow().must_close()
     }
@@ -181,6 +195,15 @@ impl Channel {
             return self.flush();
         }
         self.send_ready(false)
+    }
+
+    /// Gives up the framing of the response: what is complete of it goes, and nothing is added.
+    pub(super) fn surrender(&self) -> io::Result<()> {
+        self.doom();
+        self.out.borrow_mut().prepare_surrender();
+        let result = self.send_ready(false);
+        self.out.borrow_mut().surrender();
+        result
     }
 
     /// Completes the response.

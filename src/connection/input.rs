@@ -72,7 +72,16 @@ impl Input {
     /// Looks for a whole head; the extent counts from the start of the unread bytes.
     pub(super) fn find_head(&mut self, limits: &Limits) -> Result<Option<Extent>, Refusal> {
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        self.scan.find(unread, &limits.of_head())
+        let found = self.scan.find(unread, &limits.of_head());
+        if !matches!(found, Ok(Some(_))) {
+            self.scan.check_request_line(unread)?;
+        }
+        found
+    }
+
+    /// The request line of a head that is refused unfinished, if it is complete itself.
+    pub(super) fn refused_line(&self) -> Option<Extent> {
+        self.scan.request_line(self.unread())
     }
 
     /// The head was taken: the next search starts afresh.

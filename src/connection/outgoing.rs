@@ -5,11 +5,19 @@
 //! how the body is framed it is *held*: a body that ends within the buffer gets its length computed, a
 //! longer one is chunked or ends with the connection. The fields that framing adds, and `Connection`,
 //! are written when the framing is decided ([`Outgoing::commit`]).
+//!
+//! Here are the stages and the framing; [`fields`] has the head up to its last field, [`body`] the body.
 
 use std::io::{self, Write};
 
+pub(crate) use self::body::Taken;
+use self::fields::Declared;
 use crate::http1::head::Version;
-use crate::http1::is_token;
+
+mod body;
+mod fields;
+#[cfg(test)]
+mod tests;
 
 /// As much body as may wait for its end, and the size from which writes are not copied.
 pub(crate) const BUFFER: usize = 32 << 10;
@@ -46,15 +54,6 @@ enum Stage {
     /// The fields are complete, the framing is not decided. The blank line is still to be written.
     Held,
     Open(Framing),
-}
-
-/// What the fields of the response declare.
-#[derive(Clone, Copy, Debug, Default)]
-struct Declared {
-    length: Option<u64>,
-    chunked: bool,
-    /// `Connection: close` (true) or `keep-alive` (false).
-    close: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -118,7 +117,6 @@ impl Outgoing {
     pub(crate) fn begin(&mut self, terms: Terms) {
         self.terms = terms;
         self.begun = false;
-        self.must_close = false;
         self.drop_unsent();
     }
 
@@ -131,101 +129,7 @@ impl Outgoing {
         self.counted = 0;
         self.error = None;
         self.overlong = false;
-    }
-
-    /// The status line. A second one replaces what was not sent of the first.
-    pub(crate) fn status_line(&mut self, version: &str, code: u16, reason: &str) {
-        if self.stage != Stage::Blank {
-            if self.begun {
-                return self.fail("a second response after the first has begun");
-            }
-            self.drop_unsent();
-        }
-        self.stage = Stage::Fields;
-        self.code = code;
-        self.server_is_11 = version >= "HTTP/1.1";
-        if !is_clean(version) {
-            self.fail("a control character in a status line");
-        }
-        // Writing to a Vec can't fail.
-        let _ = write!(self.buffer, "{version} {code} ");
-        match is_clean(reason) {
-            true => push_latin1(&mut self.buffer, reason),
-            // A reason is for people, so it may lose something; it must not end its line.
-            false => push_latin1(
-                &mut self.buffer,
-                &reason.replace(|c: char| c.is_control(), " "),
-            ),
-        };
-        self.buffer.extend_from_slice(b"\r\n");
-    }
-
-    /// A field. What frames the message is taken note of, and dropped where the RFC forbids it.
-    pub(crate) fn field(&mut self, name: &str, value: &str) {
-        if self.stage != Stage::Fields {
-            return self.fail("a field before the status line or after the head");
-        }
-        if !is_token(name.as_bytes()) {
-            return self.fail("a field name that is not a token");
-        }
-        let value = value.trim_matches([' ', '\t']);
-        if !is_clean(value) {
-            return self.fail("a control character in a field value");
-        }
-        if !self.note(name, value) {
-            return;
-        }
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.extend_from_slice(b": ");
-        if push_latin1(&mut self.buffer, value) {
-            self.fail("a character in a field value that is not in Latin-1");
-        }
-        self.buffer.extend_from_slice(b"\r\n");
-    }
-
-    /// Takes note of a field that frames; false if it is not to be written as it stands.
-    fn note(&mut self, name: &str, value: &str) -> bool {
-        match name.len() {
-            10 if name.eq_ignore_ascii_case("Connection") => {
-                let has = |token: &str| tokens(value).any(|t| t.eq_ignore_ascii_case(token));
-                if has("close") {
-                    self.declared.close = Some(true);
-                } else if has("keep-alive") {
-                    self.declared.close = self.declared.close.or(Some(false));
-                }
-                // These two are written when it is known which of them is true.
-                !tokens(value).all(|t| {
-                    t.eq_ignore_ascii_case("close") || t.eq_ignore_ascii_case("keep-alive")
-                })
-            }
-            14 if name.eq_ignore_ascii_case("Content-Length") => {
-                let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-                match value.parse() {
-                    Ok(length) if digits => {
-                        if self.declared.length.replace(length).is_some() {
-                            self.fail("two lengths of one body");
-                        }
-                    }
-                    _ => self.fail("a Content-Length that is no number"),
-                }
-                !self.is_unframed() && self.code != 205
-            }
-            17 if name.eq_ignore_ascii_case("Transfer-Encoding") => {
-                match value.eq_ignore_ascii_case("chunked") {
-                    true if self.declared.chunked => self.fail("chunked twice"),
-                    true => self.declared.chunked = true,
-                    false => self.fail("a transfer coding other than chunked"),
-                }
-                // Written when it is known whether the client can read it.
-                false
-            }
-            _ => true,
-        }
-    }
-
-    /// 1xx, 204, and 2xx to CONNECT have neither length nor coding (RFC 9110, 8.6; RFC 9112, 6.1).
-    fn is_unframed(&self) -> bool {
-        self.code < 200 || self.code == 204 || (self.terms.is_connect && self.code < 300)
+        self.must_close = false;
     }
 
     fn fail(&mut self, error: &'static str) {
@@ -268,12 +172,12 @@ impl Outgoing {
         if self.code == 101 || (self.terms.is_connect && self.code < 300) {
             return Some(Framing::UntilClose);
         }
-        if self.terms.is_head {
-            let told = self.declared.length.is_some() || self.declared.chunked || self.code == 204;
-            return told.then_some(Framing::Nothing);
-        }
         if matches!(self.code, 204 | 205 | 304) {
             return Some(Framing::Nothing);
+        }
+        if self.terms.is_head {
+            let told = self.declared.length.is_some() || self.declared.chunked;
+            return told.then_some(Framing::Nothing);
         }
         match self.declared {
             Declared {
@@ -344,96 +248,10 @@ impl Outgoing {
         });
     }
 
-    /// Takes body bytes into the buffer as far as they fit, and returns how many were used up.
-    /// `Ok(0)` for a body that is not empty: send first, or [`write_through`](Self::write_through).
-    pub(crate) fn body(&mut self, data: &[u8], closing: bool) -> io::Result<Taken> {
-        let room = BUFFER.saturating_sub(self.buffer.len());
-        match self.stage {
-            Stage::Blank | Stage::Fields => Err(misuse("a body before the end of the head")),
-            Stage::Held if self.terms.is_head => {
-                self.counted += data.len() as u64;
-                Ok(Taken::Buffered(data.len()))
-            }
-            Stage::Held => {
-                let held = self.buffer.len() - self.fields_end;
-                if held + data.len() <= BUFFER {
-                    self.buffer.extend_from_slice(data);
-                    return Ok(Taken::Buffered(data.len()));
-                }
-                self.commit(self.streaming(), closing);
-                self.body(data, closing)
-            }
-            Stage::Open(Framing::Nothing) => Ok(Taken::Buffered(data.len())),
-            Stage::Open(Framing::Length(0)) if !data.is_empty() => {
-                self.overlong = true;
-                self.must_close = true;
-                Ok(Taken::Refused)
-            }
-            Stage::Open(Framing::Length(left)) => {
-                let wanted = data.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                let data = data.get(..wanted).unwrap_or_default();
-                if wanted > room {
-                    return Ok(Taken::Through(wanted));
-                }
-                self.buffer.extend_from_slice(data);
-                self.stage = Stage::Open(Framing::Length(left - wanted as u64));
-                Ok(Taken::Buffered(wanted))
-            }
-            Stage::Open(Framing::UntilClose) if data.len() > room => Ok(Taken::Through(data.len())),
-            Stage::Open(Framing::UntilClose) => {
-                self.buffer.extend_from_slice(data);
-                Ok(Taken::Buffered(data.len()))
-            }
-            Stage::Open(Framing::Chunked(chunk)) => {
-                if data.len() > room {
-                    self.end_chunk();
-                    return Ok(Taken::Through(data.len()));
-                }
-                let start = chunk.unwrap_or(self.buffer.len());
-                self.buffer.extend_from_slice(data);
-                self.stage = Stage::Open(Framing::Chunked(Some(start)));
-                Ok(Taken::Buffered(data.len()))
-            }
-        }
-    }
-
-    /// Prepares `count` bytes that are sent right behind the buffer without passing through it, and
-    /// that the caller promises to send; returns what must follow them.
-    pub(crate) fn write_through(&mut self, count: usize) -> &'static [u8] {
-        match &mut self.stage {
-            Stage::Open(Framing::Length(left)) => {
-                *left = left.saturating_sub(count as u64);
-                b""
-            }
-            Stage::Open(Framing::Chunked(_)) => {
-                self.end_chunk();
-                let _ = write!(self.buffer, "{count:x}\r\n");
-                b"\r\n"
-            }
-            _ => b"",
-        }
-    }
-
-    /// Bytes that a declared length still asks for.
-    pub(crate) fn left(&self) -> Option<u64> {
-        match self.stage {
-            Stage::Open(Framing::Length(left)) => Some(left),
-            _ => None,
-        }
-    }
-
-    /// Writes the size line of the open chunk.
-    fn end_chunk(&mut self) {
-        let Stage::Open(Framing::Chunked(Some(start))) = self.stage else {
-            return;
-        };
-        let size = self.buffer.len().saturating_sub(start);
-        if size > 0 {
-            let line = format!("{size:x}\r\n");
-            self.buffer.splice(start..start, line.into_bytes());
-            self.buffer.extend_from_slice(b"\r\n");
-        }
-        self.stage = Stage::Open(Framing::Chunked(None));
+    /// The response can't be completed: what was written of it may still go, in whole chunks, so that
+    /// nothing in it can be taken for its end.
+    pub(crate) fn give_up(&mut self) {
+        self.end_chunk();
     }
 
     /// Makes everything written so far ready to be sent: decides the framing of a body that is held.
@@ -442,42 +260,6 @@ impl Outgoing {
             self.commit(self.streaming(), closing);
         }
         self.end_chunk();
-    }
-
-    /// Room in the buffer for the next `count` bytes of a body with a declared length, for a caller
-    /// that reads them into place; `None` where the body is not of that kind. The caller says with
-    /// [`filled`](Self::filled) how many it read.
-    pub(crate) fn room_for(&mut self, count: usize) -> Option<&mut [u8]> {
-        let start = self.buffer.len();
-        match self.stage {
-            Stage::Open(Framing::Length(left)) if left >= count as u64 => {}
-            _ => return None,
-        }
-        self.buffer.resize(start + count, 0);
-        self.buffer.get_mut(start..)
-    }
-
-    /// Of the room for `room` bytes, the first `count` are filled.
-    pub(crate) fn filled(&mut self, room: usize, count: usize) {
-        let unused = room.saturating_sub(count);
-        self.buffer
-            .truncate(self.buffer.len().saturating_sub(unused));
-        if let Stage::Open(Framing::Length(left)) = &mut self.stage {
-            *left = left.saturating_sub(count as u64);
-        }
-    }
-
-    /// Whether body bytes go to the socket as they are: no chunks, nothing held or dropped.
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(
-            self.stage,
-            Stage::Open(Framing::Length(_) | Framing::UntilClose)
-        )
-    }
-
-    /// Whether body bytes are dropped.
-    pub(crate) fn is_bodiless(&self) -> bool {
-        self.stage == Stage::Open(Framing::Nothing)
     }
 
     /// Whether the end of the connection would look like the end of this response.
@@ -559,7 +341,18 @@ impl Outgoing {
         self.overlong
     }
 
-    /// The bytes of the response from now on are none of ours (`raw`, `detach`).
+    /// Makes what is complete of the present response ready to be sent, before whatever follows goes
+    /// past it all (`raw`, `detach`): a body that was held is not framed, and half a head is dropped.
+    pub(crate) fn prepare_surrender(&mut self) {
+        match self.stage {
+            Stage::Blank | Stage::Fields => self.drop_unsent(),
+            Stage::Held if self.terms.is_head => self.commit(Framing::Nothing, true),
+            Stage::Held => self.commit(Framing::UntilClose, true),
+            Stage::Open(_) => self.end_chunk(),
+        }
+    }
+
+    /// The bytes of the response from now on are none of ours.
     pub(crate) fn surrender(&mut self) {
         self.begun = true;
         self.must_close = true;
@@ -582,45 +375,6 @@ impl Outgoing {
     }
 }
 
-/// What became of bytes given to [`Outgoing::body`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
-    /// So many are in the buffer, or need not be sent at all.
-    Buffered(usize),
-    /// So many of them are to be sent past the buffer.
-    Through(usize),
-    /// The declared length is used up.
-    Refused,
-}
-
 fn misuse(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
-}
-
-fn tokens(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .split(',')
-        .map(|token| token.trim_matches([' ', '\t']))
-}
-
-/// No control character but the tab: none that could end a line.
-fn is_clean(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| (byte >= b' ' && byte != 0x7f) || byte == b'\t')
-}
-
-/// Writes text as Latin-1, as Python does; true if a character had to be replaced by `?`.
-fn push_latin1(buffer: &mut Vec<u8>, text: &str) -> bool {
-    if text.is_ascii() {
-        buffer.extend_from_slice(text.as_bytes());
-        return false;
-    }
-    let mut replaced = false;
-    buffer.extend(text.chars().map(|c| {
-        u8::try_from(c).unwrap_or_else(|_| {
-            replaced = true;
-            b'?'
-        })
-    }));
-    replaced
 }

@@ -21,7 +21,7 @@ pub struct RawStream<'a> {
 
 impl<'a> RawStream<'a> {
     pub(crate) fn new<'b>(body: &'a mut RequestBody<'b>) -> io::Result<RawStream<'a>> {
-        surrender(body)?;
+        body.channel.surrender()?;
         Ok(RawStream {
             body: body.reborrow(),
             read_pace: Pace::default(),
@@ -35,22 +35,15 @@ impl<'a> RawStream<'a> {
     /// # Errors
     /// Where there is no TCP socket.
     pub fn reset_on_close(&mut self) -> io::Result<()> {
-        self.body.channel.wire.reset_on_close()
+        self.body.channel.wire.reset_on_close()?;
+        self.body.channel.resets.set(true);
+        Ok(())
     }
 
     /// Ends the sending direction; the client sees the end of the stream.
     pub fn shutdown_write(&mut self) {
         self.body.channel.wire.stream.shutdown_write();
     }
-}
-
-/// Sends what is complete, and gives up the framing.
-fn surrender(body: &mut RequestBody<'_>) -> io::Result<()> {
-    let channel = body.channel;
-    channel.before_wait()?;
-    channel.out.borrow_mut().surrender();
-    channel.close.set(true);
-    Ok(())
 }
 
 impl Read for RawStream<'_> {
@@ -104,8 +97,9 @@ pub struct DetachedStream {
 
 impl DetachedStream {
     pub(crate) fn new(body: &mut RequestBody<'_>) -> io::Result<DetachedStream> {
-        surrender(body)?;
-        let file = File::from(body.channel.wire.stream.detach()?);
+        let file = File::from(body.channel.wire.stream.duplicate()?);
+        body.channel.surrender()?;
+        rustix::io::ioctl_fionbio(&file, false)?;
         let ahead = body.read_ahead().to_vec();
         body.consume_ahead(ahead.len());
         body.channel.detached.set(true);

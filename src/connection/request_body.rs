@@ -156,6 +156,8 @@ impl RequestBody<'_> {
         match decoder.next(unread) {
             Ok((framing, piece)) => {
                 self.ahead.consume(framing);
+                // Only now is the size of the chunk known.
+                self.check_size()?;
                 match piece {
                     Piece::Data(count) => Ok(Some(count)),
                     Piece::More => Ok(None),
@@ -173,11 +175,7 @@ impl RequestBody<'_> {
         let Some(most) = self.channel.limits.max_body else {
             return Ok(());
         };
-        let announced = match &self.body.decoder {
-            Some(decoder) => decoder.pending(),
-            None => self.channel.body_left.get(),
-        };
-        match self.body.read.saturating_add(announced) > most {
+        match self.body.read.saturating_add(self.pending()) > most {
             true => Err(self.fail(Fault::TooLarge)),
             false => Ok(()),
         }
@@ -212,7 +210,7 @@ impl RequestBody<'_> {
 
     /// What comes after a fault can't be told apart any more, so the connection ends.
     fn fail(&mut self, fault: Fault) -> io::Error {
-        self.channel.close.set(true);
+        self.channel.doom();
         self.body.failure = Some(fault.clone());
         fault.into()
     }
@@ -222,6 +220,11 @@ impl RequestBody<'_> {
         if !self.ahead.unread().is_empty() || self.body.failure.is_some() || self.body.ended {
             return 0;
         }
+        self.pending()
+    }
+
+    /// What is known to come: of the present chunk, or of a body of known length.
+    fn pending(&self) -> u64 {
         match &self.body.decoder {
             Some(decoder) => decoder.pending(),
             None => self.channel.body_left.get(),
@@ -279,7 +282,9 @@ impl BufRead for RequestBody<'_> {
     }
 
     fn consume(&mut self, count: usize) {
-        let count = count.min(self.ahead.unread().len());
+        // More than `fill_buf` gave may be of the next request.
+        let most = usize::try_from(self.pending()).unwrap_or(usize::MAX);
+        let count = count.min(most).min(self.ahead.unread().len());
         self.ahead.consume(count);
         self.took(count);
     }
@@ -290,5 +295,107 @@ impl fmt::Debug for RequestBody<'_> {
         f.debug_struct("RequestBody")
             .field("remaining", &self.remaining())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, Read};
+    use std::sync::Mutex;
+
+    use crate::{Result, Status, handler_fn, respond};
+    use proptest::prelude::*;
+
+    /// A way to read on.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Read(usize),
+        FillAndConsume(usize),
+        Discard,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let size = prop_oneof![0..60_usize, 3_000..70_000_usize];
+        let step = prop_oneof![
+            6 => size.clone().prop_map(Step::Read),
+            3 => size.prop_map(Step::FillAndConsume),
+            1 => Just(Step::Discard),
+        ];
+        proptest::collection::vec(step, 0..20)
+    }
+
+    /// The body in chunks of these sizes, over and over.
+    fn chunked(body: &[u8], sizes: &[usize]) -> Vec<u8> {
+        let (mut framed, mut rest) = (Vec::new(), body);
+        for size in sizes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, more) = rest.split_at((*size).min(rest.len()));
+            framed.extend_from_slice(format!("{:X};x\r\n", chunk.len()).as_bytes());
+            framed.extend_from_slice(chunk);
+            framed.extend_from_slice(b"\r\n");
+            rest = more;
+        }
+        framed.extend_from_slice(b"0\r\n\r\n");
+        framed
+    }
+
+    proptest! {
+        #[test]
+        fn any_way_of_reading_gives_the_body_and_leaves_the_next_request(
+            length in prop_oneof![0..50_usize, 0..200_000_usize],
+            sizes in prop::option::of(proptest::collection::vec(1..80_000_usize, 1..5)),
+            steps in steps(),
+        ) {
+            let body: Vec<u8> = (0..length).map(|n| (n % 249) as u8).collect();
+            let seen = Mutex::new(Vec::new());
+            let handler = handler_fn(|h, x| -> Result<()> {
+                if x.path == "/2" {
+                    seen.lock().unwrap().push("/2");
+                    return h.send_content(x, Status::OK, "text/plain", b"");
+                }
+                let mut read = Vec::new();
+                let at = |read: &Vec<u8>| read.len().min(length);
+                for step in &steps {
+                    match step {
+                        Step::Read(size) => {
+                            let mut block = vec![0; *size];
+                            let count = x.rfile.read(&mut block)?;
+                            assert!(count > 0 || *size == 0 || at(&read) == length);
+                            read.extend_from_slice(&block[..count]);
+                        }
+                        Step::FillAndConsume(size) => {
+                            let there = x.rfile.fill_buf()?;
+                            assert!(!there.is_empty() || at(&read) == length);
+                            let count = there.len().min(*size);
+                            read.extend_from_slice(&there[..count]);
+                            x.rfile.consume(count);
+                        }
+                        Step::Discard => {
+                            let from = at(&read);
+                            assert_eq!(x.rfile.discard()?, (length - from) as u64);
+                            read.extend_from_slice(&body[from..]);
+                        }
+                    }
+                    assert!(read == body[..at(&read)]);
+                }
+                seen.lock().unwrap().push("/1");
+                h.send_content(x, Status::OK, "text/plain", b"")
+            });
+            let framed = match &sizes {
+                Some(sizes) => chunked(&body, sizes),
+                None => body.clone(),
+            };
+            let framing = match &sizes {
+                Some(_) => "Transfer-Encoding: chunked".to_owned(),
+                None => format!("Content-Length: {length}"),
+            };
+            let head = format!("POST /1 HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n");
+            let next = b"POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+            let requests = [head.as_bytes(), &framed, next].concat();
+            respond(&handler.quiet().protocol_version("HTTP/1.1"), &requests);
+            prop_assert_eq!(&seen.lock().unwrap()[..], ["/1", "/2"]);
+        }
     }
 }

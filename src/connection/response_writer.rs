@@ -45,6 +45,7 @@ impl ResponseWriter<'_> {
         }
         while offset < end {
             let left = end - offset;
+            // Taken out first: in the `match` the borrow would last through its arms.
             let is_plain = self.channel.out.borrow().is_plain();
             let sent = match is_plain {
                 true if left <= ONE_WRITE => self.read_in(file, offset, left as usize)?,
@@ -77,9 +78,12 @@ impl ResponseWriter<'_> {
     /// Has the system send the bytes.
     fn pass_on(&mut self, file: &File, mut offset: u64, count: usize) -> io::Result<usize> {
         let left = self.channel.out.borrow().left();
-        if left.is_some_and(|left| left < count as u64) {
-            return Err(crate::error::Fault::Overlong.into());
-        }
+        let count = match left.map(usize::try_from) {
+            Some(Ok(left)) if left < count && left > 0 => left,
+            // Refused, and remembered as too much.
+            Some(Ok(0)) => return self.copy(file, offset, 1),
+            _ => count,
+        };
         self.channel.send_ready(true)?;
         match self.channel.send_file(file, &mut offset, count)? {
             Some(sent) => Ok(sent),

@@ -120,11 +120,9 @@ impl Stream {
         }
     }
 
-    /// A second descriptor of the socket, switched to blocking, for an owner of its own.
-    pub(crate) fn detach(&self) -> io::Result<OwnedFd> {
-        let owned = self.socket()?.try_clone_to_owned()?;
-        rustix::io::ioctl_fionbio(&owned, false)?;
-        Ok(owned)
+    /// A second descriptor of the socket, for an owner of its own.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.socket()?.try_clone_to_owned()
     }
 
     /// Has a poller report, once for each arrival, that there is something to read.

@@ -116,7 +116,7 @@ impl Wire {
                 socket,
                 Some(Duration::ZERO),
             )?),
-            None => Ok(()),
+            None => Err(io::Error::other("memory can't be reset")),
         }
     }
 

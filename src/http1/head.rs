@@ -29,6 +29,8 @@ pub(crate) struct Scan {
     empty_lines: usize,
     /// The field lines that are complete; `None` before the end of the request line.
     fields: Option<usize>,
+    /// The request line of a head that is not complete was looked at.
+    is_line_checked: bool,
 }
 
 /// Where a head stands in the buffer.
@@ -65,6 +67,33 @@ impl Scan {
         self.check_line(input, input.len(), limits)?;
         self.seen = input.len();
         Ok(None)
+    }
+    /// Where the request line stands, once it is complete.
+    pub(crate) fn request_line(&self, input: &[u8]) -> Option<Extent> {
+        self.fields?;
+        let end = line_end(input, self.start)?;
+        Some(Extent {
+            start: self.start,
+            end,
+        })
+    }
+
+    /// Refuse a request line that [`parse`] would refuse, though the head is not complete: who speaks
+    /// HTTP/0.9 sends no more. To be called after each [`find`](Self::find) without an extent, so that
+    /// what is wrong with the request line is said first, however the bytes were split.
+    #[cold]
+    pub(crate) fn check_request_line(&mut self, input: &[u8]) -> Result<(), Refusal> {
+        if self.is_line_checked {
+            return Ok(());
+        }
+        let Some(Extent { start, end }) = self.request_line(input) else {
+            return Ok(());
+        };
+        self.is_line_checked = true;
+        let mut scratch = String::new();
+        let bytes = input.get(start..end).unwrap_or_default();
+        let line = request_line::parse(first_line(text(bytes, &mut scratch)))?;
+        target::parse(line.command, line.target).map(drop)
     }
 
     /// Refuse the line that reaches up to `end`, complete or not, if it cannot be part of a head.

@@ -105,6 +105,24 @@ fn decode(
     (data, Ok(None))
 }
 
+/// What becomes of the head at the start of `input`, which arrives in reads that end at `ends`.
+fn judge(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Extent>, Refusal> {
+    let mut scan = Scan::default();
+    for &end in ends {
+        let input = &input[..end];
+        let found = scan.find(input, limits);
+        let Ok(Some(extent)) = found else {
+            scan.check_request_line(input)?;
+            found?;
+            continue;
+        };
+        let mut scratch = String::new();
+        let text = head::text(&input[extent.start..extent.end], &mut scratch);
+        return head::parse(text, &mut FieldSlots::new(), limits).map(|_| Some(extent));
+    }
+    Ok(None)
+}
+
 proptest! {
     #[test]
     fn a_head_is_found_however_it_arrives(input in soup(), at in vec(any::<Index>(), 0..12)) {
@@ -127,6 +145,18 @@ proptest! {
         let limits = HeadLimits { request_line, field_line, fields, head, empty_lines };
         let whole = scan(&input, &[input.len()], &limits);
         prop_assert_eq!(scan(&input, &cuts(input.len(), &at), &limits), whole);
+    }
+
+    /// And so is what a connection makes of it: the search, the early look at the request line, parsing.
+    #[test]
+    fn a_head_is_judged_the_same_however_it_arrives(
+        input in soup(),
+        at in vec(any::<Index>(), 0..12),
+    ) {
+        for limits in [HeadLimits::default(), SMALL_HEAD] {
+            let whole = judge(&input, &[input.len()], &limits);
+            prop_assert_eq!(judge(&input, &cuts(input.len(), &at), &limits), whole);
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! socketserver's hooks, and `handle_request`.
 
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::lifesupport::{Client, PATIENCE, echo, handler, limits};
+use crate::lifesupport::{Client, PATIENCE, a_new_process, echo, handler, limits};
 use servette::{
     Connection, Exchange, HttpServer, Next, Peer, RequestHandler, Result, ThreadingHttpServer, base,
 };
@@ -26,20 +27,23 @@ fn a_client_that_is_not_verified_is_closed_without_a_word() {
     }
 }
 
-/// Fails outside of any exchange, as the path says.
-struct Failing;
+/// Fails outside of any exchange, behind the one whose path says so.
+#[derive(Default)]
+struct Failing(AtomicBool, AtomicBool);
 
 impl RequestHandler for Failing {
     fn handle(&self, conn: &mut Connection) -> Result<Next> {
-        let next = base::handle(self, conn)?;
-        match conn.answered() {
-            2 => Err(std::io::Error::other("after\ntwo").into()),
-            3 => panic!("after three"),
-            _ => Ok(next),
+        base::handle_one_request(self, conn)?;
+        if self.0.load(Ordering::SeqCst) {
+            return Err(std::io::Error::other("on\npurpose").into());
         }
+        assert!(!self.1.load(Ordering::SeqCst), "also on purpose");
+        Ok(Next::Park)
     }
 
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        self.0.store(x.path == "/fails", Ordering::SeqCst);
+        self.1.store(x.path == "/panics", Ordering::SeqCst);
         echo(&self, x)
     }
 
@@ -53,7 +57,7 @@ impl RequestHandler for Failing {
 #[test]
 fn errors_that_no_response_can_report_go_to_handle_error() {
     let (told, errors) = mpsc::channel();
-    let server = ThreadingHttpServer::builder(Failing)
+    let server = ThreadingHttpServer::builder(Failing::default())
         .handle_error(move |error, peer| {
             told.send((error.to_string(), *peer)).unwrap();
             panic!("on purpose");
@@ -61,15 +65,16 @@ fn errors_that_no_response_can_report_go_to_handle_error() {
         .bind("127.0.0.1:0")
         .unwrap();
     let server = server.spawn().unwrap();
-    let request = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
-    for (count, text) in [(2, "after\ntwo"), (3, "panic: after three")] {
+    for (path, text) in [
+        ("/fails", "on\npurpose"),
+        ("/panics", "panic: also on purpose"),
+    ] {
         let mut client = Client::new(server.addr());
         let address = client.stream.get_ref().local_addr().unwrap();
-        client.send(request.repeat(count));
+        client.get("/first").get(path);
         // What was answered before is sent all the same.
-        for _ in 0..count {
-            assert_eq!(client.answer().body, "/x");
-        }
+        assert_eq!(client.answer().body, "/first");
+        assert_eq!(client.answer().body, path);
         client.is_closed_silently();
         let (error, peer) = errors.recv_timeout(PATIENCE).unwrap();
         assert_eq!((&*error, peer), (text, Peer::Ip(address)));
@@ -109,23 +114,28 @@ fn a_panic_of_verify_request_costs_one_client_its_connection() {
 fn by_default_such_an_error_is_one_line_on_stderr() {
     const CHILD: &str = "SERVETTE_TEST_STDERR";
     if std::env::var_os(CHILD).is_some() {
-        let server = HttpServer::bind("127.0.0.1:0", Failing).unwrap();
+        let server = HttpServer::bind("127.0.0.1:0", Failing::default()).unwrap();
         let server = server.spawn().unwrap();
         let mut client = Client::new(server.addr());
-        client.get("/x").get("/x");
+        client.get("/fails");
         client.rest();
         server.shutdown(PATIENCE).unwrap();
         return;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    let guard = a_new_process();
+    let child = Command::new(std::env::current_exe().unwrap())
         .args([
             "hooks::by_default_such_an_error_is_one_line_on_stderr",
             "--exact",
             "--nocapture",
         ])
         .env(CHILD, "1")
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    drop(guard);
+    let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     let lines: Vec<_> = text.lines().collect();
     let [line] = *lines else { panic!("{text}") };
@@ -133,7 +143,7 @@ fn by_default_such_an_error_is_one_line_on_stderr() {
         line.starts_with("servette: connection of 127.0.0.1:"),
         "{line}"
     );
-    assert!(line.contains("after") && line.contains("two"), "{line}");
+    assert!(line.contains("on") && line.ends_with("purpose"), "{line}");
 }
 
 #[test]

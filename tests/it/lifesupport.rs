@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use servette::{Exchange, Limits, RequestHandler, Result, Status, handler_fn};
@@ -205,6 +205,19 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+static PROCESSES: RwLock<()> = RwLock::new(());
+
+/// While the guard lives, no test starts a process: until it runs its program, that would hold copies
+/// of all descriptors, those of listeners that are to be closed among them.
+pub(crate) fn no_new_processes() -> RwLockReadGuard<'static, ()> {
+    PROCESSES.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While the guard lives, this test may start a process.
+pub(crate) fn a_new_process() -> RwLockWriteGuard<'static, ()> {
+    PROCESSES.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Lets this process open as many descriptors as it may, and says how many those are.
 pub(crate) fn raise_descriptors() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -246,7 +259,9 @@ pub(crate) mod child {
             if let Some(descriptors) = descriptors {
                 command.env(DESCRIPTORS, descriptors.to_string());
             }
+            let guard = a_new_process();
             let process = command.spawn().unwrap();
+            drop(guard);
             let (control, _) = listener.accept().unwrap();
             control.set_read_timeout(Some(PATIENCE)).unwrap();
             let mut line = String::new();

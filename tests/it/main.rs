@@ -12,27 +12,38 @@ mod child;
 #[cfg(feature = "cli")]
 mod command;
 mod deadlines;
+mod errors;
 mod examples;
+mod expect_continue;
 mod file_hooks;
 mod files;
+mod framing;
 mod hooks;
+mod idioms;
 mod idle;
+mod keep_alive;
 mod lifesupport;
 mod limits;
 mod links;
 mod listeners;
 mod listing;
+mod overriding;
 mod paths;
+mod pipelining;
 #[cfg(target_os = "linux")]
 mod pressure;
+mod python_base;
 #[cfg(feature = "cli")]
 mod python_clients;
 #[cfg(feature = "cli")]
 mod python_differential;
+mod raw;
+mod requests;
 mod shrinking;
 mod shutdown;
 #[cfg(feature = "cli")]
 mod signals;
 mod stress;
+mod support;
 mod threads;
 mod webroot;

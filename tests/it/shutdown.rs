@@ -6,7 +6,9 @@ use std::sync::Barrier;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::lifesupport::{Client, Gate, OpenOnDrop, PATIENCE, echo, handler, limits};
+use crate::lifesupport::{
+    Client, Gate, OpenOnDrop, PATIENCE, echo, handler, limits, no_new_processes,
+};
 use servette::{HttpServer, Status, ThreadingHttpServer};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -14,6 +16,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn it_closes_what_is_idle_at_once_and_frees_the_port() {
+    let _calm = no_new_processes();
     let single = HttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
     let several = ThreadingHttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
     for server in [single.spawn().unwrap(), several.spawn().unwrap()] {
@@ -273,6 +276,7 @@ fn requests_that_wait_for_a_thread_are_given_up_at_the_deadline() {
 
 #[test]
 fn before_the_server_serves() {
+    let _calm = no_new_processes();
     let server = HttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
     assert_eq!(server.shutdown_handle().shutdown(LONG), 0);
     server.serve_forever().unwrap();
@@ -298,12 +302,14 @@ impl<H: servette::RequestHandler> SocketAddr for ThreadingHttpServer<H> {
 
 #[test]
 fn a_server_in_the_background_has_freed_its_port_when_its_handle_says_so() {
+    let _calm = no_new_processes();
     for _ in 0..50 {
         let server = ThreadingHttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
         let address = server.socket_addr();
         let running = server.spawn().unwrap();
         assert_eq!(running.shutdown_handle().shutdown(LONG), 0);
-        drop(TcpListener::bind(address).unwrap());
+        // A child that another test has forked just now holds the old socket until it executes.
+        until("the port is free", || TcpListener::bind(address).is_ok());
     }
 }
 
@@ -391,6 +397,7 @@ fn dropping_a_running_server_stops_it_within_bounds() {
 
 #[test]
 fn a_panic_beside_a_scope_stops_its_server() {
+    let _calm = no_new_processes();
     let name = "borrowed".to_owned();
     let handler = handler(|h, x| h.send_content(x, Status::OK, "text/plain", name.as_bytes()));
     let server = ThreadingHttpServer::bind("127.0.0.1:0", &handler).unwrap();

@@ -309,3 +309,25 @@ fn the_first_line_is_known_of_every_text() {
         assert_eq!(first_line(text), line);
     }
 }
+
+#[test]
+fn a_bad_request_line_is_refused_before_the_end_of_the_head() {
+    for (input, refused_at, code) in [
+        ("GET /\r\n", 7, 400),
+        ("\r\nGET /\r\nHost: h\r\n\r\n", 9, 400),
+        ("GET / HTTP/2.0\r\n\r\n", 16, 505),
+        ("GET x HTTP/1.1\r\n", 16, 400),
+        ("GET \u{e9} HTTP/1.1\n", 16, 400),
+        ("GET / HTTP/1.1\r\nA: b\r\n", usize::MAX, 0),
+    ] {
+        let (input, mut scan) = (input.as_bytes(), Scan::default());
+        for end in 0..input.len().min(refused_at) {
+            assert_eq!(scan.find(&input[..end], &SMALL), Ok(None));
+            assert_eq!(scan.check_request_line(&input[..end]), Ok(()), "{end}");
+        }
+        if let Some(input) = input.get(..refused_at) {
+            assert_eq!(scan.find(input, &SMALL), Ok(None));
+            assert_eq!(scan.check_request_line(input).unwrap_err().code, code);
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! What becomes of errors: of hooks, of request bodies, of panics; and the pages that tell of them.
+
+use std::io::{self, Read, Write};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use crate::support::{Fixture, Server, get, http11, method_of, text};
+use servette::{Error, Exchange, RequestHandler, Result, Status, base};
+
+type Answer = fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>;
+
+fn number(text: &str) -> Result<u32> {
+    text.parse().map_err(Error::other)
+}
+
+#[test]
+fn an_error_is_answered_with_its_status_or_500() {
+    let status = |status: Status<'_>| Error::from(status);
+    let rows: [(Answer, u16, &str, &str); 9] = [
+        (
+            |_, _| Err(Status::NOT_FOUND.into()),
+            404,
+            "Not Found",
+            "Nothing matches the given URI",
+        ),
+        (
+            |_, _| {
+                Err(Status::GONE
+                    .with_message("Went")
+                    .with_explain("Far <away>")
+                    .into())
+            },
+            410,
+            "Went",
+            "Far &lt;away&gt;",
+        ),
+        (
+            |_, _| Err(Error::from(io::Error::from(Error::from(Status::CONFLICT)))),
+            409,
+            "Conflict",
+            "",
+        ),
+        (
+            |_, _| Ok(Err(io::Error::other("secret disk"))?),
+            500,
+            "Internal Server Error",
+            "",
+        ),
+        (
+            |_, _| Ok(Err(io::Error::from(io::ErrorKind::TimedOut))?),
+            500,
+            "Internal Server Error",
+            "",
+        ),
+        (
+            |_, _| number("x").map(drop),
+            500,
+            "Internal Server Error",
+            "",
+        ),
+        (
+            |_, _| Err(Box::<dyn std::error::Error + Send + Sync>::from("secret").into()),
+            500,
+            "Internal Server Error",
+            "",
+        ),
+        (|_, _| Ok(()), 500, "Internal Server Error", ""),
+        (
+            |_, _| panic!("secret {}", 1),
+            500,
+            "Internal Server Error",
+            "",
+        ),
+    ];
+    for (answer, code, reason, part) in rows {
+        let fixture = http11(answer);
+        let log = fixture.log.clone();
+        let server = Server::new(fixture);
+        let mut client = server.connect();
+        let response = client.send(get("/")).send(get("/")).response();
+        assert_eq!((response.status, &*response.reason), (code, reason));
+        assert!(response.text().contains(part) && !response.text().contains("secret"));
+        assert!(response.says_close());
+        client.assert_end();
+        let lines = log.lines();
+        let told = format!("code {code}, message {reason}");
+        let (last, first) = lines.split_last().unwrap();
+        assert_eq!(*last, format!("\"GET / HTTP/1.1\" {code} -"));
+        assert_eq!(*first.last().unwrap(), told);
+        // Why it is a 500 is for the log alone.
+        assert_eq!(first.len(), if code == 500 { 2 } else { 1 }, "{lines:?}");
+    }
+    assert_eq!(status(Status::NOT_FOUND).status(), Status::NOT_FOUND);
+}
+
+/// Reads its body to the end.
+fn reader() -> Fixture<Answer> {
+    http11(|h, x| {
+        let mut body = Vec::new();
+        x.rfile.read_to_end(&mut body)?;
+        text(h, x, "whole")
+    })
+}
+
+#[test]
+fn an_early_end_of_a_body_is_a_400() {
+    let fixture = reader();
+    let log = fixture.log.clone();
+    let server = Server::new(fixture);
+    for request in [
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+    ] {
+        let mut client = server.connect();
+        let response = client.send(request).finish().response();
+        assert_eq!(response.status, 400, "{request}");
+        assert_eq!(response.reason, "Incomplete request body");
+        client.assert_end();
+    }
+    assert!(log.lines().iter().all(|line| !line.contains("500")));
+}
+
+#[test]
+fn a_handler_sees_what_is_wrong_with_a_body_and_may_answer_by_itself() {
+    let server = Server::with_limits(
+        http11(|h, x| {
+            let error = x.rfile.read_to_end(&mut Vec::new()).unwrap_err();
+            let again = x.rfile.read(&mut [0; 9_000]).unwrap_err();
+            assert_eq!(error.kind(), again.kind());
+            x.close_connection.set(false);
+            text(h, x, &format!("{:?}", error.kind()))
+        }),
+        |limits| limits.max_body = Some(10),
+    );
+    for (body, kind) in [
+        ("Content-Length: 5\r\n\r\nabc", "UnexpectedEof"),
+        ("Content-Length: 11\r\n\r\n", "FileTooLarge"),
+        ("Transfer-Encoding: chunked\r\n\r\nx", "InvalidData"),
+        ("Transfer-Encoding: chunked\r\n\r\nb\r\n", "FileTooLarge"),
+        (
+            "Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n1\r\n",
+            "FileTooLarge",
+        ),
+    ] {
+        let mut client = server.connect();
+        client
+            .send(format!("POST / HTTP/1.1\r\nHost: h\r\n{body}"))
+            .finish();
+        let response = client.response();
+        assert_eq!((response.status, response.text()), (200, kind), "{body}");
+        assert!(response.says_close());
+        client.assert_end();
+    }
+}
+
+#[test]
+fn a_body_over_the_limit_is_a_413_and_no_more_than_the_limit_is_read() {
+    let fixture = http11(|h, x| {
+        let (mut read, mut buffer) = (0, [0; 5_000]);
+        loop {
+            match x.rfile.read(&mut buffer)? {
+                0 => return text(h, x, "whole"),
+                count => read += count,
+            }
+            assert!(read <= 10_000);
+        }
+    });
+    let log = fixture.log.clone();
+    let server = Server::with_limits(fixture, |limits| limits.max_body = Some(10_000));
+    let chunk = |size: usize| format!("{size:x}\r\n{}\r\n", "x".repeat(size));
+    let post = |framing: &str, body: &str| {
+        server.answer(format!(
+            "POST / HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n{body}"
+        ))
+    };
+    let body = "x".repeat(10_001);
+    assert_eq!(post("Content-Length: 10000", &body[1..]).status, 200);
+    assert_eq!(post("Content-Length: 10001", &body).status, 413);
+    for (chunks, status) in [
+        (chunk(10_000), 200),
+        (chunk(4_000) + &chunk(6_000), 200),
+        (chunk(10_001), 413),
+        (chunk(9_999) + &chunk(2), 413),
+        (chunk(10_000) + &chunk(1), 413),
+        ("ffffffffffffffff\r\n".into(), 413),
+    ] {
+        let response = post("Transfer-Encoding: chunked", &(chunks + "0\r\n\r\n"));
+        assert_eq!(response.status, status);
+    }
+    assert!(!log.lines().iter().any(|line| line.contains("panic")));
+}
+
+#[test]
+fn after_a_panic_the_server_lives_on() {
+    let fixture = http11(|h, x| match x.path {
+        "/text" => panic!("of a text"),
+        "/string" => panic!("of a {}", x.path),
+        "/number" => std::panic::panic_any(7),
+        "/begun" => {
+            h.send_response(x, Status::OK);
+            h.end_headers(x)?;
+            x.wfile.write_all(b"begun")?;
+            x.wfile.flush()?;
+            panic!("too late")
+        }
+        path => text(h, x, path),
+    });
+    let log = fixture.log.clone();
+    let server = Server::new(fixture);
+    for (path, message) in [
+        ("/text", "panic: of a text"),
+        ("/string", "panic: of a /string"),
+        ("/number", "panic: of an unknown kind"),
+    ] {
+        let response = server.answer(get(path));
+        assert_eq!(response.status, 500);
+        assert!(response.says_close());
+        let line = format!("\"GET {path} HTTP/1.1\" {message}");
+        assert!(log.lines().contains(&line), "{:?}", log.lines());
+    }
+    let mut client = server.connect();
+    client.send(get("/begun")).try_response("GET").unwrap_err();
+    assert_eq!(server.answer(get("/fine")).text(), "/fine");
+}
+
+/// A handler that panics where nothing can be answered any more.
+struct Brittle(&'static str);
+
+impl Brittle {
+    fn check(&self, hook: &str) {
+        assert!(self.0 != hook, "{hook}");
+    }
+}
+
+impl RequestHandler for Brittle {
+    fn handle_one_request(&self, conn: &mut servette::Connection) -> Result<()> {
+        self.check("handle_one_request");
+        base::handle_one_request(self, conn)
+    }
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        self.check("do_method");
+        match x.path {
+            "/error" => self.send_error(x, Status::NOT_FOUND),
+            _ => text(self, x, "fine"),
+        }
+    }
+    fn send_error(&self, x: &mut Exchange<'_>, status: Status<'_>) -> Result<()> {
+        self.check("send_error");
+        base::send_error(self, x, status)
+    }
+    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+        self.check("end_headers");
+        base::end_headers(self, x)
+    }
+    fn protocol_version(&self) -> &str {
+        self.check("protocol_version");
+        "HTTP/1.1"
+    }
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {
+        self.check("log_message");
+    }
+}
+
+#[test]
+fn a_panic_in_any_hook_ends_one_connection_at_most() {
+    for hook in [
+        "handle_one_request",
+        "do_method",
+        "send_error",
+        "end_headers",
+        "protocol_version",
+        "log_message",
+    ] {
+        let server = servette::ThreadingHttpServer::builder(Brittle(hook))
+            .handle_error(|_, _| ())
+            .bind("127.0.0.1:0")
+            .unwrap();
+        let server = server.spawn().unwrap();
+        for _ in 0..3 {
+            let mut client = crate::support::Client::connect(server.addr());
+            match client.send(get("/error")).try_response("GET") {
+                Ok(response) => assert!(response.status >= 404, "{hook}: {response:?}"),
+                Err(error) => assert!(error.starts_with("cut"), "{hook}: {error}"),
+            }
+            client.finish().rest().unwrap();
+        }
+    }
+}
+
+/// Python 12 and test_error_content_length, test_html_escape_on_error.
+#[test]
+fn the_page_tells_code_message_and_explanation_escaped() {
+    let server = Server::new(http11(|h, x| match x.path {
+        "/own" => {
+            let status = Status::BAD_GATEWAY.with_message("<script>&\"'");
+            h.send_error(x, status.with_explain("%(code)d \u{e9}\u{100}"))
+        }
+        _ => h.send_error(x, Status::NOT_FOUND),
+    }));
+    let response = server.answer(get("/"));
+    assert_eq!(
+        response.get("Content-Type"),
+        Some("text/html;charset=utf-8")
+    );
+    assert_eq!(
+        response.get("Content-Length"),
+        Some(&*response.body.len().to_string())
+    );
+    for part in [
+        "<p>Error code: 404</p>",
+        "<p>Message: Not Found.</p>",
+        "404 - Nothing matches the given URI.",
+    ] {
+        assert!(response.text().contains(part), "{}", response.text());
+    }
+    let own = server.answer(get("/own"));
+    assert_eq!(own.reason, "<script>&\"'");
+    assert!(own.text().contains("Message: &lt;script&gt;&amp;\"'."));
+    assert!(own.text().contains("502 - %(code)d \u{e9}\u{100}."));
+    let refused = server.answer("GET /<script>alert(1)</script> x\r\nHost: h\r\n\r\n");
+    assert_eq!(refused.status, 400);
+    assert!(!refused.text().contains("<script>"));
+}
+
+/// Python: test_send_error, test_head_via_send_error, test_internal_key_error,
+/// test_return_custom_status.
+#[test]
+fn some_errors_have_no_page_and_some_only_its_length() {
+    let server = Server::new(http11(|h, x| {
+        let code = x.path[1..].parse().unwrap();
+        h.send_error(x, Status::new(code))
+    }));
+    for method in ["GET", "HEAD", "POST"] {
+        for code in [204, 205, 304] {
+            let request = format!("{method} /{code} HTTP/1.1\r\nHost: h\r\n\r\n");
+            let response = server.answer(&request);
+            assert_eq!((response.status, response.body.len()), (code, 0));
+            assert_eq!(response.get("Content-Type"), None);
+            let length = (code == 205).then_some("0");
+            assert_eq!(response.get("Content-Length"), length, "{request}");
+        }
+        let request = format!("{method} /101 HTTP/1.1\r\nHost: h\r\n\r\n");
+        let mut client = server.connect();
+        let response = client
+            .send(&request)
+            .response_to(method_of(request.as_bytes()));
+        assert_eq!((response.status, response.get("Content-Type")), (101, None));
+        client.assert_end();
+    }
+    let page = server.answer(get("/404"));
+    let of_head = server.answer("HEAD /404 HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(of_head.get("Content-Length"), page.get("Content-Length"));
+    assert_eq!(of_head.get("Content-Type"), page.get("Content-Type"));
+    let unknown = server.answer(get("/999"));
+    assert_eq!((unknown.status, &*unknown.reason), (999, ""));
+    assert!(unknown.text().contains("<p>Message: ???.</p>"));
+    assert!(unknown.text().contains("999 - ???."));
+}
+
+#[test]
+fn refusals_of_the_server_go_through_send_error_with_an_empty_request() {
+    struct Strange;
+    impl RequestHandler for Strange {
+        fn send_error(&self, x: &mut Exchange<'_>, status: Status<'_>) -> Result<()> {
+            let request = (x.command, x.path, x.request_version, x.headers.len());
+            assert_eq!(request, ("", "", "", 0));
+            assert_eq!(x.rfile.read(&mut [0; 9])?, 0);
+            let body = format!("{}|{}", status.phrase(), x.requestline);
+            self.send_content(x, Status::IM_A_TEAPOT, "text/plain", body.as_bytes())
+        }
+        fn protocol_version(&self) -> &str {
+            "HTTP/1.1"
+        }
+        fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+    }
+    let server = Server::new(Strange);
+    let long = format!("GET /{}", "a".repeat(70_000));
+    for (request, body) in [
+        (
+            "GET / HTTP/2.0\r\n\r\nmore",
+            "Invalid HTTP version (2.0)|GET / HTTP/2.0",
+        ),
+        ("\r\nGET /\r\n", "Bad request syntax ('GET /')|GET /"),
+        (
+            "GET / HTTP/1.1\r\n\r\n",
+            "Missing Host header|GET / HTTP/1.1",
+        ),
+        // Python 1: the request line is empty where it was not read to its end.
+        (&long, "URI Too Long|"),
+        ("\x16\x03\x01", "Bad request syntax|"),
+    ] {
+        let mut client = server.connect();
+        let response = client.send(request).response();
+        assert_eq!((response.status, response.text()), (418, body));
+        assert!(response.says_close());
+        client.finish().assert_end();
+    }
+}
+
+/// gh-87979: a method of 60 KiB is not sent back, nor logged whole.
+#[test]
+fn a_long_method_is_not_echoed() {
+    let fixture = http11(|h, x| base::do_method(h, x));
+    let log = fixture.log.clone();
+    let server = Server::new(fixture);
+    let method = "X".repeat(60_000);
+    let response = server.answer(format!("{method} / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    assert_eq!(response.status, 501);
+    assert!(response.reason.len() < 300 && response.body.len() < 2_000);
+    assert!(log.lines()[0].len() < 300);
+}
+
+#[test]
+fn a_client_that_leaves_is_no_error() {
+    let (told, gone) = channel();
+    let (told, gone) = (Mutex::new(told), gone);
+    let fixture = http11(move |h, x| {
+        h.send_response(x, Status::OK);
+        h.end_headers(x)?;
+        let error = loop {
+            if let Err(error) = x.wfile.write_all(&[0; 100_000]) {
+                break error;
+            }
+        };
+        told.lock().unwrap().send(()).unwrap();
+        Err(error.into())
+    });
+    let log = fixture.log.clone();
+    let server = Server::new(fixture);
+    let mut client = server.connect();
+    client.send(get("/")).peek(1);
+    drop(client);
+    gone.recv_timeout(std::time::Duration::from_secs(20))
+        .unwrap();
+    // Waits for the handler.
+    drop(server);
+    assert_eq!(log.lines(), ["\"GET / HTTP/1.1\" 200 -"]);
+}
