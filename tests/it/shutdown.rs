@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::lifesupport::{
     Client, Gate, OpenOnDrop, PATIENCE, echo, handler, limits, no_new_processes,
-};
-use servette::{HttpServer, Status, ThreadingHttpServer};
+, until};
+use servette::{HttpServer, Status, ThreadingHttpServer, until};
 
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(60);
