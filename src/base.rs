@@ -14,6 +14,7 @@ use crate::connection::{Begun, Connection, Ending, Next, Readiness};
 use crate::error::Fault;
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
+use crate::http1::decimal::Decimal;
 use crate::http1::head::FieldSlots;
 use crate::http1::quote::quoted;
 use crate::{Error, Result, Status, status};
@@ -201,7 +202,7 @@ pub fn send_error<H: RequestHandler + ?Sized>(
     }
     if let Some(page) = &page {
         h.send_header(x, "Content-Type", h.error_content_type());
-        h.send_header(x, "Content-Length", &page.len().to_string());
+        h.send_header(x, "Content-Length", &Decimal::from(page.len() as u64));
     }
     h.end_headers(x)?;
     if let Some(page) = page {
@@ -224,7 +225,7 @@ pub fn send_content<H: RequestHandler + ?Sized>(
     h.send_response(x, status);
     h.send_header(x, "Content-Type", content_type);
     if status.has_content() {
-        h.send_header(x, "Content-Length", &body.len().to_string());
+        h.send_header(x, "Content-Length", &Decimal::from(body.len() as u64));
     }
     h.end_headers(x)?;
     Ok(x.wfile.write_all(body)?)

@@ -8,10 +8,13 @@ use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use self::cache::KeptFile;
 use self::open::Found;
 use crate::base::{self, software};
+use crate::http1::decimal::Decimal;
 use crate::{Exchange, Result, Status};
 
 pub use self::handler::SimpleHandler;
@@ -19,6 +22,7 @@ pub use self::hooks::ServeFiles;
 pub use self::listing::Entry;
 pub use self::open::{Directory, Symlinks};
 
+mod cache;
 mod condition;
 mod handler;
 mod hooks;
@@ -37,6 +41,8 @@ pub enum Content {
     File(File, u64),
     /// A page made in memory.
     Page(io::Cursor<Vec<u8>>),
+    /// A small file that was kept in memory and is unchanged.
+    Kept(io::Cursor<Arc<[u8]>>),
 }
 
 impl Read for Content {
@@ -44,6 +50,7 @@ impl Read for Content {
         match self {
             Content::File(file, _) => file.read(buffer),
             Content::Page(page) => page.read(buffer),
+            Content::Kept(content) => content.read(buffer),
         }
     }
 }
@@ -89,6 +96,9 @@ pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
     let path = h.translate_path(x.path);
     let has_slash = path::relative(x.path).is_ok_and(|relative| relative.trailing_slash);
     let files = h.files();
+    if let Some((path, kept)) = files.kept(&path, has_slash) {
+        return send_kept_head(h, x, &path, &kept);
+    }
     match files.open(&path) {
         Ok(Found::File(file, metadata)) if !has_slash => {
             send_file_head(h, x, &path, file, &metadata)
@@ -135,22 +145,49 @@ fn send_file_head<H: ServeFiles + ?Sized>(
     file: File,
     metadata: &Metadata,
 ) -> Result<Option<Content>> {
+    if let Some(kept) = h.files().keep(path, &file, metadata) {
+        return send_kept_head(h, x, path, &kept);
+    }
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let length = metadata.len();
+    let is_wanted = send_head_of(h, x, path, length, modified)?;
+    Ok(is_wanted.then_some(Content::File(file, length)))
+}
+
+fn send_kept_head<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    path: &Path,
+    kept: &KeptFile,
+) -> Result<Option<Content>> {
+    let content = kept.content.clone();
+    let is_wanted = send_head_of(h, x, path, content.len() as u64, kept.modified)?;
+    Ok(is_wanted.then(|| Content::Kept(io::Cursor::new(content))))
+}
+
+/// The head for a file; false if the client has it already, and was told so.
+fn send_head_of<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    path: &Path,
+    length: u64,
+    modified: SystemTime,
+) -> Result<bool> {
     let has_tags = x.headers.get("If-None-Match").is_some();
     if condition::not_modified(x.headers.get("If-Modified-Since"), has_tags, modified) {
         h.send_response(x, Status::NOT_MODIFIED);
         h.end_headers(x)?;
-        return Ok(None);
+        return Ok(false);
     }
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", &h.guess_type(path));
-    h.send_header(x, "Content-Length", &metadata.len().to_string());
+    h.send_header(x, "Content-Length", &Decimal::from(length));
     if let Some(time) = condition::last_modified(modified, SystemTime::now()) {
         h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
     }
     send_extra_headers(h, x, "Last-Modified");
     h.end_headers(x)?;
-    Ok(Some(Content::File(file, metadata.len())))
+    Ok(true)
 }
 
 /// Sends `extra_response_headers`, but for names that are sent automatically: those of every answer,
@@ -181,7 +218,7 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     let page = listing::page(x.path, &entries).into_bytes();
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", "text/html; charset=utf-8");
-    h.send_header(x, "Content-Length", &page.len().to_string());
+    h.send_header(x, "Content-Length", &Decimal::from(page.len() as u64));
     send_extra_headers(h, x, "");
     h.end_headers(x)?;
     Ok(Some(Content::Page(io::Cursor::new(page))))
@@ -216,15 +253,16 @@ pub fn copyfile<H: ServeFiles + ?Sized>(
 ) -> Result<()> {
     match source {
         Content::File(file, length) => x.wfile.send_file(&file, 0, length)?,
-        Content::Page(page) => {
-            let unread = page
-                .get_ref()
-                .get(page.position() as usize..)
-                .unwrap_or_default();
-            x.wfile.write_all(unread)?;
-        }
+        Content::Page(page) => x.wfile.write_all(unread(&page))?,
+        Content::Kept(content) => x.wfile.write_all(unread(&content))?,
     }
     Ok(())
+}
+
+/// What a reader has not taken yet.
+fn unread<T: AsRef<[u8]>>(content: &io::Cursor<T>) -> &[u8] {
+    let from = usize::try_from(content.position()).unwrap_or(usize::MAX);
+    content.get_ref().as_ref().get(from..).unwrap_or_default()
 }
 
 /// [`server_version`](crate::RequestHandler::server_version) of [`SimpleHandler`]: `SimpleHTTP/` and

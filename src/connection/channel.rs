@@ -187,7 +187,7 @@ impl Channel {
         if self.awaits_continue.get() {
             self.awaits_continue.set(false);
             let mut out = self.out.borrow_mut();
-            if !out.has_head() {
+            if !out.has_begun() {
                 out.insert_interim(CONTINUE);
             }
         }

@@ -372,6 +372,9 @@ impl Outgoing {
         self.buffer.splice(at..at, head.iter().copied());
         self.start += head.len();
         self.fields_end += head.len();
+        if let Stage::Open(Framing::Chunked(Some(chunk))) = &mut self.stage {
+            *chunk += head.len();
+        }
     }
 }
 

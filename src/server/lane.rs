@@ -18,15 +18,15 @@ use self::accept::{ACCEPTS, spare_descriptors};
 use super::client::{Client, Phase};
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
-use super::table::{Parked, Table};
-use crate::base::RequestHandler;
-use crate::connection::{Buffers, Connection, Ending, Next, Readiness};
+use super::table::Table;
+use crate::connection::Buffers;
 use crate::http1::Refusal;
 use crate::info::ServerInfo;
 use crate::shutdown::{Control, ShutdownHandle, lock};
 use crate::{Error, Result};
 
 mod accept;
+mod serve;
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -307,181 +307,6 @@ impl Lane {
             self.close(client, Some(slot));
         }
     }
-
-    /// Reads what is there, without waiting. The job is returned if a handler is to run; else the
-    /// connection was parked or closed.
-    pub(super) fn prepare(&self, job: Job, buffers: &mut Buffers) -> Option<Job> {
-        let Job {
-            mut client,
-            home,
-            mut slot,
-            mut thorough,
-        } = job;
-        loop {
-            if let Phase::Lingering(_) = client.phase {
-                if !client.lingers_on(&self.hub.options.limits) {
-                    self.close(client, slot);
-                    return None;
-                }
-            } else {
-                client.conn.lend(buffers, thorough);
-                match client.conn.poll_request() {
-                    Ok(Readiness::Request) => {
-                        return Some(Job::new(client, home, slot, thorough));
-                    }
-                    Ok(Readiness::Pending) => {
-                        client.note_head(&self.hub.options.limits, Instant::now());
-                        client.conn.reclaim(buffers);
-                    }
-                    Ok(Readiness::Ended) | Err(_) => {
-                        client.conn.reclaim(buffers);
-                        self.close(client, slot);
-                        return None;
-                    }
-                }
-            }
-            (client, slot) = self.park(client, slot)?;
-            thorough = true;
-        }
-    }
-
-    /// Has a prepared connection handled, and then parks or closes it. `one` stops after one request.
-    pub(super) fn serve<H: RequestHandler + ?Sized>(
-        &self,
-        handler: &H,
-        job: Job,
-        buffers: &mut Buffers,
-        one: bool,
-    ) -> Served {
-        let Job {
-            mut client,
-            home,
-            slot,
-            ..
-        } = job;
-        client.conn.set_one_at_a_time(one);
-        let before = client.conn.answered();
-        let next = self.handle(handler, &mut client.conn);
-        let answered = client.conn.answered() > before;
-        let now = Instant::now();
-        if answered {
-            client.was_served(&self.hub.options.limits, now);
-        }
-        client.note_head(&self.hub.options.limits, now);
-        let is_spent = client.conn.is_spent();
-        client.conn.reclaim(buffers);
-        let again = match next {
-            _ if client.conn.ending() != Ending::Open => {
-                self.end(client, slot);
-                None
-            }
-            Next::Close => {
-                self.close(client, slot);
-                None
-            }
-            Next::Again => Some((client, slot)),
-            // No event will tell of what has come already.
-            Next::Park if answered && !is_spent => Some((client, slot)),
-            Next::Park => self.park(client, slot),
-        };
-        Served {
-            answered,
-            again: again.map(|(client, slot)| Job::new(client, home, slot, true)),
-        }
-    }
-
-    /// Calls the handler. Whatever it does, the connection comes to a decision.
-    fn handle<H: RequestHandler + ?Sized>(&self, handler: &H, conn: &mut Connection) -> Next {
-        let running = self.hub.control.enter_handler();
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let next = handler.handle(conn)?;
-            conn.flush()?;
-            Ok(next)
-        }));
-        let result = result.unwrap_or_else(|payload| Err(Error::panic(&*payload)));
-        let next = result.unwrap_or_else(|error| {
-            self.hub.options.report(&error, &conn.client_address());
-            // The answers to earlier requests are finished; if this fails too, nobody is there.
-            let _ = conn.flush();
-            Next::Close
-        });
-        drop(running);
-        next
-    }
-
-    /// Ends a connection: at once, or when the client has read its answer.
-    fn end(&self, mut client: Box<Client>, slot: Option<usize>) {
-        if client.conn.ending() != Ending::Linger {
-            return self.close(client, slot);
-        }
-        // A server that stops does the same, as far as it goes without waiting: see `park`.
-        client.starts_to_linger(&self.hub.options.limits, Instant::now());
-        let mut next = Some((client, slot));
-        while let Some((mut client, slot)) = next {
-            if !client.lingers_on(&self.hub.options.limits) {
-                return self.close(client, slot);
-            }
-            next = self.park(client, slot);
-        }
-    }
-
-    /// Puts a connection back until there is something to read. It comes back at once, with its slot,
-    /// if something has come meanwhile.
-    fn park(
-        &self,
-        mut client: Box<Client>,
-        slot: Option<usize>,
-    ) -> Option<(Box<Client>, Option<usize>)> {
-        let mut table = self.table();
-        let slot = match slot {
-            Some(slot) => slot,
-            None => {
-                let slot = table.reserve();
-                let token = Token(slot + FIRST_SLOT);
-                if client
-                    .conn
-                    .stream_mut()
-                    .register(&self.registry, token)
-                    .is_err()
-                {
-                    drop(table);
-                    self.close(client, Some(slot));
-                    return None;
-                }
-                slot
-            }
-        };
-        if self.hub.control.is_stopping() {
-            drop(table);
-            self.close(client, Some(slot));
-            return None;
-        }
-        match table.park(slot, client) {
-            Parked::Again(client) => Some((client, Some(slot))),
-            Parked::Waits { sooner } => {
-                drop(table);
-                if sooner {
-                    // It fails only when the poller is gone.
-                    let _ = self.waker.wake();
-                }
-                None
-            }
-        }
-    }
-
-    /// Closes a connection that was to be served.
-    pub(super) fn give_up(&self, job: Job) {
-        self.close(job.client, job.slot);
-    }
-
-    /// Closes a connection and frees its slot.
-    fn close(&self, mut client: Box<Client>, slot: Option<usize>) {
-        if slot.is_some() && client.conn.is_detached() {
-            // The socket lives on, so closing alone does not do it. It can't fail: it is registered.
-            let _ = client.conn.stream_mut().deregister(&self.registry);
-        }
-        self.hub.close(client, self.number, slot);
-    }
 }
 
 impl Hub {
@@ -497,13 +322,4 @@ impl Hub {
             self.table(lane).free(slot);
         }
     }
-}
-
-/// What came of serving.
-#[derive(Debug)]
-pub(super) struct Served {
-    /// A request was answered.
-    pub(super) answered: bool,
-    /// There is more to do on the connection.
-    pub(super) again: Option<Job>,
 }

@@ -85,7 +85,12 @@ impl Cache {
     }
 
     /// Reads a file that was just opened, and keeps it, if it is small and has not changed lately.
-    pub(super) fn keep(&self, path: &Path, file: &File, metadata: &Metadata) -> Option<Arc<KeptFile>> {
+    pub(super) fn keep(
+        &self,
+        path: &Path,
+        file: &File,
+        metadata: &Metadata,
+    ) -> Option<Arc<KeptFile>> {
         let identity = Identity::of(metadata);
         if identity.size > MOST_OF_A_FILE || !identity.is_settled(SystemTime::now()) {
             return None;
@@ -135,5 +140,111 @@ fn read_whole(file: &File, size: u64) -> io::Result<Option<Arc<[u8]>>> {
         Ok(()) => Ok(Some(content.into())),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    struct Place(PathBuf);
+
+    impl Place {
+        /// A file that was changed so long ago.
+        fn new(name: &str, age: Duration) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("servette-cache-{name}-{}", std::process::id()));
+            fs::write(&path, "first").unwrap();
+            let place = Place(path);
+            place.set_age(age);
+            place
+        }
+
+        fn set_age(&self, age: Duration) {
+            let file = File::options().write(true).open(&self.0).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+
+        /// As at the first request, with the file system's word on the last change replaced.
+        fn keep(&self, cache: &Cache) -> Option<Arc<KeptFile>> {
+            let file = File::open(&self.0).unwrap();
+            cache.keep(&self.0, &file, &file.metadata().unwrap())
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    /// A cache that has the file, however lately it was changed.
+    fn with(place: &Place) -> Cache {
+        let cache = Cache::default();
+        let file = File::open(&place.0).unwrap();
+        let metadata = file.metadata().unwrap();
+        let kept = KeptFile {
+            content: read_whole(&file, metadata.len()).unwrap().unwrap(),
+            modified: metadata.modified().unwrap(),
+            identity: Identity::of(&metadata),
+        };
+        lock(&cache.0).insert(&place.0, Arc::new(kept));
+        cache
+    }
+
+    #[test]
+    fn a_file_that_was_changed_lately_is_not_kept() {
+        // The times of the change itself can't be set back, so this one is always new.
+        let place = Place::new("lately", Duration::from_secs(60));
+        assert!(place.keep(&Cache::default()).is_none());
+        let now = SystemTime::now();
+        let identity = Identity::of(&place.0.metadata().unwrap());
+        assert!(!identity.is_settled(now));
+        assert!(identity.is_settled(now + Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn an_unchanged_file_is_found_and_every_change_is_seen() {
+        let changes: [fn(&Place); 5] = [
+            |place| fs::write(&place.0, "other").unwrap(),
+            |place| place.set_age(Duration::from_secs(9)),
+            |place| fs::remove_file(&place.0).unwrap(),
+            |place| {
+                let new = place.0.with_extension("new");
+                fs::write(&new, "first").unwrap();
+                fs::rename(&new, &place.0).unwrap();
+            },
+            |place| {
+                use std::os::unix::fs::PermissionsExt;
+                fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).unwrap();
+            },
+        ];
+        for change in changes {
+            let place = Place::new("changes", Duration::from_secs(60));
+            let cache = with(&place);
+            assert_eq!(&*cache.find(&place.0).unwrap().content, b"first");
+            change(&place);
+            assert!(cache.find(&place.0).is_none());
+            assert!(lock(&cache.0).files.is_empty() || !place.0.exists());
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let place = Place::new("bounded", Duration::ZERO);
+        let cache = with(&place);
+        let (_, file) = lock(&cache.0).files.drain().next().unwrap();
+        *lock(&cache.0) = Kept::default();
+        for number in 0..100_000 {
+            let path = PathBuf::from(format!("/{number:0>500}"));
+            let mut kept = lock(&cache.0);
+            kept.insert(&path, file.clone());
+            assert!(kept.size <= MOST_IN_ALL && kept.files.contains_key(&path));
+        }
+        let mut kept = lock(&cache.0);
+        let paths: Vec<_> = kept.files.keys().cloned().collect();
+        paths.iter().for_each(|path| kept.remove(path));
+        assert_eq!(kept.size, 0);
     }
 }

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::cache::{Cache, KeptFile};
 use super::open::{self, Found, Symlinks};
 use super::{SERVER_VERSION, ServeFiles, mime, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
@@ -33,6 +36,8 @@ pub struct SimpleHandler {
     symlinks: Symlinks,
     protocol_version: String,
     is_quiet: bool,
+    /// Shared by clones.
+    cache: Option<Arc<Cache>>,
 }
 
 impl SimpleHandler {
@@ -49,6 +54,7 @@ impl SimpleHandler {
             symlinks: Symlinks::default(),
             protocol_version: "HTTP/1.0".into(),
             is_quiet: false,
+            cache: Some(Arc::default()),
         }
     }
 
@@ -116,6 +122,15 @@ impl SimpleHandler {
         self
     }
 
+    /// Whether files of up to 64 KiB are kept in memory, 16 MiB in all. One `stat` on every request
+    /// shows that the file is unchanged, so an edit is seen by the next request in any case. Default:
+    /// true.
+    #[must_use]
+    pub fn keep_small_files(mut self, keep: bool) -> Self {
+        self.cache = keep.then(Arc::default);
+        self
+    }
+
     /// The directory.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -140,6 +155,31 @@ impl SimpleHandler {
     /// The media type of files whose name says nothing.
     pub fn default_content_type(&self) -> &str {
         &self.default_content_type
+    }
+
+    /// The file at a path, or the first index page of a directory, if it is kept and unchanged.
+    pub(super) fn kept<'p>(
+        &self,
+        path: &'p Path,
+        is_directory: bool,
+    ) -> Option<(Cow<'p, Path>, Arc<KeptFile>)> {
+        let cache = self.cache.as_ref()?;
+        let path = match is_directory {
+            true => Cow::Owned(path.join(self.index_pages.first()?)),
+            false => Cow::Borrowed(path),
+        };
+        let kept = cache.find(&path)?;
+        Some((path, kept))
+    }
+
+    /// Keeps a file that was just opened, if it is one to keep.
+    pub(super) fn keep(
+        &self,
+        path: &Path,
+        file: &File,
+        metadata: &Metadata,
+    ) -> Option<Arc<KeptFile>> {
+        self.cache.as_ref()?.keep(path, file, metadata)
     }
 
     /// Opens a path that `translate_path` made.

@@ -44,6 +44,27 @@ fn the_first_read_tells_the_client_to_go_on() {
 }
 
 #[test]
+fn a_handler_that_streams_both_ways_tells_the_client_first() {
+    for declared in [None, Some(("Transfer-Encoding", "chunked"))] {
+        let server = Server::new(http11(move |h, x| {
+            h.send_response(x, Status::OK);
+            if let Some((name, value)) = declared {
+                h.send_header(x, name, value);
+            }
+            h.end_headers(x)?;
+            x.wfile.write_all(b"you sent ")?;
+            std::io::copy(&mut x.rfile, &mut x.wfile)?;
+            Ok(())
+        }));
+        let mut client = server.connect();
+        client.send(EXPECTS);
+        assert_eq!(client.response().status, 100);
+        let response = client.send("body").response();
+        assert_eq!((response.status, response.text()), (200, "you sent body"));
+    }
+}
+
+#[test]
 fn earlier_answers_come_before_it() {
     let server = Server::new(http11(|h, x| match x.path {
         "/echo" => echo(h, x),
