@@ -120,7 +120,7 @@ fn an_idle_connection_is_closed_at_its_deadline() {
 
 #[test]
 fn every_request_starts_the_idle_deadline_anew() {
-    let server = serve(limits(|limits| limits.idle_deadline = SHORT * 2));
+    let server = serve(limits(|limits| limits.idle_deadline = SHORT * 3));
     let mut client = Client::new(server.addr());
     let start = Instant::now();
     while start.elapsed() < SHORT * 6 {
@@ -158,16 +158,16 @@ fn a_drip_does_not_extend_the_deadline_of_a_body() {
 
 #[test]
 fn a_body_that_comes_slowly_but_steadily_is_taken() {
-    let server = serve(limits(|limits| limits.body_deadline = SHORT));
+    let server = serve(limits(|limits| limits.body_deadline = SHORT * 3));
     let mut client = Client::new(server.addr());
-    client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n");
+    client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 45000\r\n\r\n");
     let start = Instant::now();
-    for _ in 0..30 {
+    for _ in 0..45 {
         client.send([b'x'; 1000]);
         std::thread::park_timeout(Duration::from_millis(30));
     }
     assert_eq!(client.answer().code(), 200);
-    assert!(start.elapsed() > SHORT * 2, "or the test shows nothing");
+    assert!(start.elapsed() > SHORT * 4, "or the test shows nothing");
 }
 
 #[test]
