@@ -39,6 +39,8 @@ macro_rules! software {
 pub(crate) use software;
 
 const SERVER_VERSION: &str = software!("BaseHTTP");
+/// So many requests of one connection are answered in a row; then others have their turn.
+const REQUESTS: usize = 64;
 const SYS_VERSION: &str = "servette";
 
 /// The body of [`RequestHandler::handle`].
@@ -46,7 +48,7 @@ const SYS_VERSION: &str = "servette";
 /// # Errors
 /// Those of [`RequestHandler::handle_one_request`], and of sending what is finished.
 pub fn handle<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connection) -> Result<Next> {
-    loop {
+    for _ in 0..REQUESTS {
         match conn.poll_request()? {
             Readiness::Pending => return Ok(Next::Park),
             Readiness::Ended => return Ok(Next::Close),
@@ -57,10 +59,11 @@ pub fn handle<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connection) -> Resul
             return Ok(Next::Close);
         }
         if conn.is_one_at_a_time() {
-            conn.flush()?;
-            return Ok(Next::Again);
+            break;
         }
     }
+    conn.flush()?;
+    Ok(Next::Again)
 }
 
 /// The body of [`RequestHandler::handle_one_request`].

@@ -32,6 +32,7 @@ mod queue;
 mod running;
 mod seat;
 mod shift;
+mod spin;
 mod table;
 mod wheel;
 
@@ -329,6 +330,7 @@ impl Lane {
 }
 
 /// A server has at least one lane.
+#[expect(clippy::indexing_slicing, reason = "they are made so")]
 fn first(lanes: &[Lane]) -> &Lane {
     &lanes[0]
 }

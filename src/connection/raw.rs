@@ -63,7 +63,7 @@ impl Read for RawStream<'_> {
             rate: channel.limits.min_rate,
         };
         let pace = &mut self.read_pace;
-        channel.wire.recv(buffer, pace, allowance, || Ok(()))
+        channel.wire.recv(buffer, pace, allowance, &mut || Ok(()))
     }
 }
 

@@ -6,12 +6,19 @@ use std::io::{self, BufRead, Read};
 use super::channel::Channel;
 use super::input::Ahead;
 use super::pace::{Allowance, Pace};
+use super::wire::Wire;
 use crate::error::Fault;
 use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
 
 /// A read of at least this size goes past the buffer.
 const DIRECT: usize = 4 << 10;
+
+/// As much as is dropped at once.
+const WASTE: usize = 1 << 20;
+
+/// What runs before the first wait.
+type BeforeWait<'a> = &'a mut dyn FnMut() -> io::Result<()>;
 
 /// Where the reading of one body stands; what is left of a known length is in the channel.
 #[derive(Debug, Default)]
@@ -47,14 +54,26 @@ impl RequestBody<'_> {
     /// As a read.
     pub fn discard(&mut self) -> io::Result<u64> {
         let mut total = 0;
+        let mut waste = Vec::new();
         loop {
-            match self.available()? {
-                0 => return Ok(total),
-                count => {
+            let direct = usize::try_from(self.direct()).unwrap_or(usize::MAX);
+            let count = match direct {
+                0 => {
+                    let count = self.available()?;
                     self.consume(count);
-                    total += count as u64;
+                    count
                 }
+                _ => {
+                    // Its pages are never touched where the kernel does the dropping.
+                    waste.resize(waste.len().max(direct.min(WASTE)), 0);
+                    let room = waste.get_mut(..direct.min(WASTE)).unwrap_or_default();
+                    self.read_past(room, Wire::discard)?
+                }
+            };
+            if count == 0 {
+                return Ok(total);
             }
+            total += count as u64;
         }
     }
 
@@ -185,9 +204,11 @@ impl RequestBody<'_> {
         let room = self.ahead.room();
         let asked = room.len();
         let channel = self.channel;
-        let read = channel.wire.recv(room, &mut self.body.pace, allowance, || {
-            channel.before_wait()
-        });
+        let read = channel
+            .wire
+            .recv(room, &mut self.body.pace, allowance, &mut || {
+                channel.before_wait()
+            });
         let count = self.check_read(read)?;
         *self.ahead.drained = count < asked;
         self.ahead.filled(count);
@@ -213,6 +234,33 @@ impl RequestBody<'_> {
         self.channel.doom();
         self.body.failure = Some(fault.clone());
         fault.into()
+    }
+
+    /// Reads past the buffer, `room` of what [`direct`](Self::direct) says at most.
+    fn read_past(
+        &mut self,
+        room: &mut [u8],
+        read: fn(&Wire, &mut [u8], &mut Pace, Allowance, BeforeWait<'_>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.check_size()?;
+        let channel = self.channel;
+        let allowance = Allowance {
+            patience: channel.limits.body_deadline,
+            rate: channel.limits.min_rate,
+        };
+        let asked = room.len();
+        let mut before_wait = || channel.before_wait();
+        let read = read(
+            &channel.wire,
+            room,
+            &mut self.body.pace,
+            allowance,
+            &mut before_wait,
+        );
+        let count = self.check_read(read)?;
+        *self.ahead.drained = count < asked;
+        self.took(count);
+        Ok(count)
     }
 
     /// Bytes that can be read straight from the socket into a caller's buffer.
@@ -247,23 +295,11 @@ impl RequestBody<'_> {
 
 impl Read for RequestBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.len() >= DIRECT && self.direct() > 0 {
-            self.check_size()?;
-            let most = usize::try_from(self.direct()).unwrap_or(usize::MAX);
-            let asked = buffer.len().min(most);
-            let channel = self.channel;
-            let allowance = Allowance {
-                patience: channel.limits.body_deadline,
-                rate: channel.limits.min_rate,
-            };
+        let direct = usize::try_from(self.direct()).unwrap_or(usize::MAX);
+        if buffer.len() >= DIRECT && direct > 0 {
+            let asked = buffer.len().min(direct);
             let room = buffer.get_mut(..asked).unwrap_or_default();
-            let read = channel.wire.recv(room, &mut self.body.pace, allowance, || {
-                channel.before_wait()
-            });
-            let count = self.check_read(read)?;
-            *self.ahead.drained = count < asked;
-            self.took(count);
-            return Ok(count);
+            return self.read_past(room, Wire::recv);
         }
         let available = self.fill_buf()?;
         let count = available.len().min(buffer.len());

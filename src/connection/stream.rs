@@ -56,6 +56,19 @@ impl Stream {
         }
     }
 
+    /// Drops what is there, at most as much as `waste` is long, whose content does not matter
+    /// afterwards: on Linux a TCP socket drops it in the kernel.
+    pub(crate) fn discard(&self, waste: &mut [u8]) -> io::Result<usize> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Stream::Tcp(socket) => retry(|| {
+                let (_, count) = rustix::net::recv(socket, &mut *waste, RecvFlags::TRUNC)?;
+                Ok(count)
+            }),
+            _ => self.recv(waste),
+        }
+    }
+
     /// Writes as much of both slices as goes at once; `more` says that more follows at once.
     pub(crate) fn send(&self, first: &[u8], second: &[u8], more: bool) -> io::Result<usize> {
         let mut flags = SendFlags::NOSIGNAL;

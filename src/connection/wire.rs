@@ -60,14 +60,39 @@ impl Wire {
         buffer: &mut [u8],
         pace: &mut Pace,
         allowance: Allowance,
-        mut before_wait: impl FnMut() -> io::Result<()>,
+        before_wait: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<usize> {
+        self.take(|| self.stream.recv(buffer), pace, allowance, before_wait)
+    }
+
+    /// As [`recv`](Self::recv), but what is read is dropped, and the content of `waste` with it.
+    pub(crate) fn discard(
+        &self,
+        waste: &mut [u8],
+        pace: &mut Pace,
+        allowance: Allowance,
+        before_wait: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<usize> {
+        self.take(|| self.stream.discard(waste), pace, allowance, before_wait)
+    }
+
+    fn take(
+        &self,
+        mut receive: impl FnMut() -> io::Result<usize>,
+        pace: &mut Pace,
+        allowance: Allowance,
+        before_wait: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<usize> {
         let mut first = true;
         loop {
             self.check_cut()?;
-            if let Some(count) = self.try_recv(buffer)? {
-                pace.moved(count);
-                return Ok(count);
+            match receive() {
+                Ok(count) => {
+                    pace.moved(count);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(self.fault_of(error)),
             }
             if std::mem::take(&mut first) {
                 before_wait()?;

@@ -18,6 +18,7 @@ use self::accept::{ACCEPTS, spare_descriptors};
 use super::client::{Client, Phase};
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
+use super::spin::{SPIN, Spin};
 use super::table::Table;
 use crate::connection::Buffers;
 use crate::http1::Refusal;
@@ -80,6 +81,7 @@ pub(super) struct Lead {
     accepts: u32,
     accept_again: Option<Instant>,
     next_actions: Option<Instant>,
+    spin: Spin,
 }
 
 /// A connection to serve, and its slot, if it was parked before.
@@ -123,6 +125,28 @@ impl Lead {
     /// Puts a connection back that has more to do.
     pub(super) fn put_back(&mut self, job: Job) {
         self.unfinished.push_back(job);
+    }
+}
+
+impl Lead {
+    /// Waits for events; where waits are short, by looking for a moment before sleeping.
+    fn sleep(&mut self, timeout: Option<Duration>, start: Instant) -> io::Result<()> {
+        if timeout == Some(Duration::ZERO) {
+            return self.poll.poll(&mut self.events, timeout);
+        }
+        while self.spin.pays() {
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            if !self.events.is_empty() {
+                self.spin.learn(start.elapsed());
+                return Ok(());
+            }
+            if start.elapsed() >= SPIN {
+                self.spin.was_vain();
+            }
+        }
+        self.poll.poll(&mut self.events, timeout)?;
+        self.spin.learn(start.elapsed());
+        Ok(())
     }
 }
 
@@ -183,6 +207,7 @@ impl Lane {
                 accepts: 0,
                 accept_again: None,
                 next_actions: None,
+                spin: Spin::default(),
             }),
         })
     }
@@ -268,7 +293,7 @@ impl Lane {
             timeout = Some(Duration::ZERO);
         }
         lead.turns = lead.unfinished.len();
-        match lead.poll.poll(&mut lead.events, timeout) {
+        match lead.sleep(timeout, now) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
@@ -310,6 +335,7 @@ impl Lane {
 }
 
 impl Hub {
+    #[expect(clippy::indexing_slicing, reason = "there is one for each lane")]
     fn table(&self, lane: usize) -> MutexGuard<'_, Table> {
         lock(&self.tables[lane])
     }

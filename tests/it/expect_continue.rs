@@ -162,11 +162,12 @@ fn a_handler_may_tell_by_itself() {
 }
 
 #[test]
-fn after_the_final_head_nobody_is_told() {
+fn after_the_answer_has_begun_nobody_is_told() {
     let server = Server::new(http11(|h, x| {
         h.send_response(x, Status::OK);
         h.send_header(x, "Content-Length", "4");
         h.end_headers(x)?;
+        x.wfile.flush()?;
         std::io::copy(&mut x.rfile, &mut x.wfile)?;
         Ok(())
     }));
