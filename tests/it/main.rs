@@ -28,6 +28,7 @@ mod links;
 mod listeners;
 mod listing;
 mod overriding;
+mod pages;
 mod paths;
 mod pipelining;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,28 @@
+//! What the documentation names is there.
+
+use std::path::Path;
+
+/// `module::test` and `folder::module::test` in code quotes, as far as a file of that name is here.
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let mut named = 0;
+    for quoted in page.split('`').skip(1).step_by(2) {
+        let Some((module, test)) = quoted.split_once("::") else {
+            continue;
+        };
+        let Ok(source) = std::fs::read_to_string(root.join(format!("tests/it/{module}.rs"))) else {
+            let unit = root.join(format!("src/{}.rs", quoted.replace("::", "/")));
+            assert!(unit.exists(), "{quoted} is neither a test nor a module");
+            continue;
+        };
+        let test = test.rsplit("::").next().unwrap();
+        assert!(
+            source.contains(&format!("fn {test}(")),
+            "there is no test {quoted}"
+        );
+        named += 1;
+    }
+    assert!(named > 50, "{named} tests are named");
+}
