@@ -287,6 +287,7 @@ impl Connection {
             authority: None,
             expects_continue: false,
             can_persist: false,
+            redirects: 0,
         };
         let mut terms = Terms {
             client: Version::Http11,

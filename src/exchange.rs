@@ -76,6 +76,8 @@ pub struct Exchange<'a> {
     pub(crate) expects_continue: bool,
     /// The versions and fields of the request allow the connection to be kept.
     pub(crate) can_persist: bool,
+    /// How often the request was handed on within the server, by the answers of scripts.
+    pub(crate) redirects: u32,
 }
 
 impl<'a> Exchange<'a> {
@@ -121,6 +123,7 @@ impl<'a> Exchange<'a> {
             authority: self.authority,
             expects_continue: self.expects_continue,
             can_persist: self.can_persist,
+            redirects: self.redirects,
         }
     }
 

@@ -11,6 +11,7 @@
 )]
 
 pub use base::{HandlerFn, RequestHandler, handler_fn};
+pub use cgi::{CgiHandler, RunScripts};
 pub use connection::raw::{DetachedStream, RawStream};
 pub use connection::request_body::RequestBody;
 pub use connection::response_writer::ResponseWriter;
@@ -27,6 +28,7 @@ pub use simple::{ServeFiles, SimpleHandler};
 pub use status::Status;
 
 pub mod base;
+pub mod cgi;
 mod connection;
 mod error;
 mod exchange;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::open::{self, Found, Symlinks};
+use super::open::{self, Found, Located, Symlinks};
 use super::{SERVER_VERSION, ServeFiles, mime, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
 
@@ -33,6 +33,8 @@ pub struct SimpleHandler {
     symlinks: Symlinks,
     protocol_version: String,
     is_quiet: bool,
+    /// Directories whose files are never sent: those of scripts.
+    unserved: Vec<PathBuf>,
 }
 
 impl SimpleHandler {
@@ -49,6 +51,7 @@ impl SimpleHandler {
             symlinks: Symlinks::default(),
             protocol_version: "HTTP/1.0".into(),
             is_quiet: false,
+            unserved: Vec::new(),
         }
     }
 
@@ -145,9 +148,32 @@ impl SimpleHandler {
     /// Opens a path that `translate_path` made.
     pub(super) fn open<'a>(&'a self, path: &'a Path) -> io::Result<Found<'a>> {
         match path.strip_prefix(&self.directory) {
+            Ok(relative) if self.is_unserved(relative) => Err(io::ErrorKind::NotFound.into()),
             Ok(relative) => open::open(&self.directory, relative, self.symlinks),
             Err(_) => open::open_any(path),
         }
+    }
+
+    /// Finds what a path that `translate_path` made leads to, by the same rules, without opening it.
+    pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
+        match path.strip_prefix(&self.directory) {
+            Ok(relative) => open::locate(&self.directory, relative, self.symlinks),
+            Err(_) => open::locate(path, Path::new(""), Symlinks::Follow),
+        }
+    }
+
+    /// From now on no file below these directories, which are relative, is sent.
+    pub(crate) fn keep_unserved(&mut self, directories: Vec<PathBuf>) {
+        self.unserved = directories;
+    }
+
+    fn is_unserved(&self, relative: &Path) -> bool {
+        let below = |directory: &PathBuf| {
+            relative
+                .strip_prefix(directory)
+                .is_ok_and(|rest| !rest.as_os_str().is_empty())
+        };
+        self.unserved.iter().any(below)
     }
 }
 
