@@ -7,7 +7,13 @@
 //! others do not change the user either. `limit` is a program that parses nothing and only does
 //! `posix_spawn`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::fs;
 use std::io::{Read, Write};

@@ -127,10 +127,10 @@ fn fields(headers: &Headers<'_>, with_secrets: bool) -> Vec<(String, Vec<u8>)> {
     for (name, value) in headers.iter() {
         let is = |other: &&str| name.eq_ignore_ascii_case(other);
         let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if !is_plain || NOT_PASSED.iter().any(|n| is(n)) {
+        if !is_plain || NOT_PASSED.iter().any(&is) {
             continue;
         }
-        if !with_secrets && SECRET.iter().any(|n| is(n)) {
+        if !with_secrets && SECRET.iter().any(is) {
             continue;
         }
         let variable = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));

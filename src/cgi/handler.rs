@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::RunScripts;
@@ -218,6 +218,11 @@ impl CgiHandler {
     pub(super) fn interpreter_for(&self, suffix: &OsStr) -> Option<&Path> {
         let suffix = suffix.to_str()?.to_ascii_lowercase();
         self.interpreters.get(&suffix).map(PathBuf::as_path)
+    }
+
+    /// Whether one more script may run at this moment.
+    pub(super) fn has_room(&self) -> bool {
+        self.running.load(Ordering::SeqCst) < self.max_scripts
     }
 
     pub(super) fn permit(&self) -> Option<Permit> {

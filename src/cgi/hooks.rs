@@ -132,3 +132,104 @@ macro_rules! forward {
 }
 
 forward!(&T, Box<T>, Arc<T>);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{RequestHandler, SimpleHandler, Status, respond};
+
+    /// Takes down which of its hooks are called.
+    struct Counting {
+        cgi: CgiHandler,
+        called: Mutex<Vec<&'static str>>,
+    }
+
+    impl Counting {
+        fn note(&self, name: &'static str) {
+            self.called.lock().unwrap().push(name);
+        }
+    }
+
+    impl RunScripts for Counting {
+        fn cgi(&self) -> &CgiHandler {
+            self.note("cgi");
+            &self.cgi
+        }
+        fn do_post(&self, x: &mut Exchange<'_>) -> Result<()> {
+            self.note("do_post");
+            self.send_error(x, Status::GONE)
+        }
+        fn is_cgi(&self, _: &str) -> Option<CgiInfo> {
+            self.note("is_cgi");
+            None
+        }
+        fn is_executable(&self, _: &Path) -> bool {
+            self.note("is_executable");
+            false
+        }
+        fn is_python(&self, _: &Path) -> bool {
+            self.note("is_python");
+            false
+        }
+        fn remote_user(&self, _: &Exchange<'_>) -> Option<RemoteUser> {
+            self.note("remote_user");
+            None
+        }
+        fn run_cgi(&self, _: &mut Exchange<'_>, _: &CgiInfo) -> Result<()> {
+            self.note("run_cgi");
+            Ok(())
+        }
+    }
+
+    impl ServeFiles for Counting {
+        fn files(&self) -> &SimpleHandler {
+            self.cgi.files()
+        }
+    }
+
+    impl RequestHandler for Counting {}
+
+    /// Calls every hook of what it points to.
+    struct Caller<H>(H);
+
+    impl<H: RunScripts> RequestHandler for Caller<H> {
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            let h = &self.0;
+            let info = CgiInfo::of("/cgi-bin/x", h.cgi().cgi_directories()).unwrap();
+            h.is_cgi(x.path);
+            h.is_executable(Path::new("x"));
+            h.is_python(Path::new("x"));
+            h.remote_user(x);
+            h.run_cgi(x, &info)?;
+            h.do_post(x)
+        }
+    }
+
+    #[test]
+    fn pointers_hand_on_every_hook() {
+        let counting = || Counting {
+            cgi: CgiHandler::new("."),
+            called: Mutex::default(),
+        };
+        let all = [
+            "cgi",
+            "is_cgi",
+            "is_executable",
+            "is_python",
+            "remote_user",
+            "run_cgi",
+            "do_post",
+        ];
+        let request = "GET /x HTTP/1.0\r\n\r\n";
+        let (plain, boxed, shared) = (counting(), Box::new(counting()), Arc::new(counting()));
+        respond(&Caller(&plain), request);
+        assert_eq!(*plain.called.lock().unwrap(), all);
+        let caller = Caller(boxed);
+        respond(&caller, request);
+        assert_eq!(*caller.0.called.lock().unwrap(), all);
+        respond(&Caller(shared.clone()), request);
+        assert_eq!(*shared.called.lock().unwrap(), all);
+    }
+}

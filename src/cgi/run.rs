@@ -5,13 +5,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::process::{Permit, Process};
+use super::process::Process;
 use super::script::{self, Lookup, Script};
 use super::spool::Input;
 use super::transfer::{Outcome, Transfer};
 use super::{CgiInfo, RunScripts, environment, inherited, user};
 use crate::http1::quote::quoted;
-use crate::{Exchange, Result, Status};
+use crate::{Error, Exchange, Result, Status};
 
 /// As many times scripts may hand on a request within the server.
 const REDIRECTS: u32 = 10;
@@ -41,11 +41,10 @@ pub(super) fn run<H: RunScripts + ?Sized>(
         let message = "CGI script is not executable";
         return refuse(h, x, Status::FORBIDDEN, message, &script.name);
     };
-    let Some(permit) = h.cgi().permit() else {
-        let status = Status::SERVICE_UNAVAILABLE.with_message("Too many CGI scripts are running");
-        return h.send_error(x, status);
-    };
-    let path = match answer(h, x, &script, program, permit)? {
+    if !h.cgi().has_room() {
+        return Err(too_many());
+    }
+    let path = match answer(h, x, &script, program)? {
         Outcome::Answered => return Ok(()),
         Outcome::Redirect(path) => path,
     };
@@ -87,13 +86,14 @@ fn answer<H: RunScripts + ?Sized>(
     x: &mut Exchange<'_>,
     script: &Script,
     program: Program<'_>,
-    permit: Permit,
 ) -> Result<Outcome> {
     // A request that was handed on has no body: it belonged to the script before.
     let has_field = |name| x.headers.get(name).is_some();
     let has_body =
         x.redirects == 0 && (has_field("Content-Length") || has_field("Transfer-Encoding"));
     let input = Input::take(&mut x.rfile, has_body, h.cgi().max_body())?;
+    // A body that had to be kept first has taken its time; no script has waited for it.
+    let permit = h.cgi().permit().ok_or_else(too_many)?;
     let started = command(h, x, script, program, &input)
         .and_then(|mut command| Process::spawn(&mut command, permit));
     let process = match started {
@@ -104,7 +104,11 @@ fn answer<H: RunScripts + ?Sized>(
                 x,
                 format_args!("CGI script {name} can't be started: {error}"),
             );
-            let status = Status::INTERNAL_SERVER_ERROR;
+            let status = match error.kind() {
+                // What does not fit into an environment.
+                io::ErrorKind::ArgumentListTooLong => Status::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                _ => Status::INTERNAL_SERVER_ERROR,
+            };
             return Err(status.with_message("CGI script can't be started").into());
         }
     };
@@ -113,6 +117,13 @@ fn answer<H: RunScripts + ?Sized>(
         .file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"nph-"));
     Transfer::new(h, x, process, input, is_raw)?.run()
+}
+
+fn too_many() -> Error {
+    let status = Status::SERVICE_UNAVAILABLE;
+    status
+        .with_message("Too many CGI scripts are running")
+        .into()
 }
 
 /// The command that starts the script: with nothing of this process's but what is said here.

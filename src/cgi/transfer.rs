@@ -330,7 +330,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
                 self.h.log_request(self.x, raw_status(output), None);
                 // The stream is given up as one of messages; what is written from now on is sent as
                 // it is.
-                drop(self.x.raw()?);
+                self.x.raw()?;
                 self.write(output)
             }
             Stage::Head(head, searched) => {
@@ -393,6 +393,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
 
     /// The output is over: is it an answer, and what became of the script?
     fn end(mut self) -> Result<Outcome> {
+        self.stdin = None;
         if !self.process.wait_ended(UNWINDING) {
             let deadline = self.h.cgi().silence_deadline();
             leave_to_a_thread(self.process, self.complaints, deadline);
@@ -401,13 +402,15 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         // There is no more output, but there may be more complaints.
         let (h, x) = (self.h, &*self.x);
         self.complaints.finish(|line| log(h, x, line));
-        let status = self.process.reap()?;
-        if let Some(code) = status.code().filter(|&code| code != 0) {
-            h.log_error(x, format_args!("CGI script exit code {code}"));
-        }
-        if let Some(signal) = status.signal() {
-            h.log_error(x, format_args!("CGI script ended by signal {signal}"));
-            return Err(bad_output("an end by a signal"));
+        // It can't be told where this process has its children reaped by the system.
+        if let Ok(status) = self.process.reap() {
+            if let Some(code) = status.code().filter(|&code| code != 0) {
+                h.log_error(x, format_args!("CGI script exit code {code}"));
+            }
+            if let Some(signal) = status.signal() {
+                h.log_error(x, format_args!("CGI script ended by signal {signal}"));
+                return Err(bad_output("an end by a signal"));
+            }
         }
         outcome(self.stage, self.left)
     }

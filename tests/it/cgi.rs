@@ -93,7 +93,6 @@ fn the_source_of_a_script_is_never_sent() {
             servette::simple::do_method(self, x)
         }
     }
-    use servette::ServeFiles as _;
     let answer = respond(
         &Careless(site.handler()),
         "GET /cgi-bin/script HTTP/1.0\r\n\r\n",

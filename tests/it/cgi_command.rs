@@ -1,5 +1,4 @@
 //! `servette --cgi` as it is used: git clones from it and pushes to it.
-#![cfg(feature = "cli")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -329,3 +329,27 @@ fn the_client_is_told_to_go_on_when_the_script_is_ready() {
     client.send("POST /cgi-bin/nope HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(client.head().code(), 404);
 }
+
+#[test]
+fn fields_that_no_environment_can_hold_are_the_clients_fault() {
+    let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\nok'\n");
+    let server = site.serve();
+    let field = format!("X-Long: {}\r\n", "x".repeat(60_000));
+    let head = format!("GET /cgi-bin/script HTTP/1.1\r\n{field}{field}{field}X: y");
+    assert_eq!(ask(&server, &head, b"").code(), 431);
+    let head = format!("GET /cgi-bin/script HTTP/1.1\r\n{field}X: y");
+    assert_eq!(ask(&server, &head, b"").text(), "ok");
+}
+
+#[test]
+fn what_nobody_may_execute_is_not_run_by_root() {
+    let site = Site::new();
+    let text = "#!/bin/sh\nprintf 'Content-Type: t/p\\n\\nok'\n";
+    site.file("cgi-bin/script", text, 0o700);
+    let server = site.serve();
+    let answer = get(&server, "/cgi-bin/script");
+    match super::cgi_site::is_root() {
+        true => assert_eq!(answer.code() / 100, 5),
+        false => assert_eq!(answer.text(), "ok"),
+    }
+}

@@ -309,7 +309,7 @@ fn big_bodies_need_no_memory() {
     socket.write_all(b"0\r\n\r\n").unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with(&BIG.to_string()), "{answer}");
+    assert!(answer.contains(&BIG.to_string()), "{answer}");
     let grown = server.peak_memory() - before;
     assert!(grown < 8 << 10, "grown by {grown} KiB");
 }
