@@ -3,8 +3,8 @@
 //! [`RunScripts`] has the hooks, [`CgiHandler`] the attributes, and the functions here are the hooks'
 //! bodies, to call as `super()`. Below them: `script` (from path to script), `spool` (the request's
 //! body), `environment`, `user` and `inherited` (what a script gets, and what it does not),
-//! `run` (its start), `process` (its end), `transfer` (bytes in and out meanwhile), `output`
-//! (its response head) and `complaints` (its standard error).
+//! `run` (its start), `process` (its end), `transfer` (bytes in and out meanwhile), `answer`
+//! and `output` (what is made of its output) and `complaints` (its standard error).
 
 use std::path::Path;
 
@@ -18,6 +18,7 @@ pub use self::hooks::RunScripts;
 pub use self::inherited::{command_without, inherited_descriptors};
 pub use self::script::CgiInfo;
 
+mod answer;
 mod complaints;
 mod environment;
 mod handler;

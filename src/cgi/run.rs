@@ -5,10 +5,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::answer::Outcome;
 use super::process::Process;
 use super::script::{self, Lookup, Script};
 use super::spool::Input;
-use super::transfer::{Outcome, Transfer};
+use super::transfer::Transfer;
 use super::{CgiInfo, RunScripts, environment, inherited, user};
 use crate::http1::quote::quoted;
 use crate::{Error, Exchange, Result, Status};

@@ -12,14 +12,15 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
 
 use super::RunScripts;
+use super::answer::{Answer, Outcome, bad_output};
 use super::complaints::Complaints;
-use super::output::{self, Head};
 use super::process::{Process, TICK};
 use super::spool::Input;
 use crate::error::Fault;
 use crate::{Error, Exchange, Result, Status};
 
-/// As much output as is read at once.
+/// As much output as is read at once, at first, which is enough for most answers; and then.
+const FIRST_BUFFER: usize = 4 << 10;
 const BUFFER: usize = 64 << 10;
 /// How long output may wait for more before it is sent: an answer that is complete within that time
 /// has its length computed and leaves in one piece.
@@ -30,30 +31,6 @@ const UNWINDING: Duration = Duration::from_millis(50);
 const LEFTOVERS: Duration = Duration::from_secs(1);
 /// Pieces of a body that are handed on before the output is looked after.
 const PIECES: u32 = 16;
-
-/// What came of a script.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Answered,
-    /// This path is to answer instead.
-    Redirect(String),
-}
-
-/// Where the output stands.
-#[derive(Debug)]
-enum Stage {
-    /// The head is not complete; so much of it was searched for its end.
-    Head(Vec<u8>, usize),
-    /// A body follows, of a type that was not named: none may.
-    Untyped,
-    Body,
-    /// The script speaks HTTP itself; nothing of it was sent yet, or some.
-    Raw {
-        begun: bool,
-    },
-    /// It answers with another path; what else it says is dropped.
-    Redirect(String),
-}
 
 /// What keeps the body from being handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,16 +52,12 @@ pub(super) struct Transfer<'t, 'x, H: ?Sized> {
     stdin: Option<File>,
     stdout: Option<File>,
     complaints: Complaints,
-    stage: Stage,
+    answer: Answer,
     stall: Stall,
-    /// What the script's `Content-Length` still asks for.
-    left: Option<u64>,
     buffer: Vec<u8>,
     started: Instant,
     /// When the script last wrote, or took something.
     active: Instant,
-    /// When the oldest output was written that was not sent.
-    unsent: Option<Instant>,
     /// When the script was seen to have ended.
     ended: Option<Instant>,
 }
@@ -115,16 +88,11 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             stdin: stdin.map(File::from),
             stdout: stdout.map(File::from),
             complaints: Complaints::new(stderr),
-            stage: match is_raw {
-                true => Stage::Raw { begun: false },
-                false => Stage::Head(Vec::new(), 0),
-            },
+            answer: Answer::new(is_raw),
             stall: Stall::None,
-            left: None,
-            buffer: vec![0; BUFFER],
+            buffer: vec![0; FIRST_BUFFER],
             started: now,
             active: now,
-            unsent: None,
             ended: None,
         })
     }
@@ -257,13 +225,17 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
 
     /// Does what is due, and says when to look again.
     fn settle_due(&mut self, now: Instant) -> Result<Option<Instant>> {
-        if self.unsent.is_some_and(|unsent| now >= unsent + GATHER) {
+        if self
+            .answer
+            .unsent
+            .is_some_and(|unsent| now >= unsent + GATHER)
+        {
             self.x.wfile.flush()?;
-            self.unsent = None;
+            self.answer.unsent = None;
             self.active = self.active.max(Instant::now());
         }
         let cgi = self.h.cgi();
-        let mut until = self.unsent.map(|unsent| unsent + GATHER);
+        let mut until = self.answer.unsent.map(|unsent| unsent + GATHER);
         let mut due = |at: Option<Instant>| {
             until = [until, at].into_iter().flatten().min();
             at.is_some_and(|at| at <= now)
@@ -312,83 +284,16 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             return Ok(());
         }
         let buffer = std::mem::take(&mut self.buffer);
-        let taken = self.take_output(buffer.get(..count).unwrap_or_default());
+        let taken = self
+            .answer
+            .take(self.h, self.x, buffer.get(..count).unwrap_or_default());
         self.buffer = buffer;
+        if count == self.buffer.len() && count < BUFFER {
+            self.buffer.resize(BUFFER, 0);
+        }
         // Behind the write: a client that is slow to take it is no silence of the script.
         self.active = Instant::now();
         taken
-    }
-
-    fn take_output(&mut self, output: &[u8]) -> Result<()> {
-        match &mut self.stage {
-            Stage::Redirect(_) => Ok(()),
-            Stage::Body => self.write(output),
-            Stage::Untyped => Err(bad_output("a body without a Content-Type")),
-            Stage::Raw { begun: true } => self.write(output),
-            Stage::Raw { begun } => {
-                *begun = true;
-                self.h.log_request(self.x, raw_status(output), None);
-                // The stream is given up as one of messages; what is written from now on is sent as
-                // it is.
-                self.x.raw()?;
-                self.write(output)
-            }
-            Stage::Head(head, searched) => {
-                head.extend_from_slice(output);
-                let end = output::head_end(head, *searched);
-                *searched = head.len();
-                let most = self.h.cgi().max_output_head();
-                if end.unwrap_or(head.len()) > most {
-                    return Err(bad_output("a head that is too long"));
-                }
-                let Some(end) = end else { return Ok(()) };
-                let all = std::mem::take(head);
-                let (head, body) = all.split_at_checked(end).unwrap_or_default();
-                let head = output::parse(head).map_err(|error| bad_output(&error.to_string()))?;
-                self.begin(&head)?;
-                match body {
-                    [] => Ok(()),
-                    body => self.take_output(body),
-                }
-            }
-        }
-    }
-
-    /// The response has a head.
-    fn begin(&mut self, head: &Head) -> Result<()> {
-        if let Some(path) = head.local_redirect() {
-            self.stage = Stage::Redirect(path.to_owned());
-            return Ok(());
-        }
-        let (h, x) = (self.h, &mut *self.x);
-        let status = Status::new(head.code());
-        let status = match &head.status {
-            Some((_, reason)) if !reason.is_empty() => status.with_message(reason),
-            _ => status,
-        };
-        h.send_response(x, status);
-        for (name, value) in &head.fields {
-            h.send_header(x, name, value);
-        }
-        h.end_headers(x)?;
-        if status.has_content() && x.command != "HEAD" {
-            self.left = head.length;
-        }
-        self.stage = Stage::Untyped;
-        if head.has_type || !status.has_content() {
-            self.stage = Stage::Body;
-            self.unsent = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, output: &[u8]) -> Result<()> {
-        self.x.wfile.write_all(output)?;
-        self.unsent.get_or_insert_with(Instant::now);
-        if let Some(left) = &mut self.left {
-            *left = left.saturating_sub(output.len() as u64);
-        }
-        Ok(())
     }
 
     /// The output is over: is it an answer, and what became of the script?
@@ -397,7 +302,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         if !self.process.wait_ended(UNWINDING) {
             let deadline = self.h.cgi().silence_deadline();
             leave_to_a_thread(self.process, self.complaints, deadline);
-            return outcome(self.stage, self.left);
+            return self.answer.outcome();
         }
         // There is no more output, but there may be more complaints.
         let (h, x) = (self.h, &*self.x);
@@ -412,7 +317,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
                 return Err(bad_output("an end by a signal"));
             }
         }
-        outcome(self.stage, self.left)
+        self.answer.outcome()
     }
 }
 
@@ -453,36 +358,10 @@ fn leave_to_a_thread(process: Process, mut complaints: Complaints, deadline: Dur
         .spawn(wait);
 }
 
-/// Whether the output was an answer.
-fn outcome(stage: Stage, left: Option<u64>) -> Result<Outcome> {
-    match stage {
-        Stage::Head(head, _) if head.is_empty() => Err(bad_output("none")),
-        Stage::Head(..) => Err(bad_output("a head without an end")),
-        Stage::Raw { begun: false } => Err(bad_output("none")),
-        Stage::Redirect(path) => Ok(Outcome::Redirect(path)),
-        Stage::Untyped | Stage::Body | Stage::Raw { .. } => match left {
-            None | Some(0) => Ok(Outcome::Answered),
-            Some(_) => Err(bad_output("less than its Content-Length")),
-        },
-    }
-}
-
 fn log<H: RunScripts + ?Sized>(h: &H, x: &Exchange<'_>, line: &str) {
     h.log_error(x, format_args!("CGI script: {line}"));
 }
 
-fn bad_output(what: &str) -> Error {
-    let message = format!("Bad output of a CGI script: {what}");
-    Status::BAD_GATEWAY.with_message(&message).into()
-}
-
 fn too_long(message: &str) -> Error {
     Status::GATEWAY_TIMEOUT.with_message(message).into()
-}
-
-/// The status that a script which speaks HTTP begins with, for the log.
-fn raw_status(output: &[u8]) -> u16 {
-    let digits = output.get(9..12).filter(|_| output.starts_with(b"HTTP/"));
-    let text = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-    text.and_then(|text| text.parse().ok()).unwrap_or(200)
 }
