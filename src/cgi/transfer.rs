@@ -26,7 +26,7 @@ const BUFFER: usize = 64 << 10;
 /// has its length computed and leaves in one piece.
 const GATHER: Duration = Duration::from_millis(5);
 /// How long a script may take to end after the end of its output, before it is left to a thread.
-const UNWINDING: Duration = Duration::from_millis(50);
+const UNWINDING: Duration = Duration::from_millis(100);
 /// How long others may keep the output of a script open after its end, without writing to it.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 /// Pieces of a body that are handed on before the output is looked after.
@@ -246,7 +246,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         {
             return Err(too_long("CGI script runs for too long"));
         }
-        if self.stall != Stall::Client && due(self.active.checked_add(cgi.silence_deadline())) {
+        if due(self.active.checked_add(cgi.silence_deadline())) {
             return Err(too_long("CGI script does not answer"));
         }
         if let Some(ended) = self.ended {

@@ -320,10 +320,7 @@ fn words_of_a_query_are_arguments_only_if_asked_for() {
 #[test]
 fn scripts_run_without_a_socket_too() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
-    let request = "POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody";
+    let request = "POST /cgi-bin/script HTTP/1.0\r\nContent-Length: 4\r\n\r\nbody";
     let answer = String::from_utf8(respond(&site.handler(), request)).unwrap();
-    assert!(
-        answer.ends_with("\r\nContent-Length: 4\r\n\r\nbody"),
-        "{answer}"
-    );
+    assert!(answer.ends_with("\r\n\r\nbody"), "{answer}");
 }

@@ -20,10 +20,7 @@ fn number(client: &mut Client) -> String {
 #[test]
 fn a_silent_script_is_killed_and_answered_with_504() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; sleep 1000 & wait\n");
-    let server = Server::new(
-        site.handler()
-            .with_silence_deadline(Duration::from_millis(300)),
-    );
+    let server = Server::new(site.handler().with_silence_deadline(Duration::from_secs(1)));
     let answer = get(&server, "/cgi-bin/script");
     assert_eq!(answer.status, "HTTP/1.1 504 CGI script does not answer");
     let pid = fs::read_to_string(site.path("out/pid")).unwrap();
@@ -38,7 +35,7 @@ fn a_script_that_is_never_silent_still_has_an_end() {
     let handler = site
         .handler()
         .with_silence_deadline(Duration::from_secs(60));
-    let server = Server::new(handler.with_total_deadline(Duration::from_millis(400)));
+    let server = Server::new(handler.with_total_deadline(Duration::from_millis(1500)));
     let answer = get(&server, "/cgi-bin/script");
     assert_eq!((answer.code(), answer.is_whole), (200, false));
     assert!(answer.body.len() > 8);
@@ -49,10 +46,7 @@ fn a_script_that_is_never_silent_still_has_an_end() {
 #[test]
 fn noise_on_stderr_is_no_answer() {
     let site = Site::with("#!/bin/sh\nwhile :; do echo noise >&2; done\n");
-    let server = Server::new(
-        site.handler()
-            .with_silence_deadline(Duration::from_millis(300)),
-    );
+    let server = Server::new(site.handler().with_silence_deadline(Duration::from_secs(1)));
     assert_eq!(get(&server, "/cgi-bin/script").code(), 504);
     let lines = server.log.lines();
     assert!(lines.contains(&"CGI script: noise".to_owned()));
@@ -292,7 +286,7 @@ fn a_script_may_close_its_output_and_go_on() {
 #[test]
 fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
-    let silence = Duration::from_millis(200);
+    let silence = Duration::from_millis(700);
     let server = Server::new(site.handler().with_silence_deadline(silence));
     let mut client = Client::new(&server);
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\na");
