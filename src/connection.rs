@@ -305,6 +305,7 @@ impl Connection {
             close_connection: &channel.close,
             authority: None,
             expects_continue: false,
+            redirects: 0,
         };
         let mut terms = Terms {
             client: Version::Http11,

@@ -75,6 +75,8 @@ pub struct Exchange<'a> {
     pub(crate) authority: Option<&'a str>,
     /// The client said `Expect: 100-continue`.
     pub(crate) expects_continue: bool,
+    /// How often the request was handed on within the server, by the answers of scripts.
+    pub(crate) redirects: u32,
 }
 
 impl<'a> Exchange<'a> {
@@ -119,6 +121,7 @@ impl<'a> Exchange<'a> {
             close_connection: self.close_connection,
             authority: self.authority,
             expects_continue: self.expects_continue,
+            redirects: self.redirects,
         }
     }
 

@@ -77,6 +77,7 @@
 )]
 
 pub use base::{HandlerFn, RequestHandler, handler_fn};
+pub use cgi::{CgiHandler, RunScripts};
 pub use connection::raw::{DetachedStream, RawStream};
 pub use connection::request_body::RequestBody;
 pub use connection::response_writer::ResponseWriter;
@@ -97,6 +98,8 @@ pub mod server;
 mod info;
 mod limits;
 mod shutdown;
+
+pub mod cgi;
 
 pub mod simple;
 

@@ -9,9 +9,14 @@ use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use servette::{Error, ShutdownHandle, SimpleHandler, ThreadingHttpServer};
+use servette::{Error, RequestHandler, ShutdownHandle, SimpleHandler, ThreadingHttpServer};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+use self::scripts::Handler;
+
+#[path = "main/scripts.rs"]
+mod scripts;
 
 /// How long running answers get when the server is told to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
@@ -54,6 +59,9 @@ struct Arguments {
     /// Do not log requests
     #[arg(short, long)]
     quiet: bool,
+
+    #[command(flatten)]
+    cgi: scripts::ScriptArguments,
 }
 
 fn main() -> ExitCode {
@@ -87,7 +95,12 @@ fn main() -> ExitCode {
             handler = handler.extra_response_header(name, value);
         }
     }
-    match serve(&arguments, handler) {
+    let served = match arguments.cgi.handler(handler) {
+        Ok(Handler::Files(handler)) => serve(&arguments, handler),
+        Ok(Handler::Scripts(handler)) => serve(&arguments, *handler),
+        Err(error) => return usage_error(&format!("error: {error}")),
+    };
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error.to_string());
@@ -96,7 +109,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(arguments: &Arguments, handler: SimpleHandler) -> servette::Result<()> {
+fn serve<H>(arguments: &Arguments, handler: H) -> servette::Result<()>
+where
+    H: RequestHandler + Clone + Sync,
+{
     let server = bind(arguments, handler)?;
     let stopper = server.shutdown_handle();
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
@@ -130,10 +146,10 @@ fn serve(arguments: &Arguments, handler: SimpleHandler) -> servette::Result<()> 
 
 /// Binds to what was asked for: by default all interfaces, IPv6 and IPv4 on one socket where the
 /// system has IPv6.
-fn bind(
-    arguments: &Arguments,
-    handler: SimpleHandler,
-) -> Result<ThreadingHttpServer<SimpleHandler>, Error> {
+fn bind<H>(arguments: &Arguments, handler: H) -> Result<ThreadingHttpServer<H>, Error>
+where
+    H: RequestHandler + Clone + Sync,
+{
     let port = arguments.port;
     if let Some(host) = &arguments.bind {
         let addresses: Vec<_> = (host.trim_matches(['[', ']']), port)

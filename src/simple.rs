@@ -28,8 +28,8 @@ mod handler;
 mod hooks;
 mod listing;
 mod mime;
-mod open;
-mod path;
+pub(crate) mod open;
+pub(crate) mod path;
 
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");

@@ -4,10 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::PollFd;
 
 use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
 use super::pace::{Allowance, Pace};
-use super::wire::Wire;
+use super::wire::{Client, Wire};
 use crate::error::Fault;
 use crate::limits::Limits;
 
@@ -204,6 +207,16 @@ impl Channel {
         let result = self.send_ready(false);
         self.out.borrow_mut().surrender();
         result
+    }
+
+    /// Waits for the client and for other descriptors at once; see [`Wire::wait_beside`].
+    pub(crate) fn wait_beside<'f>(
+        &'f self,
+        others: &mut Vec<PollFd<'f>>,
+        wants_read: bool,
+        timeout: Option<Duration>,
+    ) -> io::Result<Client> {
+        self.wire.wait_beside(others, wants_read, timeout)
     }
 
     /// Completes the response.

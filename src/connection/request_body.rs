@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::time::Duration;
 
 use super::channel::Channel;
 use super::input::Ahead;
@@ -151,6 +152,56 @@ impl RequestBody<'_> {
                 return Ok(count);
             }
             self.refill(allowance)?;
+        }
+    }
+
+    /// How many bytes of the body stand at the front of the buffer, without waiting: 0 only at its end,
+    /// `None` if the client has to send more first. For those who wait for something else as well.
+    pub(crate) fn try_available(&mut self) -> io::Result<Option<usize>> {
+        loop {
+            if let Some(count) = self.buffered()? {
+                return Ok(Some(count));
+            }
+            let room = self.ahead.room();
+            let asked = room.len();
+            let read = match self.channel.wire.try_recv(room) {
+                Ok(None) => {
+                    self.channel.before_wait()?;
+                    return Ok(None);
+                }
+                Ok(Some(count)) => Ok(count),
+                Err(error) => Err(error),
+            };
+            let count = self.check_read(read)?;
+            self.body.pace.moved(count);
+            *self.ahead.drained = count < asked;
+            self.ahead.filled(count);
+        }
+    }
+
+    /// The first `count` bytes of the buffer.
+    pub(crate) fn front(&self, count: usize) -> &[u8] {
+        self.ahead.unread().get(..count).unwrap_or_default()
+    }
+
+    /// How long the client may be waited for by those who use [`try_available`](Self::try_available).
+    pub(crate) fn patience(&self) -> Duration {
+        let limits = &self.channel.limits;
+        self.body.pace.next_wait(Allowance {
+            patience: limits.body_deadline,
+            rate: limits.min_rate,
+        })
+    }
+
+    /// It was waited for; where patience has ended, that is the client's fault.
+    ///
+    /// # Errors
+    /// `TimedOut`.
+    pub(crate) fn waited(&mut self, time: Duration) -> io::Result<()> {
+        self.body.pace.waited(time);
+        match self.patience().is_zero() {
+            true => Err(self.fail(Fault::SlowBody)),
+            false => Ok(()),
         }
     }
 

@@ -24,6 +24,13 @@ pub(crate) struct Wire {
     pub(super) attendant: Option<Box<dyn Attendant>>,
 }
 
+/// What [`Wire::wait_beside`] found out about the client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    /// It has closed or reset the connection.
+    pub(crate) is_gone: bool,
+}
+
 /// What a wait is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
@@ -217,6 +224,47 @@ impl Wire {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits until one of `others` is ready, the client has gone, or (if `wants_read`) has sent
+    /// something; no longer than `timeout`. That the client sends nothing more does not count as gone.
+    ///
+    /// # Errors
+    /// Where the server gives up its connections.
+    pub(crate) fn wait_beside<'f>(
+        &'f self,
+        others: &mut Vec<PollFd<'f>>,
+        wants_read: bool,
+        timeout: Option<Duration>,
+    ) -> io::Result<Client> {
+        if let Some(attendant) = &self.attendant {
+            attendant.before_wait();
+        }
+        let own = others.len();
+        let interest = match wants_read {
+            true => PollFlags::IN,
+            // Errors and hang-ups are reported in any case.
+            false => PollFlags::empty(),
+        };
+        if let Some(socket) = self.stream.fd() {
+            others.push(PollFd::from_borrowed_fd(socket, interest));
+        }
+        if let Some(cut) = self.control.cut_signal() {
+            others.push(PollFd::from_borrowed_fd(cut, PollFlags::IN));
+        }
+        match rustix::event::poll(others, timeout.map(timespec).as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.check_cut()?;
+        let client = match self.stream.fd() {
+            Some(_) => others.get(own).map_or(PollFlags::empty(), PollFd::revents),
+            None => PollFlags::empty(),
+        };
+        others.truncate(own);
+        Ok(Client {
+            is_gone: client.intersects(PollFlags::HUP | PollFlags::ERR),
+        })
     }
 
     fn check_cut(&self) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cache::{Cache, KeptFile};
-use super::open::{self, Found, Symlinks};
+use super::open::{self, Found, Located, Symlinks};
 use super::{SERVER_VERSION, ServeFiles, mime, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
 
@@ -38,6 +38,8 @@ pub struct SimpleHandler {
     is_quiet: bool,
     /// Shared by clones.
     cache: Option<Arc<Cache>>,
+    /// Directories whose files are never sent: those of scripts.
+    unserved: Vec<PathBuf>,
 }
 
 impl SimpleHandler {
@@ -55,6 +57,7 @@ impl SimpleHandler {
             protocol_version: "HTTP/1.0".into(),
             is_quiet: false,
             cache: Some(Arc::default()),
+            unserved: Vec::new(),
         }
     }
 
@@ -97,6 +100,7 @@ impl SimpleHandler {
     /// Which symbolic links are followed. Default: those that stay inside the directory.
     pub fn symlinks(mut self, symlinks: Symlinks) -> Self {
         self.symlinks = symlinks;
+        self.forget_files();
         self
     }
 
@@ -185,9 +189,38 @@ impl SimpleHandler {
     /// Opens a path that `translate_path` made.
     pub(super) fn open<'a>(&'a self, path: &'a Path) -> io::Result<Found<'a>> {
         match path.strip_prefix(&self.directory) {
+            Ok(relative) if self.is_unserved(relative) => Err(io::ErrorKind::NotFound.into()),
             Ok(relative) => open::open(&self.directory, relative, self.symlinks),
             Err(_) => open::open_any(path),
         }
+    }
+
+    /// Finds what a path that `translate_path` made leads to, by the same rules, without opening it.
+    pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
+        match path.strip_prefix(&self.directory) {
+            Ok(relative) => open::locate(&self.directory, relative, self.symlinks),
+            Err(_) => open::locate(path, Path::new(""), Symlinks::Follow),
+        }
+    }
+
+    /// From now on no file below these directories, which are relative, is sent.
+    pub(crate) fn keep_unserved(&mut self, directories: Vec<PathBuf>) {
+        self.unserved = directories;
+        self.forget_files();
+    }
+
+    /// What a clone with other rules has kept is not served under these.
+    fn forget_files(&mut self) {
+        self.cache = self.cache.is_some().then(Arc::default);
+    }
+
+    fn is_unserved(&self, relative: &Path) -> bool {
+        let below = |directory: &PathBuf| {
+            relative
+                .strip_prefix(directory)
+                .is_ok_and(|rest| !rest.as_os_str().is_empty())
+        };
+        self.unserved.iter().any(below)
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn relative(target: &str) -> Result<Relative, BadPath> {
 }
 
 /// The path of a request target, decoded and without query and fragment.
-pub(super) fn decoded_path(target: &str) -> Cow<'_, [u8]> {
+pub(crate) fn decoded_path(target: &str) -> Cow<'_, [u8]> {
     percent_decode_str(Parts::of(target).path).into()
 }
 

@@ -7,6 +7,15 @@
     clippy::indexing_slicing
 )]
 
+mod cgi;
+mod cgi_client;
+#[cfg(feature = "cli")]
+mod cgi_command;
+mod cgi_environment;
+mod cgi_faults;
+mod cgi_languages;
+mod cgi_python;
+mod cgi_site;
 #[cfg(feature = "cli")]
 mod child;
 #[cfg(feature = "cli")]

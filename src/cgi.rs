@@ -1,0 +1,128 @@
+//! `CGIHTTPRequestHandler`: programs that answer requests (RFC 3875).
+//!
+//! [`RunScripts`] has the hooks, [`CgiHandler`] the attributes, and the functions here are the hooks'
+//! bodies, to call as `super()`. Below them: `script` (from path to script), `spool` (the request's
+//! body), `environment`, `user` and `inherited` (what a script gets, and what it does not),
+//! `run` (its start), `process` (its end), `transfer` (bytes in and out meanwhile), `answer`
+//! and `output` (what is made of its output) and `complaints` (its standard error).
+
+use std::path::Path;
+
+use rustix::fs::Access;
+
+use crate::simple::{self, Content};
+use crate::{Exchange, Result, Status, base};
+
+pub use self::handler::CgiHandler;
+pub use self::hooks::RunScripts;
+pub use self::inherited::{command_without, inherited_descriptors};
+pub use self::script::CgiInfo;
+
+mod answer;
+mod complaints;
+mod environment;
+mod handler;
+mod hooks;
+mod inherited;
+mod output;
+mod process;
+mod run;
+mod script;
+mod spool;
+mod transfer;
+mod user;
+
+/// Who sent a request, as a handler has found out: `AUTH_TYPE` and `REMOTE_USER`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemoteUser {
+    /// The scheme by which it was checked: `Basic`.
+    pub auth_type: String,
+    /// The name of the user.
+    pub name: String,
+}
+
+impl RemoteUser {
+    /// A user whose name was checked by this scheme.
+    pub fn new(auth_type: impl Into<String>, name: impl Into<String>) -> Self {
+        RemoteUser {
+            auth_type: auth_type.into(),
+            name: name.into(),
+        }
+    }
+}
+
+/// The `do_method` of a handler that runs scripts: GET, HEAD and POST, any verb to a script if the
+/// handler says so, and 501 for the rest. A handler that embeds a [`CgiHandler`] calls it from its own
+/// [`do_method`](crate::RequestHandler::do_method).
+///
+/// # Errors
+/// Those of the hooks.
+pub fn do_method<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    match x.command {
+        "GET" => h.do_get(x),
+        "HEAD" => h.do_head(x),
+        "POST" => h.do_post(x),
+        _ if h.cgi().takes_every_method() => match h.is_cgi(x.path) {
+            Some(info) => h.run_cgi(x, &info),
+            None => base::do_method(h, x),
+        },
+        _ => base::do_method(h, x),
+    }
+}
+
+/// The [`send_head`](crate::ServeFiles::send_head) of a handler that runs scripts: a script answers by itself,
+/// for the rest it is that of [`simple`]. A handler that embeds a [`CgiHandler`] calls it from its own.
+///
+/// # Errors
+/// Those of [`RunScripts::run_cgi`] and of [`simple::send_head`].
+pub fn send_head<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+    match h.is_cgi(x.path) {
+        Some(info) => h.run_cgi(x, &info).map(|()| None),
+        None => simple::send_head(h, x),
+    }
+}
+
+/// The body of [`RunScripts::do_post`].
+///
+/// # Errors
+/// Those of [`RunScripts::run_cgi`].
+pub fn do_post<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    match h.is_cgi(x.path) {
+        Some(info) => h.run_cgi(x, &info),
+        None => {
+            let status = Status::NOT_IMPLEMENTED.with_message("Can only POST to CGI scripts");
+            h.send_error(x, status)
+        }
+    }
+}
+
+/// The body of [`RunScripts::is_cgi`].
+pub fn is_cgi<H: RunScripts + ?Sized>(h: &H, path: &str) -> Option<CgiInfo> {
+    CgiInfo::of(path, h.cgi().cgi_directories())
+}
+
+/// The body of [`RunScripts::is_executable`].
+pub fn is_executable<H: RunScripts + ?Sized>(_: &H, path: &Path) -> bool {
+    rustix::fs::access(path, Access::EXEC_OK).is_ok()
+}
+
+/// The body of [`RunScripts::is_python`].
+pub fn is_python<H: RunScripts + ?Sized>(_: &H, path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        extension.eq_ignore_ascii_case("py") || extension.eq_ignore_ascii_case("pyw")
+    })
+}
+
+/// The body of [`RunScripts::remote_user`].
+pub fn remote_user<H: RunScripts + ?Sized>(_: &H, _: &Exchange<'_>) -> Option<RemoteUser> {
+    None
+}
+
+/// The body of [`RunScripts::run_cgi`].
+///
+/// # Errors
+/// As there.
+pub fn run_cgi<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>, info: &CgiInfo) -> Result<()> {
+    run::run(h, x, info)
+}

@@ -1,0 +1,241 @@
+//! The environment of a script: the meta-variables of RFC 3875, 4.1, over a clean base.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use super::script::{Script, encode};
+use crate::cgi::RunScripts;
+use crate::{Exchange, Headers};
+
+/// Fields that have a variable of their own, that the server has dealt with, or that would become a
+/// variable which means something else (`HTTP_PROXY`).
+const NOT_PASSED: [&str; 4] = [
+    "Content-Length",
+    "Content-Type",
+    "Proxy",
+    "Transfer-Encoding",
+];
+/// Fields that carry a secret.
+const SECRET: [&str; 2] = ["Authorization", "Proxy-Authorization"];
+
+/// Names and values.
+pub(super) type Variables = Vec<(OsString, OsString)>;
+
+/// The whole environment of one run. What is later in it wins.
+pub(super) fn of<H: RunScripts + ?Sized>(
+    h: &H,
+    x: &Exchange<'_>,
+    script: &Script,
+    length: Option<u64>,
+) -> Variables {
+    let cgi = h.cgi();
+    let mut variables = cgi.base_environment();
+    for (name, value) in fields(&x.headers, cgi.passes_authorization()) {
+        variables.push((name.into(), OsString::from_vec(value)));
+    }
+    let mut set = |name: &str, value: &OsStr| variables.push((name.into(), value.to_owned()));
+    let (target, query) = x.path.split_once('?').unwrap_or((x.path, ""));
+    let query = query.split('#').next().unwrap_or_default();
+    let port = x.server.server_port.to_string();
+    set("GATEWAY_INTERFACE", OsStr::new("CGI/1.1"));
+    set("SERVER_SOFTWARE", OsStr::new(&*h.version_string()));
+    set("SERVER_NAME", OsStr::new(&server_name(x)));
+    set("SERVER_PORT", OsStr::new(&port));
+    set("SERVER_PROTOCOL", OsStr::new(x.request_version));
+    set("REQUEST_METHOD", OsStr::new(x.command));
+    set("REQUEST_URI", OsStr::new(x.path));
+    // A `?` behind a `#` begins no query.
+    let has_query = !target.contains('#');
+    set(
+        "QUERY_STRING",
+        OsStr::new(if has_query { query } else { "" }),
+    );
+    set("SCRIPT_NAME", OsStr::from_bytes(&script.name));
+    set("SCRIPT_FILENAME", script.file.as_os_str());
+    set("PATH_INFO", OsStr::from_bytes(&script.path_info));
+    if !script.path_info.is_empty() {
+        set("PATH_TRANSLATED", &translated(h, &script.path_info));
+    }
+    let root = std::path::absolute(h.files().directory());
+    set("DOCUMENT_ROOT", root.unwrap_or_default().as_os_str());
+    let client = x.client_address.ip().map(|ip| ip.to_string());
+    let client = client.unwrap_or_default();
+    set("REMOTE_ADDR", OsStr::new(&client));
+    // RFC 3875, 4.1.9: the address stands in for a name that nobody looked up.
+    set("REMOTE_HOST", OsStr::new(&client));
+    set(
+        "REMOTE_PORT",
+        OsStr::new(&x.client_address.port().to_string()),
+    );
+    if let Some(user) = h.remote_user(x) {
+        set("AUTH_TYPE", OsStr::new(&user.auth_type));
+        set("REMOTE_USER", OsStr::new(&user.name));
+    }
+    if let Some(length) = length {
+        set("CONTENT_LENGTH", OsStr::new(&length.to_string()));
+        if let Some(content_type) = x.headers.get("Content-Type") {
+            set("CONTENT_TYPE", OsStr::from_bytes(&latin1(content_type)));
+        }
+    }
+    variables
+}
+
+/// The arguments of a search query without `=` (RFC 3875, 4.4), decoded.
+pub(super) fn query_arguments(path: &str) -> Vec<OsString> {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    if query.is_empty() || query.contains('=') {
+        return Vec::new();
+    }
+    let decode = |word: &str| percent_encoding::percent_decode_str(word).collect::<Vec<u8>>();
+    let words: Vec<_> = query.split('+').map(decode).collect();
+    match words.iter().any(|word| word.contains(&0)) {
+        true => Vec::new(),
+        false => words.into_iter().map(OsString::from_vec).collect(),
+    }
+}
+
+/// An address of the newer kind stands in brackets, as in a URL.
+fn server_name(x: &Exchange<'_>) -> String {
+    let name = &x.server.server_name;
+    match name.contains(':') {
+        true => format!("[{name}]"),
+        false => name.clone(),
+    }
+}
+
+/// The file that a path would name if it were asked for itself. Absolute, for the script's working
+/// directory is another.
+fn translated<H: RunScripts + ?Sized>(h: &H, path_info: &[u8]) -> OsString {
+    let path = h.translate_path(&encode(path_info));
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let mut path = path.into_os_string();
+    let ends = |bytes: &[u8]| bytes.ends_with(b"/");
+    if ends(path_info) && !ends(path.as_bytes()) && path != OsStr::new("\0") {
+        path.push("/");
+    }
+    path
+}
+
+/// `HTTP_` variables of the request's fields; repeated ones joined.
+///
+/// A name with anything but letters, digits and dashes is left out: its variable could not be told
+/// from that of another field.
+fn fields(headers: &Headers<'_>, with_secrets: bool) -> Vec<(String, Vec<u8>)> {
+    let mut variables: Vec<(String, Vec<u8>)> = Vec::new();
+    for (name, value) in headers.iter() {
+        let is = |other: &&str| name.eq_ignore_ascii_case(other);
+        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !is_plain || NOT_PASSED.iter().any(&is) {
+            continue;
+        }
+        if !with_secrets && SECRET.iter().any(is) {
+            continue;
+        }
+        let variable = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));
+        match variables.iter_mut().find(|(name, _)| *name == variable) {
+            None => variables.push((variable, latin1(value))),
+            Some((_, joined)) => {
+                joined.extend_from_slice(match &*variable {
+                    "HTTP_COOKIE" => b"; ",
+                    // As Python joins it.
+                    "HTTP_ACCEPT" => b",",
+                    _ => b", ",
+                });
+                joined.extend(latin1(value));
+            }
+        }
+    }
+    variables
+}
+
+/// The bytes that a value came in.
+fn latin1(value: &str) -> Vec<u8> {
+    value
+        .chars()
+        .map(|c| u8::try_from(c).unwrap_or(b'?'))
+        .collect()
+}
+
+/// The directory that a script runs in: its own.
+pub(super) fn working_directory(script: &Path) -> &Path {
+    script.parent().unwrap_or(Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Status, handler_fn, respond};
+
+    fn fields_of(head: &str, with_secrets: bool) -> Vec<(String, String)> {
+        let found = std::cell::RefCell::default();
+        let handler = handler_fn(|h, x| {
+            *found.borrow_mut() = fields(&x.headers, with_secrets);
+            h.send_error(x, Status::GONE)
+        });
+        let request: Vec<u8> = format!("GET / HTTP/1.0\r\n{head}\r\n")
+            .chars()
+            .map(|c| c as u32 as u8)
+            .collect();
+        respond(&handler, request);
+        let text =
+            |(name, value): (String, Vec<u8>)| (name, value.into_iter().map(char::from).collect());
+        found.into_inner().into_iter().map(text).collect()
+    }
+
+    fn one(name: &str, value: &str) -> (String, String) {
+        (name.into(), value.into())
+    }
+
+    #[test]
+    fn each_field_becomes_one_variable() {
+        assert_eq!(
+            fields_of(
+                "X-A: 1\r\nHost: h\r\nx-a: 2\r\nCookie: a=1\r\nCookie: b=2\r\n",
+                false
+            ),
+            [
+                one("HTTP_X_A", "1, 2"),
+                one("HTTP_HOST", "h"),
+                one("HTTP_COOKIE", "a=1; b=2")
+            ]
+        );
+        assert_eq!(
+            fields_of(
+                "Accept: text/html\r\nACCEPT: text/plain\r\nX-B: \u{e9}\r\n",
+                false
+            ),
+            [
+                one("HTTP_ACCEPT", "text/html,text/plain"),
+                one("HTTP_X_B", "\u{e9}")
+            ]
+        );
+    }
+
+    #[test]
+    fn no_field_can_pass_for_another_variable() {
+        let head = "Proxy: http://evil/\r\nX_A: 1\r\nContent_Length: 9\r\nX.Y: 1\r\n\
+                    Content-Length: 0\r\nContent-Type: a/b\r\nX-A: 2\r\n";
+        assert_eq!(fields_of(head, true), [one("HTTP_X_A", "2")]);
+    }
+
+    #[test]
+    fn secrets_are_passed_only_when_asked_for() {
+        let head = "Authorization: Basic eDp5\r\nProxy-Authorization: x\r\nX: y\r\n";
+        assert_eq!(fields_of(head, false), [one("HTTP_X", "y")]);
+        assert_eq!(fields_of(head, true).len(), 3);
+    }
+
+    #[test]
+    fn arguments_come_of_a_query_without_an_equals_sign() {
+        let arguments = |path| query_arguments(path);
+        assert_eq!(arguments("/x?a+b%20c+%2d"), ["a", "b c", "-"]);
+        assert_eq!(arguments("/x?a=b+c"), [""; 0]);
+        assert_eq!(arguments("/x?a%3Db"), ["a=b"]);
+        assert_eq!(arguments("/x?a#b"), ["a"]);
+        for path in ["/x", "/x?", "/x?a%00"] {
+            assert!(arguments(path).is_empty(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! [`CgiHandler`]: the attributes of handlers that run scripts, and the ready-made one.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::RunScripts;
+use super::environment::Variables;
+use super::inherited::inherited_descriptors;
+use super::process::Permit;
+use crate::simple::Content;
+use crate::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, cgi};
+
+/// The `PATH` of a script, unless it is given another one.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Runs the scripts in certain directories, and serves the files of the rest: Python's
+/// `CGIHTTPRequestHandler`, and its attributes for handlers that embed it.
+///
+/// ```no_run
+/// use servette::{CgiHandler, ThreadingHttpServer};
+/// use std::time::Duration;
+///
+/// let handler = CgiHandler::new("public")
+///     .interpreter(".py", "/usr/bin/python3")
+///     .env("DATABASE", "/var/lib/app.db")
+///     .with_silence_deadline(Duration::from_secs(10));
+/// ThreadingHttpServer::bind("127.0.0.1:8000", handler)?.serve_forever()?;
+/// # Ok::<(), servette::Error>(())
+/// ```
+///
+/// A script gets a clean environment, runs as nobody if the server is root, and ends with its request:
+/// see [`RunScripts::run_cgi`]. Clones of a handler count their scripts together.
+#[derive(Clone, Debug)]
+#[doc(alias = "CGIHTTPRequestHandler")]
+pub struct CgiHandler {
+    files: SimpleHandler,
+    cgi_directories: Vec<String>,
+    interpreters: BTreeMap<String, PathBuf>,
+    every_method: bool,
+    pass_authorization: bool,
+    query_arguments: bool,
+    as_server_user: bool,
+    path: OsString,
+    inherit: Vec<OsString>,
+    env: Variables,
+    silence_deadline: Duration,
+    total_deadline: Option<Duration>,
+    max_output_head: usize,
+    max_scripts: usize,
+    max_body: Option<u64>,
+    running: Arc<AtomicUsize>,
+    inherited: Vec<u32>,
+}
+
+impl CgiHandler {
+    /// Serves this directory, and runs the scripts in its `cgi-bin` and `htbin`.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        SimpleHandler::new(directory).into()
+    }
+
+    /// The directories of scripts, as paths of requests: at any depth, `/sub/dir/cgi-bin`. Below them
+    /// no file is ever sent. Default: `/cgi-bin`, `/htbin`.
+    #[must_use]
+    pub fn with_cgi_directories<S: AsRef<str>>(
+        mut self,
+        directories: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let names = |directory: S| {
+            let parts = directory.as_ref().split('/');
+            let names: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+            format!("/{}", names.join("/"))
+        };
+        self.cgi_directories = directories.into_iter().map(names).collect();
+        let relative = |directory: &String| PathBuf::from(directory.trim_start_matches('/'));
+        let unserved = self.cgi_directories.iter().map(relative).collect();
+        self.files.keep_unserved(unserved);
+        self
+    }
+
+    /// The program that runs files with this suffix (`.py`; the dot may be left out) which are not
+    /// executable themselves. A name without a slash is looked up in this process's `PATH` now. Default:
+    /// none, so that such files are a 403.
+    pub fn interpreter(mut self, suffix: &str, program: impl AsRef<Path>) -> Self {
+        let suffix = suffix.trim_start_matches('.').to_ascii_lowercase();
+        self.interpreters.insert(suffix, look_up(program.as_ref()));
+        self
+    }
+
+    /// Whether scripts get requests of every method, not only GET, HEAD and POST. Default: no.
+    pub fn every_method(mut self, every: bool) -> Self {
+        self.every_method = every;
+        self
+    }
+
+    /// Whether scripts see the fields `Authorization` and `Proxy-Authorization`, and with them
+    /// passwords. Default: no.
+    pub fn pass_authorization(mut self, pass: bool) -> Self {
+        self.pass_authorization = pass;
+        self
+    }
+
+    /// Whether the words of a query without `=` become arguments of the script (RFC 3875, 4.4). Default:
+    /// no, for a program may take them for its options.
+    pub fn query_arguments(mut self, pass: bool) -> Self {
+        self.query_arguments = pass;
+        self
+    }
+
+    /// Runs scripts as the user that the server runs as, even if that is root. Default: no; scripts of
+    /// a server that is root run as nobody, and are answered with 500 if there is no such user.
+    pub fn run_as_server_user(mut self, same: bool) -> Self {
+        self.as_server_user = same;
+        self
+    }
+
+    /// The `PATH` of scripts. Default: `/usr/local/bin:/usr/bin:/bin`.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<OsString>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Passes a variable of the server's own environment on, if it is set. Default: none.
+    pub fn inherit_env(mut self, name: impl Into<OsString>) -> Self {
+        self.inherit.push(name.into());
+        self
+    }
+
+    /// Sets a variable for all scripts. Those of the request win over it.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// How long a script may neither write output nor take input before it is killed; then 504, or the
+    /// end of the connection. Default: 60 s.
+    #[must_use]
+    pub fn with_silence_deadline(mut self, deadline: Duration) -> Self {
+        self.silence_deadline = deadline;
+        self
+    }
+
+    /// How long a script may run in all. Default: `None`, as long as it likes.
+    #[must_use]
+    pub fn with_total_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
+        self.total_deadline = deadline.into();
+        self
+    }
+
+    /// The most bytes of a script's response head; a longer one is answered with 502. Default: 65,536.
+    #[must_use]
+    pub fn with_max_output_head(mut self, bytes: usize) -> Self {
+        self.max_output_head = bytes;
+        self
+    }
+
+    /// The most scripts that run at the same time; a request beyond is answered with 503. Default: 64.
+    #[must_use]
+    pub fn with_max_scripts(mut self, scripts: usize) -> Self {
+        self.max_scripts = scripts;
+        self
+    }
+
+    /// The most bytes of a request's body; a longer one is answered with 413. Chunked bodies are kept
+    /// on disk up to that size. Default: 1 GiB; `None` for no limit.
+    #[must_use]
+    pub fn with_max_body(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.max_body = bytes.into();
+        self
+    }
+
+    /// The directories of scripts.
+    pub fn cgi_directories(&self) -> &[String] {
+        &self.cgi_directories
+    }
+
+    pub(super) fn takes_every_method(&self) -> bool {
+        self.every_method
+    }
+
+    pub(super) fn passes_authorization(&self) -> bool {
+        self.pass_authorization
+    }
+
+    pub(super) fn passes_query_arguments(&self) -> bool {
+        self.query_arguments
+    }
+
+    pub(super) fn runs_as_server_user(&self) -> bool {
+        self.as_server_user
+    }
+
+    pub(super) fn silence_deadline(&self) -> Duration {
+        self.silence_deadline
+    }
+
+    pub(super) fn total_deadline(&self) -> Option<Duration> {
+        self.total_deadline
+    }
+
+    pub(super) fn max_output_head(&self) -> usize {
+        self.max_output_head
+    }
+
+    pub(super) fn max_body(&self) -> Option<u64> {
+        self.max_body
+    }
+
+    pub(super) fn inherited(&self) -> &[u32] {
+        &self.inherited
+    }
+
+    pub(super) fn interpreter_for(&self, suffix: &OsStr) -> Option<&Path> {
+        let suffix = suffix.to_str()?.to_ascii_lowercase();
+        self.interpreters.get(&suffix).map(PathBuf::as_path)
+    }
+
+    /// Whether one more script may run at this moment.
+    pub(super) fn has_room(&self) -> bool {
+        self.running.load(Ordering::SeqCst) < self.max_scripts
+    }
+
+    pub(super) fn permit(&self) -> Option<Permit> {
+        Permit::take(&self.running, self.max_scripts)
+    }
+
+    /// What scripts get beside the variables of a request.
+    pub(super) fn base_environment(&self) -> Variables {
+        let mut variables = vec![("PATH".into(), self.path.clone())];
+        for name in &self.inherit {
+            if let Some(value) = std::env::var_os(name) {
+                variables.push((name.clone(), value));
+            }
+        }
+        variables.extend_from_slice(&self.env);
+        variables
+    }
+}
+
+fn look_up(program: &Path) -> PathBuf {
+    if program.components().count() != 1 || program.is_absolute() {
+        return program.to_owned();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|found| found.is_file())
+        .unwrap_or_else(|| program.to_owned())
+}
+
+impl From<SimpleHandler> for CgiHandler {
+    /// Runs scripts beside the files that this handler serves.
+    fn from(files: SimpleHandler) -> Self {
+        let handler = CgiHandler {
+            files,
+            cgi_directories: Vec::new(),
+            interpreters: BTreeMap::new(),
+            every_method: false,
+            pass_authorization: false,
+            query_arguments: false,
+            as_server_user: false,
+            path: PATH.into(),
+            inherit: Vec::new(),
+            env: Vec::new(),
+            silence_deadline: Duration::from_secs(60),
+            total_deadline: None,
+            max_output_head: 64 << 10,
+            max_scripts: 64,
+            max_body: Some(1 << 30),
+            running: Arc::default(),
+            inherited: inherited_descriptors(),
+        };
+        handler.with_cgi_directories(["/cgi-bin", "/htbin"])
+    }
+}
+
+impl RunScripts for CgiHandler {
+    fn cgi(&self) -> &CgiHandler {
+        self
+    }
+}
+
+impl ServeFiles for CgiHandler {
+    fn files(&self) -> &SimpleHandler {
+        &self.files
+    }
+
+    fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+        cgi::send_head(self, x)
+    }
+}
+
+impl RequestHandler for CgiHandler {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        cgi::do_method(self, x)
+    }
+
+    fn log_request(&self, x: &Exchange<'_>, code: u16, size: Option<u64>) {
+        self.files.log_request(x, code, size);
+    }
+
+    fn server_version(&self) -> &str {
+        self.files.server_version()
+    }
+
+    fn version_string(&self) -> Cow<'_, str> {
+        self.files.version_string()
+    }
+
+    fn protocol_version(&self) -> &str {
+        self.files.protocol_version()
+    }
+}

@@ -1,0 +1,294 @@
+//! The head of a script's output (RFC 3875, 6): bytes in, fields or a refusal out.
+
+use crate::http1::is_token;
+
+/// Fields that say how a message is framed or what becomes of the connection, which is the server's
+/// business; and the two that it adds to each response.
+const OURS: [&str; 9] = [
+    "Connection",
+    "Date",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "Server",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+];
+
+/// What a script said ahead of its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Code and reason phrase.
+    pub(super) status: Option<(u16, String)>,
+    pub(super) location: Option<String>,
+    /// Whether the script named the type of its body.
+    pub(super) has_type: bool,
+    /// Its `Content-Length`.
+    pub(super) length: Option<u64>,
+    /// The fields to pass on, `Content-Type`, `Content-Length` and `Location` among them.
+    pub(super) fields: Vec<(String, String)>,
+}
+
+impl Head {
+    /// The path that the server is to answer for instead (RFC 3875, 6.2.2). With a `Status`, it is the
+    /// client that is sent there.
+    pub(super) fn local_redirect(&self) -> Option<&str> {
+        let location = self.location.as_deref()?;
+        (self.status.is_none() && location.starts_with('/')).then_some(location)
+    }
+
+    /// The status: the one that was said, 302 for a `Location`, or 200.
+    pub(super) fn code(&self) -> u16 {
+        match (&self.status, &self.location) {
+            (Some((code, _)), _) => *code,
+            (None, Some(_)) => 302,
+            (None, None) => 200,
+        }
+    }
+}
+
+/// Why an output is no CGI response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadHead {
+    #[error("a line of the head is no field")]
+    NotAField,
+    #[error("neither Content-Type nor Location nor Status")]
+    NothingSaid,
+    #[error("a field that may be there only once is there twice")]
+    Twice,
+    #[error("a Status that is no status")]
+    Status,
+    #[error("a Content-Length that is no number")]
+    Length,
+}
+
+/// Where the head ends: the number of bytes of it, with the empty line. `from` is where to begin to
+/// look: the size of the output when there was no end in it yet.
+pub(super) fn head_end(output: &[u8], from: usize) -> Option<usize> {
+    // The line end before the empty line may have been there already.
+    let from = from.saturating_sub(2);
+    let mut at = from;
+    loop {
+        let rest = output.get(at..)?;
+        let newline = rest.iter().position(|&byte| byte == b'\n')?;
+        let next = at + newline + 1;
+        // An output that begins with an empty line has an empty head.
+        let starts_line = at == 0 && matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]);
+        if starts_line {
+            return Some(next);
+        }
+        match output.get(next..)? {
+            [b'\n', ..] => return Some(next + 1),
+            [b'\r', b'\n', ..] => return Some(next + 2),
+            _ => at = next,
+        }
+    }
+}
+
+/// Reads a head, whose lines end in LF or CR LF.
+pub(super) fn parse(head: &[u8]) -> Result<Head, BadHead> {
+    let mut parsed = Head::default();
+    for line in head.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
+        let (name, value) = field(line).ok_or(BadHead::NotAField)?;
+        take(&mut parsed, name, value)?;
+    }
+    if parsed.status.is_none() && parsed.location.is_none() && !parsed.has_type {
+        return Err(BadHead::NothingSaid);
+    }
+    Ok(parsed)
+}
+
+fn take(head: &mut Head, name: &str, value: String) -> Result<(), BadHead> {
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    if is("Status") {
+        let status = status(&value).ok_or(BadHead::Status)?;
+        return match head.status.replace(status) {
+            None => Ok(()),
+            Some(_) => Err(BadHead::Twice),
+        };
+    }
+    if is("Location") && head.location.replace(value.clone()).is_some() {
+        return Err(BadHead::Twice);
+    }
+    if is("Content-Type") && std::mem::replace(&mut head.has_type, true) {
+        return Err(BadHead::Twice);
+    }
+    if is("Content-Length") {
+        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        let length = value.parse().ok().filter(|_| digits);
+        if head
+            .length
+            .replace(length.ok_or(BadHead::Length)?)
+            .is_some()
+        {
+            return Err(BadHead::Twice);
+        }
+    }
+    if !OURS.iter().any(|ours| is(ours)) {
+        head.fields.push((name.to_owned(), value));
+    }
+    Ok(())
+}
+
+/// Name and value of a line. The value is text: bytes beyond ASCII are Latin-1, as on the wire.
+fn field(line: &[u8]) -> Option<(&str, String)> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    let (name, rest) = line.split_at_checked(colon)?;
+    let value = rest.strip_prefix(b":")?;
+    let is_clean = |&byte: &u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+    if !is_token(name) || !value.iter().all(is_clean) {
+        return None;
+    }
+    let value: String = value.iter().copied().map(char::from).collect();
+    let value = value.trim_matches([' ', '\t']).to_owned();
+    Some((std::str::from_utf8(name).ok()?, value))
+}
+
+/// `404 Not Found`, or the number alone. An interim response can't end an exchange.
+fn status(value: &str) -> Option<(u16, String)> {
+    let (digits, rest) = value.split_at_checked(3)?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let code: u16 = digits.parse().ok().filter(|_| is_number)?;
+    let reason = match rest {
+        "" => "",
+        rest => rest.strip_prefix([' ', '\t'])?,
+    };
+    (code >= 200).then(|| (code, reason.trim_matches([' ', '\t']).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_head_ends_with_the_first_empty_line_however_lines_end() {
+        for (output, end) in [
+            (&b"A: b\n\nx"[..], Some(6)),
+            (b"A: b\r\n\r\nx", Some(8)),
+            (b"A: b\n\r\nx", Some(7)),
+            (b"A: b\r\n\nx", Some(7)),
+            (b"\nx", Some(1)),
+            (b"\r\n\r\nx", Some(2)),
+            (b"A: b\nB: c\n", None),
+            (b"A: b\n\r", None),
+            (b"\rA: b\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(head_end(output, 0), end, "{output:?}");
+        }
+    }
+
+    #[test]
+    fn fields_are_read_and_those_of_the_server_left_out() {
+        let head = parse(
+            b"content-type:text/plain\r\nSTATUS: 404  Gone fishing \nX-A:\t1\nx-a: \xe9\r\n\
+              Connection: close\ntransfer-encoding: chunked\nServer: me\nContent-Length: 12\n\n",
+        )
+        .unwrap();
+        assert_eq!(head.status, Some((404, "Gone fishing".into())));
+        assert_eq!(
+            (head.code(), head.has_type, head.length),
+            (404, true, Some(12))
+        );
+        let fields: Vec<_> = head.fields.iter().map(|(n, v)| (&**n, &**v)).collect();
+        assert_eq!(
+            fields,
+            [
+                ("content-type", "text/plain"),
+                ("X-A", "1"),
+                ("x-a", "\u{e9}"),
+                ("Content-Length", "12")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_location_is_for_the_server_only_if_it_is_a_path_without_a_status() {
+        let redirect = |head: &[u8]| {
+            let head = parse(head).unwrap();
+            (head.local_redirect().map(str::to_owned), head.code())
+        };
+        assert_eq!(redirect(b"Location: /a?b\n\n"), (Some("/a?b".into()), 302));
+        assert_eq!(redirect(b"Location: http://h/\n\n"), (None, 302));
+        assert_eq!(redirect(b"Status: 303\nLocation: /a\n\n"), (None, 303));
+        assert_eq!(redirect(b"Content-Type: a/b\n\n"), (None, 200));
+    }
+
+    #[test]
+    fn what_is_no_cgi_response_is_refused() {
+        use BadHead::*;
+        for (head, error) in [
+            (&b"\n"[..], NothingSaid),
+            (b"X-A: b\n\n", NothingSaid),
+            (b"hello\n\n", NotAField),
+            (b"<p>: x\n\n", NotAField),
+            (b"A : b\n\n", NotAField),
+            (b": b\n\n", NotAField),
+            (b" Content-Type: a/b\n\n", NotAField),
+            (b"Content-Type: a\rX: b\n\n", NotAField),
+            (b"Content-Type: a\0\n\n", NotAField),
+            (b"Content-Type: a/b\nContent-type: c/d\n\n", Twice),
+            (b"Location: /a\nLocation: /b\n\n", Twice),
+            (b"Status: 200\nStatus: 200\n\n", Twice),
+            (
+                b"Content-Type: a/b\nContent-Length: 1\nContent-Length: 1\n\n",
+                Twice,
+            ),
+            (b"Status: 99\n\n", Status),
+            (b"Status: 100 Continue\n\n", Status),
+            (b"Status: 2000\n\n", Status),
+            (b"Status: +20 x\n\n", Status),
+            (b"Status: OK\n\n", Status),
+            (b"Status:\n\n", Status),
+            (b"Status: 200 OK\nContent-Length: +1\n\n", Length),
+            (
+                b"Status: 200 OK\nContent-Length: 99999999999999999999\n\n",
+                Length,
+            ),
+        ] {
+            assert_eq!(parse(head), Err(error), "{head:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_end_is_the_same_wherever_the_output_is_cut(
+            pieces in prop::collection::vec(
+                prop::sample::select(vec!["\n", "\r", "\r\n", "A: b", ":", "x"]), 0..12),
+            cut in 0..40usize,
+        ) {
+            let output = pieces.concat().into_bytes();
+            let whole = head_end(&output, 0);
+            let cut = cut.min(output.len());
+            match head_end(&output[..cut], 0) {
+                Some(end) => prop_assert_eq!(whole, Some(end)),
+                None => prop_assert_eq!(head_end(&output, cut), whole),
+            }
+        }
+
+        #[test]
+        fn whatever_is_accepted_can_be_sent(head in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(head) = parse(&head) {
+                for (name, value) in &head.fields {
+                    prop_assert!(is_token(name.as_bytes()));
+                    prop_assert!(!value.chars().any(|c| c != '\t' && c.is_ascii_control()));
+                }
+                prop_assert!((200..1000).contains(&head.code()));
+            }
+        }
+
+        #[test]
+        fn fields_of_any_kind_are_read_without_fault(
+            lines in prop::collection::vec("[A-Za-z-]{1,12}: ?[ -~]{0,20}\r?\n", 0..8),
+        ) {
+            let _ = parse(lines.concat().as_bytes());
+        }
+    }
+}

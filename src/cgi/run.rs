@@ -1,0 +1,180 @@
+//! A request for a script: what is checked, how the script is started, and what becomes of a redirect.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::answer::Outcome;
+use super::process::Process;
+use super::script::{self, Lookup, Script};
+use super::spool::Input;
+use super::transfer::Transfer;
+use super::{CgiInfo, RunScripts, environment, inherited, user};
+use crate::http1::quote::quoted;
+use crate::{Error, Exchange, Result, Status};
+
+/// As many times scripts may hand on a request within the server.
+const REDIRECTS: u32 = 10;
+
+/// The body of [`super::run_cgi`].
+pub(super) fn run<H: RunScripts + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    info: &CgiInfo,
+) -> Result<()> {
+    let script = match script::find(h, info)? {
+        Lookup::Found(script) => script,
+        Lookup::Missing(name) => {
+            return refuse(h, x, Status::NOT_FOUND, "No such CGI script", &name);
+        }
+        Lookup::NotPlain(name) => {
+            return refuse(
+                h,
+                x,
+                Status::FORBIDDEN,
+                "CGI script is not a plain file",
+                &name,
+            );
+        }
+    };
+    let Some(program) = program(h, &script.file) else {
+        let message = "CGI script is not executable";
+        return refuse(h, x, Status::FORBIDDEN, message, &script.name);
+    };
+    if !h.cgi().has_room() {
+        return Err(too_many());
+    }
+    let path = match answer(h, x, &script, program)? {
+        Outcome::Answered => return Ok(()),
+        Outcome::Redirect(path) => path,
+    };
+    hand_on(h, x, &path)
+}
+
+/// An ordinary error, with Python's text.
+fn refuse<H: RunScripts + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+    text: &str,
+    name: &[u8],
+) -> Result<()> {
+    let message = format!("{text} ({})", quoted(&String::from_utf8_lossy(name)));
+    h.send_error(x, status.with_message(&message))
+}
+
+/// What is executed: the script itself, or the interpreter for its suffix, or nothing.
+fn program<'h, H: RunScripts + ?Sized>(h: &'h H, file: &Path) -> Option<Program<'h>> {
+    if h.is_executable(file) {
+        return Some(Program::Itself);
+    }
+    let suffix = match h.is_python(file) {
+        true => "py".as_ref(),
+        false => file.extension()?,
+    };
+    h.cgi().interpreter_for(suffix).map(Program::Interpreter)
+}
+
+enum Program<'h> {
+    Itself,
+    Interpreter(&'h Path),
+}
+
+/// Runs the script to the end of its answer.
+fn answer<H: RunScripts + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    script: &Script,
+    program: Program<'_>,
+) -> Result<Outcome> {
+    // A request that was handed on has no body: it belonged to the script before.
+    let has_field = |name| x.headers.get(name).is_some();
+    let has_body =
+        x.redirects == 0 && (has_field("Content-Length") || has_field("Transfer-Encoding"));
+    let input = Input::take(&mut x.rfile, has_body, h.cgi().max_body())?;
+    // A body that had to be kept first has taken its time; no script has waited for it.
+    let permit = h.cgi().permit().ok_or_else(too_many)?;
+    let started = command(h, x, script, program, &input)
+        .and_then(|mut command| Process::spawn(&mut command, permit));
+    let process = match started {
+        Ok(process) => process,
+        Err(error) => {
+            let name = String::from_utf8_lossy(&script.name);
+            h.log_error(
+                x,
+                format_args!("CGI script {name} can't be started: {error}"),
+            );
+            let status = match error.kind() {
+                // What does not fit into an environment.
+                io::ErrorKind::ArgumentListTooLong => Status::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                _ => Status::INTERNAL_SERVER_ERROR,
+            };
+            return Err(status.with_message("CGI script can't be started").into());
+        }
+    };
+    let is_raw = script
+        .file
+        .file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"nph-"));
+    Transfer::new(h, x, process, input, is_raw)?.run()
+}
+
+fn too_many() -> Error {
+    let status = Status::SERVICE_UNAVAILABLE;
+    status
+        .with_message("Too many CGI scripts are running")
+        .into()
+}
+
+/// The command that starts the script: with nothing of this process's but what is said here.
+///
+/// Where nobody else is to be become, this is the kind of command that the standard library starts with
+/// `posix_spawn`, which does not copy the server's page tables: a program with a slash in its name, no
+/// user, no group, nothing to be done before it runs.
+fn command<H: RunScripts + ?Sized>(
+    h: &H,
+    x: &Exchange<'_>,
+    script: &Script,
+    program: Program<'_>,
+    input: &Input,
+) -> io::Result<Command> {
+    let cgi = h.cgi();
+    let (program, argument): (PathBuf, Option<&Path>) = match program {
+        Program::Itself => (script.file.clone(), None),
+        Program::Interpreter(interpreter) => (interpreter.to_owned(), Some(&script.file)),
+    };
+    let mut command = inherited::command_without(cgi.inherited(), &program)?;
+    command.args(argument);
+    if cgi.passes_query_arguments() && matches!(x.command, "GET" | "HEAD") {
+        command.args(environment::query_arguments(x.path));
+    }
+    command
+        .env_clear()
+        .envs(environment::of(h, x, script, input.length()))
+        .current_dir(environment::working_directory(&script.file))
+        .stdin(input.stdio()?)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if !cgi.runs_as_server_user()
+        && let Some(identity) = user::to_become().map_err(io::Error::other)?
+    {
+        // The standard library drops the supplementary groups of one who is root, too.
+        command.gid(identity.gid).uid(identity.uid);
+    }
+    Ok(command)
+}
+
+/// Answers with what another path of this server holds, as if GET had asked for that.
+fn hand_on<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>, path: &str) -> Result<()> {
+    if x.redirects >= REDIRECTS {
+        let status = Status::BAD_GATEWAY.with_message("CGI scripts redirect without end");
+        return Err(status.into());
+    }
+    let redirects = x.redirects + 1;
+    let is_head = x.command == "HEAD";
+    let mut x = x.with_path(path);
+    x.redirects = redirects;
+    x.command = if is_head { "HEAD" } else { "GET" };
+    h.do_method(&mut x)
+}

@@ -1,0 +1,187 @@
+//! From a request's path to the script that it names, and what of the path is left for it.
+
+use std::borrow::Cow;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use rustix::fs::FileType;
+
+use super::RunScripts;
+use crate::simple::path;
+
+/// What must be encoded so that a name is read back as it is.
+const RESERVED: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
+
+/// A request's path that lies below a directory of scripts: Python's `cgi_info`.
+///
+/// Both parts are decoded, and without `.`, `..` and empty names. They are bytes: `%FF` is the byte FF.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CgiInfo {
+    /// The directory of scripts, `/cgi-bin`.
+    pub directory: Vec<u8>,
+    /// What follows it and its slash: `script.py/more`. It may be empty.
+    pub rest: Vec<u8>,
+}
+
+impl CgiInfo {
+    /// Splits a path behind the first of its directories that is one of `directories`.
+    pub(super) fn of(target: &str, directories: &[String]) -> Option<CgiInfo> {
+        // A name with a NUL is no script's; as a file it is not found.
+        let relative = path::relative(target).ok()?;
+        let mut whole = vec![b'/'];
+        whole.extend_from_slice(relative.path.as_os_str().as_bytes());
+        if relative.trailing_slash && whole.len() > 1 {
+            whole.push(b'/');
+        }
+        let slashes = whole.iter().enumerate().skip(1);
+        for (at, _) in slashes.filter(|&(_, &byte)| byte == b'/') {
+            let (directory, rest) = whole.split_at_checked(at)?;
+            if directories
+                .iter()
+                .any(|known| known.as_bytes() == directory)
+            {
+                return Some(CgiInfo {
+                    directory: directory.to_vec(),
+                    rest: rest.get(1..).unwrap_or_default().to_vec(),
+                });
+            }
+        }
+        None
+    }
+}
+
+/// A script that can be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Script {
+    /// `SCRIPT_NAME`: the path of the script itself.
+    pub(super) name: Vec<u8>,
+    /// `PATH_INFO`: what follows it, with its slash; or empty.
+    pub(super) path_info: Vec<u8>,
+    /// Absolute, and free of links.
+    pub(super) file: PathBuf,
+}
+
+/// What a path below a directory of scripts names.
+#[derive(Debug)]
+pub(super) enum Lookup {
+    Found(Script),
+    /// Nothing, or what may not be reached; by this name.
+    Missing(Vec<u8>),
+    /// Something, but no regular file.
+    NotPlain(Vec<u8>),
+}
+
+/// Finds the script: the first name that is no directory.
+///
+/// # Errors
+/// Where the system is out of descriptors or memory.
+pub(super) fn find<H: RunScripts + ?Sized>(h: &H, info: &CgiInfo) -> io::Result<Lookup> {
+    let mut name = info.directory.clone();
+    let mut rest: &[u8] = &info.rest;
+    loop {
+        let end = rest.iter().position(|&byte| byte == b'/');
+        let (first, path_info) = rest
+            .split_at_checked(end.unwrap_or(rest.len()))
+            .unwrap_or_default();
+        name.push(b'/');
+        name.extend_from_slice(first);
+        let file = h.translate_path(&encode(&name));
+        match h.files().locate(&file) {
+            Ok(found) if found.file_type == FileType::RegularFile && !first.is_empty() => {
+                return Ok(Lookup::Found(Script {
+                    name,
+                    path_info: path_info.to_vec(),
+                    file: found.path,
+                }));
+            }
+            Ok(found) if found.file_type == FileType::Directory && end.is_some() => {
+                rest = path_info.get(1..).unwrap_or_default();
+            }
+            Ok(_) => return Ok(Lookup::NotPlain(name)),
+            Err(error) if is_exhausted(&error) => return Err(error),
+            Err(_) => return Ok(Lookup::Missing(name)),
+        }
+    }
+}
+
+fn is_exhausted(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+    )
+}
+
+/// A decoded path as one that can be decoded again.
+pub(super) fn encode(path: &[u8]) -> Cow<'_, str> {
+    percent_encode(path, RESERVED).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn info(target: &str) -> Option<(String, String)> {
+        let directories = ["/cgi-bin", "/htbin", "/sub/dir/cgi-bin"].map(String::from);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let info = CgiInfo::of(target, &directories)?;
+        Some((text(&info.directory), text(&info.rest)))
+    }
+
+    #[test]
+    fn a_path_is_split_behind_its_directory_of_scripts_however_it_is_spelled() {
+        for (target, split) in [
+            ("/cgi-bin/a.sh", Some(("/cgi-bin", "a.sh"))),
+            ("/cgi-bin/", Some(("/cgi-bin", ""))),
+            ("/cgi-bin", None),
+            ("/cgi-bin?x=/", None),
+            ("/htbin/a/b/?c/d", Some(("/htbin", "a/b/"))),
+            ("//cgi-bin///a", Some(("/cgi-bin", "a"))),
+            ("/cgi-bin%2fa%2Fb", Some(("/cgi-bin", "a/b"))),
+            ("/c%67i-bin/a", Some(("/cgi-bin", "a"))),
+            ("/x/../cgi-bin/./a", Some(("/cgi-bin", "a"))),
+            ("/../cgi-bin/a", Some(("/cgi-bin", "a"))),
+            ("/cgi-bin/../a", None),
+            ("/cgi-bin/..%2fcgi-bin/a", Some(("/cgi-bin", "a"))),
+            ("/cgi-bin/a%3fb", Some(("/cgi-bin", "a?b"))),
+            ("/cgi-bin/a%253f", Some(("/cgi-bin", "a%3f"))),
+            ("/cgi-bin-2/a", None),
+            ("/CGI-BIN/a", None),
+            ("/sub/dir/cgi-bin/a/b", Some(("/sub/dir/cgi-bin", "a/b"))),
+            ("/dir/cgi-bin/a", None),
+            ("/cgi-bin/a%00", None),
+            ("*", None),
+            ("/", None),
+        ] {
+            let split = split.map(|(a, b): (&str, &str)| (a.to_owned(), b.to_owned()));
+            assert_eq!(info(target), split, "{target}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_part_is_a_dot_or_absolute(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "/", "cgi-bin", "..", ".", "%2f", "%2e", "a", "%00", "?", "#", "%", "\\",
+            ]), 0..12),
+        ) {
+            if let Some((directory, rest)) = info(&format!("/{}", pieces.concat())) {
+                prop_assert_eq!(directory, "/cgi-bin");
+                prop_assert!(!rest.starts_with('/') && !rest.contains("//"));
+                prop_assert!(!rest.split('/').any(|part| matches!(part, "." | "..")));
+            }
+        }
+
+        #[test]
+        fn an_encoded_path_decodes_to_itself(path in prop::collection::vec(1..=255u8, 0..20)) {
+            let target = format!("/{}", encode(&path));
+            let decoded = path::decoded_path(&target);
+            prop_assert_eq!(decoded.strip_prefix(b"/"), Some(&path[..]));
+        }
+    }
+}

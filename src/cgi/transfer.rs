@@ -1,0 +1,367 @@
+//! A script at work: the request's body goes in, its output comes out, its complaints are logged, all
+//! at the same time and on one thread, which waits for the script and the client at once.
+
+use std::fs::File;
+use std::io::{self, BufRead, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::ioctl_fionbio;
+
+use super::RunScripts;
+use super::answer::{Answer, Outcome, bad_output};
+use super::complaints::Complaints;
+use super::process::{Process, TICK};
+use super::spool::Input;
+use crate::error::Fault;
+use crate::{Error, Exchange, Result, Status};
+
+/// As much output as is read at once, at first, which is enough for most answers; and then.
+const FIRST_BUFFER: usize = 4 << 10;
+const BUFFER: usize = 64 << 10;
+/// How long output may wait for more before it is sent: an answer that is complete within that time
+/// has its length computed and leaves in one piece.
+const GATHER: Duration = Duration::from_millis(5);
+/// How long a script may take to end after the end of its output, before it is left to a thread.
+const UNWINDING: Duration = Duration::from_millis(100);
+/// How long others may keep the output of a script open after its end, without writing to it.
+const LEFTOVERS: Duration = Duration::from_secs(1);
+/// Pieces of a body that are handed on before the output is looked after.
+const PIECES: u32 = 16;
+
+/// What keeps the body from being handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stall {
+    /// Nothing, or all of it was.
+    None,
+    /// The script has not read what it was given.
+    Script,
+    /// The client has not sent more.
+    Client,
+}
+
+/// A script and the exchange that it answers.
+pub(super) struct Transfer<'t, 'x, H: ?Sized> {
+    h: &'t H,
+    x: &'t mut Exchange<'x>,
+    process: Process,
+    input: Input,
+    stdin: Option<File>,
+    stdout: Option<File>,
+    complaints: Complaints,
+    answer: Answer,
+    stall: Stall,
+    buffer: Vec<u8>,
+    started: Instant,
+    /// When the script last wrote, or took something.
+    active: Instant,
+    /// When the script was seen to have ended.
+    ended: Option<Instant>,
+}
+
+impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
+    pub(super) fn new(
+        h: &'t H,
+        x: &'t mut Exchange<'x>,
+        mut process: Process,
+        input: Input,
+        is_raw: bool,
+    ) -> io::Result<Self> {
+        let stdin = process.child.stdin.take().map(OwnedFd::from);
+        let stdout = process.child.stdout.take().map(OwnedFd::from);
+        let stderr = process.child.stderr.take();
+        for pipe in stdin.iter().chain(&stdout) {
+            ioctl_fionbio(pipe, true)?;
+        }
+        if let Some(pipe) = &stderr {
+            ioctl_fionbio(pipe, true)?;
+        }
+        let now = Instant::now();
+        Ok(Transfer {
+            h,
+            x,
+            process,
+            input,
+            stdin: stdin.map(File::from),
+            stdout: stdout.map(File::from),
+            complaints: Complaints::new(stderr),
+            answer: Answer::new(is_raw),
+            stall: Stall::None,
+            buffer: vec![0; FIRST_BUFFER],
+            started: now,
+            active: now,
+            ended: None,
+        })
+    }
+
+    /// Answers with the script's output. After an error the script and its whole group are killed.
+    pub(super) fn run(mut self) -> Result<Outcome> {
+        let result = self.transfer();
+        if result.is_err() {
+            self.process.kill_group();
+        }
+        let (h, x) = (self.h, &*self.x);
+        self.complaints.finish(|line| log(h, x, line));
+        result?;
+        self.end()
+    }
+
+    fn transfer(&mut self) -> Result<()> {
+        while self.stdout.is_some() {
+            self.feed()?;
+            let ready = self.wait()?;
+            if ready.stderr {
+                let (h, x) = (self.h, &*self.x);
+                self.complaints.read(|line| log(h, x, line));
+            }
+            if ready.stdout {
+                self.read_output()?;
+            } else if ready.ended && self.ended.is_none() {
+                self.ended = Some(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on as much of the body as goes without waiting.
+    fn feed(&mut self) -> Result<()> {
+        self.stall = Stall::None;
+        for _ in 0..PIECES {
+            let Some(stdin) = &mut self.stdin else {
+                return Ok(());
+            };
+            let piece = match &self.input {
+                Input::Client(_) => match self.x.rfile.try_available()? {
+                    Some(count) => self.x.rfile.front(count),
+                    None => {
+                        self.stall = Stall::Client;
+                        return Ok(());
+                    }
+                },
+                Input::Memory(bytes, given) => bytes.get(*given..).unwrap_or_default(),
+                Input::Nothing | Input::File(..) => &[],
+            };
+            if piece.is_empty() {
+                self.stdin = None;
+                return Ok(());
+            }
+            match stdin.write(piece) {
+                Ok(count) => self.fed(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stall = Stall::Script;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The script wants no more.
+                Err(_) => self.stdin = None,
+            }
+        }
+        self.stall = Stall::Script;
+        Ok(())
+    }
+
+    fn fed(&mut self, count: usize) {
+        self.active = Instant::now();
+        match &mut self.input {
+            Input::Client(_) => self.x.rfile.consume(count),
+            Input::Memory(_, given) => *given += count,
+            Input::Nothing | Input::File(..) => {}
+        }
+    }
+
+    /// Waits for the script, or the client, or until something is due.
+    fn wait(&mut self) -> Result<Ready> {
+        let start = Instant::now();
+        let until = self.settle_due(start)?;
+        let timeout = until.map(|until| until.saturating_duration_since(start));
+        let wants_client = self.stall == Stall::Client;
+        let mut polled = Vec::with_capacity(6);
+        let stdout = watch(
+            &mut polled,
+            self.stdout.as_ref().map(File::as_fd),
+            PollFlags::IN,
+        );
+        let stderr = watch(&mut polled, self.complaints.fd(), PollFlags::IN);
+        // That the script has closed it is reported in any case.
+        let room = match self.stall {
+            Stall::Script => PollFlags::OUT,
+            Stall::None | Stall::Client => PollFlags::empty(),
+        };
+        let stdin = watch(&mut polled, self.stdin.as_ref().map(File::as_fd), room);
+        let exit = self.process.exit_signal().filter(|_| self.ended.is_none());
+        let exit = watch(&mut polled, exit, PollFlags::IN);
+        let channel = self.x.channel();
+        let client = channel.wait_beside(&mut polled, wants_client, timeout)?;
+        let events = |place: Option<usize>| {
+            let found = place.and_then(|place| polled.get(place));
+            found.map_or(PollFlags::empty(), PollFd::revents)
+        };
+        let ready = Ready {
+            stdout: !events(stdout).is_empty(),
+            stderr: !events(stderr).is_empty(),
+            ended: match exit {
+                Some(_) => !events(exit).is_empty(),
+                None => self.ended.is_none() && self.process.has_ended(),
+            },
+        };
+        let is_closed = events(stdin).contains(PollFlags::ERR);
+        drop(polled);
+        if is_closed {
+            self.stdin = None;
+        }
+        if client.is_gone {
+            return Err(io::Error::from(Fault::Gone).into());
+        }
+        if wants_client && !is_closed {
+            self.x.rfile.waited(start.elapsed())?;
+            // Who waits for the client is not to blame for being silent.
+            self.active = Instant::now();
+        }
+        Ok(ready)
+    }
+
+    /// Does what is due, and says when to look again.
+    fn settle_due(&mut self, now: Instant) -> Result<Option<Instant>> {
+        if self
+            .answer
+            .unsent
+            .is_some_and(|unsent| now >= unsent + GATHER)
+        {
+            self.x.wfile.flush()?;
+            self.answer.unsent = None;
+            self.active = self.active.max(Instant::now());
+        }
+        let cgi = self.h.cgi();
+        let mut until = self.answer.unsent.map(|unsent| unsent + GATHER);
+        let mut due = |at: Option<Instant>| {
+            until = [until, at].into_iter().flatten().min();
+            at.is_some_and(|at| at <= now)
+        };
+        if due(self
+            .started
+            .checked_add(cgi.total_deadline().unwrap_or(Duration::MAX)))
+        {
+            return Err(too_long("CGI script runs for too long"));
+        }
+        if due(self.active.checked_add(cgi.silence_deadline())) {
+            return Err(too_long("CGI script does not answer"));
+        }
+        if let Some(ended) = self.ended {
+            if due(Some(ended.max(self.active) + LEFTOVERS)) {
+                // Processes that the script has started and not waited for hold its output.
+                self.process.kill_group();
+                self.stdout = None;
+                return Ok(Some(now));
+            }
+        } else if self.process.exit_signal().is_none() {
+            due(Some(now + TICK));
+        }
+        if self.stall == Stall::Client {
+            due(now.checked_add(self.x.rfile.patience()));
+        }
+        Ok(until)
+    }
+
+    fn read_output(&mut self) -> Result<()> {
+        let Some(stdout) = &mut self.stdout else {
+            return Ok(());
+        };
+        let count = match stdout.read(&mut self.buffer) {
+            Ok(count) => count,
+            Err(error) => {
+                use io::ErrorKind::{Interrupted, WouldBlock};
+                return match error.kind() {
+                    WouldBlock | Interrupted => Ok(()),
+                    _ => Err(error.into()),
+                };
+            }
+        };
+        if count == 0 {
+            self.stdout = None;
+            return Ok(());
+        }
+        let buffer = std::mem::take(&mut self.buffer);
+        let taken = self
+            .answer
+            .take(self.h, self.x, buffer.get(..count).unwrap_or_default());
+        self.buffer = buffer;
+        if count == self.buffer.len() && count < BUFFER {
+            self.buffer.resize(BUFFER, 0);
+        }
+        // Behind the write: a client that is slow to take it is no silence of the script.
+        self.active = Instant::now();
+        taken
+    }
+
+    /// The output is over: is it an answer, and what became of the script?
+    fn end(mut self) -> Result<Outcome> {
+        self.stdin = None;
+        if !self.process.wait_ended(UNWINDING) {
+            let deadline = self.h.cgi().silence_deadline();
+            leave_to_a_thread(self.process, self.complaints, deadline);
+            return self.answer.outcome();
+        }
+        // There is no more output, but there may be more complaints.
+        let (h, x) = (self.h, &*self.x);
+        self.complaints.finish(|line| log(h, x, line));
+        // It can't be told where this process has its children reaped by the system.
+        if let Ok(status) = self.process.reap() {
+            if let Some(code) = status.code().filter(|&code| code != 0) {
+                h.log_error(x, format_args!("CGI script exit code {code}"));
+            }
+            if let Some(signal) = status.signal() {
+                h.log_error(x, format_args!("CGI script ended by signal {signal}"));
+                return Err(bad_output("an end by a signal"));
+            }
+        }
+        self.answer.outcome()
+    }
+}
+
+/// What a wait has found.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    stdout: bool,
+    stderr: bool,
+    ended: bool,
+}
+
+/// Adds a descriptor, if there is one, and says where.
+fn watch<'f>(
+    polled: &mut Vec<PollFd<'f>>,
+    fd: Option<BorrowedFd<'f>>,
+    flags: PollFlags,
+) -> Option<usize> {
+    polled.push(PollFd::from_borrowed_fd(fd?, flags));
+    Some(polled.len() - 1)
+}
+
+/// A script that has closed its output and goes on has until the deadline, and nobody waits for it.
+fn leave_to_a_thread(process: Process, mut complaints: Complaints, deadline: Duration) {
+    let wait = move || {
+        let start = Instant::now();
+        while start.elapsed() < deadline {
+            // What it complains about now belongs to no request.
+            complaints.read(|_| {});
+            if process.wait_ended(UNWINDING) {
+                let _ = process.reap();
+                return;
+            }
+        }
+    };
+    // Without a thread it ends here: dropping the process kills it.
+    let _ = thread::Builder::new()
+        .name("servette-cgi".into())
+        .spawn(wait);
+}
+
+fn log<H: RunScripts + ?Sized>(h: &H, x: &Exchange<'_>, line: &str) {
+    h.log_error(x, format_args!("CGI script: {line}"));
+}
+
+fn too_long(message: &str) -> Error {
+    Status::GATEWAY_TIMEOUT.with_message(message).into()
+}

@@ -1,0 +1,132 @@
+//! The options of the command that have to do with scripts.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::time::Duration;
+use std::{env, io};
+
+use servette::cgi::{command_without, inherited_descriptors};
+use servette::{CgiHandler, SimpleHandler};
+
+/// Set when the command has started itself anew, so that it does so only once.
+const AGAIN: &str = "SERVETTE_STARTED_AGAIN";
+
+/// `--cgi`, and what goes with it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ScriptArguments {
+    /// Run the scripts in /cgi-bin and /htbin
+    #[arg(long)]
+    cgi: bool,
+
+    /// Run the scripts in this directory, a path as in a URL, instead; may be repeated
+    #[arg(long, value_name = "PATH", requires = "cgi")]
+    cgi_directory: Vec<String>,
+
+    /// Run files with this suffix that are not executable by this program; may be repeated
+    #[arg(long, value_name = ".SUFFIX=PROGRAM", requires = "cgi")]
+    cgi_interpreter: Vec<String>,
+
+    /// Set a variable in the environment of scripts; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", requires = "cgi")]
+    cgi_env: Vec<String>,
+
+    /// Pass a variable of this environment on to scripts; may be repeated
+    #[arg(long, value_name = "NAME", requires = "cgi")]
+    cgi_inherit: Vec<String>,
+
+    /// Hand requests of every method to scripts, not only GET, HEAD and POST
+    #[arg(long, requires = "cgi")]
+    cgi_every_method: bool,
+
+    /// Let scripts see the Authorization field
+    #[arg(long, requires = "cgi")]
+    cgi_pass_authorization: bool,
+
+    /// Make the words of a query without "=" arguments of the script
+    #[arg(long, requires = "cgi")]
+    cgi_query_arguments: bool,
+
+    /// Run scripts as the user of the server, even if that is root
+    #[arg(long, requires = "cgi")]
+    cgi_same_user: bool,
+
+    /// End a script that is silent for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "cgi")]
+    cgi_silence: u64,
+
+    /// End a script that runs for so many seconds; 0 for no limit
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, requires = "cgi")]
+    cgi_total: u64,
+
+    /// Run so many scripts at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 64, requires = "cgi")]
+    cgi_scripts: usize,
+
+    /// Take request bodies of up to so many bytes; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, requires = "cgi")]
+    cgi_max_body: u64,
+}
+
+/// What serves.
+#[derive(Debug)]
+pub(crate) enum Handler {
+    Files(SimpleHandler),
+    Scripts(Box<CgiHandler>),
+}
+
+impl ScriptArguments {
+    /// The handler that these options ask for.
+    pub(crate) fn handler(&self, files: SimpleHandler) -> Result<Handler, String> {
+        if !self.cgi {
+            return Ok(Handler::Files(files));
+        }
+        shed_inherited().map_err(|error| format!("cannot start again: {error}"))?;
+        let mut handler = CgiHandler::from(files)
+            .every_method(self.cgi_every_method)
+            .pass_authorization(self.cgi_pass_authorization)
+            .query_arguments(self.cgi_query_arguments)
+            .run_as_server_user(self.cgi_same_user)
+            .with_silence_deadline(Duration::from_secs(self.cgi_silence))
+            .with_total_deadline(or_none(self.cgi_total).map(Duration::from_secs))
+            .with_max_body(or_none(self.cgi_max_body))
+            .with_max_scripts(self.cgi_scripts);
+        if !self.cgi_directory.is_empty() {
+            handler = handler.with_cgi_directories(&self.cgi_directory);
+        }
+        for pair in &self.cgi_interpreter {
+            let (suffix, program) = split(pair, "--cgi-interpreter")?;
+            handler = handler.interpreter(suffix, Path::new(program));
+        }
+        for pair in &self.cgi_env {
+            let (name, value) = split(pair, "--cgi-env")?;
+            handler = handler.env(name, value);
+        }
+        for name in &self.cgi_inherit {
+            handler = handler.inherit_env(name);
+        }
+        Ok(Handler::Scripts(Box::new(handler)))
+    }
+}
+
+fn or_none(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
+}
+
+fn split<'a>(pair: &'a str, option: &str) -> Result<(&'a str, &'a str), String> {
+    let split = pair.split_once('=').filter(|(name, _)| !name.is_empty());
+    split.ok_or_else(|| format!("invalid value for '{option}': '{}'", pair.escape_debug()))
+}
+
+/// Starts the command anew without the descriptors that it has inherited, if there are any: its scripts
+/// would inherit them, too.
+fn shed_inherited() -> io::Result<()> {
+    let inherited = inherited_descriptors();
+    if inherited.is_empty() || env::var_os(AGAIN).is_some() {
+        return Ok(());
+    }
+    let error = command_without(&inherited, &env::current_exe()?)?
+        .args(env::args_os().skip(1))
+        .env(AGAIN, "1")
+        .exec();
+    Err(error)
+}

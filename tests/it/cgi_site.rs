@@ -1,0 +1,201 @@
+//! What the tests of scripts share: a directory of scripts, and a server whose log can be read.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use servette::simple::Content;
+use servette::{
+    CgiHandler, Exchange, RequestHandler, Result, RunScripts, RunningServer, ServeFiles,
+    SimpleHandler, ThreadingHttpServer, cgi,
+};
+
+/// Long enough for a machine under load, and no test passes by waiting for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A root directory with a `cgi-bin`; anybody may read it, and write to its `out`.
+pub(crate) struct Site(PathBuf);
+
+impl Site {
+    pub(crate) fn new() -> Site {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("servette-cgi-{}-{number}", std::process::id());
+        let site = Site(std::env::temp_dir().join(name));
+        for (directory, mode) in [("", 0o755), ("cgi-bin", 0o755), ("out", 0o777)] {
+            fs::create_dir_all(site.path(directory)).unwrap();
+            fs::set_permissions(site.path(directory), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        site
+    }
+
+    /// With one script, `cgi-bin/script`.
+    pub(crate) fn with(text: &str) -> Site {
+        let site = Site::new();
+        site.script("cgi-bin/script", text);
+        site
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        // `join` of nothing would put a slash at the end.
+        match path {
+            "" => self.0.clone(),
+            path => self.0.join(path),
+        }
+    }
+
+    pub(crate) fn file(&self, path: &str, text: impl AsRef<[u8]>, mode: u32) -> PathBuf {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    pub(crate) fn script(&self, path: &str, text: &str) -> PathBuf {
+        self.file(path, text, 0o755)
+    }
+
+    /// A handler for this site that speaks HTTP/1.1 and logs to nowhere but `Log`.
+    pub(crate) fn handler(&self) -> CgiHandler {
+        let files = SimpleHandler::new(self.path("")).with_protocol_version("HTTP/1.1");
+        CgiHandler::from(files)
+    }
+
+    pub(crate) fn serve(&self) -> Server {
+        Server::new(self.handler())
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server, and what it has logged.
+pub(crate) struct Server {
+    pub(crate) running: RunningServer,
+    pub(crate) log: Log,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Waits for a line that contains this.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, text: &str) {
+        eventually(&format!("{text:?} in the log"), || {
+            self.lines().iter().any(|line| line.contains(text))
+        });
+    }
+}
+
+impl Server {
+    pub(crate) fn new(handler: CgiHandler) -> Server {
+        let log = Log::default();
+        let handler = Logged {
+            cgi: handler,
+            log: log.clone(),
+        };
+        let server = ThreadingHttpServer::bind("127.0.0.1:0", handler).unwrap();
+        Server {
+            running: server.spawn().unwrap(),
+            log,
+        }
+    }
+}
+
+/// A subclass that keeps the log.
+struct Logged {
+    cgi: CgiHandler,
+    log: Log,
+}
+
+impl RunScripts for Logged {
+    fn cgi(&self) -> &CgiHandler {
+        &self.cgi
+    }
+}
+
+impl ServeFiles for Logged {
+    fn files(&self) -> &SimpleHandler {
+        self.cgi.files()
+    }
+
+    fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+        cgi::send_head(self, x)
+    }
+}
+
+impl RequestHandler for Logged {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        cgi::do_method(self, x)
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, message: fmt::Arguments<'_>) {
+        self.log.0.lock().unwrap().push(message.to_string());
+    }
+
+    fn protocol_version(&self) -> &str {
+        self.cgi.protocol_version()
+    }
+
+    fn version_string(&self) -> Cow<'_, str> {
+        self.cgi.version_string()
+    }
+}
+
+/// Waits until something is so, and fails if it does not become so.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "still waiting: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Whether a process is there, ended ones that nobody has reaped included.
+pub(crate) fn is_there(pid: &str) -> bool {
+    let pid = pid.trim();
+    assert!(pid.parse::<u32>().is_ok(), "no process number: {pid:?}");
+    Path::new("/proc").join(pid).exists()
+}
+
+/// Whether a process runs. One that somebody else has not reaped does not.
+pub(crate) fn runs(pid: &str) -> bool {
+    let stat = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat"));
+    stat.is_ok_and(|stat| {
+        let state = stat.rsplit(')').next().unwrap_or("").trim_start();
+        !state.starts_with(['Z', 'X'])
+    })
+}
+
+/// Whether a program that a script needs is in the `PATH` of scripts. In CI it must be.
+pub(crate) fn has(program: &str) -> bool {
+    let found = "/usr/local/bin:/usr/bin:/bin"
+        .split(':')
+        .any(|directory| Path::new(directory).join(program).exists());
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "{program} is missing");
+        eprintln!("skipped: {program} is missing");
+    }
+    found
+}
+
+pub(crate) fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout.starts_with(b"0\n")
+}
