@@ -88,13 +88,16 @@ impl Server {
             .stderr(File::create(&log)?);
         // A group of its own, so that all of it can be killed at once.
         command.process_group(0);
+        // Held until the child is on the list: an end by a signal misses nobody.
+        let mut list = running();
         // A child has the affinity of the thread that starts it.
         sched_setaffinity(Pid::from_raw(0), &cores.server)?;
         let begin = Instant::now();
         let spawned = command.spawn();
         cores.use_load()?;
         let child = spawned?;
-        running().push(child.id());
+        list.push(child.id());
+        drop(list);
         let mut server = Server {
             child,
             log,
@@ -157,9 +160,11 @@ pub fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Kills every server that runs.
+/// Kills every server that runs; none can be started after it.
 pub fn kill_all() {
-    running().iter().copied().for_each(kill);
+    let list = running();
+    list.iter().copied().for_each(kill);
+    std::mem::forget(list);
 }
 
 fn kill(group: u32) {

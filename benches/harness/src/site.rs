@@ -67,8 +67,8 @@ impl Drop for Site {
 
 /// Removes what a site left behind.
 pub fn remove(scratch: &Path) {
-    // Nothing better can be done about a failure.
-    let _ = fs::remove_dir_all(scratch);
+    // Again if something was just being written; nothing better can be done about a failure.
+    let _ = fs::remove_dir_all(scratch).or_else(|_| fs::remove_dir_all(scratch));
 }
 
 /// The name of a file in `/list/`.

@@ -1,6 +1,7 @@
 //! Closed loops: a number of clients, each of which sends its next request when the last is answered.
 
 use std::io;
+use std::thread;
 use std::time::Duration;
 
 use super::finish;
@@ -14,6 +15,9 @@ use crate::usage::Usage;
 
 /// For how long system calls are counted.
 const TRACED: Duration = Duration::from_secs(1);
+/// Long enough for a server to answer what is on its way when counting begins or ends: as much then
+/// goes uncounted at the beginning as is counted without an answer at the end.
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// As much as the generator reads at once. It matters for files: what a server pays to send 100 KiB
 /// depends on the steps in which they are taken. This is what wrk does.
@@ -208,11 +212,15 @@ fn trace_of(bench: &Bench, spec: &Spec, peer: &str) -> io::Result<Calls> {
     // Attached in between, so that the calls for new connections do not count.
     let (mut trace, mut calls) = (None, Ok(Calls::new()));
     let outcome = load::run(&plan, &mut |edge| match edge {
-        Edge::Begin => trace = Some(Trace::attach(server.pid(), &bench.site.scratch)),
+        Edge::Begin => {
+            thread::sleep(SETTLE);
+            trace = Some(Trace::attach(server.pid(), &bench.site.scratch));
+        }
         Edge::End => {
+            thread::sleep(SETTLE);
             calls = trace
                 .take()
-                .map_or(Ok(Calls::new()), |trace| trace?.detach())
+                .map_or(Ok(Calls::new()), |trace| trace?.detach());
         }
     })?;
     let mut calls = calls?;
