@@ -115,6 +115,10 @@ mod http1;
 
 mod respond;
 
+#[cfg(feature = "_bench")]
+#[doc(hidden)]
+pub mod bench;
+
 /// The code in the README and in the guide for Python users is compiled, and run, with the tests.
 #[cfg(doctest)]
 mod pages {

@@ -1,0 +1,163 @@
+//! One run: which server is started how, asked what, and in which order.
+
+use std::io;
+
+use crate::build::Programs;
+use crate::client::Answer;
+use crate::options::Options;
+use crate::peers::{self, Absent, Role, Setting};
+use crate::server::{Cores, Server, free_port};
+use crate::site::{self, HELLO, MODIFIED, Site};
+
+/// The body of a POST.
+pub const BODY: usize = 1 << 20;
+
+/// What all scenarios share.
+#[derive(Debug)]
+pub struct Bench {
+    pub options: Options,
+    pub programs: Programs,
+    pub site: Site,
+    pub cores: Cores,
+}
+
+/// What became of a peer in a scenario.
+#[derive(Debug)]
+pub struct Rounds<T> {
+    pub peer: &'static str,
+    pub samples: Vec<T>,
+    /// Why there are no more of them.
+    pub trouble: Option<String>,
+}
+
+impl Bench {
+    /// Measures every peer in every round, each round starting with another peer, so that what changes
+    /// on the machine meets all of them. Peers that do not do this are left out.
+    pub fn rounds<T>(
+        &self,
+        role: Role,
+        mut measure: impl FnMut(&'static str) -> io::Result<T>,
+    ) -> Vec<Rounds<T>> {
+        let mut all = Vec::new();
+        for &peer in &self.options.peers {
+            let trouble = match self.command(peer, role, 0, 0) {
+                Ok(_) => None,
+                Err(Absent::NotIts) => continue,
+                Err(Absent::Missing(hint)) => Some(format!("not there: {hint}")),
+            };
+            all.push(Rounds {
+                peer,
+                samples: Vec::new(),
+                trouble,
+            });
+        }
+        for round in 0..self.options.rounds {
+            eprint!(" {}", round + 1);
+            let count = all.len().max(1);
+            for at in (0..all.len()).map(|at| (at + round) % count) {
+                let Some(rounds) = all.get_mut(at) else {
+                    continue;
+                };
+                if rounds.trouble.is_none() {
+                    match measure(rounds.peer) {
+                        Ok(sample) => rounds.samples.push(sample),
+                        Err(error) => rounds.trouble = Some(error.to_string()),
+                    }
+                }
+            }
+        }
+        eprintln!();
+        all
+    }
+
+    /// Starts a peer, and makes sure that it answers rightly.
+    pub fn serve(&self, peer: &str, role: Role) -> io::Result<Server> {
+        let request = request(role);
+        let port = free_port()?;
+        let command = self.command(peer, role, port, request.len());
+        let command = command.map_err(|absent| io::Error::other(format!("{absent:?}")))?;
+        let log = self.site.scratch.join(format!("{peer}.err"));
+        let server = Server::start(command, port, &self.cores, log, &request)?;
+        match self.is_right(role, &server.answer) {
+            true => Ok(server),
+            false => {
+                let head = server.answer.head.lines().next().unwrap_or("").to_owned();
+                Err(io::Error::other(format!("answers wrongly: {head}")))
+            }
+        }
+    }
+
+    fn command(
+        &self,
+        peer: &str,
+        role: Role,
+        port: u16,
+        request: usize,
+    ) -> Result<std::process::Command, Absent> {
+        let (programs, site) = (&self.programs, &self.site);
+        peers::command(
+            peer,
+            &Setting {
+                programs,
+                site,
+                port,
+                role,
+                request,
+            },
+        )
+    }
+
+    fn is_right(&self, role: Role, answer: &Answer) -> bool {
+        let is_file = |name: &str| {
+            let file = std::fs::read(self.site.path(name)).unwrap_or_default();
+            answer.status() == 200 && answer.body == file
+        };
+        match role {
+            Role::Hello | Role::Close | Role::Blocking | Role::Handlers => {
+                answer.status() == 200 && answer.body == HELLO
+            }
+            // What it says does not matter: most say how much they have read.
+            Role::Post => answer.status() == 200,
+            Role::Small => is_file("1k.txt"),
+            Role::Medium => is_file("100k.txt"),
+            Role::NotModified => answer.status() == 304 && answer.body.is_empty(),
+            Role::Big => {
+                let length = answer
+                    .field("content-length")
+                    .and_then(|length| length.parse().ok());
+                length == Some(self.site.big) && answer.body.starts_with(b"a")
+            }
+            Role::Listing => {
+                let body = String::from_utf8_lossy(&answer.body);
+                answer.status() == 200
+                    && [0, site::NAMES - 1]
+                        .iter()
+                        .all(|&at| body.contains(&site::name(at)))
+            }
+        }
+    }
+}
+
+/// What is asked in a scenario; the same bytes for every peer.
+pub fn request(role: Role) -> Vec<u8> {
+    let (method, path, field) = match role {
+        Role::Hello | Role::Blocking | Role::Handlers => ("GET", "/hello", String::new()),
+        Role::Close => ("GET", "/hello", "Connection: close\r\n".into()),
+        Role::Post => ("POST", "/hello", format!("Content-Length: {BODY}\r\n")),
+        Role::Small => ("GET", "/1k.txt", String::new()),
+        Role::NotModified => (
+            "GET",
+            "/1k.txt",
+            format!("If-Modified-Since: {MODIFIED}\r\n"),
+        ),
+        Role::Medium => ("GET", "/100k.txt", String::new()),
+        Role::Big => ("GET", "/big.bin", String::new()),
+        Role::Listing => ("GET", "/list/", String::new()),
+    };
+    let mut bytes =
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{field}\r\n").into_bytes();
+    if role == Role::Post {
+        bytes.resize(bytes.len() + BODY, b'x');
+    }
+    bytes
+}

@@ -1,0 +1,62 @@
+//! The server with handlers that block, for the scenarios in which they do: `/hello` answers at once,
+//! `/sleep` after 100 ms, `/random` one time in a hundred after up to 20 ms, `/big` with 100 MiB.
+
+use std::fmt;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer};
+
+static BLOCK: [u8; 64 << 10] = [b'x'; 64 << 10];
+const BIG: usize = 100 << 20;
+
+#[derive(Default)]
+struct Blocking {
+    turn: AtomicU64,
+}
+
+impl Blocking {
+    /// Spreads a counter evenly, which is all the randomness that is needed.
+    fn random(&self) -> u64 {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) + 1;
+        turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+    }
+}
+
+impl RequestHandler for Blocking {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        match x.path {
+            "/sleep" => thread::sleep(Duration::from_millis(100)),
+            "/random" => {
+                let random = self.random();
+                if random.is_multiple_of(100) {
+                    thread::sleep(Duration::from_micros(random / 100 % 20_000));
+                }
+            }
+            "/big" => {
+                self.send_response(x, Status::OK);
+                self.send_header(x, "Content-Length", &BIG.to_string());
+                self.end_headers(x)?;
+                for _ in 0..BIG / BLOCK.len() {
+                    x.wfile.write_all(&BLOCK)?;
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.send_content(x, Status::OK, "text/plain", b"Hello, World!")
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
+}
+
+fn main() -> Result<()> {
+    let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
+    ThreadingHttpServer::bind(format!("127.0.0.1:{port}"), Blocking::default())?.serve_forever()
+}

@@ -1,0 +1,82 @@
+//! The pure parts: how long a head takes to be parsed, a field to be found, a response to be written.
+//!
+//!     cargo bench --features _bench
+
+#![allow(clippy::unwrap_used)]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use servette::HttpDate;
+use servette::bench::{Response, with_head};
+
+const SHORT: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+/// As a browser sends it.
+const LONG: &[u8] = b"GET /articles/2026/11/a-page.html?from=index HTTP/1.1\r\n\
+Host: www.example.org\r\n\
+User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
+Accept-Language: en-GB,en;q=0.7,de;q=0.3\r\n\
+Accept-Encoding: gzip, deflate, br, zstd\r\n\
+Referer: https://www.example.org/articles/\r\n\
+Connection: keep-alive\r\n\
+Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\n\
+Upgrade-Insecure-Requests: 1\r\n\
+Sec-Fetch-Dest: document\r\n\
+Sec-Fetch-Mode: navigate\r\n\
+Sec-Fetch-Site: same-origin\r\n\
+If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT\r\n\
+Priority: u=0, i\r\n\r\n";
+
+fn head(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse a head");
+    for (name, input) in [("short", SHORT), ("of a browser", LONG)] {
+        group.throughput(Throughput::Bytes(input.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| with_head(black_box(input), |headers| headers.len()).unwrap());
+        });
+    }
+}
+
+fn look_up(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("look up a field");
+    for (name, field) in [
+        ("first", "host"),
+        ("late", "if-modified-since"),
+        ("absent", "range"),
+    ] {
+        with_head(LONG, |headers| {
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| black_box(headers).get(black_box(field)).map(str::len));
+            });
+        })
+        .unwrap();
+    }
+}
+
+fn response(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("write a response");
+    let date = HttpDate::now();
+    let fields = [
+        ("Server", "BaseHTTP/0.1 servette"),
+        ("Date", &*date),
+        ("Content-Type", "text/plain"),
+        ("Content-Length", "13"),
+    ];
+    let mut response = Response::default();
+    for (name, fields) in [
+        ("with a length", &fields[..]),
+        ("length computed", &fields[..3]),
+    ] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                response
+                    .write(black_box(fields), black_box(b"Hello, World!"))
+                    .unwrap()
+            });
+        });
+    }
+}
+
+criterion_group!(parts, head, look_up, response);
+criterion_main!(parts);

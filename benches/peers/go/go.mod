@@ -1,0 +1,3 @@
+module servette.invalid/bench
+
+go 1.19

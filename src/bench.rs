@@ -1,0 +1,49 @@
+//! The pure parts, opened for `benches/parts.rs` and for nothing else: no part of the API.
+
+use crate::connection::outgoing::{Outgoing, Terms};
+use crate::exchange::Headers;
+use crate::http1::HeadLimits;
+use crate::http1::head::{self, FieldSlots, Scan, Version};
+
+/// Finds and parses a head, and hands its fields on; `None` if it is not one.
+pub fn with_head<T>(input: &[u8], then: impl FnOnce(Headers<'_>) -> T) -> Option<T> {
+    let limits = HeadLimits::default();
+    let extent = Scan::default().find(input, &limits).ok()??;
+    let mut scratch = String::new();
+    let text = head::text(input.get(extent.start..extent.end)?, &mut scratch);
+    let mut slots = FieldSlots::new();
+    let head = head::parse(text, &mut slots, &limits).ok()?;
+    Some(then(Headers::new(head.fields)))
+}
+
+/// The buffer of a connection.
+#[derive(Debug)]
+pub struct Response(Outgoing);
+
+impl Default for Response {
+    fn default() -> Self {
+        Response(Outgoing::new())
+    }
+}
+
+impl Response {
+    /// Writes a response with these fields and returns its length; the buffer is empty after it.
+    pub fn write(&mut self, fields: &[(&str, &str)], body: &[u8]) -> std::io::Result<usize> {
+        let Response(out) = self;
+        out.begin(Terms {
+            client: Version::Http11,
+            is_head: false,
+            is_connect: false,
+        });
+        out.status_line("HTTP/1.1", 200, "OK");
+        for (name, value) in fields {
+            out.field(name, value);
+        }
+        out.end_fields(false)?;
+        out.body(body, false)?;
+        out.finish(false)?;
+        let length = out.sendable();
+        out.sent(length);
+        Ok(length)
+    }
+}
