@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
 use super::pace::{Allowance, Pace};
 use super::wire::Wire;
+use super::witness::Watch;
 use crate::error::Fault;
 use crate::limits::Limits;
 
@@ -66,6 +67,11 @@ impl Channel {
     /// Whether it ends for a reason that no handler can take back.
     pub(super) fn must_close(&self) -> bool {
         self.is_closing() || self.broken.get() || self.out.borrow().must_close()
+    }
+
+    /// Where a fixture looks on.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.wire.watch
     }
 
     pub(super) fn is_broken(&self) -> bool {

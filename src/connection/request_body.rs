@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use super::channel::Channel;
 use super::input::Ahead;
 use super::pace::{Allowance, Pace};
+use super::witness::Event;
 use crate::error::Fault;
 use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
@@ -161,6 +162,8 @@ impl RequestBody<'_> {
                     Piece::More => Ok(None),
                     Piece::End => {
                         self.body.ended = true;
+                        let behind = self.ahead.unread().len();
+                        self.channel.watch().tell(Event::BodyEnd(behind));
                         Ok(Some(0))
                     }
                 }
@@ -228,6 +231,17 @@ impl RequestBody<'_> {
         }
     }
 
+    /// Tells who looks on what was read past the buffer, and whether that was the end.
+    fn note(&self, direct: &[u8]) {
+        let watch = self.channel.watch();
+        if !direct.is_empty() {
+            watch.tell(Event::Body(direct));
+        }
+        if self.body.decoder.is_none() && self.channel.body_left.get() == 0 {
+            watch.tell(Event::BodyEnd(self.ahead.unread().len()));
+        }
+    }
+
     fn took(&mut self, count: usize) {
         self.body.read += count as u64;
         match &mut self.body.decoder {
@@ -260,6 +274,7 @@ impl Read for RequestBody<'_> {
             let count = self.check_read(read)?;
             *self.ahead.drained = count < asked;
             self.took(count);
+            self.note(buffer.get(..count).unwrap_or_default());
             return Ok(count);
         }
         let available = self.fill_buf()?;
@@ -280,8 +295,11 @@ impl BufRead for RequestBody<'_> {
 
     fn consume(&mut self, count: usize) {
         let count = count.min(self.ahead.unread().len());
+        let taken = self.ahead.unread().get(..count).unwrap_or_default();
+        self.channel.watch().tell(Event::Body(taken));
         self.ahead.consume(count);
         self.took(count);
+        self.note(&[]);
     }
 }
 

@@ -120,6 +120,16 @@ impl Stream {
         }
     }
 
+    /// Has a fixture's socket end with a reset.
+    #[cfg(feature = "testing")]
+    pub(crate) fn reset_on_close(&self) {
+        if let Some(socket) = self.fd() {
+            // It fails only where the client is gone already.
+            let _ =
+                rustix::net::sockopt::set_socket_linger(socket, Some(std::time::Duration::ZERO));
+        }
+    }
+
     /// A second descriptor of the socket, switched to blocking, for an owner of its own.
     pub(crate) fn detach(&self) -> io::Result<OwnedFd> {
         let owned = self.socket()?.try_clone_to_owned()?;

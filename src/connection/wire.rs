@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::pace::{Allowance, Pace};
 use super::stream::Stream;
+use super::witness::{Event, Watch};
 use crate::error::Fault;
 use crate::shutdown::Control;
 
@@ -18,6 +19,7 @@ use crate::shutdown::Control;
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) stream: Stream,
+    pub(crate) watch: Watch,
     control: Arc<Control>,
 }
 
@@ -30,7 +32,11 @@ enum Direction {
 
 impl Wire {
     pub(crate) fn new(stream: Stream, control: Arc<Control>) -> Self {
-        Wire { stream, control }
+        Wire {
+            stream,
+            watch: Watch::default(),
+            control,
+        }
     }
 
     pub(crate) fn control(&self) -> &Control {
@@ -40,7 +46,11 @@ impl Wire {
     /// Reads what is there, or `None`; 0 is the end.
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.stream.recv(buffer) {
-            Ok(count) => Ok(Some(count)),
+            Ok(count) => {
+                self.watch
+                    .tell(Event::Received(buffer.get(..count).unwrap_or_default()));
+                Ok(Some(count))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(self.fault_of(error)),
         }

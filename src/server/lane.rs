@@ -253,6 +253,10 @@ impl Lane {
                 lead.accept_again = Some(Instant::now());
             }
             if !self.options.accepts(&peer) {
+                #[cfg(feature = "testing")]
+                if self.options.resets_refused {
+                    stream.reset_on_close();
+                }
                 continue;
             }
             let limits = &self.options.limits;
