@@ -38,3 +38,5 @@ pub mod server;
 mod shutdown;
 pub mod simple;
 mod status;
+#[cfg(feature = "testing")]
+pub mod testing;
