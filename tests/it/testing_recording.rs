@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use servette::testing::{TestServer, get, post, status};
+use servette::testing::{TestServer, gate, get, post, status};
 use servette::{Status, handler_fn};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -79,6 +79,58 @@ fn a_body_that_no_handler_reads_is_recorded_as_far_as_the_server_reads_it() {
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
     );
     assert_eq!(server.wait_for(1, LONG)[0].text(), "hello");
+}
+
+#[test]
+fn a_request_is_there_when_its_body_is_even_before_it_is_answered() {
+    let server = TestServer::start(status(200).at_head(0, gate("answer")));
+    let fields = [
+        "Content-Length: 5\r\n\r\nhello",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ];
+    for (index, rest) in fields.into_iter().enumerate() {
+        let mut client = TcpStream::connect(server.addr()).unwrap();
+        let request = format!("POST / HTTP/1.1\r\nHost: h\r\n{rest}");
+        client.write_all(request.as_bytes()).unwrap();
+        let requests = server.wait_for(index + 1, LONG);
+        assert_eq!(requests[index].text(), "hello");
+        assert_eq!(requests[index].raw, request.as_bytes());
+        assert!(requests[index].is_complete);
+        server.gate("answer").wait_for_arrivals(index + 1, LONG);
+        server.gate("answer").let_one_through();
+        assert!(client.read(&mut [0; 100]).unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_body_is_recorded_whole_however_it_is_read() {
+    let server = TestServer::start(handler_fn(|h, x| {
+        let mut body = Vec::new();
+        match x.path {
+            "/all" => x.rfile.read_to_end(&mut body).map(drop)?,
+            "/large" => while x.rfile.read(&mut [0; 50_000])? > 0 {},
+            _ => while x.rfile.read(&mut [0; 7])? > 0 {},
+        }
+        h.send_content(x, Status::OK, "text/plain", b"")
+    }));
+    let body: Vec<u8> = (0..300_000_u32).map(|i| (i % 251) as u8).collect();
+    let chunked = format!("{:x}\r\n", body.len());
+    let chunked = [chunked.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+    for (index, path) in ["/all", "/large", "/small"].into_iter().enumerate() {
+        let length = format!("Content-Length: {}", body.len());
+        for (fields, body) in [(&*length, &body), ("Transfer-Encoding: chunked", &chunked)] {
+            let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n");
+            send(&server, [head.as_bytes(), body].concat());
+        }
+        let requests = server.wait_for(2 * index + 2, LONG);
+        let recorded = requests.iter().skip(2 * index);
+        assert!(
+            recorded
+                .map(|request| &request.body)
+                .all(|own| *own == body),
+            "{path}"
+        );
+    }
 }
 
 #[test]

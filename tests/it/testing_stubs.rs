@@ -52,6 +52,7 @@ fn paths_are_exact_prefixes_or_patterns() {
         ("/with%20space", 208),
         ("/q?b=x+y&c&a=1", 226),
         ("/q?a=1", 404),
+        ("/q?a=1&b=z", 404),
     ] {
         assert_eq!(code(&stubs, &format!("GET {target}")), expected, "{target}");
     }
