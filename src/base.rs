@@ -10,6 +10,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::SystemTime;
 
+use crate::connection::witness::Event;
 use crate::connection::{Begun, Connection, Ending, Next, Readiness};
 use crate::error::Fault;
 use crate::exchange::Exchange;
@@ -75,13 +76,16 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
         return Ok(());
     }
     let mut slots = FieldSlots::new();
-    let server_keeps = h.protocol_version() >= "HTTP/1.1";
+    let server_keeps = conn.version(h.protocol_version()) >= "HTTP/1.1";
     let cut = match conn.exchange(&mut slots, server_keeps) {
         Begun::Request(mut x) => {
+            x.channel().watch().tell(Event::Begun(&x, None));
             let result = guarded(|| dispatch(h, &mut x));
+            note_panic(&x, &result);
             settle(h, &mut x, result)
         }
         Begun::Refused(mut x, refusal) => {
+            x.channel().watch().tell(Event::Begun(&x, Some(&refusal)));
             let status = Status::new(refusal.code);
             let error = match &*refusal.message {
                 "" => status.into(),
@@ -91,6 +95,7 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
         }
     };
     conn.end_exchange(cut);
+    conn.note_over();
     Ok(())
 }
 
@@ -137,6 +142,7 @@ fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Resul
     }
     channel.out.borrow_mut().drop_unsent();
     let answered = guarded(|| h.send_error(x, error.status())).and_then(|()| Ok(channel.finish()?));
+    note_panic(x, &answered);
     match answered {
         Ok(()) => false,
         Err(error) => {
@@ -151,10 +157,20 @@ fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Resul
 
 /// Logs what went wrong, even where logging itself does.
 fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
-    let _ = guarded(|| {
+    let logged = guarded(|| {
         h.log_error(x, format_args!("\"{}\" {error}", x.requestline));
         Ok(())
     });
+    note_panic(x, &logged);
+}
+
+/// A fixture has its test fail by a panic.
+fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
+    if let Err(error) = result
+        && let Some(message) = error.panic_message()
+    {
+        x.channel().watch().tell(Event::Panic(message));
+    }
 }
 
 /// A panic in a hook is an error like any other: the thread and the server live on.
@@ -253,8 +269,9 @@ pub fn send_response_only<H: RequestHandler + ?Sized>(
         Some(message) => message,
         None => h.responses(code).map_or("", |(phrase, _)| phrase),
     };
+    let version = x.channel().watch().version(h.protocol_version());
     let mut out = x.channel().out.borrow_mut();
-    out.status_line(h.protocol_version(), code, reason);
+    out.status_line(version, code, reason);
 }
 
 /// The body of [`RequestHandler::send_header`].
@@ -321,6 +338,9 @@ pub fn log_message<H: RequestHandler + ?Sized>(
         &h.log_date_time_string(),
         message,
     );
+    if x.channel().watch().tell(Event::Log(&line)) {
+        return;
+    }
     // There is no place to report that the log can't be written.
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }

@@ -35,6 +35,7 @@ pub(crate) mod request_body;
 pub(crate) mod response_writer;
 pub(crate) mod stream;
 pub(crate) mod wire;
+pub(crate) mod witness;
 
 /// A client's connection, as a server parks it between requests.
 ///
@@ -156,6 +157,27 @@ impl Connection {
     /// The stream has left for an owner of its own.
     pub(crate) fn is_detached(&self) -> bool {
         self.channel.detached.get()
+    }
+
+    /// Lets a fixture look on. It is told at once what came before.
+    #[cfg(feature = "testing")]
+    pub(crate) fn watch_with(&mut self, witness: impl FnOnce() -> Box<dyn witness::Witness>) {
+        let watch = &mut self.channel.wire.watch;
+        if watch.witness.is_none() {
+            watch.witness = Some(witness());
+            watch.tell(witness::Event::Received(self.input.unread()));
+        }
+    }
+
+    /// Says to who looks on that the exchange is over.
+    pub(crate) fn note_over(&self) {
+        let pending = self.input.pending();
+        self.channel.wire.watch.tell(witness::Event::Over(pending));
+    }
+
+    /// The version that the server speaks, for a handler that says this one.
+    pub(crate) fn version<'v>(&self, own: &'v str) -> &'v str {
+        self.channel.wire.watch.version(own)
     }
 
     pub(crate) fn set_one_at_a_time(&mut self, one: bool) {

@@ -72,6 +72,14 @@ impl Error {
         )))
     }
 
+    /// What the panic said that this error is made from.
+    pub(crate) fn panic_message(&self) -> Option<&str> {
+        match &*self.0 {
+            Kind::Panic(message) => Some(message),
+            _ => None,
+        }
+    }
+
     /// The status that answers this error: the one it was made from; 400, 408 or 413 where the client
     /// is at fault; 500 for everything else.
     pub fn status(&self) -> Status<'_> {

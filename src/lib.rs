@@ -115,6 +115,9 @@ mod http1;
 
 mod respond;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 #[cfg(feature = "_bench")]
 #[doc(hidden)]
 pub mod bench;

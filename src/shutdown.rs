@@ -61,6 +61,16 @@ impl ShutdownHandle {
         }
     }
 
+    /// Stops the server and gives up its sockets at once; then waits for the handlers, and returns how
+    /// many still run at the deadline.
+    #[cfg(feature = "testing")]
+    pub(crate) fn cut(&self, deadline: Duration) -> usize {
+        self.0.stop();
+        self.0.cut();
+        self.0.wait_until_over(deadline);
+        self.0.running()
+    }
+
     /// Whether the stop was asked for.
     pub fn is_stopping(&self) -> bool {
         self.0.is_stopping()

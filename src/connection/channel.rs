@@ -11,6 +11,7 @@ use rustix::event::PollFd;
 use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
 use super::pace::{Allowance, Pace};
 use super::wire::{Client, Wire};
+use super::witness::Watch;
 use crate::error::Fault;
 use crate::limits::Limits;
 
@@ -83,6 +84,11 @@ impl Channel {
     /// Whether it ends, now that the response is over.
     pub(super) fn must_close(&self) -> bool {
         self.is_closing() || self.broken.get() || self.out.borrow().must_close()
+    }
+
+    /// Where a fixture looks on.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.wire.watch
     }
 
     pub(super) fn is_broken(&self) -> bool {

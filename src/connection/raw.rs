@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use super::pace::{Allowance, Pace};
 use super::request_body::RequestBody;
@@ -17,12 +18,14 @@ pub struct RawStream<'a> {
     body: RequestBody<'a>,
     read_pace: Pace,
     write_pace: Pace,
+    write_deadline: Duration,
 }
 
 impl<'a> RawStream<'a> {
     pub(crate) fn new<'b>(body: &'a mut RequestBody<'b>) -> io::Result<RawStream<'a>> {
         body.channel.surrender()?;
         Ok(RawStream {
+            write_deadline: body.channel.limits.write_deadline,
             body: body.reborrow(),
             read_pace: Pace::default(),
             write_pace: Pace::default(),
@@ -38,6 +41,13 @@ impl<'a> RawStream<'a> {
         self.body.channel.wire.reset_on_close()?;
         self.body.channel.resets.set(true);
         Ok(())
+    }
+
+    /// Gives a client that takes nothing only so long, in place of
+    /// [`Limits::write_deadline`](crate::Limits).
+    #[cfg(feature = "testing")]
+    pub(crate) fn set_write_deadline(&mut self, deadline: Duration) {
+        self.write_deadline = deadline;
     }
 
     /// Ends the sending direction; the client sees the end of the stream.
@@ -71,7 +81,7 @@ impl Write for RawStream<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let channel = self.body.channel;
         let allowance = Allowance {
-            patience: channel.limits.write_deadline,
+            patience: self.write_deadline,
             rate: channel.limits.min_rate,
         };
         let pace = &mut self.write_pace;

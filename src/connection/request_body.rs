@@ -8,6 +8,7 @@ use super::channel::Channel;
 use super::input::Ahead;
 use super::pace::{Allowance, Pace};
 use super::wire::Wire;
+use super::witness::Event;
 use crate::error::Fault;
 use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
@@ -68,7 +69,14 @@ impl RequestBody<'_> {
                     // Its pages are never touched where the kernel does the dropping.
                     waste.resize(waste.len().max(direct.min(WASTE)), 0);
                     let room = waste.get_mut(..direct.min(WASTE)).unwrap_or_default();
-                    self.read_past(room, Wire::discard)?
+                    match self.channel.watch().is_active() {
+                        false => self.read_past(room, Wire::discard)?,
+                        true => {
+                            let count = self.read_past(room, Wire::recv)?;
+                            self.note(waste.get(..count).unwrap_or_default());
+                            count
+                        }
+                    }
                 }
             };
             if count == 0 {
@@ -233,6 +241,8 @@ impl RequestBody<'_> {
                     Piece::More => Ok(None),
                     Piece::End => {
                         self.body.ended = true;
+                        let behind = self.ahead.unread().len();
+                        self.channel.watch().tell(Event::BodyEnd(behind));
                         Ok(Some(0))
                     }
                 }
@@ -330,6 +340,17 @@ impl RequestBody<'_> {
         }
     }
 
+    /// Tells who looks on what was read past the buffer, and whether that was the end.
+    fn note(&self, direct: &[u8]) {
+        let watch = self.channel.watch();
+        if !direct.is_empty() {
+            watch.tell(Event::Body(direct));
+        }
+        if self.body.decoder.is_none() && self.channel.body_left.get() == 0 {
+            watch.tell(Event::BodyEnd(self.ahead.unread().len()));
+        }
+    }
+
     fn took(&mut self, count: usize) {
         self.body.read += count as u64;
         match &mut self.body.decoder {
@@ -350,7 +371,9 @@ impl Read for RequestBody<'_> {
         if buffer.len() >= DIRECT && direct > 0 {
             let asked = buffer.len().min(direct);
             let room = buffer.get_mut(..asked).unwrap_or_default();
-            return self.read_past(room, Wire::recv);
+            let count = self.read_past(room, Wire::recv)?;
+            self.note(buffer.get(..count).unwrap_or_default());
+            return Ok(count);
         }
         let available = self.fill_buf()?;
         let count = available.len().min(buffer.len());
@@ -372,8 +395,11 @@ impl BufRead for RequestBody<'_> {
         // More than `fill_buf` gave may be of the next request.
         let most = usize::try_from(self.pending()).unwrap_or(usize::MAX);
         let count = count.min(most).min(self.ahead.unread().len());
+        let taken = self.ahead.unread().get(..count).unwrap_or_default();
+        self.channel.watch().tell(Event::Body(taken));
         self.ahead.consume(count);
         self.took(count);
+        self.note(&[]);
     }
 }
 

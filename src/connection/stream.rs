@@ -133,6 +133,16 @@ impl Stream {
         }
     }
 
+    /// Has a fixture's socket end with a reset.
+    #[cfg(feature = "testing")]
+    pub(crate) fn reset_on_close(&self) {
+        if let Some(socket) = self.fd() {
+            // It fails only where the client is gone already.
+            let _ =
+                rustix::net::sockopt::set_socket_linger(socket, Some(std::time::Duration::ZERO));
+        }
+    }
+
     /// A second descriptor of the socket, for an owner of its own.
     pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
         self.socket()?.try_clone_to_owned()

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use super::attendant::Attendant;
 use super::pace::{Allowance, Pace};
 use super::stream::Stream;
+use super::witness::{Event, Watch};
 use crate::error::Fault;
 use crate::shutdown::Control;
 
@@ -19,6 +20,7 @@ use crate::shutdown::Control;
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) stream: Stream,
+    pub(crate) watch: Watch,
     control: Arc<Control>,
     /// While a handler runs: who is told that it is about to wait.
     pub(super) attendant: Option<Box<dyn Attendant>>,
@@ -42,6 +44,7 @@ impl Wire {
     pub(crate) fn new(stream: Stream, control: Arc<Control>) -> Self {
         Wire {
             stream,
+            watch: Watch::default(),
             control,
             attendant: None,
         }
@@ -54,7 +57,11 @@ impl Wire {
     /// Reads what is there, or `None`; 0 is the end.
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.stream.recv(buffer) {
-            Ok(count) => Ok(Some(count)),
+            Ok(count) => {
+                self.watch
+                    .tell(Event::Received(buffer.get(..count).unwrap_or_default()));
+                Ok(Some(count))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(self.fault_of(error)),
         }
@@ -69,7 +76,10 @@ impl Wire {
         allowance: Allowance,
         before_wait: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<usize> {
-        self.take(|| self.stream.recv(buffer), pace, allowance, before_wait)
+        let count = self.take(|| self.stream.recv(buffer), pace, allowance, before_wait)?;
+        self.watch
+            .tell(Event::Received(buffer.get(..count).unwrap_or_default()));
+        Ok(count)
     }
 
     /// As [`recv`](Self::recv), but what is read is dropped, and the content of `waste` with it.

@@ -74,6 +74,13 @@ impl<H, S> Builder<H, S> {
         self
     }
 
+    /// Clients that `verify_request` turns away are reset (RST), whatever they have sent by then.
+    #[cfg(feature = "testing")]
+    pub(crate) fn reset_refused(mut self) -> Self {
+        self.options.resets_refused = true;
+        self
+    }
+
     /// Called when a connection ends by an error that no response could report: an override of
     /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked. Default: a line on
     /// stderr. Clients that leave are no errors.

@@ -20,6 +20,9 @@ pub(super) struct Options {
     pub(super) request_queue_size: u32,
     pub(super) timeout: Option<Duration>,
     pub(super) verify_request: Option<Box<VerifyRequest>>,
+    /// Clients that `verify_request` turns away are reset.
+    #[cfg(feature = "testing")]
+    pub(super) resets_refused: bool,
     pub(super) handle_error: Option<Box<HandleError>>,
     pub(super) service_actions: Option<Box<Hook>>,
     pub(super) handle_timeout: Option<Box<Hook>>,
@@ -32,6 +35,8 @@ impl Default for Options {
             request_queue_size: 1024,
             timeout: None,
             verify_request: None,
+            #[cfg(feature = "testing")]
+            resets_refused: false,
             handle_error: None,
             service_actions: None,
             handle_timeout: None,

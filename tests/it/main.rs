@@ -55,5 +55,15 @@ mod shutdown;
 mod signals;
 mod stress;
 mod support;
+#[cfg(feature = "testing")]
+mod testing_clients;
+#[cfg(feature = "testing")]
+mod testing_faults;
+#[cfg(feature = "testing")]
+mod testing_lifetime;
+#[cfg(feature = "testing")]
+mod testing_recording;
+#[cfg(feature = "testing")]
+mod testing_stubs;
 mod threads;
 mod webroot;

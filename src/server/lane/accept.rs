@@ -65,6 +65,10 @@ impl Lane {
                 }
             };
             if !self.hub.options.accepts(&peer) {
+                #[cfg(feature = "testing")]
+                if self.hub.options.resets_refused {
+                    stream.reset_on_close();
+                }
                 continue;
             }
             let limits = &self.hub.options.limits;

@@ -1,0 +1,78 @@
+//! [`Watch`]: the place in a connection from which a test fixture looks on. Without the feature
+//! `testing` it is empty, and so are its calls.
+
+use crate::exchange::Exchange;
+use crate::http1::Refusal;
+
+/// What a witness is told, on the thread that serves the connection.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "testing"), expect(dead_code))]
+pub(crate) enum Event<'e> {
+    /// These bytes came from the client.
+    Received(&'e [u8]),
+    /// A request, or what was refused as one, is about to be answered.
+    Begun(&'e Exchange<'e>, Option<&'e Refusal>),
+    /// The handler has read these bytes of the body.
+    Body(&'e [u8]),
+    /// The body has been read to its end; so many bytes behind it are unread.
+    BodyEnd(usize),
+    /// A hook has panicked.
+    Panic(&'e str),
+    /// A line for the log.
+    Log(&'e str),
+    /// The exchange is over; so many bytes are unread.
+    Over(usize),
+}
+
+/// Who looks on.
+#[cfg(feature = "testing")]
+pub(crate) trait Witness: std::any::Any + std::fmt::Debug + Send {
+    /// Something has happened; true if that makes the usual action unnecessary.
+    fn see(&self, event: Event<'_>) -> bool;
+
+    /// The version that the server speaks, whatever its handler says.
+    fn protocol_version(&self) -> Option<&'static str>;
+}
+
+/// A witness, or none.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    #[cfg(feature = "testing")]
+    pub(crate) witness: Option<Box<dyn Witness>>,
+}
+
+#[cfg(feature = "testing")]
+impl Watch {
+    /// Whether anybody looks on.
+    pub(crate) fn is_active(&self) -> bool {
+        self.witness.is_some()
+    }
+
+    pub(crate) fn tell(&self, event: Event<'_>) -> bool {
+        self.witness
+            .as_ref()
+            .is_some_and(|witness| witness.see(event))
+    }
+
+    /// The version that counts for a handler that speaks this one.
+    pub(crate) fn version<'v>(&self, own: &'v str) -> &'v str {
+        let told = self.witness.as_ref().and_then(|w| w.protocol_version());
+        told.unwrap_or(own)
+    }
+}
+
+#[cfg(not(feature = "testing"))]
+#[expect(clippy::unused_self)]
+impl Watch {
+    pub(crate) fn is_active(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn tell(&self, _: Event<'_>) -> bool {
+        false
+    }
+
+    pub(crate) fn version<'v>(&self, own: &'v str) -> &'v str {
+        own
+    }
+}

@@ -1,0 +1,228 @@
+//! [`Builder`]: a [`TestServer`] with other settings than the defaults.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::recording::{Bounds, Shared};
+use super::reserved_port::ReservedPort;
+use super::server::TestServer;
+use super::stubs::Stubs;
+use super::tap::Tap;
+use crate::base::RequestHandler;
+use crate::connection::{Connection, Next};
+use crate::server::ThreadingHttpServer;
+use crate::{Error, Limits, Result};
+
+/// A [`TestServer`] with more than a handler; made by [`TestServer::builder`].
+///
+/// ```
+/// use servette::testing::{TestServer, status};
+/// use std::time::Duration;
+///
+/// let server = TestServer::builder()
+///     .protocol_version("HTTP/1.0")
+///     .gate_deadline(Duration::from_secs(2))
+///     .reset_connections(1)
+///     .start(status(200));
+/// assert!(ureq::get(server.url("/")).call().is_err());
+/// assert!(ureq::get(server.url("/")).call().is_ok());
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is served before `start` or `scope`"]
+pub struct Builder {
+    protocol_version: Option<&'static str>,
+    limits: Limits,
+    bounds: Bounds,
+    gate_deadline: Duration,
+    drop_deadline: Duration,
+    resets: usize,
+    stubs: Vec<Stubs>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        // A client that is slow is slow on purpose here.
+        let long = Duration::from_secs(3600);
+        let mut limits = Limits::default();
+        (limits.body_deadline, limits.write_deadline) = (long, long);
+        limits.min_rate = 0;
+        Builder {
+            protocol_version: Some("HTTP/1.1"),
+            limits,
+            bounds: Bounds::default(),
+            gate_deadline: Duration::from_secs(10),
+            drop_deadline: Duration::from_secs(1),
+            resets: 0,
+            stubs: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// The version that the server speaks, whatever its handler says; `None` leaves it to the handler.
+    /// Default: `HTTP/1.1`.
+    pub fn protocol_version(mut self, version: impl Into<Option<&'static str>>) -> Self {
+        self.protocol_version = version.into();
+        self
+    }
+
+    /// Limits and deadlines. Default: those of [`Limits::default`], but a client may take an hour over
+    /// a body.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How much is remembered: requests, and bytes of the body of each. Default 10,000 and 1 MiB, and
+    /// never more than 64 MiB together.
+    pub fn keep(mut self, requests: usize, body: usize) -> Self {
+        self.bounds.requests = requests;
+        self.bounds.body = body;
+        self
+    }
+
+    /// How long an answer waits at a gate before the test fails. Default 10 s.
+    pub fn gate_deadline(mut self, deadline: Duration) -> Self {
+        self.gate_deadline = deadline;
+        self
+    }
+
+    /// How long a dropped server waits for a handler that is blocked elsewhere than on its socket.
+    /// Default 1 s.
+    pub fn drop_deadline(mut self, deadline: Duration) -> Self {
+        self.drop_deadline = deadline;
+        self
+    }
+
+    /// The first so many connections are reset as soon as they are accepted.
+    pub fn reset_connections(mut self, count: usize) -> Self {
+        self.resets = count;
+        self
+    }
+
+    /// Verifies these stubs too: for a handler that has them inside, and for [`scope`](Self::scope).
+    pub fn verify(mut self, stubs: &Stubs) -> Self {
+        self.stubs.push(stubs.clone());
+        self
+    }
+
+    /// Serves this handler on a free port.
+    ///
+    /// # Panics
+    /// If no port or thread is to be had.
+    #[track_caller]
+    pub fn start<H: RequestHandler + Send + Sync + 'static>(self, handler: H) -> TestServer {
+        self.start_on(wanted(ReservedPort::new()), handler)
+    }
+
+    /// Serves it on this port.
+    ///
+    /// # Panics
+    /// If no thread is to be had.
+    #[track_caller]
+    pub fn start_on<H: RequestHandler + Send + Sync + 'static>(
+        mut self,
+        port: ReservedPort,
+        handler: H,
+    ) -> TestServer {
+        if let Some(stubs) = (&handler as &dyn Any).downcast_ref::<Stubs>() {
+            self.stubs.push(stubs.clone());
+        }
+        let (server, mut fixture) = wanted(self.prepare(port, handler));
+        let thread = std::thread::Builder::new()
+            .name("fixture".into())
+            .spawn(move || server.serve_forever());
+        fixture.thread = Some(wanted(thread));
+        fixture
+    }
+
+    /// Serves a handler that borrows: see [`TestServer::scope`].
+    ///
+    /// # Panics
+    /// If no port or thread is to be had, or the test fails.
+    #[track_caller]
+    pub fn scope<H: RequestHandler + Send + Sync, R>(
+        self,
+        handler: H,
+        f: impl FnOnce(&TestServer) -> R,
+    ) -> R {
+        let (server, fixture) = wanted(self.prepare(wanted(ReservedPort::new()), handler));
+        std::thread::scope(|scope| {
+            // It stops the server when this scope's own part ends, in whatever way.
+            let fixture = fixture;
+            let thread = std::thread::Builder::new()
+                .name("fixture".into())
+                .spawn_scoped(scope, || server.serve_forever());
+            wanted(thread);
+            f(&fixture)
+        })
+    }
+
+    fn prepare<H: RequestHandler>(
+        self,
+        port: ReservedPort,
+        handler: H,
+    ) -> Result<(ThreadingHttpServer<Watched<H>>, TestServer)> {
+        let shared = Arc::new(Shared::new(
+            self.bounds,
+            self.gate_deadline,
+            self.protocol_version,
+        ));
+        let watched = Watched {
+            handler,
+            shared: shared.clone(),
+        };
+        let mut builder = ThreadingHttpServer::builder(watched).limits(self.limits);
+        if self.resets > 0 {
+            let accepted = AtomicUsize::new(0);
+            let resets = self.resets;
+            let admit = move |_: &_| accepted.fetch_add(1, Ordering::Relaxed) >= resets;
+            builder = builder.verify_request(admit).reset_refused();
+        }
+        let server = builder.from_listener(port.listen()?)?;
+        let address = server.server_address().socket_addr();
+        let fixture = TestServer {
+            address: address.ok_or_else(|| Error::other("no address"))?,
+            shutdown: server.shutdown_handle(),
+            shared,
+            stubs: self.stubs,
+            drop_deadline: self.drop_deadline,
+            thread: None,
+            is_reported: AtomicBool::new(false),
+        };
+        Ok((server, fixture))
+    }
+}
+
+/// Without a server there is no test.
+#[track_caller]
+#[allow(clippy::panic)]
+fn wanted<T, E: fmt::Display>(result: std::result::Result<T, E>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("cannot start a TestServer: {error}"),
+    }
+}
+
+/// The handler, with a witness on each of its connections.
+#[derive(Debug)]
+struct Watched<H> {
+    handler: H,
+    shared: Arc<Shared>,
+}
+
+impl<H: RequestHandler> RequestHandler for Watched<H> {
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        conn.watch_with(|| Box::new(Tap::new(self.shared.clone())));
+        catch_unwind(AssertUnwindSafe(|| self.handler.handle(conn))).unwrap_or_else(|payload| {
+            // One that came past the hooks that catch it, which only an overridden `handle` can.
+            let error = Error::panic(&*payload);
+            self.shared.problem(format!("a handler panicked: {error}"));
+            resume_unwind(payload)
+        })
+    }
+}

@@ -1,0 +1,226 @@
+//! Gates: places where an answer waits until the test says go on. They take the place of timers where
+//! a test wants an order of events.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::shutdown::lock;
+
+/// All gates of a server, by name. A name that is used for the first time makes a closed gate.
+#[derive(Debug, Default)]
+pub(super) struct Gates {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    gates: BTreeMap<String, GateState>,
+    /// The server ends: nobody waits any more.
+    over: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct GateState {
+    is_open: bool,
+    /// How many may pass though it is closed.
+    passes: usize,
+    /// How many have come to it, those that passed included.
+    arrived: usize,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// The gate was opened, or the time is over.
+    GoOn,
+    /// Nobody opened the gate in time.
+    TooLong,
+    /// The server ends.
+    Over,
+}
+
+impl Gates {
+    /// Waits at a gate.
+    pub(super) fn pass(&self, name: &str, deadline: Duration) -> Waited {
+        let mut state = lock(&self.state);
+        state.gate(name).arrived += 1;
+        self.changed.notify_all();
+        let waited = self.wait(state, deadline, |state| {
+            let gate = state.gate(name);
+            let goes = gate.is_open || gate.passes > 0;
+            if goes {
+                gate.passes = gate.passes.saturating_sub(usize::from(!gate.is_open));
+            }
+            goes
+        });
+        waited.unwrap_or(Waited::TooLong)
+    }
+
+    /// Waits for a time, unless the server ends.
+    pub(super) fn pause(&self, time: Duration) -> Waited {
+        self.wait(lock(&self.state), time, |_| false)
+            .unwrap_or(Waited::GoOn)
+    }
+
+    /// `None` at the deadline.
+    fn wait(
+        &self,
+        mut state: std::sync::MutexGuard<'_, State>,
+        deadline: Duration,
+        mut goes: impl FnMut(&mut State) -> bool,
+    ) -> Option<Waited> {
+        let start = Instant::now();
+        loop {
+            if state.over {
+                return Some(Waited::Over);
+            }
+            if goes(&mut state) {
+                return Some(Waited::GoOn);
+            }
+            let left = deadline
+                .checked_sub(start.elapsed())
+                .filter(|left| !left.is_zero())?;
+            state = match self.changed.wait_timeout(state, left) {
+                Ok((state, _)) => state,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// Everybody goes on, now and from now on.
+    pub(super) fn end(&self) {
+        lock(&self.state).over = true;
+        self.changed.notify_all();
+    }
+
+    fn change(&self, name: &str, change: impl FnOnce(&mut GateState)) {
+        change(lock(&self.state).gate(name));
+        self.changed.notify_all();
+    }
+
+    fn wait_for_arrivals(&self, name: &str, count: usize, deadline: Duration) -> Result<(), usize> {
+        let state = lock(&self.state);
+        match self.wait(state, deadline, |state| state.gate(name).arrived >= count) {
+            Some(Waited::GoOn) => Ok(()),
+            _ => Err(lock(&self.state).gate(name).arrived),
+        }
+    }
+
+    /// The names that were used, for messages.
+    fn names(&self) -> Vec<String> {
+        lock(&self.state).gates.keys().cloned().collect()
+    }
+}
+
+impl State {
+    fn gate(&mut self, name: &str) -> &mut GateState {
+        self.gates.entry(name.to_owned()).or_default()
+    }
+}
+
+/// A gate of a [`TestServer`](super::TestServer), from the side of the test; made by
+/// [`TestServer::gate`](super::TestServer::gate).
+///
+/// Answers wait at it with [`gate`](super::gate()). One that waits for longer than the server's gate
+/// deadline (10 s) is cut, and the test fails with the name of the gate.
+#[derive(Clone, Copy)]
+pub struct Gate<'s> {
+    pub(super) gates: &'s Gates,
+    pub(super) name: &'s str,
+}
+
+impl Gate<'_> {
+    /// Opens the gate for good.
+    pub fn open(&self) {
+        self.gates.change(self.name, |gate| gate.is_open = true);
+    }
+
+    /// Closes it again.
+    pub fn close(&self) {
+        self.gates.change(self.name, |gate| {
+            gate.is_open = false;
+            gate.passes = 0;
+        });
+    }
+
+    /// Lets one through, the next one that comes if nobody waits.
+    pub fn let_one_through(&self) {
+        self.gates.change(self.name, |gate| gate.passes += 1);
+    }
+
+    /// Waits until `count` answers have come to the gate since the start, so that the test knows how
+    /// far the server is.
+    ///
+    /// # Panics
+    /// At the deadline, with the names of the gates that there are.
+    #[track_caller]
+    #[allow(clippy::panic)] // It is an assertion.
+    pub fn wait_for_arrivals(&self, count: usize, deadline: Duration) {
+        if let Err(arrived) = self.gates.wait_for_arrivals(self.name, count, deadline) {
+            panic!(
+                "gate {:?}: {arrived} of {count} arrived within {deadline:?} (gates that were named: {:?})",
+                self.name,
+                self.gates.names(),
+            );
+        }
+    }
+}
+
+impl fmt::Debug for Gate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("name", &self.name)
+            .field("state", lock(&self.gates.state).gate(self.name))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn who_waits_goes_on_when_the_gate_opens_and_not_before() {
+        let gates = Gates::default();
+        let gate = Gate {
+            gates: &gates,
+            name: "go",
+        };
+        std::thread::scope(|scope| {
+            let one = scope.spawn(|| gates.pass("go", LONG));
+            gate.wait_for_arrivals(1, LONG);
+            assert!(!one.is_finished());
+            gate.let_one_through();
+            assert_eq!(one.join().unwrap(), Waited::GoOn);
+            let two = scope.spawn(|| gates.pass("go", LONG));
+            gate.wait_for_arrivals(2, LONG);
+            gates.end();
+            assert_eq!(two.join().unwrap(), Waited::Over);
+        });
+    }
+
+    #[test]
+    fn a_gate_that_nobody_opens_ends_at_its_deadline() {
+        let gates = Gates::default();
+        assert_eq!(gates.pass("no", Duration::from_millis(1)), Waited::TooLong);
+        assert_eq!(gates.pause(Duration::from_millis(1)), Waited::GoOn);
+        gates.change("no", |gate| gate.is_open = true);
+        assert_eq!(gates.pass("no", Duration::ZERO), Waited::GoOn);
+        let gate = Gate {
+            gates: &gates,
+            name: "never",
+        };
+        let wait = || gate.wait_for_arrivals(1, Duration::from_millis(1));
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(wait)).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        assert!(
+            text.contains(r#"gate "never": 0 of 1"#) && text.contains(r#""no""#),
+            "{text}"
+        );
+    }
+}

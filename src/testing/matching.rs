@@ -1,0 +1,340 @@
+//! [`RequestPattern`]: which requests are meant.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::path::{Path, PathPattern};
+use super::report;
+use super::request::Request;
+use crate::http1::is_token;
+
+/// A GET for this path: see [`RequestPattern`].
+#[track_caller]
+pub fn get(path: impl Into<PathPattern>) -> RequestPattern {
+    method("GET", path)
+}
+
+/// A HEAD for this path.
+#[track_caller]
+pub fn head(path: impl Into<PathPattern>) -> RequestPattern {
+    method("HEAD", path)
+}
+
+/// A POST to this path.
+#[track_caller]
+pub fn post(path: impl Into<PathPattern>) -> RequestPattern {
+    method("POST", path)
+}
+
+/// A PUT of this path.
+#[track_caller]
+pub fn put(path: impl Into<PathPattern>) -> RequestPattern {
+    method("PUT", path)
+}
+
+/// A DELETE of this path.
+#[track_caller]
+pub fn delete(path: impl Into<PathPattern>) -> RequestPattern {
+    method("DELETE", path)
+}
+
+/// Any method by its name, `SPAM` or `PROPFIND` or `CONNECT` (whose path is `host:port`).
+///
+/// # Panics
+/// If no request can have such a method or such a path.
+#[track_caller]
+pub fn method(name: &str, path: impl Into<PathPattern>) -> RequestPattern {
+    RequestPattern::new(Some(name.to_owned()), path.into())
+}
+
+/// Any method.
+///
+/// # Panics
+/// If no request can have such a path.
+#[track_caller]
+pub fn any(path: impl Into<PathPattern>) -> RequestPattern {
+    RequestPattern::new(None, path.into())
+}
+
+/// Which requests are meant: a method, a path, and conditions that all must hold.
+///
+/// ```
+/// use servette::testing::{post, prefix};
+///
+/// let pattern = post(prefix("/hooks/"))
+///     .query("v", "2")
+///     .header("X-Signature", "abc")
+///     .body_contains("paid");
+/// assert_eq!(
+///     pattern.to_string(),
+///     r#"POST /hooks/… (prefix) with query v=2, header X-Signature: abc, body that contains "paid""#,
+/// );
+/// ```
+#[derive(Clone)]
+pub struct RequestPattern {
+    method: Option<String>,
+    path: Path,
+    conditions: Vec<Condition>,
+}
+
+type Test = dyn Fn(&Request) -> bool + Send + Sync;
+
+#[derive(Clone)]
+enum Condition {
+    Query(String, String),
+    Header(String, String),
+    HasHeader(String),
+    NoHeader(String),
+    Body(Vec<u8>),
+    BodyContains(String),
+    That(String, Arc<Test>),
+}
+
+impl RequestPattern {
+    #[track_caller]
+    #[allow(clippy::panic)]
+    fn new(method: Option<String>, path: PathPattern) -> Self {
+        let mut pattern = RequestPattern {
+            method,
+            path: path.0,
+            conditions: Vec::new(),
+        };
+        if let Path::WithQuery(path, query) = pattern.path {
+            pattern.path = *path;
+            for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                pattern = pattern.query(name, value);
+            }
+        }
+        if let Some(why) = pattern.impossible() {
+            panic!("no request can match `{pattern}`: {why}");
+        }
+        pattern
+    }
+
+    /// Why no request can match.
+    fn impossible(&self) -> Option<String> {
+        let (text, starts) = match &self.path {
+            Path::Glob(glob) => (glob.as_str(), ["/", "*", "[", "{"].as_slice()),
+            path => (path.text(), ["/"].as_slice()),
+        };
+        if let Some(method) = &self.method
+            && !is_token(method.as_bytes())
+        {
+            return Some(format!("{method:?} is not a method, which is one word"));
+        }
+        let may_be = |method| self.method.as_deref().is_none_or(|own| own == method);
+        let is_authority = !text.starts_with('/') && text.contains([':', '*']);
+        if matches!(&self.path, Path::Exact(path) if path == "*") {
+            let may = may_be("OPTIONS");
+            return (!may).then(|| "only OPTIONS can ask for `*`".into());
+        }
+        if may_be("CONNECT") && is_authority {
+            return None;
+        }
+        if self.method.as_deref() == Some("CONNECT") {
+            return Some("the target of CONNECT is host:port".into());
+        }
+        if !starts.iter().any(|start| text.starts_with(start)) {
+            return Some("a path starts with a slash".into());
+        }
+        if text.starts_with("//") {
+            return Some("the server makes one slash of those a path starts with".into());
+        }
+        text.contains('?')
+            .then(|| "the path has no query; use .query(name, value) for it".into())
+    }
+
+    /// With this parameter in the query; both are compared without percent-encoding.
+    pub fn query(self, name: &str, value: &str) -> Self {
+        self.with(Condition::Query(name.into(), value.into()))
+    }
+
+    /// With a field of this name and value; the case of the name does not matter.
+    ///
+    /// # Panics
+    /// If no field can have such a name.
+    #[track_caller]
+    pub fn header(self, name: &str, value: &str) -> Self {
+        check_name(name);
+        self.with(Condition::Header(name.into(), value.into()))
+    }
+
+    /// With a field of this name.
+    ///
+    /// # Panics
+    /// If no field can have such a name.
+    #[track_caller]
+    pub fn has_header(self, name: &str) -> Self {
+        check_name(name);
+        self.with(Condition::HasHeader(name.into()))
+    }
+
+    /// Without a field of this name.
+    ///
+    /// # Panics
+    /// If no field can have such a name.
+    #[track_caller]
+    pub fn no_header(self, name: &str) -> Self {
+        check_name(name);
+        self.with(Condition::NoHeader(name.into()))
+    }
+
+    /// With exactly this body.
+    pub fn body(self, body: impl AsRef<[u8]>) -> Self {
+        self.with(Condition::Body(body.as_ref().to_vec()))
+    }
+
+    /// With this text somewhere in the body.
+    pub fn body_contains(self, text: &str) -> Self {
+        self.with(Condition::BodyContains(text.into()))
+    }
+
+    /// That passes this test; `what` names it in messages: `"a body of at most 100 bytes"`.
+    pub fn that(self, what: &str, test: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
+        self.with(Condition::That(what.into(), Arc::new(test)))
+    }
+
+    fn with(mut self, condition: Condition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
+    /// Whether it is meant.
+    pub fn matches(&self, request: &Request) -> bool {
+        self.differences(request).is_empty()
+    }
+
+    /// What keeps a request from being meant, in words.
+    pub(super) fn differences(&self, request: &Request) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some(method) = &self.method
+            && *method != request.command
+        {
+            found.push(format!("the method is {}, not {method}", request.command));
+        }
+        if !self.path.matches(&request.path) && !self.path.matches(&request.decoded_path()) {
+            found.push(format!("the path is {}, not {}", request.path, self.path));
+        }
+        let conditions = self.conditions.iter();
+        found.extend(conditions.filter_map(|condition| condition.difference(request)));
+        if let Some(refusal) = &request.refusal {
+            found.push(format!("the server refused it with {refusal}"));
+        }
+        found
+    }
+
+    /// Whether a request matches as far as can be said before its body is here.
+    pub(super) fn may_match_head(&self, request: &Request) -> bool {
+        let head = RequestPattern {
+            conditions: self
+                .conditions
+                .iter()
+                .filter(|c| !c.needs_body())
+                .cloned()
+                .collect(),
+            ..self.clone()
+        };
+        head.matches(request)
+    }
+
+    /// Whether the body decides.
+    pub(super) fn needs_body(&self) -> bool {
+        self.conditions.iter().any(Condition::needs_body)
+    }
+
+    /// Whether the stub before leaves nothing for this one.
+    pub(super) fn covers(&self, other: &RequestPattern) -> bool {
+        let same_method = self.method.is_none() || self.method == other.method;
+        same_method && self.conditions.is_empty() && self.path.covers(&other.path)
+    }
+
+    pub(super) fn knows_method(&self, method: &str) -> bool {
+        self.method.as_deref().is_none_or(|own| own == method)
+    }
+}
+
+#[track_caller]
+#[allow(clippy::panic)]
+fn check_name(name: &str) {
+    if !is_token(name.as_bytes()) {
+        panic!("no request can match: {name:?} is not the name of a field");
+    }
+}
+
+impl Condition {
+    fn needs_body(&self) -> bool {
+        matches!(
+            self,
+            Condition::Body(_) | Condition::BodyContains(_) | Condition::That(..)
+        )
+    }
+
+    fn difference(&self, request: &Request) -> Option<String> {
+        match self {
+            Condition::Query(name, value) => {
+                let mut values = request.query_pairs().filter(|(own, _)| own == name);
+                let has = request
+                    .query_pairs()
+                    .any(|(own, own_value)| own == *name && own_value == *value);
+                (!has).then(|| match values.next() {
+                    Some((_, own)) => format!("the query has {name}={own}, not {name}={value}"),
+                    None => format!("the query has no {name}"),
+                })
+            }
+            Condition::Header(name, value) => {
+                let has = request.header_values(name).any(|own| own == value);
+                (!has).then(|| match request.header(name) {
+                    Some(own) => format!("the field {name} is {own:?}, not {value:?}"),
+                    None => format!("there is no field {name}"),
+                })
+            }
+            Condition::HasHeader(name) => request
+                .header(name)
+                .is_none()
+                .then(|| format!("there is no field {name}")),
+            Condition::NoHeader(name) => request
+                .header(name)
+                .map(|own| format!("there is a field {name}: {own}")),
+            Condition::Body(body) => (request.body != *body).then(|| {
+                let (own, body) = (report::preview(&request.body), report::preview(body));
+                format!("the body is {own}, not {body}")
+            }),
+            Condition::BodyContains(text) => (!request.text().contains(text)).then(|| {
+                let own = report::preview(&request.body);
+                format!("the body does not contain {text:?}; it is {own}")
+            }),
+            Condition::That(what, test) => (!test(request)).then(|| format!("it is not {what}")),
+        }
+    }
+}
+
+impl fmt::Display for RequestPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}",
+            self.method.as_deref().unwrap_or("any method"),
+            self.path
+        )?;
+        for (index, condition) in self.conditions.iter().enumerate() {
+            f.write_str(if index == 0 { " with " } else { ", " })?;
+            match condition {
+                Condition::Query(name, value) => write!(f, "query {name}={value}"),
+                Condition::Header(name, value) => write!(f, "header {name}: {value}"),
+                Condition::HasHeader(name) => write!(f, "header {name}"),
+                Condition::NoHeader(name) => write!(f, "no header {name}"),
+                Condition::Body(body) => write!(f, "body {}", report::preview(body)),
+                Condition::BodyContains(text) => write!(f, "body that contains {text:?}"),
+                Condition::That(what, _) => f.write_str(what),
+            }?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RequestPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestPattern({self})")
+    }
+}

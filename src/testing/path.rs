@@ -1,0 +1,112 @@
+//! [`PathPattern`]: which paths are meant.
+
+use std::fmt;
+
+use super::glob::Glob;
+
+/// Exactly this path, whatever characters it has.
+pub fn exact(path: &str) -> PathPattern {
+    PathPattern(Path::Exact(path.into()))
+}
+
+/// Every path that begins like this.
+pub fn prefix(path: &str) -> PathPattern {
+    PathPattern(Path::Prefix(path.into()))
+}
+
+/// Every path that this pattern matches: `*` is any run of characters but the slash, `**` any run,
+/// `[a-z]` a class, `{a,b}` a choice, and a backslash takes the next character as it is.
+///
+/// # Panics
+/// If the pattern can't be understood.
+#[track_caller]
+#[allow(clippy::panic)] // A test that asks for what can't be should stop where it asks.
+pub fn glob(pattern: &str) -> PathPattern {
+    match Glob::new(pattern) {
+        Ok(glob) => PathPattern(Path::Glob(glob)),
+        Err(why) => panic!("the pattern {pattern:?} does not compile: {why}"),
+    }
+}
+
+/// Which paths are meant: made by [`exact`], [`prefix`] and [`glob`], or from a text. A text with a `*`
+/// is a [`glob`], others are [`exact`]; what follows a `?` in it are parameters that the query must
+/// have, in any order.
+///
+/// Paths are compared without their query, as they were sent and also without percent-encoding.
+#[derive(Clone, Debug)]
+pub struct PathPattern(pub(super) Path);
+
+/// A [`PathPattern`] taken apart.
+#[derive(Clone, Debug)]
+pub(super) enum Path {
+    Exact(String),
+    Prefix(String),
+    Glob(Glob),
+    /// A path and the query that was given with it.
+    WithQuery(Box<Path>, String),
+}
+
+impl From<&str> for PathPattern {
+    #[track_caller]
+    fn from(text: &str) -> Self {
+        let (path, query) = match text.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (text, None),
+        };
+        let pattern = match path.len() > 1 && path.contains('*') {
+            true => glob(path),
+            false => exact(path),
+        };
+        match query {
+            Some(query) => PathPattern(Path::WithQuery(Box::new(pattern.0), query.to_owned())),
+            None => pattern,
+        }
+    }
+}
+
+impl From<&String> for PathPattern {
+    #[track_caller]
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl Path {
+    pub(super) fn matches(&self, path: &str) -> bool {
+        match self {
+            Path::Exact(own) => own == path,
+            Path::Prefix(own) => path.starts_with(own),
+            Path::Glob(own) => own.matches(path),
+            Path::WithQuery(own, _) => own.matches(path),
+        }
+    }
+
+    /// As it was written.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Path::Exact(text) | Path::Prefix(text) => text,
+            Path::Glob(glob) => glob.as_str(),
+            Path::WithQuery(path, _) => path.text(),
+        }
+    }
+
+    /// Whether every path that `other` matches is matched by this one too, as far as that is easy to
+    /// see.
+    pub(super) fn covers(&self, other: &Path) -> bool {
+        match (self, other) {
+            (Path::Prefix(own), Path::Exact(other) | Path::Prefix(other)) => other.starts_with(own),
+            (own, Path::Exact(other)) => own.matches(other),
+            (Path::Glob(own), Path::Glob(other)) => own.as_str() == "/**" || own == other,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Prefix(text) => write!(f, "{text}… (prefix)"),
+            _ => f.write_str(self.text()),
+        }
+    }
+}

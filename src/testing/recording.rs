@@ -1,0 +1,222 @@
+//! What a fixture has seen: every [`Request`], and what went wrong.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use super::gates::Gates;
+use super::request::Request;
+use crate::shutdown::lock;
+
+/// Lines of the handler's log that are kept.
+const LOG_LINES: usize = 200;
+/// Problems that are kept; the first ones matter.
+const PROBLEMS: usize = 20;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) requests: usize,
+    pub(super) body: usize,
+    pub(super) bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            requests: 10_000,
+            body: 1 << 20,
+            bytes: 64 << 20,
+        }
+    }
+}
+
+/// What the threads of a fixture and its test share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) gates: Gates,
+    pub(super) gate_deadline: Duration,
+    pub(super) protocol_version: Option<&'static str>,
+    pub(super) bounds: Bounds,
+    log: Mutex<Log>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    next_id: u64,
+    connections: u64,
+    /// Complete requests since the last `take`, those that are not kept any more included.
+    complete: usize,
+    /// Requests that were dropped to keep within the bounds.
+    dropped: u64,
+    problems: Vec<String>,
+    notes: Vec<String>,
+    lines: VecDeque<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    id: u64,
+    pub(super) is_over: bool,
+    pub(super) request: Request,
+}
+
+impl Shared {
+    pub(super) fn new(
+        bounds: Bounds,
+        gate_deadline: Duration,
+        protocol_version: Option<&'static str>,
+    ) -> Self {
+        Shared {
+            gates: Gates::default(),
+            gate_deadline,
+            protocol_version,
+            bounds,
+            log: Mutex::default(),
+            arrived: Condvar::new(),
+        }
+    }
+
+    /// A new connection; its number.
+    pub(super) fn connected(&self) -> u64 {
+        let mut log = lock(&self.log);
+        log.connections += 1;
+        log.connections
+    }
+
+    pub(super) fn connections(&self) -> u64 {
+        lock(&self.log).connections
+    }
+
+    pub(super) fn requests(&self) -> Vec<Request> {
+        let log = lock(&self.log);
+        log.entries
+            .iter()
+            .map(|entry| entry.request.clone())
+            .collect()
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        lock(&self.log).dropped
+    }
+
+    /// Takes what is complete.
+    pub(super) fn take(&self) -> Vec<Request> {
+        let mut log = lock(&self.log);
+        log.complete = 0;
+        let (taken, rest) = std::mem::take(&mut log.entries)
+            .into_iter()
+            .partition(|entry| entry.request.is_complete);
+        log.entries = rest;
+        log.bytes = log.entries.iter().map(|entry| entry.request.cost()).sum();
+        let taken: VecDeque<Entry> = taken;
+        taken.into_iter().map(|entry| entry.request).collect()
+    }
+
+    /// Waits until so many requests are complete; how many are at the deadline, if less.
+    pub(super) fn wait_for(&self, count: usize, deadline: Duration) -> Result<(), usize> {
+        let start = Instant::now();
+        let mut log = lock(&self.log);
+        while log.complete < count {
+            let Some(left) = deadline.checked_sub(start.elapsed()) else {
+                return Err(log.complete);
+            };
+            log = match self.arrived.wait_timeout(log, left) {
+                Ok((log, _)) => log,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        Ok(())
+    }
+
+    /// Something for which the test fails.
+    pub(super) fn problem(&self, problem: String) {
+        let mut log = lock(&self.log);
+        if log.problems.len() < PROBLEMS && !log.problems.contains(&problem) {
+            log.problems.push(problem);
+        }
+    }
+
+    pub(super) fn take_problems(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.log).problems)
+    }
+
+    /// Something that the test should know.
+    pub(super) fn note(&self, note: String) {
+        let mut log = lock(&self.log);
+        if log.notes.len() < PROBLEMS {
+            log.notes.push(note);
+        }
+    }
+
+    pub(super) fn notes(&self) -> Vec<String> {
+        lock(&self.log).notes.clone()
+    }
+
+    pub(super) fn log_lines(&self) -> Vec<String> {
+        lock(&self.log).lines.iter().cloned().collect()
+    }
+
+    pub(super) fn log(&self, line: &str) {
+        let mut log = lock(&self.log);
+        if log.lines.len() == LOG_LINES {
+            log.lines.pop_front();
+        }
+        log.lines.push_back(line.trim_end().to_owned());
+    }
+
+    /// What is being answered now, for messages.
+    pub(super) fn running(&self) -> Vec<String> {
+        let log = lock(&self.log);
+        let running = log.entries.iter().filter(|entry| !entry.is_over);
+        running
+            .map(|Entry { request, .. }| {
+                format!(
+                    "`{}` (connection {})",
+                    request.requestline, request.connection
+                )
+            })
+            .collect()
+    }
+
+    /// A request has come; its number.
+    pub(super) fn begin(&self, request: Request) -> u64 {
+        let mut log = lock(&self.log);
+        let id = log.next_id;
+        log.next_id += 1;
+        log.bytes += request.cost();
+        log.entries.push_back(Entry {
+            id,
+            is_over: false,
+            request,
+        });
+        while log.entries.len() > self.bounds.requests.max(1)
+            || (log.bytes > self.bounds.bytes && log.entries.len() > 1)
+        {
+            if let Some(entry) = log.entries.pop_front() {
+                log.bytes = log.bytes.saturating_sub(entry.request.cost());
+                log.dropped += 1;
+            }
+        }
+        id
+    }
+
+    /// Changes a request that is still kept.
+    pub(super) fn change(&self, id: u64, change: impl FnOnce(&mut Entry)) {
+        let mut log = lock(&self.log);
+        let Some(entry) = log.entries.iter_mut().rev().find(|entry| entry.id == id) else {
+            return;
+        };
+        let (cost, was_complete) = (entry.request.cost(), entry.request.is_complete);
+        change(entry);
+        let (new_cost, is_complete) = (entry.request.cost(), entry.request.is_complete);
+        log.bytes = (log.bytes + new_cost).saturating_sub(cost);
+        if is_complete && !was_complete {
+            log.complete += 1;
+            self.arrived.notify_all();
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! [`Reply`]: whatever a stub can say.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::script::{Act, Script, raw};
+use crate::Result;
+use crate::base::RequestHandler;
+use crate::exchange::Exchange;
+
+impl From<Script> for Reply {
+    fn from(script: Script) -> Self {
+        Reply(Kind::Script(script))
+    }
+}
+
+impl From<Act> for Reply {
+    fn from(act: Act) -> Self {
+        Reply(Kind::Script(raw("").then(act)))
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Reply(Kind::Answer(Box::new(answer)))
+    }
+}
+
+type Play = dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync;
+
+/// What a [`Stub`](super::Stub) says to a request: an [`Answer`], a [`Script`], an [`Act`], or
+/// ([`answer_with`](super::RequestPattern::answer_with)) a closure.
+#[derive(Clone)]
+pub struct Reply(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Answer(Box<Answer>),
+    Script(Script),
+    With(Arc<Play>),
+}
+
+impl Reply {
+    pub(super) fn with(
+        play: impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Reply(Kind::With(Arc::new(play)))
+    }
+
+    pub(super) fn play(&self, h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
+        match &self.0 {
+            Kind::Answer(answer) => answer.play(x),
+            Kind::Script(script) => script.play(x),
+            Kind::With(play) => play(h, x),
+        }
+    }
+
+    pub(super) fn known_impossible(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Answer(answer) => answer.known_impossible(),
+            _ => None,
+        }
+    }
+
+    /// Whether it decides itself how much of the request's body it reads.
+    pub(super) fn reads_by_itself(&self) -> bool {
+        matches!(self.0, Kind::With(_))
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Answer(answer) => answer.fmt(f),
+            Kind::Script(script) => script.fmt(f),
+            Kind::With(_) => f.write_str("closure"),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! [`Request`]: a request as a fixture remembers it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::report;
+use crate::exchange::Exchange;
+
+/// A request as it came to a [`TestServer`](super::TestServer).
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Request {
+    /// The request line without its line end.
+    pub requestline: String,
+    /// The method.
+    pub command: String,
+    /// The path without its query, as it was sent (percent-encoded).
+    pub path: String,
+    /// What follows the question mark; `None` without one.
+    pub query: Option<String>,
+    /// The version, `HTTP/1.1`.
+    pub version: String,
+    /// Names and values, in their order and in their own case.
+    pub headers: Vec<(String, String)>,
+    /// The body without its framing, as far as the handler has read it or the server has for it.
+    pub body: Vec<u8>,
+    /// The bytes of the request, head and body, as they came over the connection; from a handler that
+    /// goes on with [`Exchange::raw`](crate::Exchange::raw), what it read there too.
+    pub raw: Vec<u8>,
+    /// The client's address; `None` in memory.
+    pub client_address: Option<SocketAddr>,
+    /// Which of the server's connections it came on, from 1 in the order of their first requests.
+    pub connection: u64,
+    /// When its head was complete.
+    pub at: Instant,
+    /// Its body was read to the end, or its exchange is over.
+    pub is_complete: bool,
+    /// The body or the raw bytes are longer than what is kept of them.
+    pub is_truncated: bool,
+    /// The status and the reason with which the server refused it before any handler saw it.
+    pub refusal: Option<String>,
+}
+
+impl Request {
+    /// The request of an exchange, without its body.
+    pub(super) fn of(x: &Exchange<'_>) -> Self {
+        let (path, query) = match x.path.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (x.path, None),
+        };
+        let field = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Request {
+            requestline: x.requestline.to_owned(),
+            command: x.command.to_owned(),
+            path: path.to_owned(),
+            query,
+            version: x.request_version.to_owned(),
+            headers: x.headers.iter().map(field).collect(),
+            body: Vec::new(),
+            raw: Vec::new(),
+            client_address: x.client_address.socket_addr(),
+            connection: 0,
+            at: Instant::now(),
+            is_complete: false,
+            is_truncated: false,
+            refusal: None,
+        }
+    }
+
+    /// The value of the first field of this name, whatever its case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.header_values(name).next()
+    }
+
+    /// The values of all fields of this name.
+    pub fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers
+            .iter()
+            .filter(move |(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| &**value)
+    }
+
+    /// The decoded value of the first parameter of this name in the query.
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        self.query_pairs()
+            .find_map(|(own, value)| (own == name).then_some(value))
+    }
+
+    /// The parameters of the query, decoded.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
+        let query = self.query.as_deref().unwrap_or_default();
+        query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (
+                    decoded(&name.replace('+', " ")),
+                    decoded(&value.replace('+', " ")),
+                )
+            })
+    }
+
+    /// The path without percent-encoding.
+    pub fn decoded_path(&self) -> String {
+        decoded(&self.path)
+    }
+
+    /// The body as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// About what it costs to keep.
+    pub(super) fn cost(&self) -> usize {
+        let fields = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 48);
+        fields.sum::<usize>() + self.body.len() + self.raw.len() + self.requestline.len() * 2 + 200
+    }
+}
+
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+impl fmt::Debug for Request {
+    /// The request as a person would want to read it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        report::request(f, self)
+    }
+}

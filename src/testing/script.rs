@@ -1,0 +1,302 @@
+//! [`Script`]: bytes and [`Act`]s in an order, played on the bare connection.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use super::delivery;
+use super::gates::Waited;
+use super::recording::Shared;
+use super::tap::fixture_of;
+use crate::connection::raw::RawStream;
+use crate::error::Fault;
+use crate::exchange::Exchange;
+use crate::{Error, Result};
+
+/// How long a client may leave bytes untaken that are to reach it before a reset.
+const RESET_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Something that is not a byte: made by [`close`], [`reset`], [`hang`], [`pause`] and [`gate()`].
+///
+/// It can stand for a whole answer, at a byte of an [`Answer`](super::Answer), or in a [`Script`]; any
+/// handler can [`play`](Self::play) it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Close,
+    Reset,
+    Hang,
+    Pause(Duration),
+    Gate(String),
+}
+
+/// Ends the connection in order (FIN): the client sees the end of the stream.
+pub fn close() -> Act {
+    Act(Kind::Close)
+}
+
+/// Resets the connection (RST), as soon as the client's system has taken all bytes before it. A client
+/// that leaves them untaken for a second is reset earlier, and [`TestServer::notes`] says how much was
+/// missing.
+///
+/// [`TestServer::notes`]: super::TestServer::notes
+pub fn reset() -> Act {
+    Act(Kind::Reset)
+}
+
+/// Says nothing more, and keeps the connection open until the client leaves or the server is dropped.
+pub fn hang() -> Act {
+    Act(Kind::Hang)
+}
+
+/// Says nothing for this time.
+pub fn pause(time: Duration) -> Act {
+    Act(Kind::Pause(time))
+}
+
+/// Says nothing until the test opens this gate with `server.gate(name).open()`.
+pub fn gate(name: &str) -> Act {
+    Act(Kind::Gate(name.into()))
+}
+
+impl Act {
+    /// Does it in a handler. What was written before is sent first, as far as its head is complete.
+    /// [`close`], [`reset`] and [`hang`] are the end of the exchange; after [`pause`] and [`gate()`]
+    /// the handler goes on, still within HTTP.
+    ///
+    /// # Errors
+    /// Those of writing. The end of the server, and a gate that nobody opened in time; the handler
+    /// should return these as they are.
+    pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
+        match &self.0 {
+            Kind::Pause(_) | Kind::Gate(_) => {
+                if x.channel().out.borrow().has_head() {
+                    x.wfile.flush()?;
+                }
+                let asker = x.requestline.to_owned();
+                self.wait(fixture_of(x).as_deref(), &asker)
+            }
+            _ => Script::default().then(self.clone()).play(x),
+        }
+    }
+
+    fn wait(&self, shared: Option<&Shared>, asker: &str) -> Result<()> {
+        let (waited, what) = match (&self.0, shared) {
+            (Kind::Pause(time), Some(shared)) => (shared.gates.pause(*time), ""),
+            (Kind::Gate(name), Some(shared)) => {
+                (shared.gates.pass(name, shared.gate_deadline), &**name)
+            }
+            (Kind::Gate(name), None) => {
+                let text = format!("gate {name:?}: only a TestServer has gates");
+                return Err(Error::other(text));
+            }
+            // In memory nobody sees the time.
+            _ => return Ok(()),
+        };
+        match (waited, shared) {
+            (Waited::GoOn, _) => Ok(()),
+            (Waited::TooLong, Some(shared)) => {
+                let deadline = shared.gate_deadline;
+                let text = format!(
+                    "nobody opened the gate {what:?} within {deadline:?}; `{asker}` waited there"
+                );
+                shared.problem(text.clone());
+                Err(Error::other(text))
+            }
+            _ => Err(io::Error::from(Fault::Stopped).into()),
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Close => f.write_str("close"),
+            Kind::Reset => f.write_str("reset"),
+            Kind::Hang => f.write_str("hang"),
+            Kind::Pause(time) => write!(f, "pause of {time:?}"),
+            Kind::Gate(name) => write!(f, "gate {name:?}"),
+        }
+    }
+}
+
+/// Bytes and [`Act`]s in an order: an answer of which every byte is yours. It starts with [`raw`].
+///
+/// ```
+/// use servette::testing::{TestServer, Stubs, get, raw, gate};
+/// use std::io::{Read, Write};
+///
+/// let greeting = raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n").then(gate("go")).raw("hi");
+/// let server = TestServer::start(Stubs::new().on(get("/").answer(greeting)));
+///
+/// let mut client = std::net::TcpStream::connect(server.addr())?;
+/// client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
+/// let mut head = [0; 38];
+/// client.read_exact(&mut head)?; // and not a byte more, before
+/// server.gate("go").open();
+/// let mut rest = String::new();
+/// client.read_to_string(&mut rest)?;
+/// assert_eq!(rest, "hi");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script {
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Bytes(Vec<u8>),
+    Drip(usize, Duration),
+    Act(Act),
+}
+
+/// These bytes, in place of any answer: the start of a [`Script`]. The connection ends behind them,
+/// unless the script says [`hang`].
+pub fn raw(bytes: impl AsRef<[u8]>) -> Script {
+    Script::default().raw(bytes)
+}
+
+impl Script {
+    /// Then these bytes.
+    pub fn raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.steps.push(Step::Bytes(bytes.as_ref().to_vec()));
+        self
+    }
+
+    /// Then this.
+    pub fn then(mut self, act: Act) -> Self {
+        self.steps.push(Step::Act(act));
+        self
+    }
+
+    /// From here on `bytes` at a time, and a pause of `every` between two of them. 0 ends the drip.
+    pub fn drip(mut self, bytes: usize, every: Duration) -> Self {
+        self.steps.push(Step::Drip(bytes, every));
+        self
+    }
+
+    /// Sends it in a handler, in place of a response. The connection ends with the exchange.
+    ///
+    /// # Errors
+    /// Those of writing, and of waiting at a gate.
+    pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
+        let shared = fixture_of(x);
+        let asker = x.requestline.to_owned();
+        let mut stream = x.raw()?;
+        let mut drip = (0, Duration::ZERO);
+        let mut sent = Sent::default();
+        if self.has_reset() {
+            stream.set_write_deadline(RESET_PATIENCE);
+            sent.piece = 1024;
+        }
+        for step in &self.steps {
+            match step {
+                Step::Bytes(bytes) => match sent.write(&mut stream, bytes, drip, shared.as_deref())
+                {
+                    // The window of the client is full, so the reset can't come later than now.
+                    Err(error) if sent.piece > 0 && is_timeout(&error) => {
+                        return self.reset(x, &sent, shared.as_deref());
+                    }
+                    result => result?,
+                },
+                Step::Drip(bytes, every) => drip = (*bytes, *every),
+                Step::Act(Act(Kind::Close)) => return Ok(()),
+                Step::Act(Act(Kind::Hang)) => return await_end(&mut stream),
+                Step::Act(Act(Kind::Reset)) => {
+                    return self.reset(x, &sent, shared.as_deref());
+                }
+                Step::Act(act) => act.wait(shared.as_deref(), &asker)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Script {
+    fn has_reset(&self) -> bool {
+        self.steps.contains(&Step::Act(reset()))
+    }
+
+    /// The bytes that are to arrive before the reset.
+    fn bytes_before_reset(&self) -> u64 {
+        let before = self
+            .steps
+            .iter()
+            .take_while(|step| **step != Step::Act(reset()));
+        let sizes = before.map(|step| match step {
+            Step::Bytes(bytes) => bytes.len() as u64,
+            _ => 0,
+        });
+        sizes.sum()
+    }
+
+    fn reset(&self, x: &mut Exchange<'_>, sent: &Sent, shared: Option<&Shared>) -> Result<()> {
+        let (client, server) = (x.client_address, x.server.server_address);
+        let left = delivery::wait_until_taken(server, client, RESET_PATIENCE)
+            .err()
+            .unwrap_or(0);
+        let (got, all) = (sent.bytes.saturating_sub(left), self.bytes_before_reset());
+        if got < all
+            && let Some(shared) = shared
+        {
+            shared.note(format!(
+                "`{}` was reset early: the client took about {got} of {all} bytes, and no more",
+                x.requestline
+            ));
+        }
+        // It fails in memory, where the end of the bytes is all there is to see.
+        let _ = x.raw()?.reset_on_close();
+        // The last owner of the socket closes it, and no orderly end comes before.
+        let _ = x.detach();
+        Ok(())
+    }
+}
+
+/// What was written so far.
+#[derive(Debug, Default)]
+struct Sent {
+    bytes: u64,
+    /// Bytes are written in pieces of at most this size, to know how far it came; 0 is no bound.
+    piece: usize,
+}
+
+impl Sent {
+    fn write(
+        &mut self,
+        stream: &mut RawStream<'_>,
+        bytes: &[u8],
+        (drip, every): (usize, Duration),
+        shared: Option<&Shared>,
+    ) -> Result<()> {
+        let sizes = [drip, self.piece, bytes.len()];
+        let size = sizes.into_iter().filter(|&size| size > 0).min();
+        for (index, piece) in bytes.chunks(size.unwrap_or(1)).enumerate() {
+            if drip > 0 && (index > 0 || self.bytes > 0) {
+                pause(every).wait(shared, "")?;
+            }
+            stream.write_all(piece)?;
+            self.bytes += piece.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+fn is_timeout(error: &Error) -> bool {
+    error.fault() == Some(&Fault::SlowReader)
+}
+
+/// Reads and drops what comes until the client leaves.
+fn await_end(stream: &mut RawStream<'_>) -> Result<()> {
+    let mut waste = [0; 4096];
+    loop {
+        match stream.read(&mut waste) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! [`Tap`]: what a fixture hears of one connection.
+
+use std::sync::{Arc, Mutex};
+
+use super::recording::{Entry, Shared};
+use super::request::Request;
+use crate::connection::witness::{Event, Witness};
+use crate::exchange::Exchange;
+use crate::http1::Refusal;
+use crate::shutdown::lock;
+
+/// What is kept of a request's bytes beside its body: its head, its chunk sizes.
+const RAW_EXTRA: usize = 64 << 10;
+
+/// The witness of one connection.
+#[derive(Debug)]
+pub(super) struct Tap {
+    pub(super) shared: Arc<Shared>,
+    connection: u64,
+    state: Mutex<TapState>,
+}
+
+#[derive(Debug, Default)]
+struct TapState {
+    /// The request that is being answered.
+    current: Option<u64>,
+    requestline: String,
+    /// What came and belongs to no finished request, as far as it is kept.
+    raw: Vec<u8>,
+    /// How much came beyond that.
+    beyond: usize,
+}
+
+impl Tap {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Tap {
+            connection: shared.connected(),
+            shared,
+            state: Mutex::default(),
+        }
+    }
+
+    fn begun(&self, x: &Exchange<'_>, refusal: Option<&Refusal>) {
+        let mut request = Request::of(x);
+        request.connection = self.connection;
+        request.refusal = refusal.map(|refusal| {
+            crate::Status::new(refusal.code)
+                .with_message(&refusal.message)
+                .to_string()
+        });
+        let mut state = lock(&self.state);
+        state.requestline.clone_from(&request.requestline);
+        request.raw = state.so_far(x.rfile.read_ahead().len()).to_vec();
+        let is_whole = x.rfile.remaining() == Some(0) && refusal.is_none();
+        let id = self.shared.begin(request);
+        state.current = Some(id);
+        if is_whole {
+            drop(state);
+            self.shared
+                .change(id, |entry| entry.request.is_complete = true);
+        }
+    }
+
+    fn body(&self, bytes: &[u8]) {
+        let Some(id) = lock(&self.state).current else {
+            return;
+        };
+        let most = self.shared.bounds.body;
+        self.shared.change(id, |Entry { request, .. }| {
+            let room = most.saturating_sub(request.body.len());
+            request.is_truncated |= bytes.len() > room;
+            request.body.extend(bytes.iter().take(room));
+        });
+    }
+
+    /// The request is complete, or (`is_over`) its exchange.
+    fn ended(&self, unread: usize, is_over: bool) {
+        let mut state = lock(&self.state);
+        let Some(id) = state.current else {
+            return;
+        };
+        let raw = state.so_far(unread).to_vec();
+        let is_cut = state.beyond > unread;
+        if is_over {
+            state.current = None;
+            state.forget(unread);
+        }
+        drop(state);
+        self.shared.change(id, |entry| {
+            entry.is_over |= is_over;
+            entry.request.raw = raw;
+            entry.request.is_truncated |= is_cut;
+            entry.request.is_complete = true;
+        });
+    }
+}
+
+impl TapState {
+    /// What came, up to the last `unread` bytes.
+    fn so_far(&self, unread: usize) -> &[u8] {
+        let unread = unread.saturating_sub(self.beyond);
+        let count = self.raw.len().saturating_sub(unread);
+        self.raw.get(..count).unwrap_or_default()
+    }
+
+    fn forget(&mut self, unread: usize) {
+        let done = self.so_far(unread).len();
+        self.raw.drain(..done);
+        self.beyond = 0;
+    }
+}
+
+impl Witness for Tap {
+    fn see(&self, event: Event<'_>) -> bool {
+        match event {
+            Event::Received(bytes) => {
+                let mut state = lock(&self.state);
+                let most = self.shared.bounds.body.saturating_add(RAW_EXTRA);
+                let room = most.saturating_sub(state.raw.len());
+                state.raw.extend(bytes.iter().take(room));
+                state.beyond += bytes.len().saturating_sub(room);
+            }
+            Event::Begun(x, refusal) => self.begun(x, refusal),
+            Event::Body(bytes) => self.body(bytes),
+            Event::BodyEnd(unread) => self.ended(unread, false),
+            Event::Over(unread) => self.ended(unread, true),
+            Event::Panic(message) => {
+                let requestline = lock(&self.state).requestline.clone();
+                self.shared.problem(format!(
+                    "a handler panicked while it answered `{requestline}`: {message}"
+                ));
+            }
+            Event::Log(line) => {
+                self.shared.log(line);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn protocol_version(&self) -> Option<&'static str> {
+        self.shared.protocol_version
+    }
+}
+
+/// The fixture that an exchange belongs to; none in memory, and behind other servers.
+pub(super) fn fixture_of(x: &Exchange<'_>) -> Option<Arc<Shared>> {
+    let witness: &dyn std::any::Any = &**x.channel().watch().witness.as_ref()?;
+    Some(witness.downcast_ref::<Tap>()?.shared.clone())
+}

@@ -1,0 +1,269 @@
+//! Faults are exact to the byte, from a stub and from any handler.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use servette::testing::{
+    Answer, Script, Stubs, TestServer, any, close, get, hang, method, pause, raw, reset, status,
+};
+use servette::{Status, handler_fn};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// All that comes, and how it ends.
+fn receive(server: &TestServer, request: &str) -> (Vec<u8>, io::Result<()>) {
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    client.write_all(request.as_bytes()).unwrap();
+    let mut got = Vec::new();
+    let result = client.read_to_end(&mut got).map(drop);
+    (got, result)
+}
+
+fn is_reset(result: &io::Result<()>) -> bool {
+    result
+        .as_ref()
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+}
+
+fn length_of_head(answer: &Answer) -> usize {
+    let (got, _) = receive(&TestServer::start(answer.clone().at(0, close())), GET);
+    got.len()
+}
+
+#[test]
+fn a_reset_comes_behind_exactly_as_many_bytes() {
+    let body: Vec<u8> = (0..100_000_u32).map(|i| (i % 251) as u8).collect();
+    let answer = status(200).body(&body);
+    let head = length_of_head(&answer);
+    for byte in [0, 1, 2, 1000, 16_384, 65_536, 99_999, 100_000] {
+        let server = TestServer::start(answer.clone().at(byte, reset()));
+        let (got, result) = receive(&server, GET);
+        assert!(is_reset(&result), "{byte}: {result:?}");
+        assert_eq!(got.len(), head + byte);
+        assert_eq!(got[head..], body[..byte]);
+        assert!(server.notes().is_empty());
+    }
+}
+
+#[test]
+fn a_reset_comes_on_a_kept_connection_too_and_whatever_is_unread() {
+    let stubs = Stubs::new().on(any("/").answer(status(200)).then(raw("half").then(reset())));
+    let server = TestServer::start(stubs);
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    client.write_all(GET.as_bytes()).unwrap();
+    let mut first = [0; 38];
+    client.read_exact(&mut first).unwrap();
+    assert_eq!(&first[..], b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    client
+        .write_all(format!("{GET}and more").as_bytes())
+        .unwrap();
+    let mut got = Vec::new();
+    let result = client.read_to_end(&mut got).map(drop);
+    assert!(is_reset(&result), "{result:?}");
+    assert_eq!(got, b"half");
+}
+
+#[test]
+fn a_client_that_takes_no_more_is_reset_early_and_that_is_reported() {
+    let size = 64 << 20;
+    let server = TestServer::start(status(200).body(vec![7; size]).at(size, reset()));
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    client.write_all(GET.as_bytes()).unwrap();
+    // It reads nothing before the connection is over.
+    server.wait_for(1, Duration::from_secs(20));
+    while server.notes().is_empty() {
+        std::thread::yield_now();
+    }
+    let note = server.notes().remove(0);
+    drop(server);
+    let mut got = Vec::new();
+    let result = client.read_to_end(&mut got).map(drop);
+    assert!(is_reset(&result), "{result:?}");
+    let told = note.split("the client took about ").nth(1).unwrap();
+    let told: usize = told.split(' ').next().unwrap().parse().unwrap();
+    assert!(
+        told <= got.len() && got.len() - told < 1024,
+        "{note}; {}",
+        got.len()
+    );
+}
+
+#[test]
+fn an_end_comes_behind_exactly_as_many_bytes() {
+    let body = vec![b'b'; 70_000];
+    let answer = status(200).body(&body);
+    let head = length_of_head(&answer);
+    for byte in [0, 1, 65_536, 69_999, 70_000] {
+        let server = TestServer::start(answer.clone().at(byte, close()));
+        let (got, result) = receive(&server, GET);
+        assert_eq!((got.len(), result.is_ok()), (head + byte, true), "{byte}");
+    }
+    for byte in [0, 1, 12, head] {
+        let server = TestServer::start(answer.clone().at_head(byte, close()));
+        assert_eq!(receive(&server, GET).0.len(), byte);
+    }
+}
+
+#[test]
+fn any_handler_can_misbehave_in_the_middle_of_what_it_does() {
+    let server = TestServer::start(handler_fn(|h, x| {
+        h.send_response_only(x, Status::OK);
+        h.send_header(x, "Content-Length", "10");
+        h.end_headers(x)?;
+        x.wfile.write_all(b"half ")?;
+        match x.path {
+            "/reset" => reset().play(x),
+            "/close" => close().play(x),
+            "/more" => raw("and half, and more").play(x),
+            _ => {
+                // Both stay within HTTP.
+                pause(Duration::from_millis(1)).play(x)?;
+                Ok(x.wfile.write_all(b"half!")?)
+            }
+        }
+    }));
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n";
+    for (path, tail, resets) in [
+        ("/reset", "\r\nhalf ", true),
+        ("/close", "\r\nhalf ", false),
+        ("/more", "\r\nhalf and half, and more", false),
+        ("/pause", "Connection: close\r\n\r\nhalf half!", false),
+    ] {
+        let close = if path == "/pause" {
+            "Connection: close\r\n"
+        } else {
+            ""
+        };
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n{close}\r\n");
+        let (got, result) = receive(&server, &request);
+        assert_eq!(String::from_utf8(got).unwrap(), format!("{head}{tail}"));
+        assert_eq!(is_reset(&result), resets, "{path}");
+    }
+}
+
+#[test]
+fn a_drip_is_all_of_it_a_few_bytes_at_a_time() {
+    let every = Duration::from_millis(2);
+    let script = raw("one two three")
+        .drip(3, every)
+        .raw("four")
+        .drip(0, every)
+        .raw(" five");
+    let server = TestServer::start(script);
+    let start = std::time::Instant::now();
+    let (got, result) = receive(&server, GET);
+    assert_eq!(
+        (&got[..], result.is_ok()),
+        (&b"one two threefour five"[..], true)
+    );
+    // Between the two pieces of the word there is one pause.
+    assert!(start.elapsed() >= every);
+}
+
+#[test]
+fn a_connection_stays_after_connection_close_until_the_client_leaves() {
+    let server = TestServer::start(status(200).body("hi").keep_open());
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    client.write_all(GET.as_bytes()).unwrap();
+    let expected = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+    let mut got = vec![0; expected.len()];
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(String::from_utf8(got).unwrap(), expected);
+    // An end would come within this time; that none comes can't be seen sooner.
+    let while_waiting = Some(Duration::from_millis(100));
+    client.set_read_timeout(while_waiting).unwrap();
+    let nothing = client.read(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    client.set_read_timeout(None).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn a_storm_of_interim_responses_arrives_whole() {
+    let server = TestServer::start(status(200).interim(103, 10_000));
+    let request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let (got, _) = receive(&server, request);
+    let interim = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    let end = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    assert_eq!(
+        String::from_utf8(got).unwrap(),
+        interim.repeat(10_000) + end
+    );
+}
+
+#[test]
+fn an_answer_can_come_before_the_body_and_without_reading_it() {
+    let stubs = Stubs::new().on(method("PUT", "/")
+        .answer(status(413).header("Connection", "close"))
+        .early());
+    let server = TestServer::start(stubs);
+    let request = "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    client.write_all(request.as_bytes()).unwrap();
+    let mut got = [0; 12];
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"HTTP/1.1 413");
+}
+
+#[test]
+fn a_file_is_sent_as_it_is_when_the_request_comes_and_one_that_is_missing_fails_the_test() {
+    let path = std::env::temp_dir().join(format!("servette-fixture-{}", std::process::id()));
+    std::fs::write(&path, "old").unwrap();
+    let server = TestServer::start(Stubs::new().on(get("/").answer(status(200).file(&path))));
+    std::fs::write(&path, "new").unwrap();
+    let request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    assert!(receive(&server, request).0.ends_with(b"\r\n\r\nnew"));
+    std::fs::remove_file(&path).unwrap();
+    assert!(receive(&server, request).0.starts_with(b"HTTP/1.1 500 "));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.verify()));
+    let text = *panic.unwrap_err().downcast::<String>().unwrap();
+    assert!(
+        text.contains("can't read the file") && text.contains("servette-fixture"),
+        "{text}"
+    );
+}
+
+#[test]
+fn other_protocols_pass_and_their_bytes_are_recorded() {
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n";
+    let echo = move |_: &dyn servette::RequestHandler, x: &mut servette::Exchange<'_>| {
+        raw(switched).play(x)?;
+        let mut stream = x.raw()?;
+        io::copy(&mut (&mut stream).take(4), &mut io::sink())?;
+        Ok(stream.write_all(b"pong")?)
+    };
+    let stubs = Stubs::new()
+        .on(get("/ws").header("Upgrade", "echo").answer_with(echo))
+        .on(method("CONNECT", "example.com:443").answer_with(echo))
+        .on(method("PROPFIND", "/dav").answer(status(207)))
+        .on(method("SPAM", "/").answer(Script::default().raw("eggs")))
+        .on(any("/silent").answer(hang()));
+    let server = TestServer::start(stubs);
+    for (request, answer) in [
+        (
+            "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nping",
+            "pong",
+        ),
+        (
+            "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\nping",
+            "pong",
+        ),
+        (
+            "PROPFIND /dav HTTP/1.0\r\n\r\n",
+            "HTTP/1.1 207 Multi-Status\r\nContent-Length: 0\r\n\r\n",
+        ),
+        ("SPAM / HTTP/1.1\r\nhOsT: h\r\n\r\n", "eggs"),
+    ] {
+        server.take();
+        let (got, result) = receive(&server, request);
+        assert!(result.is_ok());
+        let got = String::from_utf8(got)
+            .unwrap()
+            .replace("Connection: close\r\n", "");
+        assert!(got.ends_with(answer), "{got}");
+        let requests = server.wait_for(1, Duration::from_secs(20));
+        assert_eq!(String::from_utf8_lossy(&requests[0].raw), request);
+    }
+}

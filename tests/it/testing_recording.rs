@@ -1,0 +1,242 @@
+//! What a fixture remembers of requests.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use servette::testing::{TestServer, gate, get, post, status};
+use servette::{Status, handler_fn};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn send(server: &TestServer, requests: impl AsRef<[u8]>) -> String {
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    client.write_all(requests.as_ref()).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answers = String::new();
+    client.read_to_string(&mut answers).unwrap();
+    answers
+}
+
+fn message<T: std::fmt::Debug>(test: impl FnOnce() -> T) -> String {
+    *catch_unwind(AssertUnwindSafe(test))
+        .unwrap_err()
+        .downcast::<String>()
+        .unwrap()
+}
+
+#[test]
+fn every_part_of_a_request_is_kept_as_it_came() {
+    let server = TestServer::start(status(200));
+    let one = "POST /a%20b?x=1&y=%26+2 HTTP/1.1\r\nhOSt: h\r\nX-One: 1\r\nx-one: 2\r\nContent-Length: 5\r\n\r\nhello";
+    let two = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;e=f\r\nabc\r\n0\r\nT: t\r\n\r\n";
+    send(&server, format!("{one}{two}"));
+    send(&server, "GET /last HTTP/1.0\r\n\r\n");
+
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    let first = &requests[0];
+    assert_eq!(first.requestline, "POST /a%20b?x=1&y=%26+2 HTTP/1.1");
+    assert_eq!((&*first.command, &*first.path), ("POST", "/a%20b"));
+    assert_eq!(
+        (first.decoded_path(), first.query.as_deref()),
+        ("/a b".into(), Some("x=1&y=%26+2"))
+    );
+    assert_eq!(first.query_value("y").as_deref(), Some("& 2"));
+    assert_eq!(first.version, "HTTP/1.1");
+    let names: Vec<&str> = first.headers.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["hOSt", "X-One", "x-one", "Content-Length"]);
+    assert_eq!(first.header_values("X-ONE").collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(first.text(), "hello");
+    assert!(first.client_address.unwrap().ip().is_loopback());
+    assert_eq!(requests[1].body, b"abc");
+    assert_eq!(requests[1].query, None);
+    assert_eq!(
+        [
+            first.connection,
+            requests[1].connection,
+            requests[2].connection
+        ],
+        [1, 1, 2]
+    );
+    assert!(first.at <= requests[1].at && requests[1].at <= requests[2].at);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.is_complete && !request.is_truncated)
+    );
+    let raw = |index: usize| String::from_utf8_lossy(&requests[index].raw).into_owned();
+    assert_eq!((raw(0), raw(1)), (one.to_owned(), two.to_owned()));
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn a_body_that_no_handler_reads_is_recorded_as_far_as_the_server_reads_it() {
+    let server = TestServer::start(handler_fn(|h, x| h.send_error(x, Status::NOT_FOUND)));
+    send(
+        &server,
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+    );
+    assert_eq!(server.wait_for(1, LONG)[0].text(), "hello");
+}
+
+#[test]
+fn a_request_is_there_when_its_body_is_even_before_it_is_answered() {
+    let server = TestServer::start(status(200).at_head(0, gate("answer")));
+    let fields = [
+        "Content-Length: 5\r\n\r\nhello",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ];
+    for (index, rest) in fields.into_iter().enumerate() {
+        let mut client = TcpStream::connect(server.addr()).unwrap();
+        let request = format!("POST / HTTP/1.1\r\nHost: h\r\n{rest}");
+        client.write_all(request.as_bytes()).unwrap();
+        let requests = server.wait_for(index + 1, LONG);
+        assert_eq!(requests[index].text(), "hello");
+        assert_eq!(requests[index].raw, request.as_bytes());
+        assert!(requests[index].is_complete);
+        server.gate("answer").wait_for_arrivals(index + 1, LONG);
+        server.gate("answer").let_one_through();
+        assert!(client.read(&mut [0; 100]).unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_body_is_recorded_whole_however_it_is_read() {
+    let server = TestServer::start(handler_fn(|h, x| {
+        let mut body = Vec::new();
+        match x.path {
+            "/all" => x.rfile.read_to_end(&mut body).map(drop)?,
+            "/large" => while x.rfile.read(&mut [0; 50_000])? > 0 {},
+            _ => while x.rfile.read(&mut [0; 7])? > 0 {},
+        }
+        h.send_content(x, Status::OK, "text/plain", b"")
+    }));
+    let body: Vec<u8> = (0..300_000_u32).map(|i| (i % 251) as u8).collect();
+    let chunked = format!("{:x}\r\n", body.len());
+    let chunked = [chunked.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+    for (index, path) in ["/all", "/large", "/small"].into_iter().enumerate() {
+        let length = format!("Content-Length: {}", body.len());
+        for (fields, body) in [(&*length, &body), ("Transfer-Encoding: chunked", &chunked)] {
+            let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n");
+            send(&server, [head.as_bytes(), body].concat());
+        }
+        let requests = server.wait_for(2 * index + 2, LONG);
+        let recorded = requests.iter().skip(2 * index);
+        assert!(
+            recorded
+                .map(|request| &request.body)
+                .all(|own| *own == body),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn what_the_server_refuses_is_recorded_with_the_reason() {
+    let server = TestServer::start(status(200));
+    assert!(send(&server, "GET / HTTP/1.1\r\nBad Name: x\r\n\r\n").starts_with("HTTP/1.1 400 "));
+    let requests = server.wait_for(1, LONG);
+    assert_eq!(requests[0].refusal.as_deref(), Some("400 Bad header name"));
+    assert_eq!(requests[0].requestline, "GET / HTTP/1.1");
+    let text = message(|| server.assert_received(&get("/")));
+    assert!(text.contains("refused with 400 Bad header name"), "{text}");
+}
+
+#[test]
+fn a_test_can_wait_for_requests_and_take_them() {
+    let server = TestServer::start(status(200));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.wait_for(3, LONG));
+        for _ in 0..3 {
+            send(&server, "GET / HTTP/1.0\r\n\r\n");
+        }
+        assert_eq!(waiting.join().unwrap().len(), 3);
+    });
+    assert_eq!(server.take().len(), 3);
+    assert!(server.requests().is_empty());
+    send(&server, "GET /again HTTP/1.0\r\n\r\n");
+    assert_eq!(server.wait_for(1, LONG)[0].path, "/again");
+}
+
+#[test]
+fn a_wait_in_vain_says_what_did_arrive() {
+    let server = TestServer::start(status(200));
+    let none = message(|| server.wait_for(1, Duration::from_millis(1)));
+    assert!(
+        none.contains("0 of 1 requests") && none.contains("No request has arrived"),
+        "{none}"
+    );
+
+    let server = TestServer::start(status(200));
+    send(
+        &server,
+        "POST /x HTTP/1.1\r\nHost: h\r\nX: y\r\nContent-Length: 3\r\n\r\n\x01ab",
+    );
+    let text = message(|| server.wait_for(2, Duration::from_millis(1)));
+    let shown = "1. POST /x HTTP/1.1  (connection 1)\n    Host: h\n    X: y\n    Content-Length: 3\n    body \"\\u{1}ab\"";
+    assert!(text.contains(shown), "{text}");
+}
+
+#[test]
+fn an_assertion_explains_the_nearest_miss() {
+    let server = TestServer::start(status(200));
+    send(&server, "GET /data HTTP/1.0\r\n\r\n");
+    send(&server, "POST /data HTTP/1.0\r\nX-Key: abd\r\n\r\n");
+    server.assert_received(&post("/data").has_header("x-key"));
+    server.assert_count(&get("/data"), 1);
+    let text = message(|| server.assert_received(&post("/data").header("X-Key", "abc")));
+    assert!(
+        text.contains("no request like `POST /data with header X-Key: abc`"),
+        "{text}"
+    );
+    assert!(text.contains("nearest miss: request 2, `POST /data HTTP/1.0`: the field X-Key is \"abd\", not \"abc\""), "{text}");
+
+    let server = TestServer::start(status(200));
+    send(&server, "GET /date HTTP/1.0\r\n\r\n");
+    let text = message(|| server.assert_count(&get("/data"), 2));
+    assert!(
+        text.contains("0, not 2 requests like `GET /data`"),
+        "{text}"
+    );
+    assert!(text.contains("the path is /date, not /data"), "{text}");
+}
+
+#[test]
+fn recording_is_bounded() {
+    let server = TestServer::builder().keep(3, 10).start(status(200));
+    for index in 0..5 {
+        send(
+            &server,
+            format!("PUT /{index} HTTP/1.0\r\nContent-Length: 11\r\n\r\nhello world"),
+        );
+    }
+    let requests = server.wait_for(5, LONG);
+    let paths: Vec<&str> = requests.iter().map(|request| &*request.path).collect();
+    assert_eq!(paths, ["/2", "/3", "/4"]);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.body == b"hello worl" && request.is_truncated)
+    );
+    let text = message(|| server.assert_received(&get("/none")));
+    assert!(
+        text.contains("(2 earlier ones are not kept any more)"),
+        "{text}"
+    );
+
+    // A hundred megabytes over the connection leave no more behind than is kept of a body.
+    let server = TestServer::builder().keep(1000, 1000).start(status(200));
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    let length = 100 << 20;
+    client
+        .write_all(format!("PUT / HTTP/1.0\r\nContent-Length: {length}\r\n\r\n").as_bytes())
+        .unwrap();
+    let block = vec![0; 1 << 20];
+    (0..100).for_each(|_| client.write_all(&block).unwrap());
+    client.read_to_end(&mut Vec::new()).unwrap();
+    let request = &server.wait_for(1, LONG)[0];
+    assert_eq!(request.body.len(), 1000);
+    assert!(request.is_truncated && request.raw.len() <= 1000 + (64 << 10));
+}
