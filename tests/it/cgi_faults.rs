@@ -309,6 +309,19 @@ fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
 }
 
 #[test]
+fn a_client_that_stalls_inside_its_body_is_answered_with_408() {
+    let site = Site::with("#!/bin/sh\necho $$ >../out/pid; cat\n");
+    let mut limits = servette::Limits::default();
+    limits.body_deadline = Duration::from_secs(1);
+    let server = Server::with_limits(site.handler(), limits);
+    let mut client = Client::new(&server);
+    client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nb");
+    assert_eq!(client.answer().code(), 408);
+    let pid = fs::read_to_string(site.path("out/pid")).unwrap();
+    assert!(!is_there(&pid), "reaped before the answer");
+}
+
+#[test]
 fn the_client_is_told_to_go_on_when_the_script_is_ready() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
     let server = site.serve();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use servette::simple::Content;
 use servette::{
-    CgiHandler, Exchange, RequestHandler, Result, RunScripts, RunningServer, ServeFiles,
+    CgiHandler, Exchange, Limits, RequestHandler, Result, RunScripts, RunningServer, ServeFiles,
     SimpleHandler, ThreadingHttpServer, cgi,
 };
 
@@ -104,12 +104,17 @@ impl Log {
 
 impl Server {
     pub(crate) fn new(handler: CgiHandler) -> Server {
+        Server::with_limits(handler, Limits::default())
+    }
+
+    pub(crate) fn with_limits(handler: CgiHandler, limits: Limits) -> Server {
         let log = Log::default();
         let handler = Logged {
             cgi: handler,
             log: log.clone(),
         };
-        let server = ThreadingHttpServer::bind("127.0.0.1:0", handler).unwrap();
+        let server = ThreadingHttpServer::builder(handler).limits(limits);
+        let server = server.bind("127.0.0.1:0").unwrap();
         Server {
             running: server.spawn().unwrap(),
             log,
