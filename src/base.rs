@@ -26,7 +26,7 @@ mod error_page;
 mod forward;
 mod hooks;
 mod local_time;
-mod log_text;
+pub(crate) mod log_text;
 
 /// Software and version as `server_version` names it, `name` and the version of this crate.
 macro_rules! software {

@@ -112,6 +112,10 @@ mod http1;
 
 mod respond;
 
+#[cfg(feature = "_internals")]
+#[doc(hidden)]
+pub mod internals;
+
 /// The code in the README and in the guide for Python users is compiled, and run, with the tests.
 #[cfg(doctest)]
 mod pages {

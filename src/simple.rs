@@ -22,10 +22,10 @@ pub use self::open::{Directory, Symlinks};
 mod condition;
 mod handler;
 mod hooks;
-mod listing;
+pub(crate) mod listing;
 mod mime;
 mod open;
-mod path;
+pub(crate) mod path;
 
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
