@@ -7,3 +7,5 @@
 )]
 
 mod examples;
+#[cfg(feature = "_internals")]
+mod fuzz_corpus;
