@@ -1,6 +1,6 @@
 //! The pure parts: how long a head takes to be parsed, a field to be found, a response to be written.
 //!
-//!     cargo bench --features _bench
+//!     cargo bench --features _internals
 
 #![allow(clippy::unwrap_used)]
 

@@ -118,9 +118,12 @@ mod respond;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-#[cfg(feature = "_bench")]
+#[cfg(feature = "_internals")]
 #[doc(hidden)]
 pub mod bench;
+#[cfg(feature = "_internals")]
+#[doc(hidden)]
+pub mod internals;
 
 /// The code in the README and in the guide for Python users is compiled, and run, with the tests.
 #[cfg(doctest)]

@@ -26,7 +26,7 @@ mod cache;
 mod condition;
 mod handler;
 mod hooks;
-mod listing;
+pub(crate) mod listing;
 mod mime;
 pub(crate) mod open;
 pub(crate) mod path;

@@ -27,6 +27,8 @@ mod expect_continue;
 mod file_hooks;
 mod files;
 mod framing;
+#[cfg(feature = "_internals")]
+mod fuzz_corpus;
 mod hooks;
 mod idioms;
 mod idle;

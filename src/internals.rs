@@ -1,0 +1,180 @@
+//! Private parts of the crate, for its own fuzz targets. No part of the API.
+//!
+//! The functions here only pass on: what the targets see is what a connection sees.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::Limits;
+use crate::base::log_text;
+use crate::http1::framing::BodyLength;
+use crate::http1::head::{self, FieldSlots, Scan, Version};
+use crate::http1::{Refusal, chunked};
+use crate::simple::{Entry, listing, path};
+
+/// A refusal: the status code, and what is wrong.
+pub type Refused = (u16, String);
+
+fn refused(refusal: Refusal) -> Refused {
+    (refusal.code, refusal.message.into_owned())
+}
+
+/// Where a head stands in `input`, of which one read after the other brings the part up to each of
+/// `ends`; `None` if it is not complete.
+///
+/// # Errors
+/// The refusal.
+pub fn find_head(
+    input: &[u8],
+    ends: &[usize],
+    limits: &Limits,
+) -> Result<Option<(usize, usize)>, Refused> {
+    let (mut scan, limits) = (Scan::default(), limits.of_head());
+    for &end in ends {
+        let received = input.get(..end).unwrap_or(input);
+        if let Some(extent) = scan.find(received, &limits).map_err(refused)? {
+            return Ok(Some((extent.start, extent.end)));
+        }
+    }
+    Ok(None)
+}
+
+/// Judge the request line of a head that is not complete, or is refused, if the line itself is complete.
+///
+/// # Errors
+/// The refusal.
+pub fn check_request_line(input: &[u8], limits: &Limits) -> Result<(), Refused> {
+    let mut scan = Scan::default();
+    // What it finds is known already; it is asked for where the line stands.
+    let _ = scan.find(input, &limits.of_head());
+    scan.check_request_line(input).map_err(refused)
+}
+
+/// What a head says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The request line without its line end.
+    pub requestline: String,
+    /// The method.
+    pub command: String,
+    /// The path with its query, `*`, or the authority of a CONNECT.
+    pub path: String,
+    /// The authority of the target.
+    pub authority: Option<String>,
+    /// The version as it was sent.
+    pub request_version: String,
+    /// Whether the rules of HTTP/1.1 hold, not those of 1.0.
+    pub is_http11: bool,
+    /// Names and values; bytes above ASCII were read as Latin-1.
+    pub fields: Vec<(String, String)>,
+    /// The length of the body; `None` if it is chunked.
+    pub length: Option<u64>,
+    /// Whether the connection may persist.
+    pub keep_alive: bool,
+    /// Whether the client waits for `100 Continue`.
+    pub expects_continue: bool,
+}
+
+/// Parse exactly one head.
+///
+/// # Errors
+/// The refusal.
+pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Head, Refused> {
+    let (mut scratch, mut slots) = (String::new(), FieldSlots::new());
+    let text = head::text(bytes, &mut scratch);
+    let parsed = head::parse(text, &mut slots, &limits.of_head()).map_err(refused)?;
+    let value = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Head {
+        requestline: parsed.requestline.to_owned(),
+        command: parsed.command.to_owned(),
+        path: parsed.target.path.to_string(),
+        authority: parsed.target.authority.map(str::to_owned),
+        request_version: parsed.request_version.to_owned(),
+        is_http11: parsed.version == Version::Http11,
+        fields: parsed
+            .fields
+            .iter()
+            .map(|field| (field.name.to_owned(), value(field.value)))
+            .collect(),
+        length: match parsed.meta.body {
+            BodyLength::Exact(length) => Some(length),
+            BodyLength::Chunked => None,
+        },
+        keep_alive: parsed.meta.keep_alive,
+        expects_continue: parsed.meta.expects_continue,
+    })
+}
+
+/// What stands next in a chunked body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// More input is needed.
+    More,
+    /// So many bytes of data.
+    Data(usize),
+    /// The body is over.
+    End,
+}
+
+/// The decoder of chunked bodies.
+#[derive(Debug)]
+pub struct ChunkedDecoder(chunked::Decoder);
+
+impl ChunkedDecoder {
+    /// At the start of a body.
+    pub fn new(limits: &Limits) -> Self {
+        ChunkedDecoder(chunked::Decoder::new(limits.of_chunks()))
+    }
+
+    /// Consume framing: how many bytes, and what follows.
+    ///
+    /// # Errors
+    /// The refusal.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self, input: &[u8]) -> Result<(usize, Piece), Refused> {
+        let (consumed, piece) = self.0.next(input).map_err(refused)?;
+        let piece = match piece {
+            chunked::Piece::More => Piece::More,
+            chunked::Piece::Data(length) => Piece::Data(length),
+            chunked::Piece::End => Piece::End,
+        };
+        Ok((consumed, piece))
+    }
+
+    /// Count so many bytes of data as consumed.
+    pub fn take(&mut self, count: usize) {
+        self.0.take(count);
+    }
+
+    /// How much is left of the present chunk.
+    pub fn pending(&self) -> u64 {
+        self.0.pending()
+    }
+}
+
+/// The path below the root that a target names, and whether it ends with a slash; `None` if it has a
+/// NUL byte.
+pub fn relative(target: &str) -> Option<(PathBuf, bool)> {
+    let relative = path::relative(target).ok()?;
+    Some((relative.path, relative.trailing_slash))
+}
+
+/// Where a directory without its slash is sent.
+pub fn redirect_location(target: &str) -> String {
+    path::redirect_location(target)
+}
+
+/// The page of a directory with these names; each may be a directory, and may be a link.
+pub fn listing_page(target: &str, names: &[(OsString, bool, bool)]) -> String {
+    let entry = |(name, is_dir, is_link): &(OsString, bool, bool)| Entry {
+        name: name.clone(),
+        is_dir: *is_dir,
+        is_link: *is_link,
+    };
+    listing::page(target, &names.iter().map(entry).collect::<Vec<_>>())
+}
+
+/// A line of the log.
+pub fn log_line(address: &str, date: &str, message: std::fmt::Arguments<'_>) -> String {
+    log_text::line(address, date, message)
+}

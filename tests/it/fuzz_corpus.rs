@@ -1,0 +1,50 @@
+//! The fuzz targets over the inputs that are kept in `fuzz/corpus/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the targets check; a library of its own for the fuzzer.
+#[allow(unreachable_pub)]
+#[path = "../../fuzz/src/lib.rs"]
+mod checks;
+
+fn fuzz(part: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz")
+        .join(part)
+}
+
+/// Replays a corpus, and says which file it was that failed.
+fn replay(target: &str, check: impl Fn(&[u8])) {
+    let mut files: Vec<PathBuf> = fs::read_dir(fuzz("corpus").join(target))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() >= 10, "{} inputs", files.len());
+    for file in files {
+        println!("{}", file.display());
+        check(&fs::read(file).unwrap());
+    }
+}
+
+#[test]
+fn a_head_has_one_reading() {
+    replay("head", checks::head::check);
+}
+
+#[test]
+fn a_chunked_body_has_one_reading() {
+    replay("chunked", checks::chunked::check);
+}
+
+#[test]
+fn no_path_leaves_its_place() {
+    replay("path", checks::path::check);
+}
+
+#[test]
+fn every_request_is_answered_once() {
+    let tree = fuzz("tree");
+    replay("exchange", |data| checks::exchange::check(&tree, data));
+}
