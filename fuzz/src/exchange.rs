@@ -76,16 +76,28 @@ enum Event {
     /// A request; the data of its body, and whether that came to its end.
     Request(Head, Vec<u8>, bool),
     /// A refusal with this status code.
-    Refusal(u16),
+    /// The code, and whether the request line, if it was complete, asked with HEAD.
+    Refusal(u16, bool),
 }
 
 impl Event {
     fn seen(&self) -> Option<(String, String)> {
         match self {
             Event::Request(head, ..) => Some((head.command.clone(), head.path.clone())),
-            Event::Refusal(_) => None,
+            Event::Refusal(..) => None,
         }
     }
+}
+
+/// Whether the message has a complete request line that begins with HEAD.
+fn asks_with_head(mut message: &[u8]) -> bool {
+    while let Some(rest) = message
+        .strip_prefix(b"\r\n")
+        .or(message.strip_prefix(b"\n"))
+    {
+        message = rest;
+    }
+    message.contains(&b'\n') && message.starts_with(b"HEAD ")
 }
 
 /// What is known of the server.
@@ -99,10 +111,13 @@ impl Told {
     fn events(&self, input: &[u8]) -> Vec<Event> {
         let (limits, mut rest, mut events) = (Limits::default(), input, Vec::new());
         loop {
+            let message = rest;
             let parsed = match find_head(rest, &[rest.len()], &limits) {
                 Ok(None) => {
                     let refused = check_request_line(rest, &limits).err();
-                    events.extend(refused.map(|(code, _)| Event::Refusal(code)));
+                    events.extend(
+                        refused.map(|(code, _)| Event::Refusal(code, asks_with_head(rest))),
+                    );
                     return events;
                 }
                 Ok(Some((start, end))) => {
@@ -115,7 +130,7 @@ impl Told {
             let head = match parsed {
                 Ok(head) => head,
                 Err((code, _)) => {
-                    events.push(Event::Refusal(code));
+                    events.push(Event::Refusal(code, asks_with_head(message)));
                     return events;
                 }
             };
@@ -154,7 +169,7 @@ impl Told {
                 head.command == "CONNECT",
                 head.is_http11,
             ),
-            Event::Refusal(_) => (false, false, true),
+            Event::Refusal(_, is_head) => (*is_head, false, true),
         };
         let response = loop {
             let response;
@@ -172,7 +187,7 @@ impl Told {
             assert!(is_http11 && self.version == "HTTP/1.1", "{response:?}");
         }
         match event {
-            Event::Refusal(code) => assert_eq!(response.code, *code),
+            Event::Refusal(code, _) => assert_eq!(response.code, *code),
             Event::Request(head, ..) if self.is_files => check_files(head, &response),
             Event::Request(head, data, is_whole) => check_echo(head, data, *is_whole, &response),
         }
@@ -189,7 +204,7 @@ impl Told {
         }
         let speaks = self.version == "HTTP/1.1";
         match event {
-            Event::Refusal(_) => assert!(is_last && says_close && response.is_delimited),
+            Event::Refusal(..) => assert!(is_last && says_close && response.is_delimited),
             Event::Request(head, ..) if head.command == "CONNECT" && response.code < 300 => {
                 assert!(is_last && !response.is_delimited);
             }
