@@ -25,7 +25,8 @@ pub struct Limits {
     pub request_line: usize,
     /// One field line with its line end; a longer one is answered with 431. Default 65,536.
     pub field_line: usize,
-    /// Field lines of a request; more are answered with 431. Default 100.
+    /// Field lines of a request; more are answered with 431. Default 100. It holds for the trailer section of
+    /// a chunked body as well, where more are a 400.
     pub fields: usize,
     /// The whole head of a request; a larger one is answered with 431. Default 262,144.
     pub head: usize,
@@ -33,6 +34,8 @@ pub struct Limits {
     pub empty_lines: usize,
     /// One chunk-size line of a chunked body with its extensions; a longer one is a 400. Default 1,024.
     pub chunk_line: usize,
+    /// Digits of a chunk's size; more are a 400. Default 16, enough for every size there can be.
+    pub chunk_digits: usize,
     /// All chunk extensions of a body together; more are a 400. Default 16,384.
     pub chunk_extensions: usize,
     /// The trailer section of a chunked body; a larger one is a 400. Default 16,384.
@@ -85,6 +88,7 @@ impl Default for Limits {
             head: head.head,
             empty_lines: head.empty_lines,
             chunk_line: chunk.line,
+            chunk_digits: chunk.digits,
             chunk_extensions: chunk.extensions,
             trailers: chunk.trailers,
             max_body: None,
@@ -118,10 +122,10 @@ impl Limits {
     pub(crate) fn of_chunks(&self) -> ChunkLimits {
         ChunkLimits {
             line: self.chunk_line,
+            digits: self.chunk_digits,
             extensions: self.chunk_extensions,
             trailers: self.trailers,
             trailer_fields: self.fields,
-            ..ChunkLimits::default()
         }
     }
 }

@@ -15,6 +15,8 @@ use signal_hook::iterator::Signals;
 
 use self::scripts::Handler;
 
+#[path = "main/limits.rs"]
+mod limits;
 #[path = "main/scripts.rs"]
 mod scripts;
 
@@ -61,6 +63,9 @@ struct Arguments {
     quiet: bool,
 
     #[command(flatten)]
+    limits: limits::LimitArguments,
+
+    #[command(flatten)]
     cgi: scripts::ScriptArguments,
 }
 
@@ -98,7 +103,7 @@ fn main() -> ExitCode {
     let served = match arguments.cgi.handler(handler) {
         Ok(Handler::Files(handler)) => serve(&arguments, handler),
         Ok(Handler::Scripts(handler)) => serve(&arguments, *handler),
-        Err(error) => return usage_error(&format!("error: {error}")),
+        Err(error) => return usage_error(&error.to_string()),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -151,6 +156,7 @@ where
     H: RequestHandler + Clone + Sync,
 {
     let port = arguments.port;
+    let builder = |handler| ThreadingHttpServer::builder(handler).limits(arguments.limits.limits());
     if let Some(host) = &arguments.bind {
         let addresses: Vec<_> = (host.trim_matches(['[', ']']), port)
             .to_socket_addrs()
@@ -158,13 +164,12 @@ where
                 io::Error::other(format!("cannot find the address '{host}': {error}"))
             })?
             .collect();
-        return ThreadingHttpServer::bind(&*addresses, handler);
+        return builder(handler).bind(&*addresses);
     }
-    match ThreadingHttpServer::bind((Ipv6Addr::UNSPECIFIED, port), handler.clone())
-        .map_err(io::Error::from)
-    {
+    let dual_stack = builder(handler.clone()).bind((Ipv6Addr::UNSPECIFIED, port));
+    match dual_stack.map_err(io::Error::from) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error.into()),
-        Err(_) => ThreadingHttpServer::bind((Ipv4Addr::UNSPECIFIED, port), handler),
+        Err(_) => builder(handler).bind((Ipv4Addr::UNSPECIFIED, port)),
         Ok(server) => Ok(server),
     }
 }

@@ -267,3 +267,23 @@ fn a_big_file_needs_little_memory() {
     let peak: u32 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(peak < 30 << 10, "{peak} kB");
 }
+
+#[test]
+fn limits_can_be_set() {
+    let root = WebRoot::new();
+    let arguments = [
+        "-p",
+        "HTTP/1.1",
+        "--idle-timeout",
+        "1",
+        "--max-threads",
+        "2",
+    ];
+    let (_running, port) = Running::servette(&root, &arguments);
+    // It reads to the end, which is the end of the idle connection.
+    let answer = fetch(("127.0.0.1", port), "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && !answer.contains("close"));
+    let refused = servette().args(["--idle-timeout", "0"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+}

@@ -1,0 +1,53 @@
+//! The limits that users of the command may want to change.
+
+use std::time::Duration;
+
+use clap::Args;
+use servette::Limits;
+
+/// Options for [`Limits`]; what is not given keeps its default.
+#[derive(Debug, Args)]
+pub(super) struct LimitArguments {
+    /// Keep at most so many connections; beyond, the longest idle one makes room [default: 16384]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: Option<u32>,
+
+    /// Use at most so many threads, so answer so many requests at a time [default: 512]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    max_threads: Option<u32>,
+
+    /// Close a kept connection that is idle for so many seconds [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    idle_timeout: Option<u32>,
+
+    /// Give a client so many seconds to send the head of a request [default: 15]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    head_timeout: Option<u32>,
+
+    /// Give up a client that takes nothing of its answer for so many seconds [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    write_timeout: Option<u32>,
+}
+
+impl LimitArguments {
+    pub(super) fn limits(&self) -> Limits {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let mut limits = Limits::default();
+        if let Some(connections) = self.max_connections {
+            limits.max_connections = connections as usize;
+        }
+        if let Some(threads) = self.max_threads {
+            limits.max_threads = threads as usize;
+        }
+        if let Some(time) = self.idle_timeout {
+            limits.idle_deadline = seconds(time);
+        }
+        if let Some(time) = self.head_timeout {
+            limits.head_deadline = seconds(time);
+        }
+        if let Some(time) = self.write_timeout {
+            limits.write_deadline = seconds(time);
+        }
+        limits
+    }
+}
