@@ -50,6 +50,7 @@
 //!
 //! - [`server`]: [`HttpServer`] and [`ThreadingHttpServer`]: the socket, the poller, the threads;
 //!   `shutdown` stops them, [`Limits`] and [`ServerInfo`] are what they are told and tell
+//! - [`cgi`]: [`RunScripts`] and [`CgiHandler`], scripts that answer
 //! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
 //! - [`base`]: [`RequestHandler`] and the bodies of its hooks; an exchange from its start to its end
 //! - `exchange`, `status`, `error`: what a hook is given, what it answers, what it may return
@@ -63,6 +64,7 @@
 //! # Features
 //!
 //! None is on by default. `cli` builds the command `servette`; the library is the same with and without it.
+//! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate.
 #![forbid(unsafe_code)]
 // Modules say which of their private parts to read first; in the public pages that is plain text.
 #![allow(rustdoc::private_intra_doc_links)]
