@@ -91,11 +91,9 @@ impl Event {
 
 /// Whether the message has a complete request line that begins with HEAD.
 fn asks_with_head(mut message: &[u8]) -> bool {
-    while let Some(rest) = message
-        .strip_prefix(b"\r\n")
-        .or(message.strip_prefix(b"\n"))
-    {
-        message = rest;
+    for _ in 0..Limits::default().empty_lines {
+        let rest = message.strip_prefix(b"\r\n");
+        message = rest.or(message.strip_prefix(b"\n")).unwrap_or(message);
     }
     message.contains(&b'\n') && message.starts_with(b"HEAD ")
 }
