@@ -46,4 +46,5 @@ mod signals;
 mod stress;
 mod support;
 mod threads;
+mod torrent;
 mod webroot;
