@@ -332,6 +332,7 @@ impl Lane {
 }
 
 /// A server has at least one lane.
+#[allow(clippy::indexing_slicing)]
 fn first(lanes: &[Lane]) -> &Lane {
     &lanes[0]
 }

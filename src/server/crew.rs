@@ -256,7 +256,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         }
     }
 
-    /// The lane in which a connection is parked.
+    /// The lane in which a connection is parked. There is at least one.
+    #[allow(clippy::indexing_slicing)]
     fn home(&self, job: &Job) -> &'env Lane {
         self.lanes.get(job.home).unwrap_or(&self.lanes[0])
     }
@@ -291,11 +292,12 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             let mut moves = false;
             for (lane, (baton, seen)) in shift.batons.iter().zip(&mut seen).enumerate() {
                 let turn = baton.turn();
-                if turn.is_serving() && turn == *seen {
-                    if let Some(term) = baton.steal() {
-                        shift.end_watch(&mut shift.roll());
-                        return Some((lane, term));
-                    }
+                if turn.is_serving()
+                    && turn == *seen
+                    && let Some(term) = baton.steal()
+                {
+                    shift.end_watch(&mut shift.roll());
+                    return Some((lane, term));
                 }
                 moves |= turn != *seen || turn.is_serving();
                 *seen = turn;

@@ -514,6 +514,8 @@ impl Lane {
 }
 
 impl Hub {
+    /// The connections of a lane; there is a table for each number.
+    #[allow(clippy::indexing_slicing)]
     fn table(&self, lane: usize) -> MutexGuard<'_, Table> {
         lock(&self.tables[lane])
     }

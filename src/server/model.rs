@@ -33,6 +33,8 @@ struct Setup {
     /// Its lane, and its requests.
     conns: Vec<(usize, Vec<Kind>)>,
     spawn_failures: usize,
+    /// How often a thread leaves that has stood by for long.
+    leaves: usize,
     may_stop: bool,
 }
 
@@ -92,6 +94,7 @@ struct World {
     lanes: Vec<ModelLane>,
     conns: Vec<Conn>,
     failures: usize,
+    leaves: usize,
     is_stopping: bool,
 }
 
@@ -111,6 +114,7 @@ impl World {
             lanes: (0..setup.lanes).map(|_| ModelLane::default()).collect(),
             conns: setup.conns.iter().map(conn).collect(),
             failures: setup.spawn_failures,
+            leaves: setup.leaves,
             is_stopping: false,
             setup: setup.clone(),
         }
@@ -153,7 +157,9 @@ impl World {
         for (number, sim) in self.sims.iter().enumerate() {
             match sim.pc {
                 Pc::Spawn(..) if self.failures > 0 => actions.push(Action::Fail(number)),
-                Pc::StandsBy(_) if number > 0 => actions.push(Action::Leave(number)),
+                Pc::StandsBy(_) if number > 0 && self.leaves > 0 => {
+                    actions.push(Action::Leave(number))
+                }
                 _ => {}
             }
         }
@@ -170,7 +176,10 @@ impl World {
         match action {
             Action::Step(sim) => self.step(sim),
             Action::Fail(sim) => self.fail(sim),
-            Action::Leave(sim) => self.leave(sim),
+            Action::Leave(sim) => {
+                self.leaves -= 1;
+                self.leave(sim);
+            }
             Action::Arrive(conn) => {
                 // Connections are dealt to lanes that have been led.
                 let is_new = self.conns[conn].arrived == 0;
@@ -214,9 +223,17 @@ impl World {
             if is_over(self) {
                 return true;
             }
-            let steps: Vec<_> = self.steps().collect();
-            if steps.is_empty() {
+            let mut steps: Vec<_> = self.steps().collect();
+            if steps.iter().any(|&sim| !self.sims[sim].is_ticking()) {
+                // A tick takes long.
+                steps.retain(|&sim| !self.sims[sim].is_ticking());
+            } else if steps.is_empty() {
                 return false;
+            } else {
+                assert!(
+                    !self.shift.needs_the_watch(),
+                    "only the tick of the watch helps"
+                );
             }
             for sim in steps {
                 if self.is_enabled(sim) {
@@ -263,7 +280,8 @@ impl World {
             self.shift.may_run_inline, self.shift.watch_sleeps
         )
         .hash(&mut hasher);
-        (&self.lanes, &self.conns, self.failures, self.is_stopping).hash(&mut hasher);
+        (&self.lanes, &self.conns, self.is_stopping).hash(&mut hasher);
+        (self.failures, self.leaves).hash(&mut hasher);
         for baton in &self.shift.batons {
             baton.turn().is_serving().hash(&mut hasher);
         }
@@ -303,6 +321,7 @@ fn random_setup(random: &mut Random) -> Setup {
         lanes,
         max_threads,
         conns: conns.collect(),
+        leaves: 100,
         spawn_failures: [0, 0, 0, 1, 3, 1000][random.below(6)],
         may_stop: random.below(4) == 0,
     }
@@ -400,6 +419,7 @@ fn small(max_threads: usize, conns: &[&[Kind]], spawn_failures: usize) -> Setup 
             .map(|requests| (0, requests.to_vec()))
             .collect(),
         spawn_failures,
+        leaves: 1,
         may_stop: true,
     }
 }

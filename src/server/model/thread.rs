@@ -27,6 +27,7 @@ pub(super) enum Pc {
     Rouse,
     TakeOn(usize),
     SetAside(usize),
+    PutAside(usize),
     Prepare(usize),
     Handle(usize),
     Vacate(usize),
@@ -37,6 +38,8 @@ pub(super) enum Pc {
     EndWatch(usize, Term),
     WatchTop,
     Glance(usize, bool),
+    /// Until a time is over, or it is called.
+    Tick,
     FallAsleep,
     LookOnce,
     Sleep,
@@ -87,6 +90,11 @@ impl Sim {
 
     pub(super) fn is_spawning(&self) -> bool {
         matches!(self.pc, Pc::Spawn(..))
+    }
+
+    /// It sleeps, and nobody has called it.
+    pub(super) fn is_ticking(&self) -> bool {
+        matches!(self.pc, Pc::Tick) && !self.flag.is_set()
     }
 
     pub(super) fn is_handling(&self) -> bool {
@@ -181,6 +189,7 @@ impl World {
             pc @ (Pc::EndWatch(..)
             | Pc::WatchTop
             | Pc::Glance(..)
+            | Pc::Tick
             | Pc::FallAsleep
             | Pc::LookOnce
             | Pc::Sleep
@@ -194,6 +203,7 @@ impl World {
             Pc::StopLane(lane) => self.stop(lane),
             pc @ (Pc::TakeOn(_)
             | Pc::SetAside(_)
+            | Pc::PutAside(_)
             | Pc::Prepare(_)
             | Pc::Handle(_)
             | Pc::Vacate(_)
@@ -387,11 +397,12 @@ impl World {
                 if self.shift.may_run_inline.load(Ordering::Relaxed) {
                     return Pc::Handle(conn);
                 }
-                match self.shift.set_aside(conn) {
-                    Some(conn) => Pc::Handle(conn),
-                    None => Pc::Ask,
-                }
+                Pc::PutAside(conn)
             }
+            Pc::PutAside(conn) => match self.shift.set_aside(conn) {
+                Some(conn) => Pc::Handle(conn),
+                None => Pc::Ask,
+            },
             Pc::Handle(conn) => match self.kind(conn) {
                 Kind::Quick => Pc::Finish(conn),
                 Kind::Blocks => self.block(conn),
@@ -474,7 +485,7 @@ impl World {
             Pc::Glance(lane, moves) => {
                 let Some(baton) = self.shift.batons.get(lane) else {
                     return match moves {
-                        true => Pc::WatchTop,
+                        true => Pc::Tick,
                         false => Pc::FallAsleep,
                     };
                 };
@@ -491,6 +502,10 @@ impl World {
             Pc::EndWatch(lane, term) => {
                 self.shift.end_watch(&mut self.shift.roll());
                 self.sit_down(number, lane, term)
+            }
+            Pc::Tick => {
+                sim.flag.set(false);
+                Pc::WatchTop
             }
             Pc::FallAsleep => {
                 self.shift.watch_sleeps.store(true, Ordering::SeqCst);
