@@ -114,11 +114,11 @@ fn converse(address: Peer, server: &str, first: u64, count: u64) {
                 write!(bytes, "Content-Length: {upload}\r\n\r\n").unwrap();
                 bytes.extend(pattern(!number, upload));
                 let random = mix(!number);
-                if random % 8 == 0 || number + 1 == first + count {
+                if random.is_multiple_of(8) || number + 1 == first + count {
                     // Often in the midst of a head or a body.
                     let cut = (random >> 8) as usize % bytes.len();
                     writer.write_all(&bytes[..cut]).unwrap();
-                    if random % 128 == 0 {
+                    if random.is_multiple_of(128) {
                         std::thread::park_timeout(Duration::from_millis(1));
                     }
                     writer.write_all(&bytes[cut..]).unwrap();
