@@ -26,12 +26,15 @@ mod client;
 mod crew;
 mod lane;
 mod listener;
+#[cfg(test)]
+mod model;
 mod options;
 mod predictor;
 mod queue;
 mod running;
 mod seat;
 mod shift;
+mod sleeper;
 mod spin;
 mod table;
 mod wheel;

@@ -56,9 +56,6 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
 
     /// Serves until the server is stopped, this thread included.
     pub(super) fn run(&self) -> io::Result<()> {
-        if let Some(first) = self.lanes.first() {
-            first.lead().deal_over(self.lanes.len());
-        }
         thread::scope(|scope| self.work(scope, true, None));
         let failure = self.shift.roll().failure.take();
         failure.map_or(Ok(()), Err)
@@ -92,6 +89,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                     self.next_post()
                 }
                 Post::Serve(mut job) => {
+                    // It may have been the watch.
+                    self.staff(scope);
                     job.take_up(&mut buffers);
                     if let Some(job) = self.serve(job, &mut buffers) {
                         self.serve_on(job, &mut buffers);
@@ -140,17 +139,25 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         let (Some(lane), Some(baton)) = (self.lanes.get(number), self.baton(number)) else {
             return;
         };
-        self.staff(scope);
+        lane.is_led();
         let seat = Seat::new(self.shift.clone(), number, baton.clone(), term);
         buffers.attendant = Some(Box::new(seat));
+        if !self.staff(scope) {
+            self.help(buffers);
+        }
         // First ask, then lock: a new leader holds the lock while it waits for events.
         while baton.is_held(term) {
-            let mut lead = lane.lead();
+            let mut lead = lane.claim_lead();
             if !baton.is_held(term) {
                 break;
             }
             let step = match lane.pick(&mut lead) {
                 Some(step) => step,
+                None if lane.is_claimed() => {
+                    drop(lead);
+                    thread::yield_now();
+                    continue;
+                }
                 None => {
                     baton.rests();
                     let waited = lane.wait(&mut lead, None);
@@ -160,7 +167,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                         Ok(()) => continue,
                         Err(error) => {
                             drop(lead);
-                            return self.stop(Some(error));
+                            self.stop(Some(error));
+                            break;
                         }
                     }
                 }
@@ -169,14 +177,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             match step {
                 Step::Stop => {
                     drop(lead);
-                    return self.stop(None);
+                    self.stop(None);
+                    break;
                 }
                 Step::Serve(job) => {
                     drop(lead);
                     let again = self.take_on(scope, job, buffers);
                     // Behind the others, as long as there is somebody to come back to it.
                     match again {
-                        Some(job) if baton.is_held(term) => lane.lead().put_back(job),
+                        Some(job) if baton.is_held(term) => lane.claim_lead().put_back(job),
                         Some(job) => self.serve_on(job, buffers),
                         None => {}
                     }
@@ -190,7 +199,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
     /// handlers.
     fn stop(&self, failure: Option<io::Error>) {
         for lane in self.lanes {
-            lane.stop(&mut lane.lead());
+            lane.stop(&mut lane.claim_lead());
         }
         self.shift.stop(failure);
     }
@@ -207,14 +216,29 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
     {
         let mut job = self.home(&job).prepare(job, buffers)?;
         if !self.shift.may_run_inline.load(Ordering::Relaxed) {
-            self.staff(scope);
+            if !self.staff(scope) {
+                job.set_aside(buffers);
+                self.help(buffers);
+                job.take_up(buffers);
+            }
             if !self.shift.may_run_inline.load(Ordering::Relaxed) {
                 job.set_aside(buffers);
-                self.shift.set_aside(job);
-                return None;
+                job = self.shift.set_aside(job)?;
+                // It came back: all threads lead.
+                job.take_up(buffers);
             }
         }
         self.serve(job, buffers)
+    }
+
+    /// Serves what was set aside for a thread that could not be started.
+    fn help(&self, buffers: &mut Buffers) {
+        while let Some(mut job) = self.shift.take_stranded() {
+            job.take_up(buffers);
+            if let Some(job) = self.serve(job, buffers) {
+                self.serve_on(job, buffers);
+            }
+        }
     }
 
     /// Runs the handler of a connection that was read. It comes back if there is more to do.
@@ -238,22 +262,22 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         &self.lanes[job.home]
     }
 
-    /// Has threads started for the posts that are to be kept.
-    fn staff<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>)
+    /// Has threads started for the posts that are to be kept; false if one could not be.
+    fn staff<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>) -> bool
     where
         'env: 'scope,
     {
         while let Some(call) = self.shift.needs_thread() {
             let its_call = call.clone();
             let work = move || self.work(scope, false, Some(its_call));
-            if Builder::new()
-                .name("servette".into())
-                .spawn_scoped(scope, work)
-                .is_err()
-            {
-                return self.shift.has_no_thread(&call);
+            let thread = Builder::new().name("servette".into());
+            if thread.spawn_scoped(scope, work).is_err() {
+                self.shift.has_no_thread(&call);
+                return false;
             }
+            self.shift.has_thread();
         }
+        true
     }
 
     /// Watches over the leads, until one is taken (its lane and term) or there is something else to do.

@@ -8,8 +8,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Registry, Token, Waker};
@@ -45,6 +48,8 @@ pub(super) struct Hub {
     max_connections: usize,
     /// Connections that exist, in all lanes.
     open: AtomicUsize,
+    /// Over how many lanes new connections are dealt: those that have been led.
+    dealt: AtomicUsize,
     /// How often one was closed to make room.
     evicted: AtomicUsize,
     /// Those that are parked or were, by lane.
@@ -59,6 +64,8 @@ pub(super) struct Lane {
     registry: Registry,
     waker: Arc<Waker>,
     lead: Mutex<Lead>,
+    /// Threads that want the lead while another holds it.
+    claims: AtomicUsize,
 }
 
 /// What only the one who leads touches.
@@ -74,8 +81,7 @@ pub(super) struct Lead {
     ready: VecDeque<(usize, bool)>,
     /// The first lane has it, until the server stops.
     acceptor: Option<Acceptor>,
-    /// Over how many lanes new connections are dealt, and whose turn it is.
-    deals: usize,
+    /// The lane that got the last connection.
     next_home: usize,
     /// How many connections may be accepted before the next poll; 0 while nobody waits.
     accepts: u32,
@@ -117,11 +123,6 @@ impl Job {
 }
 
 impl Lead {
-    /// Has new connections dealt over so many lanes.
-    pub(super) fn deal_over(&mut self, lanes: usize) {
-        self.deals = lanes;
-    }
-
     /// Puts a connection back that has more to do.
     pub(super) fn put_back(&mut self, job: Job) {
         self.unfinished.push_back(job);
@@ -172,6 +173,7 @@ impl Lane {
             info: Arc::new(ServerInfo::new(address, handle)),
             control,
             open: AtomicUsize::new(0),
+            dealt: AtomicUsize::new(1),
             evicted: AtomicUsize::new(0),
             tables: (0..count).map(|_| Mutex::new(Table::new())).collect(),
             options,
@@ -202,13 +204,13 @@ impl Lane {
                 turns: 0,
                 ready: VecDeque::new(),
                 acceptor,
-                deals: 1,
                 next_home: 0,
                 accepts: 0,
                 accept_again: None,
                 next_actions: None,
                 spin: Spin::default(),
             }),
+            claims: AtomicUsize::new(0),
         })
     }
 
@@ -220,6 +222,28 @@ impl Lane {
     /// The lead. It is held while polling and picking, never while a handler runs.
     pub(super) fn lead(&self) -> MutexGuard<'_, Lead> {
         lock(&self.lead)
+    }
+
+    /// The lead, for one of several threads: another one that holds it may be waiting for events, and is
+    /// woken then.
+    pub(super) fn claim_lead(&self) -> MutexGuard<'_, Lead> {
+        match self.lead.try_lock() {
+            Ok(lead) => return lead,
+            Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        self.claims.fetch_add(1, SeqCst);
+        // It fails only when the poller is gone.
+        let _ = self.waker.wake();
+        let lead = self.lead();
+        self.claims.fetch_sub(1, SeqCst);
+        lead
+    }
+
+    /// Somebody waits for the lead: whoever holds it must not go and wait for events. Either this sees
+    /// the claim, or the poller is woken after it.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.claims.load(SeqCst) > 0
     }
 
     /// Finds the next connection with something to do, without waiting.
@@ -244,6 +268,11 @@ impl Lane {
         }
         lead.turns = lead.turns.checked_sub(1)?;
         lead.unfinished.pop_front().map(Step::Serve)
+    }
+
+    /// From now on somebody leads this lane, so it may have connections.
+    pub(super) fn is_led(&self) {
+        self.hub.dealt.fetch_max(self.number + 1, Relaxed);
     }
 
     /// Does what is due, and waits for something to pick, until `until` or something else is due.

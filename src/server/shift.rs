@@ -8,11 +8,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::Thread;
 use std::{io, mem};
 
 use super::baton::Baton;
 use super::lane::Job;
+use super::sleeper::Sleeper;
 use crate::shutdown::lock;
 
 /// A thread stands by and was not called.
@@ -23,18 +23,18 @@ const LOOK: usize = 1;
 const LEAD: usize = 2;
 
 #[derive(Debug)]
-pub(super) struct Shift {
+pub(super) struct Shift<J = Job> {
     pub(super) batons: Vec<Arc<Baton>>,
     max_threads: usize,
-    roll: Mutex<Roll>,
+    roll: Mutex<Roll<J>>,
     /// A leader may run handlers itself, for there are threads to take its place.
     pub(super) may_run_inline: AtomicBool,
     /// The watch sleeps without a tick.
     pub(super) watch_sleeps: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Roll {
+#[derive(Debug)]
+pub(super) struct Roll<J> {
     /// Lanes without a leader.
     vacant: Vec<usize>,
     /// Lanes for which a thread was called and has not come yet.
@@ -44,7 +44,9 @@ pub(super) struct Roll {
     standbys: Vec<Standby>,
     watch: Watch,
     /// Requests that wait for a thread.
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<J>,
+    /// The last thread could not be started.
+    is_short: bool,
     pub(super) stopped: bool,
     pub(super) failure: Option<io::Error>,
 }
@@ -56,12 +58,12 @@ enum Watch {
     /// A thread is on its way.
     Called,
     /// This one; it was called to lead this lane.
-    Kept(Thread, Option<usize>),
+    Kept(Sleeper, Option<usize>),
 }
 
 #[derive(Debug)]
 struct Standby {
-    thread: Thread,
+    thread: Sleeper,
     call: Call,
 }
 
@@ -77,15 +79,15 @@ impl Call {
 
 /// What a thread does next.
 #[derive(Debug)]
-pub(super) enum Post {
+pub(super) enum Post<J = Job> {
     Lead(usize),
-    Serve(Job),
+    Serve(J),
     Watch,
     StandBy(Call),
     Leave,
 }
 
-impl Shift {
+impl<J> Shift<J> {
     pub(super) fn new(lanes: usize, max_threads: usize) -> Self {
         Shift {
             batons: (0..lanes).map(|_| Arc::new(Baton::new())).collect(),
@@ -94,14 +96,19 @@ impl Shift {
                 vacant: (0..lanes).rev().collect(),
                 called: vec![false; lanes],
                 threads: 1,
-                ..Roll::default()
+                standbys: Vec::new(),
+                watch: Watch::Nobody,
+                waiting: VecDeque::new(),
+                is_short: false,
+                stopped: false,
+                failure: None,
             }),
             may_run_inline: AtomicBool::new(false),
             watch_sleeps: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn roll(&self) -> MutexGuard<'_, Roll> {
+    pub(super) fn roll(&self) -> MutexGuard<'_, Roll<J>> {
         lock(&self.roll)
     }
 
@@ -123,24 +130,18 @@ impl Shift {
 
     /// The calling thread was called, and has come.
     pub(super) fn arrive(&self, call: &Call) {
-        let mut roll = self.roll();
-        let lane = call.0.load(Ordering::Acquire).checked_sub(LEAD);
-        if let Some(called) = lane.and_then(|lane| roll.called.get_mut(lane)) {
-            *called = false;
-        } else if matches!(roll.watch, Watch::Called) {
-            roll.watch = Watch::Nobody;
-        }
+        self.roll().arrive(call);
     }
 
     /// What the calling thread is to do next.
-    pub(super) fn next_post(&self) -> Post {
+    pub(super) fn next_post(&self) -> Post<J> {
         let mut roll = self.roll();
         let post = self.choose(&mut roll);
         self.count_reserves(&roll);
         post
     }
 
-    fn choose(&self, roll: &mut Roll) -> Post {
+    fn choose(&self, roll: &mut Roll<J>) -> Post<J> {
         if let Some(lane) = roll.vacant.pop() {
             return Post::Lead(lane);
         }
@@ -152,12 +153,12 @@ impl Shift {
             return Post::Leave;
         }
         if matches!(roll.watch, Watch::Nobody) && !self.is_solo() {
-            roll.watch = Watch::Kept(std::thread::current(), None);
+            roll.watch = Watch::Kept(Sleeper::current(), None);
             return Post::Watch;
         }
         let call = Call(Arc::new(AtomicUsize::new(STAND_BY)));
         roll.standbys.push(Standby {
-            thread: std::thread::current(),
+            thread: Sleeper::current(),
             call: call.clone(),
         });
         Post::StandBy(call)
@@ -191,7 +192,7 @@ impl Shift {
     }
 
     /// Ends the calling thread's watch: it has taken a lead.
-    pub(super) fn end_watch(&self, roll: &mut Roll) {
+    pub(super) fn end_watch(&self, roll: &mut Roll<J>) {
         if let Watch::Kept(_, Some(lane)) = mem::take(&mut roll.watch)
             && let Some(called) = roll.called.get_mut(lane)
         {
@@ -235,37 +236,66 @@ impl Shift {
 
     /// The thread could not be started.
     pub(super) fn has_no_thread(&self, call: &Call) {
-        self.arrive(call);
         let mut roll = self.roll();
+        roll.arrive(call);
         roll.threads -= 1;
-        // There will be no other for now: a leader alone must not lose itself in a handler.
-        self.may_run_inline
-            .store(roll.threads == 1, Ordering::Relaxed);
-        drop(roll);
+        roll.is_short = true;
+        self.count_reserves(&roll);
+    }
+
+    /// The thread was started.
+    pub(super) fn has_thread(&self) {
+        let mut roll = self.roll();
+        roll.is_short = false;
+        self.count_reserves(&roll);
     }
 
     /// A request waits for a thread: for one that has none, if there is one, else for one that ends its
-    /// handler.
-    pub(super) fn set_aside(&self, job: Job) {
+    /// handler. It is returned if there is no such thread, and none on its way: all lead.
+    pub(super) fn set_aside(&self, job: J) -> Option<J> {
         let mut roll = self.roll();
+        if self.all_lead(&roll) {
+            return Some(job);
+        }
         roll.waiting.push_back(job);
         if !roll.call_standby(LOOK)
             && let Watch::Kept(thread, _) = &roll.watch
         {
             thread.unpark();
         }
+        self.count_reserves(&roll);
+        None
     }
 
     /// Takes a request that waits for a thread.
-    pub(super) fn take_waiting(&self) -> Option<Job> {
+    pub(super) fn take_waiting(&self) -> Option<J> {
         self.roll().waiting.pop_front()
     }
 
+    /// Takes a request that waits in vain, for all threads lead.
+    pub(super) fn take_stranded(&self) -> Option<J> {
+        let mut roll = self.roll();
+        match self.all_lead(&roll) {
+            true => roll.waiting.pop_front(),
+            false => None,
+        }
+    }
+
+    fn all_lead(&self, roll: &Roll<J>) -> bool {
+        roll.threads <= self.batons.len().saturating_sub(roll.vacant.len())
+    }
+
     /// Whether every lane's leader may run a handler, and lose its lane by it, at the same time.
-    fn count_reserves(&self, roll: &Roll) {
+    fn count_reserves(&self, roll: &Roll<J>) {
         let watch = usize::from(!matches!(roll.watch, Watch::Nobody));
-        let reserves = self.max_threads.saturating_sub(roll.threads) + roll.standbys.len() + watch;
-        let enough = self.is_solo() || reserves >= self.batons.len() + roll.vacant.len();
+        let unborn = match roll.is_short {
+            true => 0,
+            false => self.max_threads.saturating_sub(roll.threads),
+        };
+        let reserves = unborn + roll.standbys.len() + watch;
+        // Who waits for a thread takes one of them away.
+        let wanted = self.batons.len() + roll.vacant.len() + roll.waiting.len();
+        let enough = self.is_solo() || reserves >= wanted;
         self.may_run_inline.store(enough, Ordering::Relaxed);
     }
 
@@ -290,7 +320,16 @@ impl Shift {
     }
 }
 
-impl Roll {
+impl<J> Roll<J> {
+    fn arrive(&mut self, call: &Call) {
+        let lane = call.0.load(Ordering::Acquire).checked_sub(LEAD);
+        if let Some(called) = lane.and_then(|lane| self.called.get_mut(lane)) {
+            *called = false;
+        } else if matches!(self.watch, Watch::Called) {
+            self.watch = Watch::Nobody;
+        }
+    }
+
     fn needs_somebody(&self) -> bool {
         !self.vacant.is_empty() || !self.waiting.is_empty() || self.stopped
     }

@@ -68,4 +68,5 @@ mod testing_recording;
 #[cfg(feature = "testing")]
 mod testing_stubs;
 mod threads;
+mod torrent;
 mod webroot;

@@ -79,7 +79,7 @@ impl Lane {
                 client.conn.refuse(Refusal::new(503, ""));
             }
             self.hub.open.fetch_add(1, Relaxed);
-            lead.next_home = (lead.next_home + 1) % lead.deals.max(1);
+            lead.next_home = (lead.next_home + 1) % self.hub.dealt.load(Relaxed).max(1);
             return Some(Job::new(client, lead.next_home, None, false));
         }
         None
