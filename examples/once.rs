@@ -6,7 +6,7 @@
 
 use servette::{HttpServer, Result, Status, handler_fn};
 use std::cell::RefCell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn main() -> Result<()> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
@@ -22,12 +22,15 @@ fn main() -> Result<()> {
         None => h.send_error(x, Status::NOT_FOUND),
     });
     let server = HttpServer::builder(handler.quiet())
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_secs(1))
         .bind(format!("127.0.0.1:{port}"))?;
     println!("{}", server.info().url("/callback"));
 
-    // False means that a minute has passed without a request.
-    while code.borrow().is_none() && server.handle_request()? {}
+    // One request after the other, whatever else is asked for; after a minute, the program goes on without.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while code.borrow().is_none() && Instant::now() < deadline {
+        server.handle_request()?;
+    }
     drop(server);
 
     match code.into_inner() {

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::attendant::Attendant;
 use self::channel::Channel;
@@ -60,6 +61,8 @@ pub struct Connection {
     answered: u64,
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
+    /// The thread that serves is the only one: no other client may wait for what this one leaves unsaid.
+    is_alone: bool,
     ending: Ending,
 }
 
@@ -131,6 +134,7 @@ impl Connection {
             client_ends: false,
             answered: 0,
             one_at_a_time: false,
+            is_alone: false,
             ending: Ending::Open,
         }
     }
@@ -178,6 +182,10 @@ impl Connection {
     /// The version that the server speaks, for a handler that says this one.
     pub(crate) fn version<'v>(&self, own: &'v str) -> &'v str {
         self.channel.wire.watch.version(own)
+    }
+
+    pub(crate) fn set_alone(&mut self, is_alone: bool) {
+        self.is_alone = is_alone;
     }
 
     pub(crate) fn set_one_at_a_time(&mut self, one: bool) {
@@ -374,7 +382,7 @@ impl Connection {
         exchange.request_version = head.request_version;
         exchange.headers = Headers::new(head.fields);
         exchange.authority = head.target.authority;
-        exchange.expects_continue = head.meta.expects_continue;
+        exchange.expects_continue = head.meta.expects_continue && server_keeps;
         Begun::Request(exchange)
     }
 
@@ -400,7 +408,11 @@ impl Connection {
             ahead,
         };
         if !self.channel.must_close() {
-            if !body.drain() {
+            let patience = match self.is_alone {
+                true => Duration::ZERO,
+                false => self.channel.limits.drain_deadline,
+            };
+            if !body.drain(patience) {
                 self.ending = Ending::Linger;
             }
             return;

@@ -2,6 +2,7 @@
 //! from a fault of the handler.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io;
 
 use crate::Status;
@@ -25,9 +26,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(load("x").unwrap_err().status().code(), 400);
 /// assert_eq!(load("7").unwrap_err().status().code(), 500);
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<Kind>);
+
+impl fmt::Debug for Error {
+    /// As [`Display`](fmt::Display), so that `fn main() -> servette::Result<()>` ends with one clear line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 enum Kind {

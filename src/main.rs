@@ -190,9 +190,13 @@ fn protocol(version: &str) -> Result<String, String> {
 
 fn field_name(name: &str) -> Result<(), String> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    match !name.is_empty() && name.chars().all(token) {
-        true => Ok(()),
-        false => Err(format!("'{}' is not a field name", name.escape_debug())),
+    if name.is_empty() || !name.chars().all(token) {
+        return Err(format!("'{}' is not a field name", name.escape_debug()));
+    }
+    let frames = ["Transfer-Encoding", "Connection"];
+    match frames.iter().any(|frame| name.eq_ignore_ascii_case(frame)) {
+        true => Err(format!("{name} is the server's own business")),
+        false => Ok(()),
     }
 }
 

@@ -171,8 +171,8 @@ macro_rules! common {
     };
 }
 
-common!(HttpServer, 1);
-common!(ThreadingHttpServer, cores());
+common!(HttpServer, None);
+common!(ThreadingHttpServer, Some(cores()));
 
 impl<H: RequestHandler> HttpServer<H> {
     /// Serves on this thread until the server is shut down.

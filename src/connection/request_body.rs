@@ -66,9 +66,12 @@ impl RequestBody<'_> {
                     count
                 }
                 _ => {
-                    // Its pages are never touched where the kernel does the dropping.
-                    waste.resize(waste.len().max(direct.min(WASTE)), 0);
-                    let room = waste.get_mut(..direct.min(WASTE)).unwrap_or_default();
+                    if waste.is_empty() {
+                        // Zeroed pages, never touched where the kernel does the dropping.
+                        waste = vec![0; direct.min(WASTE)];
+                    }
+                    let most = direct.min(waste.len());
+                    let room = waste.get_mut(..most).unwrap_or_default();
                     match self.channel.watch().is_active() {
                         false => self.read_past(room, Wire::discard)?,
                         true => {
@@ -122,13 +125,12 @@ impl RequestBody<'_> {
     }
 
     /// Reads off what the handler left, within limits, and says whether that was the end.
-    pub(super) fn drain(&mut self) -> bool {
-        let limits = &self.channel.limits;
-        let mut left = limits.drain;
+    pub(super) fn drain(&mut self, patience: Duration) -> bool {
+        let mut left = self.channel.limits.drain;
         // All waits of it together.
         self.body.pace = Pace::default();
         let allowance = Allowance {
-            patience: limits.drain_deadline,
+            patience,
             rate: u64::MAX,
         };
         while left > 0 {

@@ -37,11 +37,15 @@ pub struct Builder<H, S> {
 }
 
 impl<H, S> Builder<H, S> {
-    pub(super) fn new(handler: H, lanes: usize, make: fn(H, Vec<Lane>) -> S) -> Self {
+    /// `lanes` is for a server of several threads.
+    pub(super) fn new(handler: H, lanes: Option<usize>, make: fn(H, Vec<Lane>) -> S) -> Self {
         Builder {
             handler,
-            options: Options::default(),
-            lanes,
+            options: Options {
+                is_single: lanes.is_none(),
+                ..Options::default()
+            },
+            lanes: lanes.unwrap_or(1),
             make,
         }
     }
@@ -82,8 +86,9 @@ impl<H, S> Builder<H, S> {
     }
 
     /// Called when a connection ends by an error that no response could report: an override of
-    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked. Default: a line on
-    /// stderr. Clients that leave are no errors.
+    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked. And, with the server's own
+    /// address, when connections run short, at most once in ten seconds. Default: a line on stderr.
+    /// Clients that leave are no errors.
     pub fn handle_error(mut self, handle: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
         self.options.handle_error = Some(Box::new(handle));
         self

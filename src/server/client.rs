@@ -13,6 +13,8 @@ pub(super) struct Client {
     pub(super) deadline: Instant,
     /// This wait is a new one, and not the one that a few bytes have interrupted.
     pub(super) waits_anew: bool,
+    /// When this wait began.
+    pub(super) since: Instant,
 }
 
 /// What a parked connection waits for.
@@ -37,6 +39,7 @@ impl Client {
             phase: Phase::Fresh,
             deadline: later(now, limits.head_deadline),
             waits_anew: true,
+            since: now,
         }
     }
 
@@ -45,6 +48,7 @@ impl Client {
         self.phase = Phase::Idle;
         self.deadline = later(now, limits.idle_deadline);
         self.waits_anew = true;
+        self.since = now;
     }
 
     /// Something of a head has come: from its first byte on, its own deadline runs. The bytes that
@@ -54,9 +58,11 @@ impl Client {
             self.phase = Phase::Head;
             self.deadline = later(now, limits.head_deadline);
             self.waits_anew = true;
+            self.since = now;
         } else if self.phase == Phase::Fresh && self.conn.has_partial_head() {
             self.phase = Phase::Head;
             self.waits_anew = true;
+            self.since = now;
         }
     }
 
@@ -65,6 +71,7 @@ impl Client {
         self.phase = Phase::Lingering(0);
         self.deadline = later(now, limits.linger_deadline);
         self.waits_anew = true;
+        self.since = now;
         self.conn.shutdown_write();
     }
 

@@ -50,8 +50,6 @@ pub(super) struct Hub {
     open: AtomicUsize,
     /// Over how many lanes new connections are dealt: those that have been led.
     dealt: AtomicUsize,
-    /// How often one was closed to make room.
-    evicted: AtomicUsize,
     /// Those that are parked or were, by lane.
     tables: Vec<Mutex<Table>>,
 }
@@ -87,6 +85,8 @@ pub(super) struct Lead {
     accepts: u32,
     accept_again: Option<Instant>,
     next_actions: Option<Instant>,
+    /// When it was reported that connections run short.
+    complained: Option<Instant>,
     spin: Spin,
 }
 
@@ -174,7 +174,6 @@ impl Lane {
             control,
             open: AtomicUsize::new(0),
             dealt: AtomicUsize::new(1),
-            evicted: AtomicUsize::new(0),
             tables: (0..count).map(|_| Mutex::new(Table::new())).collect(),
             options,
         });
@@ -208,6 +207,7 @@ impl Lane {
                 accepts: 0,
                 accept_again: None,
                 next_actions: None,
+                complained: None,
                 spin: Spin::default(),
             }),
             claims: AtomicUsize::new(0),

@@ -17,6 +17,8 @@ type Hook = dyn Fn() + Send + Sync;
 
 pub(super) struct Options {
     pub(super) limits: Arc<Limits>,
+    /// One thread serves all connections.
+    pub(super) is_single: bool,
     pub(super) request_queue_size: u32,
     pub(super) timeout: Option<Duration>,
     pub(super) verify_request: Option<Box<VerifyRequest>>,
@@ -32,6 +34,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             limits: Arc::new(Limits::default()),
+            is_single: false,
             request_queue_size: 1024,
             timeout: None,
             verify_request: None,
@@ -66,10 +69,7 @@ impl Options {
             Some(handle) => drop(catch_unwind(AssertUnwindSafe(|| handle(error, peer)))),
             None => {
                 let error = error.to_string();
-                let line = format!(
-                    "servette: connection of {peer}: {}\n",
-                    log_text::escape(&error)
-                );
+                let line = format!("servette: {peer}: {}\n", log_text::escape(&error));
                 // There is no place to report that stderr can't be written.
                 let _ = std::io::stderr().write_all(line.as_bytes());
             }

@@ -150,19 +150,24 @@ impl Table {
         None
     }
 
-    /// Takes the connection that has waited for longest, of the first of these kinds that there are.
-    pub(super) fn take_longest_waiting(&mut self, kinds: &[Kind]) -> Option<(usize, Box<Client>)> {
-        for &kind in kinds {
-            while let Some(slot) = self.queues.first(kind) {
-                // One that is being served enters again when it is parked.
-                self.queues.remove(&mut self.slots, slot);
-                let state = self.slots.get(slot).map(|place| &place.state);
-                if matches!(state, Some(State::Parked(_))) {
-                    return self.take(slot).map(|client| (slot, client));
-                }
+    /// Since when the connection of this kind waits that has waited for longest.
+    pub(super) fn waits_since(&mut self, kind: Kind) -> Option<Instant> {
+        while let Some(slot) = self.queues.first(kind) {
+            if let Some(State::Parked(client)) = self.slots.get(slot).map(|place| &place.state) {
+                return Some(client.since);
             }
+            // One that is being served enters again when it is parked.
+            self.queues.remove(&mut self.slots, slot);
         }
         None
+    }
+
+    /// Takes that connection.
+    pub(super) fn take_longest_waiting(&mut self, kind: Kind) -> Option<(usize, Box<Client>)> {
+        self.waits_since(kind)?;
+        let slot = self.queues.first(kind)?;
+        self.queues.remove(&mut self.slots, slot);
+        self.take(slot).map(|client| (slot, client))
     }
 
     /// Looks at a slot whose entry was taken from the wheel: takes the connection if the entry is that

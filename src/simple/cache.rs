@@ -73,11 +73,16 @@ impl Identity {
 }
 
 impl Cache {
-    /// The file at this path, if it was kept and is unchanged.
-    pub(super) fn find(&self, path: &Path) -> Option<Arc<KeptFile>> {
+    /// The file at this path, if it was kept and is unchanged, as `describe` says what the path leads to
+    /// now: by the rules for links, for the path may lead to the same file in another way than before.
+    pub(super) fn find(
+        &self,
+        path: &Path,
+        describe: impl FnOnce() -> io::Result<Metadata>,
+    ) -> Option<Arc<KeptFile>> {
         let kept = lock(&self.0).files.get(path).cloned()?;
-        let now = path.metadata().ok()?;
-        if Identity::of(&now) == kept.identity {
+        let is_same = describe().is_ok_and(|now| Identity::of(&now) == kept.identity);
+        if is_same {
             return Some(kept);
         }
         lock(&self.0).remove(path);
@@ -223,11 +228,35 @@ mod tests {
         for change in changes {
             let place = Place::new("changes", Duration::from_secs(60));
             let cache = with(&place);
-            assert_eq!(&*cache.find(&place.0).unwrap().content, b"first");
+            assert_eq!(
+                &*cache.find(&place.0, || place.0.metadata()).unwrap().content,
+                b"first"
+            );
             change(&place);
-            assert!(cache.find(&place.0).is_none());
+            assert!(cache.find(&place.0, || place.0.metadata()).is_none());
             assert!(lock(&cache.0).files.is_empty() || !place.0.exists());
         }
+    }
+
+    #[test]
+    fn the_same_file_behind_a_link_that_leads_out_is_not_served() {
+        use super::super::open::{Symlinks, describe};
+        let base =
+            std::env::temp_dir().join(format!("servette-cache-links-{}", std::process::id()));
+        let root = base.join("root");
+        fs::create_dir_all(root.join("dir")).unwrap();
+        fs::write(root.join("dir/f"), "inside").unwrap();
+        let place = Place(root.join("dir/f"));
+        let cache = with(&place);
+        let find =
+            |symlinks| cache.find(&place.0, || describe(&root, Path::new("dir/f"), symlinks));
+        assert!(find(Symlinks::Deny).is_some());
+        // The file itself does not change by this.
+        fs::rename(root.join("dir"), base.join("outside")).unwrap();
+        std::os::unix::fs::symlink(base.join("outside"), root.join("dir")).unwrap();
+        assert!(find(Symlinks::Follow).is_some());
+        assert!(find(Symlinks::InsideRoot).is_none());
+        fs::remove_dir_all(&base).unwrap();
     }
 
     #[test]

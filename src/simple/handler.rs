@@ -172,8 +172,16 @@ impl SimpleHandler {
             true => Cow::Owned(path.join(self.index_pages.first()?)),
             false => Cow::Borrowed(path),
         };
-        let kept = cache.find(&path)?;
+        let kept = cache.find(&path, || self.describe(&path))?;
         Some((path, kept))
+    }
+
+    /// What a path leads to, by the rules for links.
+    fn describe(&self, path: &Path) -> io::Result<Metadata> {
+        match path.strip_prefix(&self.directory) {
+            Ok(relative) => open::describe(&self.directory, relative, self.symlinks),
+            Err(_) => open::describe(path, Path::new(""), Symlinks::Follow),
+        }
     }
 
     /// Keeps a file that was just opened, if it is one to keep.

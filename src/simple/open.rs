@@ -111,6 +111,20 @@ pub(crate) fn locate(root: &Path, relative: &Path, symlinks: Symlinks) -> io::Re
     Ok(Located { file_type, path })
 }
 
+/// What the file system says of what `relative`, which must have plain names only, leads to below
+/// `root`, by the rules of [`open`].
+pub(crate) fn describe(root: &Path, relative: &Path, symlinks: Symlinks) -> io::Result<Metadata> {
+    let place = Place {
+        root: or_dot(root),
+        relative,
+        symlinks,
+    };
+    match symlinks {
+        Symlinks::Follow => place.root.join(relative).metadata(),
+        Symlinks::Deny | Symlinks::InsideRoot => File::from(open_below(place, LOCATE)?).metadata(),
+    }
+}
+
 /// The system knows what it has opened.
 #[cfg(target_os = "linux")]
 fn real_path(fd: &OwnedFd, place: Place<'_>) -> io::Result<PathBuf> {

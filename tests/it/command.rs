@@ -284,6 +284,11 @@ fn limits_can_be_set() {
     let answer = fetch(("127.0.0.1", port), "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
     let answer = String::from_utf8(answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && !answer.contains("close"));
-    let refused = servette().args(["--idle-timeout", "0"]).output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
+    for wrong in [
+        &["--idle-timeout", "0"][..],
+        &["-H", "Transfer-Encoding", "chunked"],
+    ] {
+        let refused = servette().args(wrong).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+    }
 }

@@ -177,6 +177,14 @@ fn after_the_answer_has_begun_nobody_is_told() {
     assert_eq!(client.send("body").rest().unwrap(), b"body");
 }
 
+#[test]
+fn a_server_of_http_1_0_tells_nobody() {
+    let server = Server::new(servette::handler_fn(|h, x| echo(h, x)).quiet());
+    let mut client = server.connect();
+    let response = client.send(EXPECTS).send("body").response();
+    assert_eq!((response.status, response.text()), (200, "body"));
+}
+
 /// Idiom 14 and Python's test_with_continue_rejected.
 #[test]
 fn the_hook_can_refuse() {

@@ -133,3 +133,29 @@ mod in_a_child {
         assert!(each < 1_536, "{each} bytes per connection");
     }
 }
+
+#[test]
+fn bodies_that_nobody_reads_hold_up_nobody_on_a_single_thread() {
+    let handler =
+        servette::handler_fn(|h, x| h.send_content(x, servette::Status::OK, "text/plain", b"ok"));
+    let server =
+        HttpServer::bind("127.0.0.1:0", handler.protocol_version("HTTP/1.1").quiet()).unwrap();
+    let server = server.spawn().unwrap();
+    let mut unsaid: Vec<_> = (0..3).map(|_| Client::new(server.addr())).collect();
+    for client in &mut unsaid {
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+        assert_eq!(client.answer().code(), 200);
+    }
+    let start = std::time::Instant::now();
+    assert_eq!(Client::new(server.addr()).get("/").answer().code(), 200);
+    assert!(
+        start.elapsed() < std::time::Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    // What is here already is read off, and the connection kept.
+    let mut client = Client::new(server.addr());
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody");
+    assert_eq!(client.answer().code(), 200);
+    assert_eq!(client.get("/").answer().code(), 200);
+}

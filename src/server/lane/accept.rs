@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::{Job, Lane, Lead};
+use crate::Error;
 use crate::connection::Connection;
 use crate::http1::Refusal;
 use crate::server::client::Client;
@@ -21,6 +22,8 @@ const BEYOND: usize = 32;
 const DISPENSABLE: [Kind; 2] = [Kind::Idle, Kind::Heads];
 /// Who goes when the process can't have more.
 const ALL: [Kind; 3] = [Kind::Idle, Kind::Ending, Kind::Heads];
+/// How often it is reported that connections run short.
+const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
 /// How long accepting rests when the process has run out of descriptors or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -39,6 +42,7 @@ impl Lane {
             let acceptor = lead.acceptor.as_ref()?;
             let is_crowded = self.open() >= self.hub.max_connections.saturating_add(BEYOND);
             if is_crowded && !self.evict(&ALL) {
+                self.complain(lead, "too many connections: accepting rests");
                 lead.rest();
                 return None;
             }
@@ -55,11 +59,18 @@ impl Lane {
                     return None;
                 }
                 // Out of descriptors: make room for one.
-                Err(error) if is_out_of_descriptors(&error) && self.evict(&ALL) => continue,
+                Err(error) if is_out_of_descriptors(&error) && self.evict(&ALL) => {
+                    self.complain(
+                        lead,
+                        "out of descriptors: the longest idle connections are closed",
+                    );
+                    continue;
+                }
                 // The client is gone again, or a firewall is against it: the next one may be fine.
                 Err(error) if is_of_the_client(&error) => continue,
                 // Out of memory, or of what the whole system has.
-                Err(_) => {
+                Err(error) => {
+                    self.complain(lead, &format!("accepting rests: {error}"));
                     lead.rest();
                     return None;
                 }
@@ -74,6 +85,9 @@ impl Lane {
             let limits = &self.hub.options.limits;
             let conn = Connection::new(stream, peer, self.hub.info.clone(), limits.clone());
             let mut client = Box::new(Client::new(conn, limits, Instant::now()));
+            if self.is_full() {
+                self.complain(lead, "the limit of connections is reached");
+            }
             while self.is_full() && self.evict(&DISPENSABLE) {}
             if self.is_full() {
                 client.conn.refuse(Refusal::new(503, ""));
@@ -83,6 +97,16 @@ impl Lane {
             return Some(Job::new(client, lead.next_home, None, false));
         }
         None
+    }
+
+    /// Reports that connections run short, once in a while: every client may be another occasion.
+    fn complain(&self, lead: &mut Lead, what: &str) {
+        let is_due = |last: Instant| last.elapsed() >= BETWEEN_COMPLAINTS;
+        if lead.complained.is_none_or(is_due) {
+            lead.complained = Some(Instant::now());
+            let server = &self.hub.info.server_address;
+            self.hub.options.report(&Error::other(what), server);
+        }
     }
 
     /// How many connections there are.
@@ -101,18 +125,22 @@ impl Lane {
         self.open().saturating_sub(ending) >= self.hub.max_connections
     }
 
-    /// Closes the connection that has waited for longest in its lane; each lane has its turn.
+    /// Closes the connection that has waited for longest in all lanes, of the first of these kinds that
+    /// there are.
     fn evict(&self, kinds: &[Kind]) -> bool {
-        let lanes = self.hub.tables.len();
-        let first = self.hub.evicted.fetch_add(1, Relaxed);
-        for lane in (0..lanes).map(|lane| first.wrapping_add(lane) % lanes) {
-            let taken = self.hub.table(lane).take_longest_waiting(kinds);
-            if let Some((slot, client)) = taken {
-                self.hub.close(client, lane, Some(slot));
-                return true;
-            }
-        }
-        false
+        let hub = &self.hub;
+        kinds.iter().any(|&kind| {
+            let lanes = 0..hub.tables.len();
+            let waiting = lanes.filter_map(|lane| Some((hub.table(lane).waits_since(kind)?, lane)));
+            let Some((_, lane)) = waiting.min() else {
+                return false;
+            };
+            let taken = hub.table(lane).take_longest_waiting(kind);
+            taken.is_some_and(|(slot, client)| {
+                hub.close(client, lane, Some(slot));
+                true
+            })
+        })
     }
 }
 

@@ -75,6 +75,7 @@ impl Lane {
             ..
         } = job;
         client.conn.set_one_at_a_time(one);
+        client.conn.set_alone(self.hub.options.is_single);
         let before = client.conn.answered();
         let next = self.handle(handler, &mut client.conn);
         let answered = client.conn.answered() > before;
