@@ -176,7 +176,9 @@ impl Builder {
             handler,
             shared: shared.clone(),
         };
-        let mut builder = ThreadingHttpServer::builder(watched).limits(self.limits);
+        // A test waits for its server to start and to end, and asks it a little: one poller is enough.
+        let builder = ThreadingHttpServer::builder(watched).lanes(1);
+        let mut builder = builder.limits(self.limits);
         if self.resets > 0 {
             let accepted = AtomicUsize::new(0);
             let resets = self.resets;
