@@ -1,27 +1,22 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
 //! Reading order: [`stream`] (the socket), [`pace`] and [`wire`] (deadlines and waits), [`input`] and
-//! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), then
+//! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), `turn` (one exchange), then
 //! [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use self::attendant::Attendant;
 use self::channel::Channel;
 use self::input::Input;
-use self::outgoing::Terms;
 use self::pace::{Allowance, Pace};
-use self::request_body::{Body, RequestBody};
-use self::response_writer::ResponseWriter;
+use self::request_body::Body;
 use self::stream::Stream;
 use self::wire::Wire;
-use crate::exchange::{Exchange, Headers};
+use crate::exchange::Exchange;
 use crate::http1::Refusal;
-use crate::http1::chunked::Decoder;
-use crate::http1::framing::BodyLength;
-use crate::http1::head::{self, Extent, FieldSlots, Version};
+use crate::http1::head::Extent;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::{Error, Result};
@@ -35,6 +30,7 @@ pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_writer;
 pub(crate) mod stream;
+mod turn;
 pub(crate) mod wire;
 pub(crate) mod witness;
 
@@ -286,158 +282,6 @@ impl Connection {
             self.channel.wire.wait_readable(&mut pace, allowance)?;
             self.input.drained = false;
         }
-    }
-
-    /// Takes the head that [`poll_request`](Self::poll_request) has found. `server_keeps` says whether
-    /// the server's version allows the connection to be kept.
-    pub(crate) fn exchange<'a>(
-        &'a mut self,
-        slots: &'a mut FieldSlots<'a>,
-        server_keeps: bool,
-    ) -> Begun<'a> {
-        let Connection {
-            channel,
-            input,
-            body,
-            found,
-            refusal,
-            refused,
-            client_ends,
-            ..
-        } = self;
-        *body = Body::default();
-        // Of a head that is refused unfinished there is the request line, or nothing.
-        let extent = found.take().or_else(|| input.refused_line());
-        let (start, end) = extent.map_or((0, 0), |extent| (extent.start, extent.end));
-        if let Some(attendant) = &channel.wire.attendant
-            && attendant.before_handler(input.unread().get(start..end).unwrap_or_default())
-        {
-            // It fails again, and is reported, where the response is sent.
-            let _ = channel.send_ready(false);
-        }
-        input.reset_scan();
-        let (bytes, ahead, scratch, whole_path) = input.split(start, end);
-        let text = head::text(bytes, scratch);
-        let mut exchange = Exchange {
-            client_address: self.peer,
-            server: &self.server,
-            requestline: head::first_line(text),
-            command: "",
-            path: "",
-            request_version: "",
-            headers: Headers::new(&[]),
-            rfile: RequestBody {
-                channel,
-                body,
-                ahead,
-            },
-            wfile: ResponseWriter { channel },
-            close_connection: &channel.close,
-            authority: None,
-            expects_continue: false,
-            redirects: 0,
-        };
-        let mut terms = Terms {
-            client: Version::Http11,
-            is_head: false,
-            is_connect: false,
-        };
-        let parsed = match refusal.take() {
-            Some(refusal) => Err(refusal),
-            None => head::parse(text, slots, &channel.limits.of_head()),
-        };
-        let head = match parsed {
-            Ok(head) => head,
-            Err(refusal) => {
-                *refused = true;
-                terms.is_head = exchange.requestline.starts_with("HEAD ");
-                channel.begin(terms, true, 0);
-                return Begun::Refused(exchange, refusal);
-            }
-        };
-        terms = Terms {
-            client: head.version,
-            is_head: head.command == "HEAD",
-            is_connect: head.command == "CONNECT",
-        };
-        let body_left = match head.meta.body {
-            BodyLength::Exact(length) => length,
-            BodyLength::Chunked => {
-                exchange.rfile.body.decoder = Some(Decoder::new(channel.limits.of_chunks()));
-                0
-            }
-        };
-        *client_ends = !head.meta.keep_alive;
-        let can_persist = server_keeps && head.meta.keep_alive;
-        channel.begin(terms, !can_persist, body_left);
-        exchange.requestline = head.requestline;
-        exchange.command = head.command;
-        exchange.path = match head.target.path {
-            std::borrow::Cow::Borrowed(path) => path,
-            std::borrow::Cow::Owned(path) => {
-                *whole_path = path;
-                whole_path
-            }
-        };
-        exchange.request_version = head.request_version;
-        exchange.headers = Headers::new(head.fields);
-        exchange.authority = head.target.authority;
-        exchange.expects_continue = head.meta.expects_continue && server_keeps;
-        Begun::Request(exchange)
-    }
-
-    /// The exchange is over: what is unread of its body is read off, or the connection ends. `cut` says
-    /// that its response could not be completed.
-    pub(crate) fn end_exchange(&mut self, cut: bool) {
-        self.answered += 1;
-        if let Some(attendant) = &self.channel.wire.attendant {
-            attendant.after_handler();
-        }
-        if self.channel.detached.get() || self.channel.resets.get() {
-            self.ending = Ending::Close;
-            return;
-        }
-        if cut {
-            return self.cut();
-        }
-        let pending = self.input.pending();
-        let (_, ahead, _, _) = self.input.split(0, 0);
-        let mut body = RequestBody {
-            channel: &self.channel,
-            body: &mut self.body,
-            ahead,
-        };
-        if !self.channel.must_close() {
-            let patience = match self.is_alone {
-                true => Duration::ZERO,
-                false => self.channel.limits.drain_deadline,
-            };
-            if !body.drain(patience) {
-                self.ending = Ending::Linger;
-            }
-            return;
-        }
-        // A client that did not say so itself may be sending its next request just now.
-        let read_up = *body.ahead.drained && pending == 0 && body.remaining() == Some(0);
-        let is_last = read_up && self.client_ends && !self.refused;
-        let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
-        self.ending = match nobody || is_last {
-            true => Ending::Close,
-            false => Ending::Linger,
-        };
-    }
-
-    /// Ends in a way that can't be taken for the end of a response.
-    fn cut(&mut self) {
-        let ambiguous = self.channel.out.borrow().ends_with_close();
-        if ambiguous {
-            // It fails only where there is no connection any more.
-            let _ = self.channel.wire.reset_on_close();
-        } else {
-            self.channel.out.borrow_mut().give_up();
-            let _ = self.channel.send_ready(false);
-        }
-        self.ending = Ending::Close;
     }
 
     /// How the connection ends, as far as exchanges have decided it.

@@ -1,4 +1,4 @@
-//! Small files in memory, each shown by a `stat` on the very request to be unchanged.
+//! Small files in memory, each shown by the file system, on the very request, to be unchanged.
 //!
 //! An entry is the content of a file together with what the file system said of it: device, number,
 //! size, times of change. It is served only if the file system says the same now, so an edit is seen by

@@ -126,8 +126,8 @@ impl SimpleHandler {
         self
     }
 
-    /// Whether files of up to 64 KiB are kept in memory, 16 MiB in all. One `stat` on every request
-    /// shows that the file is unchanged, so an edit is seen by the next request in any case. Default:
+    /// Whether files of up to 64 KiB are kept in memory, 16 MiB in all. The file system is asked on
+    /// every request whether the file is unchanged, so an edit is seen by the next request in any case. Default:
     /// true.
     #[must_use]
     pub fn keep_small_files(mut self, keep: bool) -> Self {
