@@ -281,7 +281,7 @@ pub fn send_header<H: RequestHandler + ?Sized>(
     name: &str,
     value: &str,
 ) {
-    if name.eq_ignore_ascii_case("Connection") {
+    if name.len() == 10 && name.eq_ignore_ascii_case("Connection") {
         if value.trim().eq_ignore_ascii_case("close") {
             x.close_connection.set(true);
         } else if value.trim().eq_ignore_ascii_case("keep-alive") {

@@ -10,9 +10,9 @@ pub fn with_head<T>(input: &[u8], then: impl FnOnce(Headers<'_>) -> T) -> Option
     let limits = HeadLimits::default();
     let extent = Scan::default().find(input, &limits).ok()??;
     let mut scratch = String::new();
-    let text = head::text(input.get(extent.start..extent.end)?, &mut scratch);
     let mut slots = FieldSlots::new();
-    let head = head::parse(text, &mut slots, &limits).ok()?;
+    let bytes = input.get(extent.start..extent.end)?;
+    let head = head::parse(bytes, &mut scratch, &mut slots, &limits).ok()?;
     Some(then(Headers::new(head.fields)))
 }
 

@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+pub(crate) use self::bytes::is_token;
+
 pub(crate) mod head;
 
 pub(crate) mod target;
@@ -23,6 +25,8 @@ pub(crate) mod date;
 pub(crate) mod decimal;
 
 pub(crate) mod quote;
+
+pub(crate) mod bytes;
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +72,13 @@ pub(crate) struct HeadLimits {
     pub(crate) empty_lines: usize,
 }
 
+impl HeadLimits {
+    /// Bytes that are within all limits, however they are divided into lines.
+    fn shortest(&self) -> usize {
+        self.request_line.min(self.field_line).min(self.head)
+    }
+}
+
 impl Default for HeadLimits {
     fn default() -> Self {
         HeadLimits {
@@ -78,18 +89,4 @@ impl Default for HeadLimits {
             empty_lines: 4,
         }
     }
-}
-
-/// Whether this is a token (RFC 9110, 5.6.2): the grammar of methods, field names and codings.
-pub(crate) fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
-}
-
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
-        )
-        || matches!(byte, b'`' | b'|' | b'~')
 }

@@ -81,8 +81,8 @@ pub struct Head {
 /// The refusal.
 pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Head, Refused> {
     let (mut scratch, mut slots) = (String::new(), FieldSlots::new());
-    let text = head::text(bytes, &mut scratch);
-    let parsed = head::parse(text, &mut slots, &limits.of_head()).map_err(refused)?;
+    let limits = limits.of_head();
+    let parsed = head::parse(bytes, &mut scratch, &mut slots, &limits).map_err(refused)?;
     let value = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Head {
         requestline: parsed.requestline.to_owned(),

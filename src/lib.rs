@@ -97,6 +97,7 @@ pub use status::Status;
 
 pub mod server;
 
+mod clock;
 mod info;
 mod limits;
 mod shutdown;

@@ -15,7 +15,7 @@ use self::cache::KeptFile;
 use self::open::Found;
 use crate::base::{self, software};
 use crate::http1::decimal::Decimal;
-use crate::{Exchange, Result, Status};
+use crate::{Exchange, Result, Status, clock};
 
 pub use self::handler::SimpleHandler;
 pub use self::hooks::ServeFiles;
@@ -182,7 +182,7 @@ fn send_head_of<H: ServeFiles + ?Sized>(
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", &h.guess_type(path));
     h.send_header(x, "Content-Length", &Decimal::from(length));
-    if let Some(time) = condition::last_modified(modified, SystemTime::now()) {
+    if let Some(time) = condition::last_modified(modified, clock::time_of_day()) {
         h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
     }
     send_extra_headers(h, x, "Last-Modified");

@@ -8,10 +8,11 @@
 //!
 //! Here are the stages and the framing; [`fields`] has the head up to its last field, [`body`] the body.
 
-use std::io::{self, Write};
+use std::io;
 
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
+use crate::http1::decimal::Decimal;
 use crate::http1::head::Version;
 
 mod body;
@@ -21,6 +22,7 @@ mod tests;
 
 /// As much body as may wait for its end, and the size from which writes are not copied.
 pub(crate) const BUFFER: usize = 32 << 10;
+const CHUNKED: &[u8] = b"Transfer-Encoding: chunked\r\n";
 
 /// What the request says about the framing of its response.
 #[derive(Clone, Copy, Debug)]
@@ -206,40 +208,41 @@ impl Outgoing {
     fn commit(&mut self, framing: Framing, closing: bool) {
         let held = self.buffer.len().saturating_sub(self.fields_end);
         self.must_close |= framing == Framing::UntilClose;
-        let mut tail = [0u8; 96];
-        let mut rest = &mut tail[..];
-        // The tail is longer than the longest of these, so writing can't fail.
-        let _ = match framing {
-            Framing::Length(_) if self.declared.length.is_some() => Ok(()),
-            Framing::Length(length) => write!(rest, "Content-Length: {length}\r\n"),
-            Framing::Chunked(_) => rest.write_all(b"Transfer-Encoding: chunked\r\n"),
-            Framing::Nothing if self.code == 205 => rest.write_all(b"Content-Length: 0\r\n"),
+        let mut tail = Tail::default();
+        match framing {
+            Framing::Length(_) if self.declared.length.is_some() => {}
+            Framing::Length(length) => {
+                tail.push(b"Content-Length: ");
+                tail.push(Decimal::from(length).as_bytes());
+                tail.push(b"\r\n");
+            }
+            Framing::Chunked(_) => tail.push(CHUNKED),
+            Framing::Nothing if self.code == 205 => tail.push(b"Content-Length: 0\r\n"),
             Framing::Nothing
                 if self.declared.chunked && self.may_chunk() && !self.is_unframed() =>
             {
-                rest.write_all(b"Transfer-Encoding: chunked\r\n")
+                tail.push(CHUNKED);
             }
-            Framing::Nothing | Framing::UntilClose => Ok(()),
-        };
+            Framing::Nothing | Framing::UntilClose => {}
+        }
         let closing = closing || self.must_close || self.declared.close == Some(true);
         self.must_close = closing;
         let explicit = self.declared.close.is_some() || self.server_is_11;
-        let _ = match closing {
-            _ if self.code == 101 || (self.terms.is_connect && self.code < 300) => Ok(()),
-            true if explicit => rest.write_all(b"Connection: close\r\n"),
+        match closing {
+            _ if self.code == 101 || (self.terms.is_connect && self.code < 300) => {}
+            true if explicit => tail.push(b"Connection: close\r\n"),
             false if self.declared.close.is_some() || self.terms.client < Version::Http11 => {
-                rest.write_all(b"Connection: keep-alive\r\n")
+                tail.push(b"Connection: keep-alive\r\n");
             }
-            _ => Ok(()),
-        };
-        let _ = rest.write_all(b"\r\n");
-        let used = 96 - rest.len();
-        let tail = tail.get(..used).unwrap_or_default();
+            _ => {}
+        }
+        tail.push(b"\r\n");
+        let used = tail.bytes().len();
         if held == 0 {
-            self.buffer.extend_from_slice(tail);
+            self.buffer.extend_from_slice(tail.bytes());
         } else {
             let at = self.fields_end;
-            self.buffer.splice(at..at, tail.iter().copied());
+            self.buffer.splice(at..at, tail.bytes().iter().copied());
         }
         self.stage = Stage::Open(match framing {
             Framing::Chunked(_) if held > 0 => Framing::Chunked(Some(self.fields_end + used)),
@@ -375,6 +378,38 @@ impl Outgoing {
         if let Stage::Open(Framing::Chunked(Some(chunk))) = &mut self.stage {
             *chunk += head.len();
         }
+    }
+}
+
+/// What framing adds to a head.
+struct Tail {
+    bytes: [u8; TAIL],
+    used: usize,
+}
+
+/// More than the longest of them takes.
+const TAIL: usize = 96;
+
+impl Default for Tail {
+    fn default() -> Self {
+        Tail {
+            bytes: [0; TAIL],
+            used: 0,
+        }
+    }
+}
+
+impl Tail {
+    fn push(&mut self, part: &[u8]) {
+        let end = self.used + part.len();
+        if let Some(place) = self.bytes.get_mut(self.used..end) {
+            place.copy_from_slice(part);
+            self.used = end;
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or_default()
     }
 }
 

@@ -32,6 +32,13 @@ pub(super) struct Body {
     failure: Option<Fault>,
 }
 
+impl Body {
+    /// A body of known length of which nothing is left, and nothing has failed.
+    pub(super) fn is_read(&self, channel: &Channel) -> bool {
+        self.decoder.is_none() && self.failure.is_none() && channel.body_left.get() == 0
+    }
+}
+
 /// The body of the request: Python's `rfile`.
 ///
 /// It ends where the body ends, whether a `Content-Length` or chunks frame it (RFC 9112, 6 and 7), so

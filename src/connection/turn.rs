@@ -33,19 +33,22 @@ impl Connection {
         // Of a head that is refused unfinished there is the request line, or nothing.
         let extent = found.take().or_else(|| input.refused_line());
         let (start, end) = extent.map_or((0, 0), |extent| (extent.start, extent.end));
+        input.reset_scan();
+        let (bytes, ahead, scratch, whole_path) = input.split(start, end);
         if let Some(attendant) = &channel.wire.attendant
-            && attendant.before_handler(input.unread().get(start..end).unwrap_or_default())
+            && attendant.before_handler(bytes)
         {
             // It fails again, and is reported, where the response is sent.
             let _ = channel.send_ready(false);
         }
-        input.reset_scan();
-        let (bytes, ahead, scratch, whole_path) = input.split(start, end);
-        let text = head::text(bytes, scratch);
+        let parsed = match refusal.take() {
+            Some(refusal) => Err(refusal),
+            None => head::parse(bytes, scratch, slots, &channel.limits.of_head()),
+        };
         let mut exchange = Exchange {
             client_address: self.peer,
             server: &self.server,
-            requestline: head::first_line(text),
+            requestline: "",
             command: "",
             path: "",
             request_version: "",
@@ -61,25 +64,21 @@ impl Connection {
             expects_continue: false,
             redirects: 0,
         };
-        let mut terms = Terms {
-            client: Version::Http11,
-            is_head: false,
-            is_connect: false,
-        };
-        let parsed = match refusal.take() {
-            Some(refusal) => Err(refusal),
-            None => head::parse(text, slots, &channel.limits.of_head()),
-        };
         let head = match parsed {
             Ok(head) => head,
             Err(refusal) => {
                 *refused = true;
-                terms.is_head = exchange.requestline.starts_with("HEAD ");
+                exchange.requestline = head::first_line(head::text(bytes, whole_path));
+                let terms = Terms {
+                    client: Version::Http11,
+                    is_head: exchange.requestline.starts_with("HEAD "),
+                    is_connect: false,
+                };
                 channel.begin(terms, true, 0);
                 return Begun::Refused(exchange, refusal);
             }
         };
-        terms = Terms {
+        let terms = Terms {
             client: head.version,
             is_head: head.command == "HEAD",
             is_connect: head.command == "CONNECT",
@@ -124,6 +123,10 @@ impl Connection {
         if cut {
             return self.cut();
         }
+        let must_close = self.channel.must_close();
+        if !must_close && self.body.is_read(&self.channel) {
+            return;
+        }
         let pending = self.input.pending();
         let (_, ahead, _, _) = self.input.split(0, 0);
         let mut body = RequestBody {
@@ -131,7 +134,7 @@ impl Connection {
             body: &mut self.body,
             ahead,
         };
-        if !self.channel.must_close() {
+        if !must_close {
             let patience = match self.is_alone {
                 true => Duration::ZERO,
                 false => self.channel.limits.drain_deadline,

@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::ops::Deref;
 use std::time::{Duration, SystemTime};
 
+use crate::clock;
+
 /// The text of a moment as HTTP writes it in `Date`, `Last-Modified` and
 /// `Expires`: an IMF-fixdate, always 29 bytes and always in GMT.
 ///
@@ -23,16 +25,17 @@ use std::time::{Duration, SystemTime};
 /// assert_eq!(format!("Date: {date}"), "Date: Sun, 06 Nov 1994 08:49:37 GMT");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct HttpDate([u8; LENGTH]);
+#[repr(align(8))]
+pub struct HttpDate([u8; ROOM]);
 
 impl HttpDate {
     /// The present moment.
     ///
     /// The text is kept per thread and rendered at most once a second, so a
-    /// call costs little more than reading the clock.
+    /// call costs little more than reading the clock, as of the system's last tick.
     #[must_use]
     pub fn now() -> HttpDate {
-        let second = clamped_seconds(SystemTime::now());
+        let second = clamped_seconds(clock::time_of_day());
         // A thread that is being torn down has no cache any more.
         LATEST
             .try_with(|latest| match latest.get() {
@@ -50,7 +53,7 @@ impl HttpDate {
     fn at(second: u64) -> HttpDate {
         let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(second.min(LAST_SECOND));
         let mut text = EPOCH;
-        // An IMF-fixdate fills the 29 bytes exactly, so the write cannot fail.
+        // An IMF-fixdate has 29 bytes, so the write cannot fail.
         let written = write!(text.as_mut_slice(), "{}", httpdate::HttpDate::from(moment));
         debug_assert!(written.is_ok());
         HttpDate(text)
@@ -66,9 +69,12 @@ impl From<SystemTime> for HttpDate {
 impl Deref for HttpDate {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
-        // Always ASCII; the default is there because this crate has no unsafe.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        // Always ASCII; the defaults are there because this crate has no unsafe. Whole words are
+        // checked faster than their parts.
+        let text = std::str::from_utf8(&self.0).unwrap_or_default();
+        text.get(..LENGTH).unwrap_or_default()
     }
 }
 
@@ -96,7 +102,9 @@ thread_local! {
 }
 
 const LENGTH: usize = 29;
-const EPOCH: [u8; LENGTH] = *b"Thu, 01 Jan 1970 00:00:00 GMT";
+/// Some bytes longer: whole words.
+const ROOM: usize = 32;
+const EPOCH: [u8; ROOM] = *b"Thu, 01 Jan 1970 00:00:00 GMT   ";
 /// 9999-12-31 23:59:59.
 const LAST_SECOND: u64 = 253_402_300_799;
 
@@ -144,7 +152,7 @@ mod tests {
 
     #[test]
     fn now_follows_the_clock() {
-        let before = clamped_seconds(SystemTime::now());
+        let before = clamped_seconds(clock::time_of_day());
         let now = httpdate::parse_http_date(&HttpDate::now()).unwrap();
         let after = clamped_seconds(SystemTime::now());
         assert!((before..=after).contains(&clamped_seconds(now)));
@@ -159,9 +167,9 @@ mod tests {
     #[test]
     fn now_uses_the_text_of_the_same_second() {
         // A mark no rendering would give; a few tries for the turn of a second.
-        let mark = HttpDate([b'x'; LENGTH]);
+        let mark = HttpDate([b'x'; ROOM]);
         let seen = (0..10).any(|_| {
-            let second = clamped_seconds(SystemTime::now());
+            let second = clamped_seconds(clock::time_of_day());
             LATEST.with(|latest| latest.set(Some((second, mark))));
             HttpDate::now() == mark
         });

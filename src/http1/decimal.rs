@@ -1,32 +1,49 @@
 //! A number as text, on the stack: the value of `Content-Length`.
 
-use std::io::Write;
 use std::ops::Deref;
 
 /// The decimal digits of a number.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(8))]
 pub(crate) struct Decimal {
-    digits: [u8; 20],
-    length: usize,
+    /// Behind zeros. Longer than any number, for text of whole words is checked faster.
+    digits: [u8; ROOM],
+    start: usize,
 }
 
+const ROOM: usize = 32;
+
 impl From<u64> for Decimal {
+    #[inline]
     fn from(number: u64) -> Self {
-        let mut digits = [0; 20];
-        let mut rest = &mut digits[..];
-        // The longest number has 20 digits, so writing can't fail.
-        let _ = write!(rest, "{number}");
-        let length = 20 - rest.len();
-        Decimal { digits, length }
+        let mut digits = [b'0'; ROOM];
+        let (mut start, mut rest) = (ROOM, number);
+        for place in digits.iter_mut().rev() {
+            *place = b'0' + (rest % 10) as u8;
+            start -= 1;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        Decimal { digits, start }
+    }
+}
+
+impl Decimal {
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.digits.get(self.start..).unwrap_or_default()
     }
 }
 
 impl Deref for Decimal {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
-        let digits = self.digits.get(..self.length).unwrap_or_default();
-        std::str::from_utf8(digits).unwrap_or_default()
+        let text = std::str::from_utf8(&self.digits).unwrap_or_default();
+        text.get(self.start..).unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use httparse::Header;
 
+use super::bytes::is_named;
 use super::head::Version;
 use super::{Refusal, host, is_token};
 
@@ -65,17 +66,17 @@ impl Seen {
     fn field(&mut self, field: &Header<'_>) -> Result<(), Refusal> {
         let (name, value) = (field.name, field.value);
         match name.len() {
-            4 if name.eq_ignore_ascii_case("Host") => self.host(value),
-            6 if name.eq_ignore_ascii_case("Expect") => {
+            4 if is_named(name, "Host") => self.host(value),
+            6 if is_named(name, "Expect") => {
                 self.expect(value);
                 Ok(())
             }
-            10 if name.eq_ignore_ascii_case("Connection") => {
+            10 if is_named(name, "Connection") => {
                 self.connection(value);
                 Ok(())
             }
-            14 if name.eq_ignore_ascii_case("Content-Length") => self.content_length(value),
-            17 if name.eq_ignore_ascii_case("Transfer-Encoding") => self.transfer_encoding(value),
+            14 if is_named(name, "Content-Length") => self.content_length(value),
+            17 if is_named(name, "Transfer-Encoding") => self.transfer_encoding(value),
             _ => Ok(()),
         }
     }
@@ -85,9 +86,9 @@ impl Seen {
             return Err(Refusal::bad_request("Several Host headers"));
         }
         self.host = true;
-        match str::from_utf8(value) {
-            Ok(value) if host::is_valid(value) => Ok(()),
-            _ => Err(Refusal::bad_request("Bad Host header")),
+        match host::is_valid(value) {
+            true => Ok(()),
+            false => Err(Refusal::bad_request("Bad Host header")),
         }
     }
 
@@ -195,7 +196,7 @@ fn trim_blanks(mut member: &[u8]) -> &[u8] {
 }
 
 /// A number of one or more decimal digits, if it fits.
-fn decimal(digits: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

@@ -2,26 +2,47 @@
 
 use std::net::Ipv6Addr;
 
+use super::bytes::{alphanumeric_and, are_in, is_in};
+
 /// Whether this is empty, or a name, an IPv4 address or an IPv6 address in brackets, with an
 /// optional port.
 ///
 /// Valid are `name:` with an empty port, a trailing dot and `_`. Not valid, though the grammar has
 /// them: a comma, which would make a list of it, a single quote, and a port without a host.
-pub(crate) fn is_valid(host: &str) -> bool {
+pub(crate) fn is_valid(host: &[u8]) -> bool {
+    if are_in(host, &NAME) {
+        return true;
+    }
+    let name = host.iter().take_while(|&&byte| is_in(byte, &NAME)).count();
+    match host.split_at_checked(name) {
+        Some((name, [b':', port @ ..])) => !name.is_empty() && is_port(port),
+        _ => is_unusual(host),
+    }
+}
+
+/// One in brackets, or with escapes in its name.
+#[cold]
+fn is_unusual(host: &[u8]) -> bool {
+    let Ok(host) = str::from_utf8(host) else {
+        return false;
+    };
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(address, rest)| {
             address.parse::<Ipv6Addr>().is_ok()
-                && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+                && (rest.is_empty()
+                    || rest
+                        .strip_prefix(':')
+                        .is_some_and(|port| is_port(port.as_bytes())))
         });
     }
     match host.split_once(':') {
-        Some((name, port)) => !name.is_empty() && is_name(name) && is_port(port),
+        Some((name, port)) => !name.is_empty() && is_name(name) && is_port(port.as_bytes()),
         None => is_name(host),
     }
 }
 
-fn is_port(port: &str) -> bool {
-    port.bytes().all(|byte| byte.is_ascii_digit())
+fn is_port(port: &[u8]) -> bool {
+    port.iter().all(u8::is_ascii_digit)
 }
 
 /// A `reg-name` of RFC 3986, of which an IPv4 address is one.
@@ -29,10 +50,8 @@ fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     while let Some(byte) = bytes.next() {
         let is_valid = match byte {
-            b'-' | b'.' | b'_' | b'~' => true,
-            b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b'+' | b';' | b'=' => true,
             b'%' => bytes.by_ref().take(2).filter(u8::is_ascii_hexdigit).count() == 2,
-            _ => byte.is_ascii_alphanumeric(),
+            _ => is_in(byte, &NAME),
         };
         if !is_valid {
             return false;
@@ -40,6 +59,9 @@ fn is_name(name: &str) -> bool {
     }
     true
 }
+
+/// What a name has unescaped.
+static NAME: [bool; 256] = alphanumeric_and(b"-._~!$&()*+;=");
 
 #[cfg(test)]
 mod tests {
@@ -66,7 +88,7 @@ mod tests {
             "caf%C3%A9.test",
             "a!$&()*+;=~b",
         ] {
-            assert!(is_valid(host), "{host}");
+            assert!(is_valid(host.as_bytes()), "{host}");
         }
     }
 
@@ -125,7 +147,7 @@ mod tests {
             "[v1.a]",
             "a[::1]",
         ] {
-            assert!(!is_valid(host), "{host}");
+            assert!(!is_valid(host.as_bytes()), "{host}");
         }
     }
 }

@@ -59,7 +59,7 @@ fn authority_form(target: &str) -> Option<Target<'_>> {
     let (_, port) = target.rsplit_once(':')?;
     // The digits are checked with the host: parse() would take a plus sign.
     let has_port = port.parse::<u16>().is_ok_and(|port| port > 0);
-    (has_port && host::is_valid(target)).then_some(Target {
+    (has_port && host::is_valid(target.as_bytes())).then_some(Target {
         path: Cow::Borrowed(target),
         authority: Some(target),
     })
@@ -71,7 +71,7 @@ fn absolute_form(target: &str) -> Option<Target<'_>> {
     let (authority, path) =
         rest.split_at_checked(rest.find(['/', '?', '#']).unwrap_or(rest.len()))?;
     // Userinfo is no part of a valid host. RFC 9110, 4.2.1: an empty host must be refused.
-    (is_http && !authority.is_empty() && host::is_valid(authority)).then_some(Target {
+    (is_http && !authority.is_empty() && host::is_valid(authority.as_bytes())).then_some(Target {
         path: with_one_slash(path),
         authority: Some(authority),
     })

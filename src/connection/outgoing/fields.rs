@@ -1,8 +1,9 @@
 //! The head of a response: its status line and its fields, checked, and what they declare about the body.
 
-use std::io::Write as _;
-
 use super::{Outgoing, Stage};
+use crate::http1::bytes;
+use crate::http1::decimal::Decimal;
+use crate::http1::framing;
 use crate::http1::is_token;
 
 /// What the fields of the response declare.
@@ -29,16 +30,19 @@ impl Outgoing {
         if !is_clean(version) {
             self.fail("a control character in a status line");
         }
-        // Writing to a Vec can't fail.
-        let _ = write!(self.buffer, "{version} {code} ");
-        match is_clean(reason) {
-            true => push_latin1(&mut self.buffer, reason),
+        self.buffer.reserve(version.len() + reason.len() + 12);
+        self.buffer.extend_from_slice(version.as_bytes());
+        self.buffer.push(b' ');
+        self.buffer
+            .extend_from_slice(Decimal::from(u64::from(code)).as_bytes());
+        self.buffer.push(b' ');
+        if bytes::is_printable(reason.as_bytes()) {
+            self.buffer.extend_from_slice(reason.as_bytes());
+        } else {
             // A reason is for people, so it may lose something; it must not end its line.
-            false => push_latin1(
-                &mut self.buffer,
-                &reason.replace(|c: char| c.is_control(), " "),
-            ),
-        };
+            let reason = reason.replace(|c: char| c.is_control() && c != '\t', " ");
+            push_latin1(&mut self.buffer, &reason);
+        }
         self.buffer.extend_from_slice(b"\r\n");
     }
 
@@ -50,16 +54,23 @@ impl Outgoing {
         if !is_token(name.as_bytes()) {
             return self.fail("a field name that is not a token");
         }
-        let value = value.trim_matches([' ', '\t']);
-        if !is_clean(value) {
+        let value = match value.as_bytes() {
+            [b' ' | b'\t', ..] | [.., b' ' | b'\t'] => value.trim_matches([' ', '\t']),
+            _ => value,
+        };
+        let is_plain = bytes::is_printable(value.as_bytes());
+        if !is_plain && !is_clean(value) {
             return self.fail("a control character in a field value");
         }
         if !self.note(name, value) {
             return;
         }
+        self.buffer.reserve(name.len() + value.len() + 4);
         self.buffer.extend_from_slice(name.as_bytes());
         self.buffer.extend_from_slice(b": ");
-        if push_latin1(&mut self.buffer, value) {
+        if is_plain {
+            self.buffer.extend_from_slice(value.as_bytes());
+        } else if push_latin1(&mut self.buffer, value) {
             self.fail("a character in a field value that is not in Latin-1");
         }
         self.buffer.extend_from_slice(b"\r\n");
@@ -68,7 +79,7 @@ impl Outgoing {
     /// Takes note of a field that frames; false if it is not to be written as it stands.
     fn note(&mut self, name: &str, value: &str) -> bool {
         match name.len() {
-            10 if name.eq_ignore_ascii_case("Connection") => {
+            10 if bytes::is_named(name, "Connection") => {
                 let has = |token: &str| tokens(value).any(|t| t.eq_ignore_ascii_case(token));
                 if has("close") {
                     self.declared.close = Some(true);
@@ -80,19 +91,18 @@ impl Outgoing {
                     t.eq_ignore_ascii_case("close") || t.eq_ignore_ascii_case("keep-alive")
                 })
             }
-            14 if name.eq_ignore_ascii_case("Content-Length") => {
-                let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-                match value.parse() {
-                    Ok(length) if digits => {
+            14 if bytes::is_named(name, "Content-Length") => {
+                match framing::decimal(value.as_bytes()) {
+                    Some(length) => {
                         if self.declared.length.replace(length).is_some() {
                             self.fail("two lengths of one body");
                         }
                     }
-                    _ => self.fail("a Content-Length that is no number"),
+                    None => self.fail("a Content-Length that is no number"),
                 }
                 !self.is_unframed() && self.code != 205
             }
-            17 if name.eq_ignore_ascii_case("Transfer-Encoding") => {
+            17 if bytes::is_named(name, "Transfer-Encoding") => {
                 match value.eq_ignore_ascii_case("chunked") {
                     true if self.declared.chunked => self.fail("chunked twice"),
                     true => self.declared.chunked = true,
@@ -124,11 +134,8 @@ fn is_clean(text: &str) -> bool {
 }
 
 /// Writes text as Latin-1, as Python does; true if a character had to be replaced by `?`.
+#[cold]
 fn push_latin1(buffer: &mut Vec<u8>, text: &str) -> bool {
-    if text.is_ascii() {
-        buffer.extend_from_slice(text.as_bytes());
-        return false;
-    }
     let mut replaced = false;
     buffer.extend(text.chars().map(|c| {
         u8::try_from(c).unwrap_or_else(|_| {

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use proptest::prelude::*;
+
+use super::any;
 use super::*;
 use crate::http1::framing::BodyLength;
 
@@ -25,8 +28,10 @@ fn find_within(input: &[u8], limits: &HeadLimits) -> Result<Option<(usize, usize
 
 /// Parse a head and hand out what it says, or the refusal.
 fn with_head<T>(head: &str, read: impl FnOnce(&Head<'_>) -> T) -> Result<T, Refusal> {
-    let mut slots = FieldSlots::new();
-    parse(head, &mut slots, &HeadLimits::default()).map(|head| read(&head))
+    let (mut slots, mut scratch) = (FieldSlots::new(), String::new());
+    let limits = HeadLimits::default();
+    let bytes: Vec<u8> = head.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    parse(&bytes, &mut scratch, &mut slots, &limits).map(|head| read(&head))
 }
 
 #[track_caller]
@@ -274,8 +279,8 @@ fn as_many_fields_as_allowed_are_parsed() {
             fields: limit,
             ..HeadLimits::default()
         };
-        let (text, mut slots) = (head(count), FieldSlots::new());
-        let parsed = parse(&text, &mut slots, &limits);
+        let (text, mut slots, mut scratch) = (head(count), FieldSlots::new(), String::new());
+        let parsed = parse(text.as_bytes(), &mut scratch, &mut slots, &limits);
         let parsed = parsed
             .map(|head| head.fields.len())
             .map_err(|refusal| refusal.code);
@@ -329,5 +334,66 @@ fn a_bad_request_line_is_refused_before_the_end_of_the_head() {
             assert_eq!(scan.find(input, &SMALL), Ok(None));
             assert_eq!(scan.check_request_line(input).unwrap_err().code, code);
         }
+    }
+}
+
+/// What a reading comes to.
+fn outcome(parsed: Result<Head<'_>, Refusal>) -> Result<String, Refusal> {
+    parsed.map(|head| format!("{head:?}"))
+}
+
+fn slice_of(text: &str) -> impl Strategy<Value = Vec<u8>> {
+    let text = text.as_bytes().to_vec();
+    (
+        0..=u8::MAX,
+        prop::arbitrary::any::<prop::sample::Index>(),
+        0..4_u8,
+    )
+        .prop_map(move |(byte, at, kind)| {
+            let mut text = text.clone();
+            let at = at.index(text.len());
+            match kind {
+                0 => text[at] = byte,
+                1 => text.insert(at, byte),
+                2 => drop(text.remove(at)),
+                _ => {}
+            }
+            text
+        })
+}
+
+proptest! {
+    #[test]
+    fn the_short_way_reads_a_head_as_the_long_way_does(
+        bytes in prop::sample::select(vec![
+            "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET /a/b?c=%20 HTTP/1.0\n\n",
+            "POST //a HTTP/1.1\r\nhost: h:80\r\ncontent-length: 12\r\nExpect: 100-continue\r\n\r\n",
+            "X /\\a HTTP/1.2\r\nA:b\r\nHost:\r\nTransfer-Encoding: chunked\r\nConnection: a, close\r\n\r\n",
+            "CONNECT /h:1 HTTP/1.1\r\nHost: h\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+        ]).prop_flat_map(slice_of),
+        fields in 0..4_usize,
+    ) {
+        let limits = HeadLimits { fields, ..HeadLimits::default() };
+        if let Ok(Some(extent)) = Scan::default().find(&bytes, &limits) {
+            let head = &bytes[extent.start..extent.end];
+            let (mut slots, mut scratch) = (FieldSlots::new(), String::new());
+            if let Some(short) = usual(head, &mut slots.few, &limits) {
+                let long = any(text(head, &mut scratch), &mut slots.many, &limits);
+                prop_assert_eq!(outcome(short), outcome(long));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_clients_send_goes_the_short_way() {
+    for head in [
+        "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "POST /a?b HTTP/1.0\r\nContent-Length: 1\r\n\r\n",
+    ] {
+        let mut slots = FieldSlots::new();
+        assert!(usual(head.as_bytes(), &mut slots.few, &HeadLimits::default()).is_some());
     }
 }
