@@ -19,6 +19,7 @@ use crate::http1::Refusal;
 use crate::http1::head::Extent;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
+use crate::shutdown::ThreadGuard;
 use crate::{Error, Result};
 
 pub(crate) mod attendant;
@@ -95,13 +96,24 @@ pub(crate) enum Ending {
     Linger,
 }
 
-/// The buffers of a thread, lent to the connection that it serves.
+/// A thread's buffers, lent to the connection that it serves.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     input: Vec<u8>,
     output: Vec<u8>,
+    /// The thread, if it is one of a server.
+    pub(crate) thread: Option<ThreadGuard>,
     /// Who is told what the connection is about to do.
     pub(crate) attendant: Option<Box<dyn Attendant>>,
+}
+
+impl Buffers {
+    pub(crate) fn of(thread: ThreadGuard) -> Self {
+        Buffers {
+            thread: Some(thread),
+            ..Buffers::default()
+        }
+    }
 }
 
 /// What a request turned out to be.
@@ -236,15 +248,17 @@ impl Connection {
             if self.refusal.is_some() || self.found.is_some() {
                 return Ok(Readiness::Request);
             }
-            match self.input.find_head(&self.channel.limits) {
-                Ok(Some(extent)) => {
-                    self.found = Some(extent);
-                    return Ok(Readiness::Request);
-                }
-                Ok(None) => {}
-                Err(refusal) => {
-                    self.refusal = Some(refusal);
-                    continue;
+            if !self.input.unread().is_empty() {
+                match self.input.find_head(&self.channel.limits) {
+                    Ok(Some(extent)) => {
+                        self.found = Some(extent);
+                        return Ok(Readiness::Request);
+                    }
+                    Ok(None) => {}
+                    Err(refusal) => {
+                        self.refusal = Some(refusal);
+                        continue;
+                    }
                 }
             }
             self.channel.send_ready(false)?;

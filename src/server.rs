@@ -181,8 +181,7 @@ impl<H: RequestHandler> HttpServer<H> {
     /// If polling fails.
     pub fn serve_forever(&self) -> Result<()> {
         let _loop = self.hub().control.enter_loop();
-        let _thread = self.hub().control.enter_thread();
-        let mut buffers = Buffers::default();
+        let mut buffers = Buffers::of(self.hub().control.enter_thread());
         let lane = first(&self.lanes);
         let mut lead = lane.lead();
         loop {
@@ -296,9 +295,8 @@ impl Drop for StopOnDrop<'_> {
 impl Lane {
     fn handle_request<H: RequestHandler>(&self, handler: &H) -> Result<bool> {
         let _loop = self.hub.control.enter_loop();
-        let _thread = self.hub.control.enter_thread();
         let options = &self.hub.options;
-        let mut buffers = Buffers::default();
+        let mut buffers = Buffers::of(self.hub.control.enter_thread());
         let until = options
             .timeout
             .and_then(|time| Instant::now().checked_add(time));

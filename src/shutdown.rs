@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -118,8 +118,8 @@ pub(crate) struct Control {
     /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut.
     cut_signal: Option<UnixStream>,
     cut_trigger: Mutex<Option<UnixStream>>,
-    /// Handlers that run now.
-    running: AtomicUsize,
+    /// Whether a handler runs, for each thread that serves now.
+    threads: Mutex<Vec<Arc<AtomicBool>>>,
     /// Loops that serve now.
     loops: Mutex<usize>,
     over: Condvar,
@@ -175,17 +175,15 @@ impl Control {
     }
 
     /// Marks this thread as one of the server until the guard is dropped.
-    pub(crate) fn enter_thread(&self) -> ThreadGuard {
+    pub(crate) fn enter_thread(self: &Arc<Self>) -> ThreadGuard {
+        let runs = Arc::<AtomicBool>::default();
+        lock(&self.threads).push(runs.clone());
         ThreadGuard {
             before: SERVING.replace(self.address()),
+            runs,
+            control: self.clone(),
             _here: PhantomData,
         }
-    }
-
-    /// Counts a handler until the guard is dropped.
-    pub(crate) fn enter_handler(&self) -> HandlerGuard<'_> {
-        self.running.fetch_add(1, Ordering::SeqCst);
-        HandlerGuard(self)
     }
 
     fn is_serving_here(&self) -> bool {
@@ -197,7 +195,9 @@ impl Control {
     }
 
     fn running(&self) -> usize {
-        self.running.load(Ordering::SeqCst)
+        let threads = lock(&self.threads);
+        let runs = |runs: &&Arc<AtomicBool>| runs.load(Ordering::SeqCst);
+        threads.iter().filter(runs).count()
     }
 
     /// Waits until no loop and no handler is left; false at the deadline.
@@ -221,8 +221,6 @@ impl Control {
     }
 
     fn notify_if_over(&self) {
-        // Sequentially consistent with `running` on both sides: either the one who waits sees the new
-        // count, or this sees that somebody waits.
         if self.stopping.load(Ordering::SeqCst) {
             drop(lock(&self.loops));
             self.over.notify_all();
@@ -240,26 +238,40 @@ impl Drop for LoopGuard {
     }
 }
 
-/// It stays on its thread.
+/// A thread that serves. It stays on its thread.
 #[derive(Debug)]
 pub(crate) struct ThreadGuard {
     before: usize,
+    runs: Arc<AtomicBool>,
+    control: Arc<Control>,
     _here: PhantomData<*const ()>,
+}
+
+impl ThreadGuard {
+    /// Counts a handler until the guard is dropped. Every thread counts by itself, so that none
+    /// waits for another.
+    pub(crate) fn enter_handler(&self) -> HandlerGuard<'_> {
+        self.runs.store(true, Ordering::Relaxed);
+        HandlerGuard(self)
+    }
 }
 
 impl Drop for ThreadGuard {
     fn drop(&mut self) {
         SERVING.set(self.before);
+        lock(&self.control.threads).retain(|runs| !Arc::ptr_eq(runs, &self.runs));
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct HandlerGuard<'c>(&'c Control);
+pub(crate) struct HandlerGuard<'t>(&'t ThreadGuard);
 
 impl Drop for HandlerGuard<'_> {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
-        self.0.notify_if_over();
+        // Sequentially consistent on both sides: either the one who waits sees that the handler is over,
+        // or this sees that somebody waits.
+        self.0.runs.swap(false, Ordering::SeqCst);
+        self.0.control.notify_if_over();
     }
 }
 

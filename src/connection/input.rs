@@ -48,7 +48,9 @@ impl Input {
 
     /// Gives the buffer back, and keeps what is unread.
     pub(super) fn reclaim(&mut self) -> Vec<u8> {
-        self.held = self.unread().to_vec();
+        if self.start < self.end {
+            self.held = self.unread().to_vec();
+        }
         (self.start, self.end) = (0, 0);
         if self.scratch.capacity() + self.path.capacity() > 0 {
             (self.scratch, self.path) = (String::new(), String::new());

@@ -35,16 +35,18 @@ impl Connection {
         let (start, end) = extent.map_or((0, 0), |extent| (extent.start, extent.end));
         input.reset_scan();
         let (bytes, ahead, scratch, whole_path) = input.split(start, end);
-        if let Some(attendant) = &channel.wire.attendant
-            && attendant.before_handler(bytes)
-        {
-            // It fails again, and is reported, where the response is sent.
-            let _ = channel.send_ready(false);
-        }
         let parsed = match refusal.take() {
             Some(refusal) => Err(refusal),
             None => head::parse(bytes, scratch, slots, &channel.limits.of_head()),
         };
+        if let Some(attendant) = &channel.wire.attendant {
+            let parsed = parsed.as_ref();
+            let (method, path) = parsed.map_or(("", ""), |head| (head.command, &*head.target.path));
+            if attendant.before_handler(method, path) {
+                // It fails again, and is reported, where the response is sent.
+                let _ = channel.send_ready(false);
+            }
+        }
         let mut exchange = Exchange {
             client_address: self.peer,
             server: &self.server,

@@ -1,7 +1,6 @@
 //! A connection as a lane knows it: with the deadline under which it is parked.
 
-use std::time::Instant;
-
+use crate::clock::Moment;
 use crate::connection::Connection;
 use crate::limits::Limits;
 
@@ -10,11 +9,11 @@ use crate::limits::Limits;
 pub(super) struct Client {
     pub(super) conn: Connection,
     pub(super) phase: Phase,
-    pub(super) deadline: Instant,
+    pub(super) deadline: Moment,
     /// This wait is a new one, and not the one that a few bytes have interrupted.
     pub(super) waits_anew: bool,
     /// When this wait began.
-    pub(super) since: Instant,
+    pub(super) since: Moment,
 }
 
 /// What a parked connection waits for.
@@ -33,30 +32,30 @@ pub(super) enum Phase {
 }
 
 impl Client {
-    pub(super) fn new(conn: Connection, limits: &Limits, now: Instant) -> Self {
+    pub(super) fn new(conn: Connection, limits: &Limits, now: Moment) -> Self {
         Client {
             conn,
             phase: Phase::Fresh,
-            deadline: later(now, limits.head_deadline),
+            deadline: now.after(limits.head_deadline),
             waits_anew: true,
             since: now,
         }
     }
 
     /// A handler has run: the next wait is a new one.
-    pub(super) fn was_served(&mut self, limits: &Limits, now: Instant) {
+    pub(super) fn was_served(&mut self, limits: &Limits, now: Moment) {
         self.phase = Phase::Idle;
-        self.deadline = later(now, limits.idle_deadline);
+        self.deadline = now.after(limits.idle_deadline);
         self.waits_anew = true;
         self.since = now;
     }
 
     /// Something of a head has come: from its first byte on, its own deadline runs. The bytes that
     /// follow don't renew it.
-    pub(super) fn note_head(&mut self, limits: &Limits, now: Instant) {
+    pub(super) fn note_head(&mut self, limits: &Limits, now: Moment) {
         if self.phase == Phase::Idle && self.conn.has_partial_head() {
             self.phase = Phase::Head;
-            self.deadline = later(now, limits.head_deadline);
+            self.deadline = now.after(limits.head_deadline);
             self.waits_anew = true;
             self.since = now;
         } else if self.phase == Phase::Fresh && self.conn.has_partial_head() {
@@ -67,9 +66,9 @@ impl Client {
     }
 
     /// The last answer is out.
-    pub(super) fn starts_to_linger(&mut self, limits: &Limits, now: Instant) {
+    pub(super) fn starts_to_linger(&mut self, limits: &Limits, now: Moment) {
         self.phase = Phase::Lingering(0);
-        self.deadline = later(now, limits.linger_deadline);
+        self.deadline = now.after(limits.linger_deadline);
         self.waits_anew = true;
         self.since = now;
         self.conn.shutdown_write();
@@ -86,10 +85,4 @@ impl Client {
         self.phase = Phase::Lingering(before + dropped);
         before + dropped < limits.linger
     }
-}
-
-/// A deadline; one beyond the clock's range is far enough away as it is.
-fn later(now: Instant, time: std::time::Duration) -> Instant {
-    now.checked_add(time)
-        .unwrap_or_else(|| now + std::time::Duration::from_secs(1 << 31))
 }

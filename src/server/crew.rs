@@ -77,8 +77,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         let Some(first_lane) = self.lanes.first() else {
             return;
         };
-        let _thread = first_lane.hub.control.enter_thread();
-        let mut buffers = Buffers::default();
+        let mut buffers = Buffers::of(first_lane.hub.control.enter_thread());
         let mut post = self.next_post();
         loop {
             post = match post {

@@ -23,6 +23,7 @@ use super::listener::{Acceptor, Listener};
 use super::options::Options;
 use super::spin::{SPIN, Spin};
 use super::table::Table;
+use crate::clock::Moment;
 use crate::connection::Buffers;
 use crate::http1::Refusal;
 use crate::info::ServerInfo;
@@ -75,8 +76,8 @@ pub(super) struct Lead {
     unfinished: VecDeque<Job>,
     /// How many of them get their turn before the next poll, so that none keeps the others waiting.
     turns: usize,
-    /// Slots to look at, and whether their sockets may be at their end.
-    ready: VecDeque<(usize, bool)>,
+    /// Connections that have something to read, taken from their slots.
+    ready: VecDeque<Job>,
     /// The first lane has it, until the server stops.
     acceptor: Option<Acceptor>,
     /// The lane that got the last connection.
@@ -252,16 +253,8 @@ impl Lane {
             self.stop(lead);
             return Some(Step::Stop);
         }
-        while let Some((slot, thorough)) = lead.ready.pop_front() {
-            let taken = self.table().take(slot);
-            if let Some(client) = taken {
-                return Some(Step::Serve(Job::new(
-                    client,
-                    self.number,
-                    Some(slot),
-                    thorough,
-                )));
-            }
+        if let Some(job) = lead.ready.pop_front() {
+            return Some(Step::Serve(job));
         }
         if let Some(job) = self.accept(lead) {
             return Some(Step::Serve(job));
@@ -280,9 +273,9 @@ impl Lane {
     /// # Errors
     /// If polling fails; the server has stopped then.
     pub(super) fn wait(&self, lead: &mut Lead, until: Option<Instant>) -> io::Result<()> {
-        let now = Instant::now();
+        let (now, moment) = (Instant::now(), Moment::now());
         loop {
-            let expired = self.table().take_expired(now);
+            let expired = self.table().take_expired(moment);
             let Some((slot, mut client)) = expired else {
                 break;
             };
@@ -295,24 +288,30 @@ impl Lane {
             }
         }
         self.run_service_actions(lead, now);
-        self.poll(lead, until, now).inspect_err(|_| {
+        self.poll(lead, until, now, moment).inspect_err(|_| {
             self.hub.control.stop();
             self.stop(lead);
         })
     }
 
     /// Waits for events, until something else is due.
-    fn poll(&self, lead: &mut Lead, until: Option<Instant>, now: Instant) -> io::Result<()> {
-        let due = [
-            until,
-            lead.accept_again,
-            lead.next_actions,
-            self.table().next_look(),
+    fn poll(
+        &self,
+        lead: &mut Lead,
+        until: Option<Instant>,
+        now: Instant,
+        moment: Moment,
+    ) -> io::Result<()> {
+        let due = [until, lead.accept_again, lead.next_actions];
+        let due = due.into_iter().flatten().min();
+        let look = self.table().next_look();
+        let waits = [
+            due.map(|due| due.saturating_duration_since(now)),
+            look.map(|look| look.since(moment)),
         ];
-        let mut timeout = due.into_iter().flatten().min().map(|due| {
-            // Rounded up: a poll that ends too early would spin.
-            due.saturating_duration_since(now) + Duration::from_millis(1)
-        });
+        // Rounded up: a poll that ends too early would spin.
+        let mut timeout = waits.into_iter().flatten().min();
+        timeout = timeout.map(|wait| wait.saturating_add(Duration::from_millis(1)));
         if lead.accept_again.is_some_and(|again| again <= now) {
             lead.accept_again = None;
             lead.accepts = ACCEPTS;
@@ -326,13 +325,20 @@ impl Lane {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
+        let mut table = self.table();
         for event in &lead.events {
             match event.token() {
                 LISTENER => lead.accepts = ACCEPTS,
                 WAKER => {}
-                Token(token) => lead
-                    .ready
-                    .push_back((token.wrapping_sub(FIRST_SLOT), event.is_read_closed())),
+                Token(token) => {
+                    let slot = token.wrapping_sub(FIRST_SLOT);
+                    // One that is being served is marked, and comes back by itself.
+                    if let Some(client) = table.take(slot) {
+                        let thorough = event.is_read_closed();
+                        let job = Job::new(client, self.number, Some(slot), thorough);
+                        lead.ready.push_back(job);
+                    }
+                }
             }
         }
         Ok(())
@@ -352,8 +358,11 @@ impl Lane {
     /// Stops accepting, and closes whatever is parked.
     pub(super) fn stop(&self, lead: &mut Lead) {
         lead.acceptor = None;
-        lead.ready.clear();
-        for job in std::mem::take(&mut lead.unfinished) {
+        let ready = std::mem::take(&mut lead.ready);
+        for job in ready
+            .into_iter()
+            .chain(std::mem::take(&mut lead.unfinished))
+        {
             self.close(job.client, job.slot);
         }
         let parked = self.table().take_all();

@@ -44,11 +44,11 @@ impl Seat {
 }
 
 impl Attendant for Seat {
-    fn before_handler(&self, head: &[u8]) -> bool {
+    fn before_handler(&self, method: &str, path: &str) -> bool {
         if !self.leads.get() {
             return false;
         }
-        let route = Route::of(head);
+        let route = Route::of(method, path);
         self.baton.does(route);
         if !self.baton.predictor.expects_block(route) {
             return false;

@@ -4,11 +4,10 @@
 //! handler. An event that comes meanwhile leaves a mark, and the one who parks it serves it again: the
 //! poller reports each arrival once.
 
-use std::time::Instant;
-
 use super::client::{Client, Phase};
 use super::queue::{Kind, Linked, Links, Queues};
 use super::wheel::{Tick, Wheel};
+use crate::clock::Moment;
 
 /// The slots, and when to look at which.
 #[derive(Debug)]
@@ -57,14 +56,14 @@ impl Table {
         Table {
             slots: Vec::new(),
             free: Vec::new(),
-            wheel: Wheel::new(),
+            wheel: Wheel::default(),
             queues: Queues::default(),
         }
     }
 
-    /// How many connections have their last answer, and will be gone soon.
-    pub(super) fn ending(&self) -> usize {
-        self.queues.count(Kind::Ending)
+    /// How many connections are of this kind, those included that are served just now.
+    pub(super) fn waiting(&self, kind: Kind) -> usize {
+        self.queues.count(kind)
     }
 
     /// The connection of a slot is gone.
@@ -110,7 +109,7 @@ impl Table {
 
     /// Parks a connection until its deadline.
     pub(super) fn park(&mut self, slot: usize, mut client: Box<Client>) -> Parked {
-        let tick = self.wheel.tick_of(client.deadline);
+        let tick = Tick::of(client.deadline);
         let kind = match client.phase {
             Phase::Head => Kind::Heads,
             Phase::Fresh | Phase::Idle => Kind::Idle,
@@ -141,7 +140,7 @@ impl Table {
     }
 
     /// Takes a connection whose deadline is over.
-    pub(super) fn take_expired(&mut self, now: Instant) -> Option<(usize, Box<Client>)> {
+    pub(super) fn take_expired(&mut self, now: Moment) -> Option<(usize, Box<Client>)> {
         while let Some((tick, slot)) = self.wheel.take_due(now) {
             if let Some(client) = self.look(tick, slot) {
                 return Some((slot, client));
@@ -151,7 +150,7 @@ impl Table {
     }
 
     /// Since when the connection of this kind waits that has waited for longest.
-    pub(super) fn waits_since(&mut self, kind: Kind) -> Option<Instant> {
+    pub(super) fn waits_since(&mut self, kind: Kind) -> Option<Moment> {
         while let Some(slot) = self.queues.first(kind) {
             if let Some(State::Parked(client)) = self.slots.get(slot).map(|place| &place.state) {
                 return Some(client.since);
@@ -181,7 +180,7 @@ impl Table {
         let State::Parked(client) = &place.state else {
             return None;
         };
-        let deadline = self.wheel.tick_of(client.deadline);
+        let deadline = Tick::of(client.deadline);
         if deadline > tick {
             place.entry = Some(deadline);
             self.wheel.enter(deadline, slot);
@@ -191,7 +190,7 @@ impl Table {
     }
 
     /// When the wheel has to be looked at next.
-    pub(super) fn next_look(&self) -> Option<Instant> {
+    pub(super) fn next_look(&self) -> Option<Moment> {
         self.wheel.next()
     }
 

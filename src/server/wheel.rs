@@ -5,42 +5,40 @@
 //! entry, touched once in a deadline's time.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Moment;
 
 const TICK: Duration = Duration::from_millis(250);
 
-/// A point in time, in ticks since the wheel's start.
+/// A point in time, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tick(u64);
 
-#[derive(Debug)]
+impl Tick {
+    /// The first tick at which `time` is over.
+    pub(super) fn of(time: Moment) -> Self {
+        Tick(time.in_steps(TICK))
+    }
+
+    fn moment(self) -> Moment {
+        Moment::of_steps(self.0, TICK)
+    }
+}
+
+#[derive(Debug, Default)]
 pub(super) struct Wheel {
-    start: Instant,
     due: BTreeMap<Tick, Vec<usize>>,
 }
 
 impl Wheel {
-    pub(super) fn new() -> Self {
-        Wheel {
-            start: Instant::now(),
-            due: BTreeMap::new(),
-        }
-    }
-
-    /// The first tick at which `time` is over.
-    pub(super) fn tick_of(&self, time: Instant) -> Tick {
-        let passed = time.saturating_duration_since(self.start);
-        let ticks = passed.as_nanos().div_ceil(TICK.as_nanos());
-        Tick(u64::try_from(ticks).unwrap_or(u64::MAX))
-    }
-
     /// Have `slot` looked at, at this tick.
     pub(super) fn enter(&mut self, tick: Tick, slot: usize) {
         self.due.entry(tick).or_default().push(slot);
     }
 
     /// Takes a slot that is due, and its tick.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<(Tick, usize)> {
+    pub(super) fn take_due(&mut self, now: Moment) -> Option<(Tick, usize)> {
         loop {
             if self.next()? > now {
                 return None;
@@ -58,17 +56,8 @@ impl Wheel {
     }
 
     /// When something is due next.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.due
-            .first_key_value()
-            .map(|(&tick, _)| self.time_of(tick))
-    }
-
-    fn time_of(&self, tick: Tick) -> Instant {
-        let passed = TICK.saturating_mul(u32::try_from(tick.0).unwrap_or(u32::MAX));
-        self.start
-            .checked_add(passed)
-            .unwrap_or_else(|| self.start + Duration::from_secs(1 << 32))
+    pub(super) fn next(&self) -> Option<Moment> {
+        self.due.first_key_value().map(|(tick, _)| tick.moment())
     }
 }
 
@@ -78,11 +67,11 @@ mod tests {
 
     #[test]
     fn a_slot_is_due_when_its_tick_is_over_and_not_before() {
-        let mut wheel = Wheel::new();
-        let start = wheel.start;
-        let after = |millis| start + Duration::from_millis(millis);
-        wheel.enter(wheel.tick_of(after(1000)), 1);
-        wheel.enter(wheel.tick_of(after(600)), 2);
+        let mut wheel = Wheel::default();
+        let start = Moment::of_steps(8, TICK);
+        let after = |millis| start.after(Duration::from_millis(millis));
+        wheel.enter(Tick::of(after(1000)), 1);
+        wheel.enter(Tick::of(after(600)), 2);
         assert_eq!(wheel.next(), Some(after(750)));
         assert_eq!(wheel.take_due(after(749)), None);
         assert_eq!(wheel.take_due(after(750)).map(|(_, slot)| slot), Some(2));
@@ -92,11 +81,16 @@ mod tests {
     }
 
     #[test]
-    fn a_time_before_the_start_and_one_beyond_all_ticks_are_taken() {
-        let mut wheel = Wheel::new();
-        wheel.enter(wheel.tick_of(wheel.start), 1);
-        wheel.enter(Tick(u64::MAX), 2);
-        assert!(wheel.take_due(wheel.start).is_some());
-        assert!(wheel.take_due(wheel.start).is_none());
+    fn a_time_beyond_all_ticks_is_taken_and_never_comes() {
+        let mut wheel = Wheel::default();
+        let now = Moment::now();
+        wheel.enter(Tick::of(now), 1);
+        wheel.enter(Tick::of(now.after(Duration::MAX)), 2);
+        assert!(wheel.take_due(now.after(TICK)).is_some());
+        assert!(
+            wheel
+                .take_due(now.after(Duration::from_secs(1 << 40)))
+                .is_none()
+        );
     }
 }

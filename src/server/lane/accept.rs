@@ -1,5 +1,6 @@
 //! Accepting: within the limit of connections, and when the process has run out of descriptors.
 
+use std::cmp::Reverse;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use rustix::io::Errno;
 
 use super::{Job, Lane, Lead};
 use crate::Error;
+use crate::clock::Moment;
 use crate::connection::Connection;
 use crate::http1::Refusal;
 use crate::server::client::Client;
@@ -84,7 +86,7 @@ impl Lane {
             }
             let limits = &self.hub.options.limits;
             let conn = Connection::new(stream, peer, self.hub.info.clone(), limits.clone());
-            let mut client = Box::new(Client::new(conn, limits, Instant::now()));
+            let mut client = Box::new(Client::new(conn, limits, Moment::now()));
             if self.is_full() {
                 self.complain(lead, "the limit of connections is reached");
             }
@@ -121,7 +123,9 @@ impl Lane {
             return false;
         }
         let lanes = 0..self.hub.tables.len();
-        let ending: usize = lanes.map(|lane| self.hub.table(lane).ending()).sum();
+        let ending: usize = lanes
+            .map(|lane| self.hub.table(lane).waiting(Kind::Ending))
+            .sum();
         self.open().saturating_sub(ending) >= self.hub.max_connections
     }
 
@@ -131,8 +135,13 @@ impl Lane {
         let hub = &self.hub;
         kinds.iter().any(|&kind| {
             let lanes = 0..hub.tables.len();
-            let waiting = lanes.filter_map(|lane| Some((hub.table(lane).waits_since(kind)?, lane)));
-            let Some((_, lane)) = waiting.min() else {
+            let waiting = lanes.filter_map(|lane| {
+                let mut table = hub.table(lane);
+                // Of those that began in the same moment, one of the lane that has more of them.
+                let since = table.waits_since(kind)?;
+                Some((since, Reverse(table.waiting(kind)), lane))
+            });
+            let Some((.., lane)) = waiting.min() else {
                 return false;
             };
             let taken = hub.table(lane).take_longest_waiting(kind);

@@ -2,16 +2,17 @@
 //! handler.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
 
 use mio::Token;
 
 use super::{FIRST_SLOT, Job, Lane};
 use crate::Error;
 use crate::base::RequestHandler;
+use crate::clock::Moment;
 use crate::connection::{Buffers, Connection, Ending, Next, Readiness};
 use crate::server::client::{Client, Phase};
 use crate::server::table::Parked;
+use crate::shutdown::ThreadGuard;
 
 /// What came of serving.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Lane {
                         return Some(Job::new(client, home, slot, thorough));
                     }
                     Ok(Readiness::Pending) => {
-                        client.note_head(&self.hub.options.limits, Instant::now());
+                        client.note_head(&self.hub.options.limits, Moment::now());
                         client.conn.reclaim(buffers);
                     }
                     Ok(Readiness::Ended) | Err(_) => {
@@ -77,9 +78,11 @@ impl Lane {
         client.conn.set_one_at_a_time(one);
         client.conn.set_alone(self.hub.options.is_single);
         let before = client.conn.answered();
+        let running = buffers.thread.as_ref().map(ThreadGuard::enter_handler);
         let next = self.handle(handler, &mut client.conn);
+        drop(running);
         let answered = client.conn.answered() > before;
-        let now = Instant::now();
+        let now = Moment::now();
         if answered {
             client.was_served(&self.hub.options.limits, now);
         }
@@ -108,21 +111,18 @@ impl Lane {
 
     /// Calls the handler. Whatever it does, the connection comes to a decision.
     fn handle<H: RequestHandler + ?Sized>(&self, handler: &H, conn: &mut Connection) -> Next {
-        let running = self.hub.control.enter_handler();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let next = handler.handle(conn)?;
             conn.flush()?;
             Ok(next)
         }));
         let result = result.unwrap_or_else(|payload| Err(Error::panic(&*payload)));
-        let next = result.unwrap_or_else(|error| {
+        result.unwrap_or_else(|error| {
             self.hub.options.report(&error, &conn.client_address());
             // The answers to earlier requests are finished; if this fails too, nobody is there.
             let _ = conn.flush();
             Next::Close
-        });
-        drop(running);
-        next
+        })
     }
 
     /// Ends a connection: at once, or when the client has read its answer.
@@ -131,7 +131,7 @@ impl Lane {
             return self.close(client, slot);
         }
         // A server that stops does the same, as far as it goes without waiting: see `park`.
-        client.starts_to_linger(&self.hub.options.limits, Instant::now());
+        client.starts_to_linger(&self.hub.options.limits, Moment::now());
         let mut next = Some((client, slot));
         while let Some((mut client, slot)) = next {
             if !client.lingers_on(&self.hub.options.limits) {
