@@ -18,6 +18,7 @@ mod cgi_python;
 mod cgi_site;
 #[cfg(feature = "cli")]
 mod child;
+mod client;
 #[cfg(feature = "cli")]
 mod command;
 mod deadlines;
@@ -57,15 +58,10 @@ mod shutdown;
 mod signals;
 mod stress;
 mod support;
-#[cfg(feature = "testing")]
 mod testing_clients;
-#[cfg(feature = "testing")]
 mod testing_faults;
-#[cfg(feature = "testing")]
 mod testing_lifetime;
-#[cfg(feature = "testing")]
 mod testing_recording;
-#[cfg(feature = "testing")]
 mod testing_stubs;
 mod threads;
 mod torrent;
