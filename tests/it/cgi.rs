@@ -5,7 +5,9 @@ use std::os::unix::fs::symlink;
 use servette::{CgiHandler, respond};
 
 use super::cgi_client::{Client, ask, get, post};
-use super::cgi_site::{Server, Site, has};
+use super::cgi_site::{Site, has};
+use super::support::Ask;
+use servette::testing::TestServer;
 
 const HELLO: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello'\n";
 const NAMES: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s|%s|%s' \
@@ -28,7 +30,7 @@ fn refusals_have_the_texts_of_python_and_keep_the_connection() {
     site.file("cgi-bin/data.txt", "secret", 0o644);
     site.file("file.txt", "text", 0o644);
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     for (request, status) in [
         (
             "GET /cgi-bin/nope/x",
@@ -113,7 +115,7 @@ fn links_to_scripts_follow_the_rule_for_files() {
     assert_eq!(get(&server, "/cgi-bin/out").code(), 404);
     assert_eq!(get(&server, "/cgi-bin/dir/script").code(), 404);
     let files = servette::SimpleHandler::new(site.path("")).follow_symlinks(true);
-    let server = Server::new(files.into());
+    let server = TestServer::start(CgiHandler::from(files));
     assert_eq!(get(&server, "/cgi-bin/out").text(), "hello");
 }
 
@@ -124,7 +126,7 @@ fn a_path_is_split_where_the_script_ends() {
     site.script("sub/dir/cgi-bin/script", NAMES);
     site.script("cgi-bin/a?b%c", NAMES);
     let directories = ["/cgi-bin", "sub//dir/cgi-bin/"];
-    let server = Server::new(site.handler().with_cgi_directories(directories));
+    let server = TestServer::start(site.handler().with_cgi_directories(directories));
     for (path, names) in [
         ("/cgi-bin/script", "/cgi-bin/script||"),
         ("/cgi-bin/script/", "/cgi-bin/script|/|"),
@@ -196,7 +198,7 @@ fn a_script_that_speaks_http_is_passed_on_as_it_is() {
     );
     site.script("cgi-bin/nph-none", "#!/bin/sh\n");
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/nph-it HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody");
     let mut all = String::new();
     std::io::Read::read_to_string(&mut client.0, &mut all).unwrap();
@@ -204,7 +206,7 @@ fn a_script_that_speaks_http_is_passed_on_as_it_is() {
         all,
         "HTTP/1.1 299 Mine\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhibody"
     );
-    server.log.wait_for("\" 299 -");
+    server.wait_for_log("\" 299 -");
     assert_eq!(get(&server, "/cgi-bin/nph-none").code(), 502);
 }
 
@@ -222,7 +224,7 @@ fn answers_are_framed_for_both_versions() {
         (&*answer.text(), answer.get("Transfer-Encoding")),
         ("hello", None)
     );
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     for _ in 0..2 {
         client.send("GET /cgi-bin/fields HTTP/1.1\r\nHost: t\r\n\r\n");
         let answer = client.answer();
@@ -253,7 +255,7 @@ fn answers_without_a_body_need_no_type() {
     let site = Site::with("#!/bin/sh\nprintf 'Status: %s\\n\\n' \"$QUERY_STRING\"\n");
     let server = site.serve();
     for code in [204, 304, 404] {
-        let mut client = Client::new(&server);
+        let mut client = Client::new(server.addr());
         client.send(format!(
             "GET /cgi-bin/script?{code} HTTP/1.1\r\nHost: t\r\n\r\n"
         ));
@@ -268,7 +270,7 @@ fn answers_without_a_body_need_no_type() {
 fn every_method_goes_to_scripts_if_the_handler_says_so() {
     let site =
         Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s ' \"$REQUEST_METHOD\"; cat\n");
-    let server = Server::new(site.handler().every_method(true));
+    let server = TestServer::start(site.handler().every_method(true));
     for method in ["PUT", "DELETE", "OPTIONS", "SPAM"] {
         let head = format!("{method} /cgi-bin/script HTTP/1.1\r\nContent-Length: 1");
         assert_eq!(ask(&server, &head, b"x").text(), format!("{method} x"));
@@ -295,7 +297,7 @@ fn files_that_are_not_executable_go_to_their_interpreter() {
     site.script("cgi-bin/b.pl", HELLO);
     site.file("cgi-bin/a.txt", "", 0o644);
     let handler = site.handler().interpreter(".pl", "/usr/bin/perl");
-    let server = Server::new(handler.interpreter("py", "perl"));
+    let server = TestServer::start(handler.interpreter("py", "perl"));
     assert_eq!(get(&server, "/cgi-bin/a.pl?x+y").text(), "perl ");
     assert_eq!(get(&server, "/cgi-bin/a.PYW").text(), "as python");
     assert_eq!(
@@ -311,7 +313,7 @@ fn words_of_a_query_are_arguments_only_if_asked_for() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; printf '%s:' $# \"$@\"\n");
     let server = site.serve();
     assert_eq!(get(&server, "/cgi-bin/script?a+b").text(), "0:");
-    let server = Server::new(site.handler().query_arguments(true));
+    let server = TestServer::start(site.handler().query_arguments(true));
     assert_eq!(get(&server, "/cgi-bin/script?a%20b+-c").text(), "2:a b:-c:");
     assert_eq!(get(&server, "/cgi-bin/script?a=b").text(), "0:");
     assert_eq!(post(&server, "/cgi-bin/script?a", b"").text(), "0:");

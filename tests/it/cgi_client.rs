@@ -1,9 +1,10 @@
 //! A client that takes an answer apart as RFC 9112 says, and believes nothing.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 
-use super::cgi_site::{PATIENCE, Server};
+use super::support::PATIENCE;
+use servette::testing::TestServer;
 
 /// An answer, its body decoded.
 #[derive(Debug)]
@@ -37,8 +38,8 @@ impl Answer {
 pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
 
 impl Client {
-    pub(crate) fn new(server: &Server) -> Client {
-        let socket = TcpStream::connect(server.running.socket_addr().unwrap()).unwrap();
+    pub(crate) fn new(address: impl ToSocketAddrs) -> Client {
+        let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(PATIENCE * 3)).unwrap();
         Client(BufReader::new(socket))
     }
@@ -121,19 +122,19 @@ impl Client {
 }
 
 /// One request on a connection of its own; `head` is without its last line ends.
-pub(crate) fn ask(server: &Server, head: &str, body: &[u8]) -> Answer {
-    let mut client = Client::new(server);
+pub(crate) fn ask(server: &TestServer, head: &str, body: &[u8]) -> Answer {
+    let mut client = Client::new(server.addr());
     client
         .send(format!("{head}\r\nHost: test\r\n\r\n"))
         .send(body);
     client.answer()
 }
 
-pub(crate) fn get(server: &Server, path: &str) -> Answer {
+pub(crate) fn get(server: &TestServer, path: &str) -> Answer {
     ask(server, &format!("GET {path} HTTP/1.1"), b"")
 }
 
-pub(crate) fn post(server: &Server, path: &str, body: &[u8]) -> Answer {
+pub(crate) fn post(server: &TestServer, path: &str, body: &[u8]) -> Answer {
     let length = body.len();
     ask(
         server,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::cgi_client::{ask, get, post};
-use super::cgi_site::{Server, Site, is_root};
+use super::cgi_site::{Site, is_root};
+use servette::testing::TestServer;
 
 const ENVIRONMENT: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'; env\n";
 
@@ -24,7 +25,7 @@ fn the_environment_is_that_of_the_rfc_and_nothing_else() {
     let found = variables(&ask(&server, head, b"hi").text());
     let root = site.path("");
     let root = root.to_str().unwrap();
-    let port = server.running.socket_addr().unwrap().port().to_string();
+    let port = server.addr().port().to_string();
     let script = format!("{root}/cgi-bin/script");
     let translated = format!("{root}/a b");
     let directory = format!("{root}/cgi-bin");
@@ -102,7 +103,7 @@ fn variables_are_inherited_by_name_and_set_by_hand() {
         .pass_authorization(true)
         .env("GREETING", "hello world")
         .env("REQUEST_METHOD", "lie");
-    let server = Server::new(handler);
+    let server = TestServer::start(handler);
     let head = "GET /cgi-bin/script HTTP/1.1\r\nAuthorization: Basic eDp5";
     let found = variables(&ask(&server, head, b"").text());
     let get = |name: &str| found.get(name).map(String::as_str);
@@ -121,7 +122,7 @@ fn values_are_bytes() {
         "#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s|%s' \"$PATH_INFO\" \"$HTTP_X_A\"\n",
     );
     let server = site.serve();
-    let mut client = super::cgi_client::Client::new(&server);
+    let mut client = super::cgi_client::Client::new(server.addr());
     client.send(b"GET /cgi-bin/script/%ff%E9 HTTP/1.1\r\nHost: t\r\nX-A: \xe9\xfe\r\n\r\n");
     assert_eq!(client.answer().body, b"/\xff\xe9|\xe9\xfe");
 }
@@ -164,7 +165,7 @@ fn a_script_runs_as_nobody_without_any_group_of_root() {
             [lines[3]; 2],
             "the only group is its own: {answer}"
         );
-        let server = Server::new(site.handler().run_as_server_user(true));
+        let server = TestServer::start(site.handler().run_as_server_user(true));
         assert_eq!(
             get(&server, "/cgi-bin/script").text().lines().nth(1),
             Some("0")

@@ -6,7 +6,10 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use super::cgi_client::{Client, ask, get, post};
-use super::cgi_site::{Server, Site, eventually, is_there};
+use super::cgi_site::{Site, is_there};
+use super::lifesupport::spawn;
+use super::support::{Ask, limits, until};
+use servette::testing::TestServer;
 
 /// Says its number, and then nothing.
 const HANGS: &str = "#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s\\n' $$; exec sleep 1000\n";
@@ -20,7 +23,7 @@ fn number(client: &mut Client) -> String {
 #[test]
 fn a_silent_script_is_killed_and_answered_with_504() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; sleep 1000 & wait\n");
-    let server = Server::new(site.handler().with_silence_deadline(Duration::from_secs(1)));
+    let server = TestServer::start(site.handler().with_silence_deadline(Duration::from_secs(1)));
     let answer = get(&server, "/cgi-bin/script");
     assert_eq!(answer.status, "HTTP/1.1 504 CGI script does not answer");
     let pid = fs::read_to_string(site.path("out/pid")).unwrap();
@@ -35,34 +38,41 @@ fn a_script_that_is_never_silent_still_has_an_end() {
     let handler = site
         .handler()
         .with_silence_deadline(Duration::from_secs(60));
-    let server = Server::new(handler.with_total_deadline(Duration::from_millis(1500)));
+    let server = TestServer::start(handler.with_total_deadline(Duration::from_millis(1500)));
     let answer = get(&server, "/cgi-bin/script");
     assert_eq!((answer.code(), answer.is_whole), (200, false));
     assert!(answer.body.len() > 8);
     let pid = answer.text().lines().next().unwrap().to_owned();
-    eventually("the script is reaped", || !is_there(&pid));
+    until("the script is reaped", || !is_there(&pid));
 }
 
 #[test]
 fn noise_on_stderr_is_no_answer() {
     let site = Site::with("#!/bin/sh\nwhile :; do echo noise >&2; done\n");
-    let server = Server::new(site.handler().with_silence_deadline(Duration::from_secs(1)));
+    let server = TestServer::start(site.handler().with_silence_deadline(Duration::from_secs(1)));
     assert_eq!(get(&server, "/cgi-bin/script").code(), 504);
-    let lines = server.log.lines();
-    assert!(lines.contains(&"CGI script: noise".to_owned()));
-    assert!(lines.len() < 2000, "{} lines", lines.len());
+    let lines = server.logged();
+    let last = |text| lines.iter().rposition(|line| line == text);
+    let (noise, end) = (
+        "CGI script: noise",
+        "CGI script: (what follows is not logged)",
+    );
+    assert!(
+        last(noise).is_some() && last(noise) < last(end),
+        "{lines:?}"
+    );
 }
 
 #[test]
 fn a_script_dies_with_its_client() {
     let site = Site::with(HANGS);
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
     let pid = number(&mut client);
     assert!(is_there(&pid));
     reset(client);
-    eventually("the script is killed and reaped", || !is_there(&pid));
+    until("the script is killed and reaped", || !is_there(&pid));
 }
 
 /// What is unread when a socket is closed makes the close a reset.
@@ -84,7 +94,7 @@ fn a_client_that_only_sends_no_more_gets_its_answer() {
          while [ ! -e ../out/go ]; do sleep 0.01; done; cat\n",
     );
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody");
     number(&mut client);
     client.0.get_ref().shutdown(Shutdown::Write).unwrap();
@@ -97,12 +107,12 @@ fn a_client_that_only_sends_no_more_gets_its_answer() {
 fn a_client_that_leaves_inside_its_body_takes_the_script_along() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s\\n' $$; cat >/dev/null\n");
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nbody");
     let pid = number(&mut client);
     client.0.get_ref().shutdown(Shutdown::Write).unwrap();
-    eventually("the script is killed and reaped", || !is_there(&pid));
-    server.log.wait_for("the client ended the body early");
+    until("the script is killed and reaped", || !is_there(&pid));
+    server.wait_for_log("the client ended the body early");
 }
 
 #[test]
@@ -110,23 +120,23 @@ fn a_failed_write_kills_the_script() {
     let site =
         Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s\\n' $$; exec cat /dev/zero\n");
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script HTTP/1.0\r\n\r\n");
     assert_eq!(client.head().code(), 200);
     let pid = client.line();
     drop(client);
-    eventually("the script is killed and reaped", || !is_there(&pid));
+    until("the script is killed and reaped", || !is_there(&pid));
 }
 
 #[test]
 fn the_end_of_the_server_is_the_end_of_its_scripts() {
     let site = Site::with(HANGS);
-    let server = site.serve();
-    let mut client = Client::new(&server);
+    let server = spawn(site.handler(), |_| ());
+    let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
     let pid = number(&mut client);
-    server.running.shutdown(Duration::from_millis(10)).unwrap();
-    eventually("the script is killed and reaped", || !is_there(&pid));
+    server.shutdown(Duration::from_millis(10)).unwrap();
+    until("the script is killed and reaped", || !is_there(&pid));
 }
 
 #[test]
@@ -141,10 +151,10 @@ fn complaints_and_exit_codes_are_logged() {
     for line in [
         "CGI script: one",
         "CGI script: two",
-        "CGI script: three\u{1b}[31m",
+        "CGI script: three\\x1b[31m",
         "CGI script exit code 3",
     ] {
-        server.log.wait_for(line);
+        server.wait_for_log(line);
     }
 }
 
@@ -160,11 +170,11 @@ fn a_script_that_does_not_start_is_no_empty_answer() {
     if servette::cgi::inherited_descriptors().is_empty() {
         assert_eq!(get(&server, "/cgi-bin/missing").code(), 500);
         let line = "CGI script /cgi-bin/missing can't be started: No such file";
-        server.log.wait_for(line);
+        server.wait_for_log(line);
     }
     assert_eq!(get(&server, "/cgi-bin/missing").code() / 100, 5);
     assert_eq!(get(&server, "/cgi-bin/fails").code(), 502);
-    server.log.wait_for("CGI script exit code 1");
+    server.wait_for_log("CGI script exit code 1");
 }
 
 #[test]
@@ -202,7 +212,7 @@ fn bad_output_is_answered_once_with_502() {
         (answer.code(), &*answer.text(), answer.get("Connection")),
         (200, "bo", None)
     );
-    server.log.wait_for("wrote more than its Content-Length");
+    server.wait_for_log("wrote more than its Content-Length");
 }
 
 #[test]
@@ -213,7 +223,7 @@ fn a_broken_end_of_a_streamed_answer_is_no_end() {
     );
     let server = site.serve();
     for version in ["1.1", "1.0"] {
-        let mut client = Client::new(&server);
+        let mut client = Client::new(server.addr());
         client.send(format!(
             "GET /cgi-bin/script HTTP/{version}\r\nHost: t\r\n\r\n"
         ));
@@ -231,7 +241,7 @@ fn a_broken_end_of_a_streamed_answer_is_no_end() {
 #[test]
 fn bodies_over_the_limit_are_413() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
-    let server = Server::new(site.handler().with_max_body(300_000));
+    let server = TestServer::start(site.handler().with_max_body(300_000));
     let long = "POST /cgi-bin/script HTTP/1.1\r\nContent-Length: 300001";
     assert_eq!(ask(&server, long, b"").code(), 413);
     let chunked = "POST /cgi-bin/script HTTP/1.1\r\nTransfer-Encoding: chunked";
@@ -243,7 +253,7 @@ fn bodies_over_the_limit_are_413() {
     };
     assert_eq!(ask(&server, chunked, &body(300_000)).body.len(), 300_000);
     assert_eq!(ask(&server, chunked, &body(300_001)).code(), 413);
-    let server = Server::new(site.handler().with_max_body(5));
+    let server = TestServer::start(site.handler().with_max_body(5));
     assert_eq!(ask(&server, chunked, &body(6)).code(), 413);
     assert_eq!(ask(&server, chunked, &body(5)).text(), "xxxxx");
 }
@@ -251,16 +261,16 @@ fn bodies_over_the_limit_are_413() {
 #[test]
 fn too_many_scripts_at_once_are_503() {
     let site = Site::with(HANGS);
-    let server = Server::new(site.handler().with_max_scripts(2));
-    let mut clients: Vec<_> = (0..2).map(|_| Client::new(&server)).collect();
+    let server = TestServer::start(site.handler().with_max_scripts(2));
+    let mut clients: Vec<_> = (0..2).map(|_| Client::new(server.addr())).collect();
     for client in &mut clients {
         client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
         number(client);
     }
     assert_eq!(get(&server, "/cgi-bin/script").code(), 503);
     reset(clients.pop().unwrap());
-    eventually("there is room again", || {
-        let mut client = Client::new(&server);
+    until("there is room again", || {
+        let mut client = Client::new(server.addr());
         client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
         client.head().code() == 200
     });
@@ -278,16 +288,16 @@ fn a_script_may_close_its_output_and_go_on() {
     assert!(answer.is_whole && start.elapsed() < Duration::from_secs(10));
     assert!(is_there(&answer.text()));
     fs::write(site.path("out/go"), "").unwrap();
-    eventually("it goes on", || site.path("out/done").exists());
-    eventually("it is reaped", || !is_there(&answer.text()));
+    until("it goes on", || site.path("out/done").exists());
+    until("it is reaped", || !is_there(&answer.text()));
 }
 
 #[test]
 fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
     let silence = Duration::from_millis(700);
-    let server = Server::new(site.handler().with_silence_deadline(silence));
-    let mut client = Client::new(&server);
+    let server = TestServer::start(site.handler().with_silence_deadline(silence));
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\na");
     assert_eq!(client.head().code(), 200);
     assert_eq!(client.chunk(), b"a");
@@ -311,10 +321,9 @@ fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
 #[test]
 fn a_client_that_stalls_inside_its_body_is_answered_with_408() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; cat\n");
-    let mut limits = servette::Limits::default();
-    limits.body_deadline = Duration::from_secs(1);
-    let server = Server::with_limits(site.handler(), limits);
-    let mut client = Client::new(&server);
+    let limits = limits(|limits| limits.body_deadline = Duration::from_secs(1));
+    let server = TestServer::builder().limits(limits).start(site.handler());
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nb");
     assert_eq!(client.answer().code(), 408);
     let pid = fs::read_to_string(site.path("out/pid")).unwrap();
@@ -325,13 +334,13 @@ fn a_client_that_stalls_inside_its_body_is_answered_with_408() {
 fn the_client_is_told_to_go_on_when_the_script_is_ready() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(client.head().status, "HTTP/1.1 100 Continue");
     client.send("body");
     assert_eq!(client.answer().text(), "body");
     // A refusal comes without it.
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/nope HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(client.head().code(), 404);
 }

@@ -8,7 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::cgi_client::{Client, ask, get, post};
-use super::cgi_site::{Server, Site, eventually, has, is_there, runs};
+use super::cgi_site::{Site, has, is_there, runs};
+use super::support::{Ask, until};
+use servette::testing::TestServer;
 
 const SHELL: &str = r#"#!/bin/sh
 plain() { printf 'Content-Type: text/plain\n\n'; }
@@ -149,7 +151,7 @@ fn check(site: &Site) {
     leftovers(&server);
 }
 
-fn answers(server: &Server) {
+fn answers(server: &TestServer) {
     let hello = get(server, "/cgi-bin/script");
     assert_eq!(hello.status, "HTTP/1.1 200 OK");
     assert_eq!(
@@ -158,7 +160,7 @@ fn answers(server: &Server) {
     );
     assert!(hello.get("Date").is_some() && hello.get("Server").is_some());
 
-    let mut client = Client::new(server);
+    let mut client = Client::new(server.addr());
     client.send("HEAD /cgi-bin/script HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(client.head().status, "HTTP/1.1 200 OK");
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -191,8 +193,8 @@ fn answers(server: &Server) {
 }
 
 /// The first half of the answer is here before the second half of the request is sent.
-fn streams(server: &Server) {
-    let mut client = Client::new(server);
+fn streams(server: &TestServer) {
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script?stream HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n");
     assert_eq!(client.head().get("Transfer-Encoding"), Some("chunked"));
     let mut first = Vec::new();
@@ -206,11 +208,11 @@ fn streams(server: &Server) {
     }
 }
 
-fn big_bodies(server: &Server) {
+fn big_bodies(server: &TestServer) {
     let down = get(server, "/cgi-bin/script?big");
     assert_eq!((down.body.len() as u64, down.is_whole), (BIG, true));
 
-    let mut client = Client::new(server);
+    let mut client = Client::new(server.addr());
     let head =
         format!("POST /cgi-bin/script?count HTTP/1.1\r\nHost: t\r\nContent-Length: {BIG}\r\n\r\n");
     client.send(head);
@@ -221,7 +223,7 @@ fn big_bodies(server: &Server) {
     assert_eq!(client.answer().text(), BIG.to_string());
 
     // Both at once: the script writes while it reads.
-    let mut client = Client::new(server);
+    let mut client = Client::new(server.addr());
     let head =
         format!("POST /cgi-bin/script?echo HTTP/1.1\r\nHost: t\r\nContent-Length: {BIG}\r\n\r\n");
     client.send(head);
@@ -237,7 +239,7 @@ fn big_bodies(server: &Server) {
     assert!(echo.body.iter().all(|&byte| byte == b'x'));
 }
 
-fn faults(server: &Server) {
+fn faults(server: &TestServer) {
     for (query, message) in [
         ("crash", "Bad output of a CGI script: an end by a signal"),
         ("nothing", "Bad output of a CGI script: none"),
@@ -249,12 +251,12 @@ fn faults(server: &Server) {
         let answer = get(server, &format!("/cgi-bin/script?{query}"));
         assert_eq!(answer.status, format!("HTTP/1.1 502 {message}"));
     }
-    server.log.wait_for("CGI script ended by signal 11");
+    server.wait_for_log("CGI script ended by signal 11");
 }
 
 fn stalls(site: &Site) {
     let deadline = Duration::from_secs(2);
-    let server = Server::new(site.handler().with_silence_deadline(deadline));
+    let server = TestServer::start(site.handler().with_silence_deadline(deadline));
     let hang = get(&server, "/cgi-bin/script?hang");
     assert_eq!(
         (hang.code(), hang.is_whole),
@@ -262,13 +264,13 @@ fn stalls(site: &Site) {
         "it began, and was cut"
     );
     let pid = hang.text();
-    eventually("the script is killed and reaped", || !is_there(&pid));
+    until("the script is killed and reaped", || !is_there(&pid));
 }
 
-fn leftovers(server: &Server) {
+fn leftovers(server: &TestServer) {
     let fork = get(server, "/cgi-bin/script?fork");
     assert_eq!((fork.code(), fork.is_whole), (200, true));
-    eventually("what the script left behind is killed", || {
+    until("what the script left behind is killed", || {
         !runs(&fork.text())
     });
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
 use crate::lifesupport::{no_new_processes, spawn, spawn_both, spawn_gated, spawn_single};
-use crate::support::{PATIENCE, echo, handler, text, until};
+use crate::support::{PATIENCE, echo, handler, message, text, until};
 use servette::{HttpServer, RunningServer, ShutdownHandle, Status, ThreadingHttpServer};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -317,14 +317,13 @@ fn a_panic_beside_a_scope_stops_its_server() {
     let handler = handler(|h, x| text(h, x, &name));
     let server = ThreadingHttpServer::bind("127.0.0.1:0", &handler).unwrap();
     let address = server.server_address().socket_addr().unwrap();
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let told = message(|| {
         server.scope(|info| {
             let mut client = Client::new(info.server_address);
             assert_eq!(client.get("/").response().text(), "borrowed");
             panic!("on purpose");
         })
-    }));
-    let payload = panic.unwrap_err();
-    assert_eq!(payload.downcast_ref(), Some(&"on purpose"));
+    });
+    assert_eq!(told, "on purpose");
     drop(TcpListener::bind(address).unwrap());
 }
