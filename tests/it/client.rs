@@ -12,6 +12,20 @@ pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n")
 }
 
+/// So many clients, each of which has sent this.
+pub(crate) fn crowd(
+    count: usize,
+    address: impl ToSocketAddrs,
+    request: impl AsRef<[u8]>,
+) -> Vec<Client> {
+    let asking = |_| {
+        let mut client = Client::new(&address);
+        client.send(&request);
+        client
+    };
+    (0..count).map(asking).collect()
+}
+
 pub(crate) fn method_of(request: &[u8]) -> &str {
     let end = request.iter().position(|&b| b == b' ').unwrap_or(0);
     str::from_utf8(&request[..end]).unwrap_or("")

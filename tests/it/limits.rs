@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::client::Client;
+use crate::client::{Client, crowd, get};
 use crate::lifesupport::{Gate, spawn};
 use crate::support::{echo, handler, limits};
 use servette::{Exchange, HttpServer, RequestHandler, Result, Status, base};
@@ -107,10 +107,7 @@ fn where_none_is_idle_the_new_client_gets_a_503_from_the_handler() {
     let gate = Gate::default();
     let server = spawn(Busy(gate.clone()), |limits| limits.max_connections = 3);
     let client = || Client::new(server.addr());
-    let mut busy = [client(), client(), client()];
-    for client in &mut busy {
-        client.get("/busy");
-    }
+    let mut busy = crowd(3, server.addr(), get("/busy"));
     gate.await_comers(3);
     // Each is told so, also those that come while the ones before still read it.
     let mut refused: Vec<_> = (0..6).map(|_| client()).collect();

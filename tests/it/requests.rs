@@ -586,6 +586,7 @@ impl Checker {
                 .try_response("GET")
                 .unwrap_or_else(|error| panic!("{about}: {error}"));
             assert_eq!(next.text(), "GET /next h []", "{about}");
+            assert!(self.paths().contains(&"/next".into()), "{about}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::client::{Client, get};
+use crate::client::{Client, crowd, get};
 use crate::lifesupport::{no_new_processes, spawn, spawn_both, spawn_gated, spawn_single};
 use crate::support::{PATIENCE, echo, handler, message, text, until};
 use servette::{HttpServer, RunningServer, ShutdownHandle, Status, ThreadingHttpServer};
@@ -151,13 +151,8 @@ fn handlers_that_wait_for_their_clients_are_cut_at_the_deadline() {
         single(writes),
     ];
     for (server, requests) in servers {
-        let mut clients: Vec<_> = requests
-            .iter()
-            .map(|_| Client::new(server.addr()))
-            .collect();
-        for (client, request) in clients.iter_mut().zip(&requests) {
-            client.send(request);
-        }
+        let clients = requests.iter().map(|it| crowd(1, server.addr(), it));
+        let mut clients: Vec<_> = clients.flatten().collect();
         for _ in &requests {
             assert_eq!(coming.recv_timeout(PATIENCE).unwrap(), "in");
         }
@@ -181,10 +176,7 @@ fn handlers_that_wait_for_their_clients_are_cut_at_the_deadline() {
 fn handlers_that_wait_for_something_else_are_counted() {
     let (server, gate) = spawn_gated(|_| ());
     let handle = server.shutdown_handle();
-    let mut clients: Vec<_> = (0..3).map(|_| Client::new(server.addr())).collect();
-    for client in &mut clients {
-        client.get("/");
-    }
+    let mut clients = crowd(3, server.addr(), get("/"));
     gate.await_comers(3);
     assert_eq!(server.shutdown(Duration::ZERO).unwrap(), 3);
     assert_eq!(handle.shutdown(Duration::ZERO), 3);
@@ -200,10 +192,7 @@ fn handlers_that_wait_for_something_else_are_counted() {
 fn requests_that_wait_for_a_thread_are_given_up_at_the_deadline() {
     for max_threads in [1, 2, 3] {
         let (server, gate) = spawn_gated(|limits| limits.max_threads = max_threads);
-        let mut clients: Vec<_> = (0..9).map(|_| Client::new(server.addr())).collect();
-        for client in &mut clients {
-            client.get("/");
-        }
+        let mut clients = crowd(9, server.addr(), get("/"));
         let busy = (max_threads - 1).max(1);
         gate.await_comers(busy);
         // Cut at once, while the threads that there are wait for the gate: or they would not stay busy.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::client::Client;
+use crate::client::{Client, crowd, get};
 use crate::lifesupport::{Gate, spawn, spawn_both, spawn_gated, spawn_single};
 use crate::support::{echo, handler, text, until};
 use servette::{Connection, Exchange, HttpServer, Next, RequestHandler, Result, base};
@@ -22,10 +22,7 @@ fn blocked_handlers_block_nobody_else() {
         echo(h, x)
     });
     let server = spawn(handler, |_| ());
-    let mut blocked: Vec<_> = (0..20).map(|_| Client::new(server.addr())).collect();
-    for client in &mut blocked {
-        client.get("/blocks");
-    }
+    let mut blocked = crowd(20, server.addr(), get("/blocks"));
     gate.await_comers(20);
     for _ in 0..20 {
         let mut beside = Client::new(server.addr());
@@ -72,17 +69,10 @@ fn a_server_whose_threads_are_all_busy_accepts_and_keeps_deadlines() {
         limits.max_threads = 3;
         limits.head_deadline = Duration::from_millis(300);
     });
-    let client = || Client::new(server.addr());
-    let mut busy = [client(), client()];
-    for client in &mut busy {
-        client.get("/busy");
-    }
+    let mut busy = crowd(2, server.addr(), get("/busy"));
     gate.await_comers(2);
-    let mut waiting = [client(), client(), client()];
-    let mut silent = client();
-    for waiting in &mut waiting {
-        waiting.get("/waiting");
-    }
+    let mut waiting = crowd(3, server.addr(), get("/waiting"));
+    let mut silent = Client::new(server.addr());
     silent.is_closed_silently();
     assert_eq!(gate.comers(), 2);
     gate.open();
@@ -142,10 +132,7 @@ fn a_single_threaded_server_runs_one_handler_at_a_time() {
         echo(h, x)
     });
     let server = spawn_single(handler);
-    let mut clients: Vec<_> = (0..20).map(|_| Client::new(server.addr())).collect();
-    for client in &mut clients {
-        client.get("/");
-    }
+    let mut clients = crowd(20, server.addr(), get("/"));
     for client in &mut clients {
         assert_eq!(client.response().status, 200);
     }
@@ -230,10 +217,8 @@ fn threads_without_work_end() {
     first.get("/").response();
     let at_rest = child.threads();
     for _ in 0..3 {
-        let mut clients: Vec<_> = (0..20).map(|_| Client::new(child.address)).collect();
-        for client in &mut clients {
-            client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n");
-        }
+        let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n";
+        let mut clients = crowd(20, child.address, head);
         until("a thread for each", || child.threads() >= at_rest + 18);
         for client in &mut clients {
             client.send("x").response();
