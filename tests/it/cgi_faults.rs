@@ -52,15 +52,10 @@ fn noise_on_stderr_is_no_answer() {
     let server = TestServer::start(site.handler().with_silence_deadline(Duration::from_secs(1)));
     assert_eq!(get(&server, "/cgi-bin/script").code(), 504);
     let lines = server.logged();
-    let last = |text| lines.iter().rposition(|line| line == text);
-    let (noise, end) = (
-        "CGI script: noise",
-        "CGI script: (what follows is not logged)",
-    );
-    assert!(
-        last(noise).is_some() && last(noise) < last(end),
-        "{lines:?}"
-    );
+    let last_noise = lines.iter().rposition(|line| line == "CGI script: noise");
+    let end = "CGI script: (what follows is not logged)";
+    let first_end = lines.iter().position(|line| line == end);
+    assert!(last_noise.is_some() && last_noise < first_end, "{lines:?}");
 }
 
 #[test]
