@@ -4,8 +4,8 @@ use std::os::unix::fs::symlink;
 
 use servette::{CgiHandler, respond};
 
-use super::cgi_client::{Client, ask, get, post};
-use super::cgi_site::{Site, has};
+use super::cgi_site::{Site, ask, get, has, post};
+use super::client::Client;
 use super::support::Ask;
 use servette::testing::TestServer;
 
@@ -51,10 +51,13 @@ fn refusals_have_the_texts_of_python_and_keep_the_connection() {
         client.send(format!(
             "{request} HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n"
         ));
-        assert_eq!(client.answer().status, format!("HTTP/1.1 {status}"));
+        assert_eq!(
+            client.response().status_line(),
+            format!("HTTP/1.1 {status}")
+        );
     }
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
-    assert_eq!(client.answer().text(), "hello");
+    assert_eq!(client.response().text(), "hello");
 }
 
 #[test]
@@ -112,8 +115,8 @@ fn links_to_scripts_follow_the_rule_for_files() {
     symlink(outside.path("cgi-bin"), site.path("cgi-bin/dir")).unwrap();
     let server = site.serve();
     assert_eq!(get(&server, "/cgi-bin/in").text(), "hello");
-    assert_eq!(get(&server, "/cgi-bin/out").code(), 404);
-    assert_eq!(get(&server, "/cgi-bin/dir/script").code(), 404);
+    assert_eq!(get(&server, "/cgi-bin/out").status, 404);
+    assert_eq!(get(&server, "/cgi-bin/dir/script").status, 404);
     let files = servette::SimpleHandler::new(site.path("")).follow_symlinks(true);
     let server = TestServer::start(CgiHandler::from(files));
     assert_eq!(get(&server, "/cgi-bin/out").text(), "hello");
@@ -168,13 +171,13 @@ fn a_local_location_is_answered_within_the_server() {
     let server = site.serve();
     let answer = get(&server, "/cgi-bin/go?/cgi-bin/script/info?query");
     assert_eq!(
-        (answer.code(), &*answer.text()),
+        (answer.status, answer.text()),
         (200, "/cgi-bin/script|/info|query")
     );
     assert_eq!(get(&server, "/cgi-bin/go?/file.txt").text(), "text");
-    assert_eq!(get(&server, "/cgi-bin/go?/nope").code(), 404);
+    assert_eq!(get(&server, "/cgi-bin/go?/nope").status, 404);
     assert_eq!(
-        get(&server, "/cgi-bin/loop").status,
+        get(&server, "/cgi-bin/loop").status_line(),
         "HTTP/1.1 502 CGI scripts redirect without end"
     );
     let answer = post(&server, "/cgi-bin/go?/cgi-bin/method", b"body");
@@ -185,7 +188,7 @@ fn a_local_location_is_answered_within_the_server() {
         "#!/bin/sh\nprintf 'Status: 303\\nLocation: /x\\n\\n'\n",
     );
     let answer = get(&server, "/cgi-bin/see");
-    assert_eq!((answer.code(), answer.get("Location")), (303, Some("/x")));
+    assert_eq!((answer.status, answer.get("Location")), (303, Some("/x")));
 }
 
 #[test]
@@ -200,14 +203,12 @@ fn a_script_that_speaks_http_is_passed_on_as_it_is() {
     let server = site.serve();
     let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/nph-it HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody");
-    let mut all = String::new();
-    std::io::Read::read_to_string(&mut client.0, &mut all).unwrap();
     assert_eq!(
-        all,
+        String::from_utf8(client.rest().unwrap()).unwrap(),
         "HTTP/1.1 299 Mine\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhibody"
     );
     server.wait_for_log("\" 299 -");
-    assert_eq!(get(&server, "/cgi-bin/nph-none").code(), 502);
+    assert_eq!(get(&server, "/cgi-bin/nph-none").status, 502);
 }
 
 #[test]
@@ -221,15 +222,15 @@ fn answers_are_framed_for_both_versions() {
     let server = site.serve();
     let answer = ask(&server, "GET /cgi-bin/script HTTP/1.0", b"");
     assert_eq!(
-        (&*answer.text(), answer.get("Transfer-Encoding")),
+        (answer.text(), answer.get("Transfer-Encoding")),
         ("hello", None)
     );
     let mut client = Client::new(server.addr());
     for _ in 0..2 {
         client.send("GET /cgi-bin/fields HTTP/1.1\r\nHost: t\r\n\r\n");
-        let answer = client.answer();
+        let answer = client.response();
         assert_eq!(
-            (&*answer.text(), answer.get("Transfer-Encoding")),
+            (answer.text(), answer.get("Transfer-Encoding")),
             ("ok", None)
         );
         let cookies = answer
@@ -246,8 +247,8 @@ fn answers_are_framed_for_both_versions() {
         "POST /cgi-bin/fields HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc\
                  GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n",
     );
-    assert_eq!(client.answer().text(), "ok");
-    assert_eq!(client.answer().text(), "hello");
+    assert_eq!(client.response().text(), "ok");
+    assert_eq!(client.response().text(), "hello");
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn answers_without_a_body_need_no_type() {
             "GET /cgi-bin/script?{code} HTTP/1.1\r\nHost: t\r\n\r\n"
         ));
         let head = client.head();
-        assert_eq!(head.code(), code);
+        assert_eq!(head.status, code);
         let length = if code == 404 { Some("0") } else { None };
         assert_eq!(head.get("Content-Length"), length);
     }
@@ -275,7 +276,7 @@ fn every_method_goes_to_scripts_if_the_handler_says_so() {
         let head = format!("{method} /cgi-bin/script HTTP/1.1\r\nContent-Length: 1");
         assert_eq!(ask(&server, &head, b"x").text(), format!("{method} x"));
     }
-    assert_eq!(ask(&server, "PUT /x HTTP/1.1", b"").code(), 501);
+    assert_eq!(ask(&server, "PUT /x HTTP/1.1", b"").status, 501);
 }
 
 #[test]
@@ -305,7 +306,7 @@ fn files_that_are_not_executable_go_to_their_interpreter() {
         "hello",
         "an executable one runs itself"
     );
-    assert_eq!(get(&server, "/cgi-bin/a.txt").code(), 403);
+    assert_eq!(get(&server, "/cgi-bin/a.txt").status, 403);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::client::{Client, Response};
+use crate::support::Ask;
 use servette::testing::TestServer;
 use servette::{CgiHandler, SimpleHandler};
 
@@ -65,6 +67,36 @@ impl Drop for Site {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// One request on a connection of its own; `head` is without its last line ends.
+#[track_caller]
+pub(crate) fn ask(server: &TestServer, head: &str, body: &[u8]) -> Response {
+    let head = format!("{head}\r\nHost: test\r\n\r\n");
+    server.answer([head.as_bytes(), body].concat())
+}
+
+#[track_caller]
+pub(crate) fn get(server: &TestServer, path: &str) -> Response {
+    ask(server, &format!("GET {path} HTTP/1.1"), b"")
+}
+
+#[track_caller]
+pub(crate) fn post(server: &TestServer, path: &str, body: &[u8]) -> Response {
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nContent-Length: {length}");
+    ask(server, &head, body)
+}
+
+/// The body of a chunked answer that began, and was cut.
+pub(crate) fn cut_body(client: &mut Client) -> Vec<u8> {
+    assert_eq!(client.head().status, 200);
+    let mut body = Vec::new();
+    while let Ok(data) = client.chunk() {
+        assert!(!data.is_empty(), "it looks whole");
+        body.extend(data);
+    }
+    body
 }
 
 /// Whether a process is there, ended ones that nobody has reaped included.

@@ -71,6 +71,10 @@ impl Response {
         str::from_utf8(&self.body).unwrap()
     }
 
+    pub(crate) fn status_line(&self) -> String {
+        format!("{} {} {}", self.version, self.status, self.reason)
+    }
+
     pub(crate) fn says_close(&self) -> bool {
         self.get("Connection") == Some("close")
     }
@@ -237,6 +241,18 @@ impl Client {
 
     /// The next response, or what is wrong with it.
     pub(crate) fn try_response(&mut self, method: &str) -> Result<Response, String> {
+        let mut response = self.try_head()?;
+        self.read_body(&mut response, method)?;
+        Ok(response)
+    }
+
+    /// The head of the next response.
+    #[track_caller]
+    pub(crate) fn head(&mut self) -> Response {
+        self.try_head().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_head(&mut self) -> Result<Response, String> {
         let status_line = self.line()?;
         let mut words = status_line.splitn(3, ' ');
         let mut word = || words.next().ok_or(format!("status line {status_line:?}"));
@@ -269,8 +285,18 @@ impl Client {
             }
             response.fields.push((name.into(), value.into()));
         }
-        self.read_body(&mut response, method)?;
         Ok(response)
+    }
+
+    /// The data of the next chunk; the last one is empty.
+    pub(crate) fn chunk(&mut self) -> Result<Vec<u8>, String> {
+        let line = self.line()?;
+        let size = usize::from_str_radix(&line, 16).map_err(|_| format!("size {line:?}"))?;
+        let data = self.take(size)?;
+        match &*self.line()? {
+            "" => Ok(data),
+            more => Err(format!("{more:?} after a chunk")),
+        }
     }
 
     fn read_body(&mut self, response: &mut Response, method: &str) -> Result<(), String> {
@@ -290,20 +316,12 @@ impl Client {
             }
             let mut sizes = Vec::new();
             loop {
-                let line = self.line()?;
-                let size =
-                    usize::from_str_radix(&line, 16).map_err(|_| format!("size {line:?}"))?;
-                if size == 0 {
+                let data = self.chunk()?;
+                if data.is_empty() {
                     break;
                 }
-                sizes.push(size);
-                response.body.extend(self.take(size)?);
-                if self.take(2)? != b"\r\n" {
-                    return Err("no line end after a chunk".into());
-                }
-            }
-            if !self.line()?.is_empty() {
-                return Err("trailers".into());
+                sizes.push(data.len());
+                response.body.extend(data);
             }
             response.chunks = Some(sizes);
         } else if let [length] = lengths[..] {

@@ -8,7 +8,6 @@
 )]
 
 mod cgi;
-mod cgi_client;
 #[cfg(feature = "cli")]
 mod cgi_command;
 mod cgi_environment;
