@@ -4,8 +4,10 @@ use std::os::unix::fs::symlink;
 
 use servette::{CgiHandler, respond};
 
-use super::cgi_client::{Client, ask, get, post};
-use super::cgi_site::{Server, Site, has};
+use super::cgi_site::{Site, ask, get, has, post};
+use super::client::Client;
+use super::support::Ask;
+use servette::testing::TestServer;
 
 const HELLO: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello'\n";
 const NAMES: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s|%s|%s' \
@@ -28,7 +30,7 @@ fn refusals_have_the_texts_of_python_and_keep_the_connection() {
     site.file("cgi-bin/data.txt", "secret", 0o644);
     site.file("file.txt", "text", 0o644);
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     for (request, status) in [
         (
             "GET /cgi-bin/nope/x",
@@ -49,10 +51,13 @@ fn refusals_have_the_texts_of_python_and_keep_the_connection() {
         client.send(format!(
             "{request} HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n"
         ));
-        assert_eq!(client.answer().status, format!("HTTP/1.1 {status}"));
+        assert_eq!(
+            client.response().status_line(),
+            format!("HTTP/1.1 {status}")
+        );
     }
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
-    assert_eq!(client.answer().text(), "hello");
+    assert_eq!(client.response().text(), "hello");
 }
 
 #[test]
@@ -110,10 +115,10 @@ fn links_to_scripts_follow_the_rule_for_files() {
     symlink(outside.path("cgi-bin"), site.path("cgi-bin/dir")).unwrap();
     let server = site.serve();
     assert_eq!(get(&server, "/cgi-bin/in").text(), "hello");
-    assert_eq!(get(&server, "/cgi-bin/out").code(), 404);
-    assert_eq!(get(&server, "/cgi-bin/dir/script").code(), 404);
+    assert_eq!(get(&server, "/cgi-bin/out").status, 404);
+    assert_eq!(get(&server, "/cgi-bin/dir/script").status, 404);
     let files = servette::SimpleHandler::new(site.path("")).follow_symlinks(true);
-    let server = Server::new(files.into());
+    let server = TestServer::start(CgiHandler::from(files));
     assert_eq!(get(&server, "/cgi-bin/out").text(), "hello");
 }
 
@@ -124,7 +129,7 @@ fn a_path_is_split_where_the_script_ends() {
     site.script("sub/dir/cgi-bin/script", NAMES);
     site.script("cgi-bin/a?b%c", NAMES);
     let directories = ["/cgi-bin", "sub//dir/cgi-bin/"];
-    let server = Server::new(site.handler().with_cgi_directories(directories));
+    let server = TestServer::start(site.handler().with_cgi_directories(directories));
     for (path, names) in [
         ("/cgi-bin/script", "/cgi-bin/script||"),
         ("/cgi-bin/script/", "/cgi-bin/script|/|"),
@@ -166,13 +171,13 @@ fn a_local_location_is_answered_within_the_server() {
     let server = site.serve();
     let answer = get(&server, "/cgi-bin/go?/cgi-bin/script/info?query");
     assert_eq!(
-        (answer.code(), &*answer.text()),
+        (answer.status, answer.text()),
         (200, "/cgi-bin/script|/info|query")
     );
     assert_eq!(get(&server, "/cgi-bin/go?/file.txt").text(), "text");
-    assert_eq!(get(&server, "/cgi-bin/go?/nope").code(), 404);
+    assert_eq!(get(&server, "/cgi-bin/go?/nope").status, 404);
     assert_eq!(
-        get(&server, "/cgi-bin/loop").status,
+        get(&server, "/cgi-bin/loop").status_line(),
         "HTTP/1.1 502 CGI scripts redirect without end"
     );
     let answer = post(&server, "/cgi-bin/go?/cgi-bin/method", b"body");
@@ -183,7 +188,7 @@ fn a_local_location_is_answered_within_the_server() {
         "#!/bin/sh\nprintf 'Status: 303\\nLocation: /x\\n\\n'\n",
     );
     let answer = get(&server, "/cgi-bin/see");
-    assert_eq!((answer.code(), answer.get("Location")), (303, Some("/x")));
+    assert_eq!((answer.status, answer.get("Location")), (303, Some("/x")));
 }
 
 #[test]
@@ -196,16 +201,14 @@ fn a_script_that_speaks_http_is_passed_on_as_it_is() {
     );
     site.script("cgi-bin/nph-none", "#!/bin/sh\n");
     let server = site.serve();
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/nph-it HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody");
-    let mut all = String::new();
-    std::io::Read::read_to_string(&mut client.0, &mut all).unwrap();
     assert_eq!(
-        all,
+        String::from_utf8(client.rest().unwrap()).unwrap(),
         "HTTP/1.1 299 Mine\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhibody"
     );
-    server.log.wait_for("\" 299 -");
-    assert_eq!(get(&server, "/cgi-bin/nph-none").code(), 502);
+    server.wait_for_log("\" 299 -");
+    assert_eq!(get(&server, "/cgi-bin/nph-none").status, 502);
 }
 
 #[test]
@@ -219,15 +222,15 @@ fn answers_are_framed_for_both_versions() {
     let server = site.serve();
     let answer = ask(&server, "GET /cgi-bin/script HTTP/1.0", b"");
     assert_eq!(
-        (&*answer.text(), answer.get("Transfer-Encoding")),
+        (answer.text(), answer.get("Transfer-Encoding")),
         ("hello", None)
     );
-    let mut client = Client::new(&server);
+    let mut client = Client::new(server.addr());
     for _ in 0..2 {
         client.send("GET /cgi-bin/fields HTTP/1.1\r\nHost: t\r\n\r\n");
-        let answer = client.answer();
+        let answer = client.response();
         assert_eq!(
-            (&*answer.text(), answer.get("Transfer-Encoding")),
+            (answer.text(), answer.get("Transfer-Encoding")),
             ("ok", None)
         );
         let cookies = answer
@@ -244,8 +247,8 @@ fn answers_are_framed_for_both_versions() {
         "POST /cgi-bin/fields HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc\
                  GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n",
     );
-    assert_eq!(client.answer().text(), "ok");
-    assert_eq!(client.answer().text(), "hello");
+    assert_eq!(client.response().text(), "ok");
+    assert_eq!(client.response().text(), "hello");
 }
 
 #[test]
@@ -253,12 +256,12 @@ fn answers_without_a_body_need_no_type() {
     let site = Site::with("#!/bin/sh\nprintf 'Status: %s\\n\\n' \"$QUERY_STRING\"\n");
     let server = site.serve();
     for code in [204, 304, 404] {
-        let mut client = Client::new(&server);
+        let mut client = Client::new(server.addr());
         client.send(format!(
             "GET /cgi-bin/script?{code} HTTP/1.1\r\nHost: t\r\n\r\n"
         ));
         let head = client.head();
-        assert_eq!(head.code(), code);
+        assert_eq!(head.status, code);
         let length = if code == 404 { Some("0") } else { None };
         assert_eq!(head.get("Content-Length"), length);
     }
@@ -268,12 +271,12 @@ fn answers_without_a_body_need_no_type() {
 fn every_method_goes_to_scripts_if_the_handler_says_so() {
     let site =
         Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s ' \"$REQUEST_METHOD\"; cat\n");
-    let server = Server::new(site.handler().every_method(true));
+    let server = TestServer::start(site.handler().every_method(true));
     for method in ["PUT", "DELETE", "OPTIONS", "SPAM"] {
         let head = format!("{method} /cgi-bin/script HTTP/1.1\r\nContent-Length: 1");
         assert_eq!(ask(&server, &head, b"x").text(), format!("{method} x"));
     }
-    assert_eq!(ask(&server, "PUT /x HTTP/1.1", b"").code(), 501);
+    assert_eq!(ask(&server, "PUT /x HTTP/1.1", b"").status, 501);
 }
 
 #[test]
@@ -295,7 +298,7 @@ fn files_that_are_not_executable_go_to_their_interpreter() {
     site.script("cgi-bin/b.pl", HELLO);
     site.file("cgi-bin/a.txt", "", 0o644);
     let handler = site.handler().interpreter(".pl", "/usr/bin/perl");
-    let server = Server::new(handler.interpreter("py", "perl"));
+    let server = TestServer::start(handler.interpreter("py", "perl"));
     assert_eq!(get(&server, "/cgi-bin/a.pl?x+y").text(), "perl ");
     assert_eq!(get(&server, "/cgi-bin/a.PYW").text(), "as python");
     assert_eq!(
@@ -303,7 +306,7 @@ fn files_that_are_not_executable_go_to_their_interpreter() {
         "hello",
         "an executable one runs itself"
     );
-    assert_eq!(get(&server, "/cgi-bin/a.txt").code(), 403);
+    assert_eq!(get(&server, "/cgi-bin/a.txt").status, 403);
 }
 
 #[test]
@@ -311,7 +314,7 @@ fn words_of_a_query_are_arguments_only_if_asked_for() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; printf '%s:' $# \"$@\"\n");
     let server = site.serve();
     assert_eq!(get(&server, "/cgi-bin/script?a+b").text(), "0:");
-    let server = Server::new(site.handler().query_arguments(true));
+    let server = TestServer::start(site.handler().query_arguments(true));
     assert_eq!(get(&server, "/cgi-bin/script?a%20b+-c").text(), "2:a b:-c:");
     assert_eq!(get(&server, "/cgi-bin/script?a=b").text(), "0:");
     assert_eq!(post(&server, "/cgi-bin/script?a", b"").text(), "0:");

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::cgi_client::{ask, get, post};
-use super::cgi_site::{Server, Site, is_root};
+use super::cgi_site::{Site, ask, get, is_root, post};
+use servette::testing::TestServer;
 
 const ENVIRONMENT: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'; env\n";
 
@@ -21,10 +21,10 @@ fn the_environment_is_that_of_the_rfc_and_nothing_else() {
     let head = "POST /cgi-bin/script/a%20b?q=%20 HTTP/1.1\r\nContent-Type: a/b\r\n\
                 Content-Length: 2\r\nX-Custom: 1\r\nX-Custom: 2\r\nX_Custom: 3\r\nProxy: evil\r\n\
                 Authorization: Basic eDp5\r\nCookie: a=1\r\nCookie: b=2";
-    let found = variables(&ask(&server, head, b"hi").text());
+    let found = variables(ask(&server, head, b"hi").text());
     let root = site.path("");
     let root = root.to_str().unwrap();
-    let port = server.running.socket_addr().unwrap().port().to_string();
+    let port = server.addr().port().to_string();
     let script = format!("{root}/cgi-bin/script");
     let translated = format!("{root}/a b");
     let directory = format!("{root}/cgi-bin");
@@ -71,7 +71,7 @@ fn the_environment_is_that_of_the_rfc_and_nothing_else() {
 fn without_a_body_there_is_no_length_and_without_more_path_no_translation() {
     let site = Site::with(ENVIRONMENT);
     let server = site.serve();
-    let found = variables(&get(&server, "/cgi-bin/script").text());
+    let found = variables(get(&server, "/cgi-bin/script").text());
     for name in [
         "CONTENT_LENGTH",
         "CONTENT_TYPE",
@@ -84,7 +84,7 @@ fn without_a_body_there_is_no_length_and_without_more_path_no_translation() {
     assert_eq!(found.get("QUERY_STRING").map(String::as_str), Some(""));
     assert_eq!(found.get("PATH_INFO").map(String::as_str), Some(""));
     let head = "POST /cgi-bin/script HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTE: x";
-    let found = variables(&ask(&server, head, b"5\r\nabcde\r\n0\r\n\r\n").text());
+    let found = variables(ask(&server, head, b"5\r\nabcde\r\n0\r\n\r\n").text());
     assert_eq!(found.get("CONTENT_LENGTH").map(String::as_str), Some("5"));
     assert_eq!(found.get("HTTP_TRANSFER_ENCODING"), None);
 }
@@ -102,9 +102,9 @@ fn variables_are_inherited_by_name_and_set_by_hand() {
         .pass_authorization(true)
         .env("GREETING", "hello world")
         .env("REQUEST_METHOD", "lie");
-    let server = Server::new(handler);
+    let server = TestServer::start(handler);
     let head = "GET /cgi-bin/script HTTP/1.1\r\nAuthorization: Basic eDp5";
-    let found = variables(&ask(&server, head, b"").text());
+    let found = variables(ask(&server, head, b"").text());
     let get = |name: &str| found.get(name).map(String::as_str);
     assert_eq!(get("CARGO_MANIFEST_DIR"), Some(&*inherited));
     assert_eq!(get("SERVETTE_NO_SUCH_VARIABLE"), None);
@@ -121,9 +121,9 @@ fn values_are_bytes() {
         "#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s|%s' \"$PATH_INFO\" \"$HTTP_X_A\"\n",
     );
     let server = site.serve();
-    let mut client = super::cgi_client::Client::new(&server);
+    let mut client = super::client::Client::new(server.addr());
     client.send(b"GET /cgi-bin/script/%ff%E9 HTTP/1.1\r\nHost: t\r\nX-A: \xe9\xfe\r\n\r\n");
-    assert_eq!(client.answer().body, b"/\xff\xe9|\xe9\xfe");
+    assert_eq!(client.response().body, b"/\xff\xe9|\xe9\xfe");
 }
 
 #[test]
@@ -154,17 +154,17 @@ fn a_script_runs_as_nobody_without_any_group_of_root() {
     let site =
         Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; id -un; id -u; id -g; id -G\n");
     let server = site.serve();
-    let answer = get(&server, "/cgi-bin/script").text();
-    let lines: Vec<_> = answer.lines().collect();
+    let answer = get(&server, "/cgi-bin/script");
+    let lines: Vec<_> = answer.text().lines().collect();
     if is_root() {
         assert_eq!(lines[0], "nobody");
-        assert!(lines[1] != "0" && lines[2] != "0", "{answer}");
+        assert!(lines[1] != "0" && lines[2] != "0", "{lines:?}");
         assert_eq!(
             lines[2..],
             [lines[3]; 2],
-            "the only group is its own: {answer}"
+            "the only group is its own: {lines:?}"
         );
-        let server = Server::new(site.handler().run_as_server_user(true));
+        let server = TestServer::start(site.handler().run_as_server_user(true));
         assert_eq!(
             get(&server, "/cgi-bin/script").text().lines().nth(1),
             Some("0")
@@ -182,8 +182,8 @@ fn a_script_gets_three_descriptors_and_its_own_directory() {
          for f in 0 1 2 3 4 5 6 7 8 9 11 12 13 14 15 16 20 251; do [ ! -e /proc/$$/fd/$f ] || echo $f; done\n",
     );
     let server = site.serve();
-    let answer = post(&server, "/cgi-bin/script", b"body").text();
-    let mut lines = answer.lines();
+    let answer = post(&server, "/cgi-bin/script", b"body");
+    let mut lines = answer.text().lines();
     let directory = std::fs::canonicalize(site.path("cgi-bin")).unwrap();
     assert_eq!(lines.next(), directory.to_str());
     // 10 is where a shell keeps its script.

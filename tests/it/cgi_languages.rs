@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::cgi_client::{Client, ask, get, post};
-use super::cgi_site::{Server, Site, eventually, has, is_there, runs};
+use super::cgi_site::{Site, ask, cut_body, get, has, is_there, post, runs};
+use super::client::Client;
+use super::support::{Ask, until};
+use servette::testing::TestServer;
 
 const SHELL: &str = r#"#!/bin/sh
 plain() { printf 'Content-Type: text/plain\n\n'; }
@@ -149,68 +151,68 @@ fn check(site: &Site) {
     leftovers(&server);
 }
 
-fn answers(server: &Server) {
+fn answers(server: &TestServer) {
     let hello = get(server, "/cgi-bin/script");
-    assert_eq!(hello.status, "HTTP/1.1 200 OK");
+    assert_eq!(hello.status_line(), "HTTP/1.1 200 OK");
     assert_eq!(
         (hello.text(), hello.get("Content-Type")),
-        ("hello GET".into(), Some("text/plain"))
+        ("hello GET", Some("text/plain"))
     );
     assert!(hello.get("Date").is_some() && hello.get("Server").is_some());
 
-    let mut client = Client::new(server);
+    let mut client = Client::new(server.addr());
     client.send("HEAD /cgi-bin/script HTTP/1.1\r\nHost: test\r\n\r\n");
-    assert_eq!(client.head().status, "HTTP/1.1 200 OK");
+    assert_eq!(client.head().status_line(), "HTTP/1.1 200 OK");
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(
-        client.answer().text(),
+        client.response().text(),
         "hello GET",
         "no body stood behind the head"
     );
 
     let echo = post(server, "/cgi-bin/script?echo", b"a=b&c");
-    assert_eq!((echo.code(), echo.text()), (200, "a=b&c".into()));
+    assert_eq!((echo.status, echo.text()), (200, "a=b&c"));
     let chunked = "POST /cgi-bin/script?echo HTTP/1.1\r\nTransfer-Encoding: chunked";
     let echo = ask(
         server,
         chunked,
         b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX: y\r\n\r\n",
     );
-    assert_eq!((echo.code(), echo.text()), (200, "abcde".into()));
+    assert_eq!((echo.status, echo.text()), (200, "abcde"));
 
     let redirect = get(server, "/cgi-bin/script?redirect");
-    assert_eq!(redirect.status, "HTTP/1.1 302 Found");
+    assert_eq!(redirect.status_line(), "HTTP/1.1 302 Found");
     assert_eq!(redirect.get("Location"), Some("http://example.org/there"));
 
     let status = get(server, "/cgi-bin/script?status");
     assert_eq!(
-        (&*status.status, &*status.text()),
+        (&*status.status_line(), status.text()),
         ("HTTP/1.1 410 Went away", "gone")
     );
     assert_eq!(status.get("Status"), None);
 }
 
 /// The first half of the answer is here before the second half of the request is sent.
-fn streams(server: &Server) {
-    let mut client = Client::new(server);
+fn streams(server: &TestServer) {
+    let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script?stream HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n");
     assert_eq!(client.head().get("Transfer-Encoding"), Some("chunked"));
     let mut first = Vec::new();
     while first != b"one\n" {
-        first.extend(client.chunk());
+        first.extend(client.chunk().unwrap());
     }
     client.send("something\n");
     let mut rest = Vec::new();
     while !rest.ends_with(b"two something\n") {
-        rest.extend(client.chunk());
+        rest.extend(client.chunk().unwrap());
     }
 }
 
-fn big_bodies(server: &Server) {
+fn big_bodies(server: &TestServer) {
     let down = get(server, "/cgi-bin/script?big");
-    assert_eq!((down.body.len() as u64, down.is_whole), (BIG, true));
+    assert_eq!(down.body.len() as u64, BIG);
 
-    let mut client = Client::new(server);
+    let mut client = Client::new(server.addr());
     let head =
         format!("POST /cgi-bin/script?count HTTP/1.1\r\nHost: t\r\nContent-Length: {BIG}\r\n\r\n");
     client.send(head);
@@ -218,26 +220,26 @@ fn big_bodies(server: &Server) {
     for _ in 0..BIG >> 20 {
         client.send(&block);
     }
-    assert_eq!(client.answer().text(), BIG.to_string());
+    assert_eq!(client.response().text(), BIG.to_string());
 
     // Both at once: the script writes while it reads.
-    let mut client = Client::new(server);
+    let mut client = Client::new(server.addr());
     let head =
         format!("POST /cgi-bin/script?echo HTTP/1.1\r\nHost: t\r\nContent-Length: {BIG}\r\n\r\n");
     client.send(head);
-    let mut sender = client.0.get_ref().try_clone().unwrap();
+    let mut sender = client.stream.try_clone().unwrap();
     let sending = std::thread::spawn(move || {
         for _ in 0..BIG >> 20 {
             sender.write_all(&block).unwrap();
         }
     });
-    let echo = client.answer();
+    let echo = client.response();
     sending.join().unwrap();
-    assert_eq!((echo.body.len() as u64, echo.is_whole), (BIG, true));
+    assert_eq!(echo.body.len() as u64, BIG);
     assert!(echo.body.iter().all(|&byte| byte == b'x'));
 }
 
-fn faults(server: &Server) {
+fn faults(server: &TestServer) {
     for (query, message) in [
         ("crash", "Bad output of a CGI script: an end by a signal"),
         ("nothing", "Bad output of a CGI script: none"),
@@ -247,29 +249,25 @@ fn faults(server: &Server) {
         ),
     ] {
         let answer = get(server, &format!("/cgi-bin/script?{query}"));
-        assert_eq!(answer.status, format!("HTTP/1.1 502 {message}"));
+        assert_eq!(answer.status_line(), format!("HTTP/1.1 502 {message}"));
     }
-    server.log.wait_for("CGI script ended by signal 11");
+    server.wait_for_log("CGI script ended by signal 11");
 }
 
 fn stalls(site: &Site) {
     let deadline = Duration::from_secs(2);
-    let server = Server::new(site.handler().with_silence_deadline(deadline));
-    let hang = get(&server, "/cgi-bin/script?hang");
-    assert_eq!(
-        (hang.code(), hang.is_whole),
-        (200, false),
-        "it began, and was cut"
-    );
-    let pid = hang.text();
-    eventually("the script is killed and reaped", || !is_there(&pid));
+    let server = TestServer::start(site.handler().with_silence_deadline(deadline));
+    let mut client = Client::new(server.addr());
+    client.send("GET /cgi-bin/script?hang HTTP/1.1\r\nHost: test\r\n\r\n");
+    let pid = String::from_utf8(cut_body(&mut client)).unwrap();
+    until("the script is killed and reaped", || !is_there(&pid));
 }
 
-fn leftovers(server: &Server) {
+fn leftovers(server: &TestServer) {
     let fork = get(server, "/cgi-bin/script?fork");
-    assert_eq!((fork.code(), fork.is_whole), (200, true));
-    eventually("what the script left behind is killed", || {
-        !runs(&fork.text())
+    assert_eq!(fork.status, 200);
+    until("what the script left behind is killed", || {
+        !runs(fork.text())
     });
 }
 

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use super::cgi_site::{Site, has};
+use servette::testing::TestServer;
 
 struct Python {
     child: Child,
@@ -92,9 +93,8 @@ fn scripts_see_the_same_as_under_python() {
         return;
     };
     let handler = servette::CgiHandler::new(site.path(""));
-    let server = servette::ThreadingHttpServer::bind("127.0.0.1:0", handler).unwrap();
-    let server = server.spawn().unwrap();
-    let ours = server.socket_addr().unwrap().port();
+    let server = TestServer::builder().protocol_version(None).start(handler);
+    let ours = server.addr().port();
     for request in [
         "GET /cgi-bin/script HTTP/1.0\r\n\r\n",
         "GET /cgi-bin/script?a=b&c=%20+d HTTP/1.0\r\n\r\n",

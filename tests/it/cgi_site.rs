@@ -1,23 +1,15 @@
-//! What the tests of scripts share: a directory of scripts, and a server whose log can be read.
+//! What the tests of scripts share: a directory of scripts, and what can be known of processes.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
-use servette::simple::Content;
-use servette::{
-    CgiHandler, Exchange, Limits, RequestHandler, Result, RunScripts, RunningServer, ServeFiles,
-    SimpleHandler, ThreadingHttpServer, cgi,
-};
-
-/// Long enough for a machine under load, and no test passes by waiting for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use crate::client::{Client, Response};
+use crate::support::Ask;
+use servette::testing::TestServer;
+use servette::{CgiHandler, SimpleHandler};
 
 /// A root directory with a `cgi-bin`; anybody may read it, and write to its `out`.
 pub(crate) struct Site(PathBuf);
@@ -62,14 +54,12 @@ impl Site {
         self.file(path, text, 0o755)
     }
 
-    /// A handler for this site that speaks HTTP/1.1 and logs to nowhere but `Log`.
     pub(crate) fn handler(&self) -> CgiHandler {
-        let files = SimpleHandler::new(self.path("")).with_protocol_version("HTTP/1.1");
-        CgiHandler::from(files)
+        CgiHandler::from(SimpleHandler::new(self.path("")).with_protocol_version("HTTP/1.1"))
     }
 
-    pub(crate) fn serve(&self) -> Server {
-        Server::new(self.handler())
+    pub(crate) fn serve(&self) -> TestServer {
+        TestServer::start(self.handler())
     }
 }
 
@@ -79,97 +69,34 @@ impl Drop for Site {
     }
 }
 
-/// A server, and what it has logged.
-pub(crate) struct Server {
-    pub(crate) running: RunningServer,
-    pub(crate) log: Log,
-}
-
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-
-    /// Waits for a line that contains this.
-    #[track_caller]
-    pub(crate) fn wait_for(&self, text: &str) {
-        eventually(&format!("{text:?} in the log"), || {
-            self.lines().iter().any(|line| line.contains(text))
-        });
-    }
-}
-
-impl Server {
-    pub(crate) fn new(handler: CgiHandler) -> Server {
-        Server::with_limits(handler, Limits::default())
-    }
-
-    pub(crate) fn with_limits(handler: CgiHandler, limits: Limits) -> Server {
-        let log = Log::default();
-        let handler = Logged {
-            cgi: handler,
-            log: log.clone(),
-        };
-        let server = ThreadingHttpServer::builder(handler).limits(limits);
-        let server = server.bind("127.0.0.1:0").unwrap();
-        Server {
-            running: server.spawn().unwrap(),
-            log,
-        }
-    }
-}
-
-/// A subclass that keeps the log.
-struct Logged {
-    cgi: CgiHandler,
-    log: Log,
-}
-
-impl RunScripts for Logged {
-    fn cgi(&self) -> &CgiHandler {
-        &self.cgi
-    }
-}
-
-impl ServeFiles for Logged {
-    fn files(&self) -> &SimpleHandler {
-        self.cgi.files()
-    }
-
-    fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-        cgi::send_head(self, x)
-    }
-}
-
-impl RequestHandler for Logged {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        cgi::do_method(self, x)
-    }
-
-    fn log_message(&self, _: &Exchange<'_>, message: fmt::Arguments<'_>) {
-        self.log.0.lock().unwrap().push(message.to_string());
-    }
-
-    fn protocol_version(&self) -> &str {
-        self.cgi.protocol_version()
-    }
-
-    fn version_string(&self) -> Cow<'_, str> {
-        self.cgi.version_string()
-    }
-}
-
-/// Waits until something is so, and fails if it does not become so.
+/// One request on a connection of its own; `head` is without its last line ends.
 #[track_caller]
-pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "still waiting: {what}");
-        std::thread::yield_now();
+pub(crate) fn ask(server: &TestServer, head: &str, body: &[u8]) -> Response {
+    let head = format!("{head}\r\nHost: test\r\n\r\n");
+    server.answer([head.as_bytes(), body].concat())
+}
+
+#[track_caller]
+pub(crate) fn get(server: &TestServer, path: &str) -> Response {
+    ask(server, &format!("GET {path} HTTP/1.1"), b"")
+}
+
+#[track_caller]
+pub(crate) fn post(server: &TestServer, path: &str, body: &[u8]) -> Response {
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nContent-Length: {length}");
+    ask(server, &head, body)
+}
+
+/// The body of a chunked answer that began, and was cut.
+pub(crate) fn cut_body(client: &mut Client) -> Vec<u8> {
+    assert_eq!(client.head().status, 200);
+    let mut body = Vec::new();
+    while let Ok(data) = client.chunk() {
+        assert!(!data.is_empty(), "it looks whole");
+        body.extend(data);
     }
+    body
 }
 
 /// Whether a process is there, ended ones that nobody has reaped included.

@@ -4,31 +4,28 @@ use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::lifesupport::{Client, PATIENCE, echo, handler, limits, write_until_cut};
-use servette::{Limits, RunningServer, ThreadingHttpServer};
+use crate::client::Client;
+use crate::lifesupport::spawn;
+use crate::support::{PATIENCE, echo, handler};
+use servette::{Limits, RunningServer, Status};
 
 const SHORT: Duration = Duration::from_millis(300);
 /// Ticks are coarse and machines busy; the defaults of the other deadlines are far longer.
 const SOON: Duration = Duration::from_millis(1900);
 
-fn serve(limits: Limits) -> RunningServer {
+fn serve(set: impl FnOnce(&mut Limits)) -> RunningServer {
     let handler = handler(|h, x| {
         if x.path == "/read" {
             x.rfile.discard()?;
         }
         echo(h, x)
     });
-    ThreadingHttpServer::builder(handler)
-        .limits(limits)
-        .bind("127.0.0.1:0")
-        .unwrap()
-        .spawn()
-        .unwrap()
+    spawn(handler, set)
 }
 
 /// Sends a byte every few milliseconds until the server has had enough, and says what it answered.
 fn drip(client: Client, bytes: &'static [u8]) -> String {
-    let mut client = client.stream.into_inner();
+    let mut client = client.stream;
     let mut writer = client.try_clone().unwrap();
     let dripping = std::thread::spawn(move || {
         let start = Instant::now();
@@ -55,7 +52,7 @@ fn is_within(start: Instant, least: Duration) {
 
 #[test]
 fn a_connection_on_which_nothing_comes_is_closed_without_a_word() {
-    let server = serve(limits(|limits| limits.head_deadline = SHORT));
+    let server = serve(|limits| limits.head_deadline = SHORT);
     let start = Instant::now();
     Client::new(server.addr()).is_closed_silently();
     is_within(start, SHORT);
@@ -63,23 +60,22 @@ fn a_connection_on_which_nothing_comes_is_closed_without_a_word() {
 
 #[test]
 fn a_head_that_does_not_end_in_time_is_a_408() {
-    let server = serve(limits(|limits| limits.head_deadline = SHORT));
+    let server = serve(|limits| limits.head_deadline = SHORT);
     let start = Instant::now();
     let mut client = Client::new(server.addr());
-    let answer = client.send("GET / HTTP/1.1\r\nHo").answer();
-    assert_eq!(answer.code(), 408);
-    assert!(answer.closes());
+    let answer = client.send("GET / HTTP/1.1\r\nHo").response();
+    assert_eq!(answer.status, 408);
+    assert!(answer.says_close());
     client.is_closed_silently();
     is_within(start, SHORT);
 }
 
 #[test]
 fn a_drip_does_not_extend_the_deadline_of_a_head() {
-    let limits = limits(|limits| {
+    let server = serve(|limits| {
         limits.head_deadline = SHORT;
         limits.linger_deadline = SHORT;
     });
-    let server = serve(limits);
     let start = Instant::now();
     let mut client = Client::new(server.addr());
     client.send("GET / HTTP/1.1\r\nX: ");
@@ -90,13 +86,12 @@ fn a_drip_does_not_extend_the_deadline_of_a_head() {
 
 #[test]
 fn a_later_head_has_the_same_deadline_from_its_first_byte_on() {
-    let limits = limits(|limits| {
+    let server = serve(|limits| {
         limits.head_deadline = SHORT;
         limits.linger_deadline = SHORT;
     });
-    let server = serve(limits);
     let mut client = Client::new(server.addr());
-    assert_eq!(client.get("/first").answer().body, "/first");
+    assert_eq!(client.get("/first").response().text(), "/first");
     let start = Instant::now();
     client.send("G");
     let answer = drip(client, b"E");
@@ -106,13 +101,12 @@ fn a_later_head_has_the_same_deadline_from_its_first_byte_on() {
 
 #[test]
 fn an_idle_connection_is_closed_at_its_deadline() {
-    let limits = limits(|limits| {
+    let server = serve(|limits| {
         limits.idle_deadline = SHORT;
         limits.head_deadline = Duration::from_secs(60);
     });
-    let server = serve(limits);
     let mut client = Client::new(server.addr());
-    client.get("/").answer();
+    client.get("/").response();
     let start = Instant::now();
     client.is_closed_silently();
     is_within(start, SHORT - Duration::from_millis(20));
@@ -120,34 +114,33 @@ fn an_idle_connection_is_closed_at_its_deadline() {
 
 #[test]
 fn every_request_starts_the_idle_deadline_anew() {
-    let server = serve(limits(|limits| limits.idle_deadline = SHORT * 3));
+    let server = serve(|limits| limits.idle_deadline = SHORT * 3);
     let mut client = Client::new(server.addr());
     let start = Instant::now();
     while start.elapsed() < SHORT * 6 {
-        assert_eq!(client.get("/").answer().code(), 200);
+        assert_eq!(client.get("/").response().status, 200);
         std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 
 #[test]
 fn a_body_that_does_not_come_is_a_408() {
-    let server = serve(limits(|limits| limits.body_deadline = SHORT));
+    let server = serve(|limits| limits.body_deadline = SHORT);
     let mut client = Client::new(server.addr());
     let start = Instant::now();
     client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n12");
-    let answer = client.answer();
-    assert_eq!(answer.code(), 408);
-    assert!(answer.closes());
+    let answer = client.response();
+    assert_eq!(answer.status, 408);
+    assert!(answer.says_close());
     is_within(start, SHORT);
 }
 
 #[test]
 fn a_drip_does_not_extend_the_deadline_of_a_body() {
-    let limits = limits(|limits| {
+    let server = serve(|limits| {
         limits.body_deadline = SHORT;
         limits.linger_deadline = SHORT;
     });
-    let server = serve(limits);
     let mut client = Client::new(server.addr());
     let start = Instant::now();
     client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
@@ -158,7 +151,7 @@ fn a_drip_does_not_extend_the_deadline_of_a_body() {
 
 #[test]
 fn a_body_that_comes_slowly_but_steadily_is_taken() {
-    let server = serve(limits(|limits| limits.body_deadline = SHORT * 3));
+    let server = serve(|limits| limits.body_deadline = SHORT * 3);
     let mut client = Client::new(server.addr());
     client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 45000\r\n\r\n");
     let start = Instant::now();
@@ -166,7 +159,7 @@ fn a_body_that_comes_slowly_but_steadily_is_taken() {
         client.send([b'x'; 1000]);
         std::thread::park_timeout(Duration::from_millis(30));
     }
-    assert_eq!(client.answer().code(), 200);
+    assert_eq!(client.response().status, 200);
     assert!(start.elapsed() > SHORT * 4, "or the test shows nothing");
 }
 
@@ -177,7 +170,7 @@ fn a_client_that_does_not_read_is_cut_and_its_thread_is_free() {
         if x.path != "/endless" {
             return echo(h, x);
         }
-        h.send_response(x, servette::Status::OK);
+        h.send_response(x, Status::OK);
         h.end_headers(x)?;
         let block = [b'x'; 64 << 10];
         loop {
@@ -186,24 +179,18 @@ fn a_client_that_does_not_read_is_cut_and_its_thread_is_free() {
             })?;
         }
     });
-    let limits = limits(|limits| {
+    let server = spawn(handler, |limits| {
         limits.write_deadline = SHORT;
         limits.min_rate = 0;
         // One polls, one handles.
         limits.max_threads = 2;
     });
-    let server = ThreadingHttpServer::builder(handler)
-        .limits(limits)
-        .bind("127.0.0.1:0")
-        .unwrap()
-        .spawn()
-        .unwrap();
     let mut client = Client::new(server.addr());
     client.get("/endless");
     let kind = failure.recv_timeout(PATIENCE).unwrap();
     assert_eq!(kind, std::io::ErrorKind::TimedOut);
     let mut other = Client::new(server.addr());
-    assert_eq!(other.get("/other").answer().body, "/other");
+    assert_eq!(other.get("/other").response().text(), "/other");
     // What it did get does not look complete, and the kernel offers it no more.
     let end = client.stream.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
@@ -211,14 +198,13 @@ fn a_client_that_does_not_read_is_cut_and_its_thread_is_free() {
 
 #[test]
 fn after_the_answer_an_unread_body_is_waited_for_only_so_long() {
-    let limits = limits(|limits| {
+    let server = serve(|limits| {
         limits.drain_deadline = SHORT;
         limits.linger_deadline = SHORT;
     });
-    let server = serve(limits);
     let mut client = Client::new(server.addr());
     client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
-    assert_eq!(client.answer().code(), 200);
+    assert_eq!(client.response().status, 200);
     let start = Instant::now();
     client.is_closed_silently();
     is_within(start, SHORT - Duration::from_millis(20));
@@ -226,22 +212,38 @@ fn after_the_answer_an_unread_body_is_waited_for_only_so_long() {
 
 #[test]
 fn a_client_that_goes_on_sending_reads_its_answer_and_is_cut_then() {
-    let by_time = limits(|limits| {
+    let by_time = |limits: &mut Limits| {
         limits.linger = 1 << 40;
         limits.linger_deadline = SHORT;
-    });
-    let by_size = limits(|limits| {
+    };
+    let by_size = |limits: &mut Limits| {
         limits.linger = 256 << 10;
         limits.linger_deadline = Duration::from_secs(60);
-    });
-    for limits in [by_time, by_size] {
-        let server = serve(limits);
+    };
+    for server in [serve(by_time), serve(by_size)] {
         let mut client = Client::new(server.addr());
         client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n");
         client.send([b'x'; 100_000]);
-        let answer = client.answer();
-        assert!(answer.code() == 200 && answer.closes());
-        client.ends_orderly();
+        let answer = client.response();
+        assert!(answer.status == 200 && answer.says_close());
+        client.assert_end();
         write_until_cut(&mut client);
     }
+}
+
+/// Writes until the server has ended the connection.
+fn write_until_cut(client: &mut Client) {
+    let start = Instant::now();
+    let error = loop {
+        match client.stream.write_all(&[b'x'; 1024]) {
+            Ok(()) => assert!(start.elapsed() < PATIENCE, "the server reads for ever"),
+            Err(error) => break error.kind(),
+        }
+        std::thread::yield_now();
+    };
+    let cut = [
+        std::io::ErrorKind::ConnectionReset,
+        std::io::ErrorKind::BrokenPipe,
+    ];
+    assert!(cut.contains(&error), "{error}");
 }

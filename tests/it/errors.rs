@@ -1,11 +1,11 @@
 //! What becomes of errors: of hooks, of request bodies, of panics; and the pages that tell of them.
 
 use std::io::{self, Read, Write};
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
 
-use crate::support::{Fixture, Server, get, http11, method_of, text};
-use servette::{Error, Exchange, RequestHandler, Result, Status, base};
+use crate::client::{Client, get, method_of};
+use crate::support::{Ask, PATIENCE, limits, message, serve, text};
+use servette::testing::TestServer;
+use servette::{Error, Exchange, RequestHandler, Result, Status, base, handler_fn};
 
 type Answer = fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>;
 
@@ -73,29 +73,31 @@ fn an_error_is_answered_with_its_status_or_500() {
         ),
     ];
     for (answer, code, reason, part) in rows {
-        let fixture = http11(answer);
-        let log = fixture.log.clone();
-        let server = Server::new(fixture);
+        let server = serve(answer);
         let mut client = server.connect();
         let response = client.send(get("/")).send(get("/")).response();
         assert_eq!((response.status, &*response.reason), (code, reason));
         assert!(response.text().contains(part) && !response.text().contains("secret"));
         assert!(response.says_close());
         client.assert_end();
-        let lines = log.lines();
+        let lines = server.logged();
         let told = format!("code {code}, message {reason}");
         let (last, first) = lines.split_last().unwrap();
         assert_eq!(*last, format!("\"GET / HTTP/1.1\" {code} -"));
         assert_eq!(*first.last().unwrap(), told);
         // Why it is a 500 is for the log alone.
         assert_eq!(first.len(), if code == 500 { 2 } else { 1 }, "{lines:?}");
+        if lines[0].contains("panic") {
+            // It fails the test that owns the fixture.
+            message(|| server.verify());
+        }
     }
     assert_eq!(status(Status::NOT_FOUND).status(), Status::NOT_FOUND);
 }
 
 /// Reads its body to the end.
-fn reader() -> Fixture<Answer> {
-    http11(|h, x| {
+fn reader() -> TestServer {
+    serve(|h, x| {
         let mut body = Vec::new();
         x.rfile.read_to_end(&mut body)?;
         text(h, x, "whole")
@@ -104,9 +106,7 @@ fn reader() -> Fixture<Answer> {
 
 #[test]
 fn an_early_end_of_a_body_is_a_400() {
-    let fixture = reader();
-    let log = fixture.log.clone();
-    let server = Server::new(fixture);
+    let server = reader();
     for request in [
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc",
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999\r\n\r\n",
@@ -121,21 +121,19 @@ fn an_early_end_of_a_body_is_a_400() {
         assert_eq!(response.reason, "Incomplete request body");
         client.assert_end();
     }
-    assert!(log.lines().iter().all(|line| !line.contains("500")));
+    assert!(server.logged().iter().all(|line| !line.contains("500")));
 }
 
 #[test]
 fn a_handler_sees_what_is_wrong_with_a_body_and_may_answer_by_itself() {
-    let server = Server::with_limits(
-        http11(|h, x| {
-            let error = x.rfile.read_to_end(&mut Vec::new()).unwrap_err();
-            let again = x.rfile.read(&mut [0; 9_000]).unwrap_err();
-            assert_eq!(error.kind(), again.kind());
-            x.close_connection.set(false);
-            text(h, x, &format!("{:?}", error.kind()))
-        }),
-        |limits| limits.max_body = Some(10),
-    );
+    let builder = TestServer::builder().limits(limits(|limits| limits.max_body = Some(10)));
+    let server = builder.start(handler_fn(|h, x| {
+        let error = x.rfile.read_to_end(&mut Vec::new()).unwrap_err();
+        let again = x.rfile.read(&mut [0; 9_000]).unwrap_err();
+        assert_eq!(error.kind(), again.kind());
+        x.close_connection.set(false);
+        text(h, x, &format!("{:?}", error.kind()))
+    }));
     for (body, kind) in [
         ("Content-Length: 5\r\n\r\nabc", "UnexpectedEof"),
         ("Content-Length: 11\r\n\r\n", "FileTooLarge"),
@@ -159,7 +157,7 @@ fn a_handler_sees_what_is_wrong_with_a_body_and_may_answer_by_itself() {
 
 #[test]
 fn a_body_over_the_limit_is_a_413_and_no_more_than_the_limit_is_read() {
-    let fixture = http11(|h, x| {
+    let handler = handler_fn(|h, x| {
         let (mut read, mut buffer) = (0, [0; 5_000]);
         loop {
             match x.rfile.read(&mut buffer)? {
@@ -169,8 +167,8 @@ fn a_body_over_the_limit_is_a_413_and_no_more_than_the_limit_is_read() {
             assert!(read <= 10_000);
         }
     });
-    let log = fixture.log.clone();
-    let server = Server::with_limits(fixture, |limits| limits.max_body = Some(10_000));
+    let limits = limits(|limits| limits.max_body = Some(10_000));
+    let server = TestServer::builder().limits(limits).start(handler);
     let chunk = |size: usize| format!("{size:x}\r\n{}\r\n", "x".repeat(size));
     let post = |framing: &str, body: &str| {
         server.answer(format!(
@@ -191,12 +189,11 @@ fn a_body_over_the_limit_is_a_413_and_no_more_than_the_limit_is_read() {
         let response = post("Transfer-Encoding: chunked", &(chunks + "0\r\n\r\n"));
         assert_eq!(response.status, status);
     }
-    assert!(!log.lines().iter().any(|line| line.contains("panic")));
 }
 
 #[test]
 fn after_a_panic_the_server_lives_on() {
-    let fixture = http11(|h, x| match x.path {
+    let server = serve(|h, x| match x.path {
         "/text" => panic!("of a text"),
         "/string" => panic!("of a {}", x.path),
         "/number" => std::panic::panic_any(7),
@@ -209,8 +206,6 @@ fn after_a_panic_the_server_lives_on() {
         }
         path => text(h, x, path),
     });
-    let log = fixture.log.clone();
-    let server = Server::new(fixture);
     for (path, message) in [
         ("/text", "panic: of a text"),
         ("/string", "panic: of a /string"),
@@ -220,11 +215,16 @@ fn after_a_panic_the_server_lives_on() {
         assert_eq!(response.status, 500);
         assert!(response.says_close());
         let line = format!("\"GET {path} HTTP/1.1\" {message}");
-        assert!(log.lines().contains(&line), "{:?}", log.lines());
+        assert!(server.logged().contains(&line), "{:?}", server.logged());
     }
     let mut client = server.connect();
     client.send(get("/begun")).try_response("GET").unwrap_err();
     assert_eq!(server.answer(get("/fine")).text(), "/fine");
+    let told = message(|| server.verify());
+    assert!(
+        told.contains("answered `GET /begun HTTP/1.1`: too late"),
+        "{told}"
+    );
 }
 
 /// A handler that panics where nothing can be answered any more.
@@ -281,7 +281,7 @@ fn a_panic_in_any_hook_ends_one_connection_at_most() {
             .unwrap();
         let server = server.spawn().unwrap();
         for _ in 0..3 {
-            let mut client = crate::support::Client::connect(server.addr());
+            let mut client = Client::new(server.addr());
             match client.send(get("/error")).try_response("GET") {
                 Ok(response) => assert!(response.status >= 404, "{hook}: {response:?}"),
                 Err(error) => assert!(error.starts_with("cut"), "{hook}: {error}"),
@@ -294,13 +294,13 @@ fn a_panic_in_any_hook_ends_one_connection_at_most() {
 /// Python 12 and test_error_content_length, test_html_escape_on_error.
 #[test]
 fn the_page_tells_code_message_and_explanation_escaped() {
-    let server = Server::new(http11(|h, x| match x.path {
+    let server = serve(|h, x| match x.path {
         "/own" => {
             let status = Status::BAD_GATEWAY.with_message("<script>&\"'");
             h.send_error(x, status.with_explain("%(code)d \u{e9}\u{100}"))
         }
         _ => h.send_error(x, Status::NOT_FOUND),
-    }));
+    });
     let response = server.answer(get("/"));
     assert_eq!(
         response.get("Content-Type"),
@@ -330,10 +330,10 @@ fn the_page_tells_code_message_and_explanation_escaped() {
 /// test_return_custom_status.
 #[test]
 fn some_errors_have_no_page_and_some_only_its_length() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         let code = x.path[1..].parse().unwrap();
         h.send_error(x, Status::new(code))
-    }));
+    });
     for method in ["GET", "HEAD", "POST"] {
         for code in [204, 205, 304] {
             let request = format!("{method} /{code} HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -372,12 +372,8 @@ fn refusals_of_the_server_go_through_send_error_with_an_empty_request() {
             let body = format!("{}|{}", status.phrase(), x.requestline);
             self.send_content(x, Status::IM_A_TEAPOT, "text/plain", body.as_bytes())
         }
-        fn protocol_version(&self) -> &str {
-            "HTTP/1.1"
-        }
-        fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
     }
-    let server = Server::new(Strange);
+    let server = TestServer::start(Strange);
     let long = format!("GET /{}", "a".repeat(70_000));
     for (request, body) in [
         (
@@ -404,39 +400,28 @@ fn refusals_of_the_server_go_through_send_error_with_an_empty_request() {
 /// gh-87979: a method of 60 KiB is not sent back, nor logged whole.
 #[test]
 fn a_long_method_is_not_echoed() {
-    let fixture = http11(|h, x| base::do_method(h, x));
-    let log = fixture.log.clone();
-    let server = Server::new(fixture);
+    let server = serve(|h, x| base::do_method(h, x));
     let method = "X".repeat(60_000);
     let response = server.answer(format!("{method} / HTTP/1.1\r\nHost: h\r\n\r\n"));
     assert_eq!(response.status, 501);
     assert!(response.reason.len() < 300 && response.body.len() < 2_000);
-    assert!(log.lines()[0].len() < 300);
+    assert!(server.logged()[0].len() < 300);
 }
 
 #[test]
 fn a_client_that_leaves_is_no_error() {
-    let (told, gone) = channel();
-    let (told, gone) = (Mutex::new(told), gone);
-    let fixture = http11(move |h, x| {
+    let server = serve(|h, x| {
         h.send_response(x, Status::OK);
         h.end_headers(x)?;
-        let error = loop {
-            if let Err(error) = x.wfile.write_all(&[0; 100_000]) {
-                break error;
-            }
-        };
-        told.lock().unwrap().send(()).unwrap();
-        Err(error.into())
+        loop {
+            x.wfile.write_all(&[0; 100_000])?;
+        }
     });
-    let log = fixture.log.clone();
-    let server = Server::new(fixture);
     let mut client = server.connect();
-    client.send(get("/")).peek(1);
+    // As nobody reads its body, the request is complete when its exchange is over.
+    let request = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n";
+    client.send(request).peek(1);
     drop(client);
-    gone.recv_timeout(std::time::Duration::from_secs(20))
-        .unwrap();
-    // Waits for the handler.
-    drop(server);
-    assert_eq!(log.lines(), ["\"GET / HTTP/1.1\" 200 -"]);
+    server.wait_for(1, PATIENCE);
+    assert_eq!(server.logged(), ["\"POST / HTTP/1.1\" 200 -"]);
 }

@@ -3,7 +3,9 @@
 
 use std::io::{Read, Write};
 
-use crate::support::{Client, Server, get, http11, text};
+use crate::client::{Client, get};
+use crate::support::{Ask, serve, serve_http10, text};
+use servette::testing::TestServer;
 use servette::{Exchange, RequestHandler, Result, Status};
 
 const EXPECTS: &str =
@@ -31,7 +33,7 @@ fn assert_told_once(client: &mut Client) {
 
 #[test]
 fn the_first_read_tells_the_client_to_go_on() {
-    let server = Server::new(http11(echo));
+    let server = serve(echo);
     let mut client = server.connect();
     for _ in 0..2 {
         assert_told_once(client.send(EXPECTS));
@@ -46,7 +48,7 @@ fn the_first_read_tells_the_client_to_go_on() {
 #[test]
 fn a_handler_that_streams_both_ways_tells_the_client_first() {
     for declared in [None, Some(("Transfer-Encoding", "chunked"))] {
-        let server = Server::new(http11(move |h, x| {
+        let server = serve(move |h, x| {
             h.send_response(x, Status::OK);
             if let Some((name, value)) = declared {
                 h.send_header(x, name, value);
@@ -55,7 +57,7 @@ fn a_handler_that_streams_both_ways_tells_the_client_first() {
             x.wfile.write_all(b"you sent ")?;
             std::io::copy(&mut x.rfile, &mut x.wfile)?;
             Ok(())
-        }));
+        });
         let mut client = server.connect();
         client.send(EXPECTS);
         assert_eq!(client.response().status, 100);
@@ -66,10 +68,10 @@ fn a_handler_that_streams_both_ways_tells_the_client_first() {
 
 #[test]
 fn earlier_answers_come_before_it() {
-    let server = Server::new(http11(|h, x| match x.path {
+    let server = serve(|h, x| match x.path {
         "/echo" => echo(h, x),
         path => text(h, x, path),
-    }));
+    });
     let mut client = server.connect();
     client.send([&get("/1"), EXPECTS].concat());
     assert_eq!(client.response().text(), "/1");
@@ -78,7 +80,7 @@ fn earlier_answers_come_before_it() {
 
 #[test]
 fn an_answer_without_reading_comes_instead() {
-    let server = Server::new(http11(|h, x| text(h, x, "no thanks")));
+    let server = serve(|h, x| text(h, x, "no thanks"));
     for sent_all_the_same in ["", "body", "bodyGET / HTTP/1.1\r\nHost: h\r\n\r\n"] {
         let mut client = server.connect();
         let response = client.send(EXPECTS).response();
@@ -90,7 +92,7 @@ fn an_answer_without_reading_comes_instead() {
 
 #[test]
 fn a_refusal_by_error_comes_instead() {
-    let server = Server::new(http11(|_, _| Err(Status::CONTENT_TOO_LARGE.into())));
+    let server = serve(|_, _| Err(Status::CONTENT_TOO_LARGE.into()));
     let mut client = server.connect();
     let response = client.send(EXPECTS).response();
     assert_eq!(response.status, 413);
@@ -99,7 +101,7 @@ fn a_refusal_by_error_comes_instead() {
 
 #[test]
 fn who_does_not_wait_is_not_told() {
-    let server = Server::new(http11(echo));
+    let server = serve(echo);
     let with_body = format!("{EXPECTS}body");
     let old = with_body.replace("HTTP/1.1", "HTTP/1.0");
     let without = EXPECTS.replace("Content-Length: 4", "Content-Length: 0");
@@ -111,7 +113,7 @@ fn who_does_not_wait_is_not_told() {
 
 #[test]
 fn a_client_of_http_1_0_is_not_told_even_if_it_waits() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         if x.path == "/told" {
             go_on(h, x)?;
         }
@@ -121,7 +123,7 @@ fn a_client_of_http_1_0_is_not_told_even_if_it_waits() {
         x.wfile.flush()?;
         std::io::copy(&mut x.rfile, &mut x.wfile)?;
         Ok(())
-    }));
+    });
     for path in ["/", "/told"] {
         let mut client = server.connect();
         let old = EXPECTS.replace("HTTP/1.1", "HTTP/1.0");
@@ -144,16 +146,12 @@ fn a_handler_may_tell_by_itself() {
         fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
             echo(self, x)
         }
-        fn protocol_version(&self) -> &str {
-            "HTTP/1.1"
-        }
-        fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
     }
-    let in_method = http11(|h, x| {
+    let in_method = serve(|h, x| {
         go_on(h, x)?;
         echo(h, x)
     });
-    for server in [Server::new(ByHook), Server::new(in_method)] {
+    for server in [TestServer::start(ByHook), in_method] {
         let mut client = server.connect();
         for _ in 0..2 {
             assert_told_once(client.send(EXPECTS));
@@ -163,14 +161,14 @@ fn a_handler_may_tell_by_itself() {
 
 #[test]
 fn after_the_answer_has_begun_nobody_is_told() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         h.send_response(x, Status::OK);
         h.send_header(x, "Content-Length", "4");
         h.end_headers(x)?;
         x.wfile.flush()?;
         std::io::copy(&mut x.rfile, &mut x.wfile)?;
         Ok(())
-    }));
+    });
     let mut client = server.connect();
     let head = client.send(EXPECTS).take_through("\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("\r\nConnection: close\r\n"));
@@ -179,7 +177,7 @@ fn after_the_answer_has_begun_nobody_is_told() {
 
 #[test]
 fn a_server_of_http_1_0_tells_nobody() {
-    let server = Server::new(servette::handler_fn(|h, x| echo(h, x)).quiet());
+    let server = serve_http10(echo);
     let mut client = server.connect();
     let response = client.send(EXPECTS).send("body").response();
     assert_eq!((response.status, response.text()), (200, "body"));
@@ -203,12 +201,8 @@ fn the_hook_can_refuse() {
         fn do_method(&self, _: &mut Exchange<'_>) -> Result<()> {
             panic!("a refused request is not handled")
         }
-        fn protocol_version(&self) -> &str {
-            "HTTP/1.1"
-        }
-        fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
     }
-    let server = Server::new(NoUploads);
+    let server = TestServer::start(NoUploads);
     for (path, status) in [("/echo", 417), ("/content", 200), ("/silent", 500)] {
         let mut client = server.connect();
         let response = client.send(EXPECTS.replace("/echo", path)).response();

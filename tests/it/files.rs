@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, UNIX_EPOCH};
 
-use servette::ThreadingHttpServer;
+use servette::testing::TestServer;
 
 use crate::webroot::{Answer, WebRoot, ask, at, get};
 
@@ -38,8 +38,7 @@ fn a_file_comes_with_type_length_and_date() {
 #[test]
 fn every_byte_arrives_whatever_the_size() {
     let root = WebRoot::new();
-    let server = ThreadingHttpServer::bind("127.0.0.1:0", root.handler()).unwrap();
-    let server = server.spawn().unwrap();
+    let server = TestServer::start(root.handler());
     for size in [
         0,
         1,

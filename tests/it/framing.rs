@@ -3,11 +3,10 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
-use crate::support::{Client, Fixture, Response, Server, get, http10, http11, text};
+use crate::client::{Client, Response, get};
+use crate::support::{Ask, serve, serve_http10, text};
+use servette::testing::{TestServer, gate};
 use servette::{Error, Exchange, RequestHandler, Result, Status};
 
 const LONG: usize = 100_000;
@@ -25,7 +24,7 @@ fn head(h: &dyn RequestHandler, x: &mut Exchange<'_>, fields: &[(&str, &str)]) -
 }
 
 /// The response to a request of each version, and whether the connection lives on.
-fn answers(server: &Server, method: &str) -> [(Response, bool); 3] {
+fn answers(server: &TestServer, method: &str) -> [(Response, bool); 3] {
     [
         format!("{method} / HTTP/1.1\r\nHost: h\r\n\r\n"),
         format!("{method} / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
@@ -48,11 +47,11 @@ fn answers(server: &Server, method: &str) -> [(Response, bool); 3] {
 
 #[test]
 fn a_short_body_gets_its_length() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[])?;
         (0..10).try_for_each(|n| write!(x.wfile, "{n},"))?;
         Ok(())
-    }));
+    });
     let lives = answers(&server, "GET").map(|(response, lives)| {
         assert_eq!(response.get("Content-Length"), Some("20"));
         assert_eq!(response.text(), "0,1,2,3,4,5,6,7,8,9,");
@@ -63,7 +62,7 @@ fn a_short_body_gets_its_length() {
 
 #[test]
 fn an_empty_body_has_a_length_too() {
-    let server = Server::new(http11(|h, x| head(h, x, &[])));
+    let server = serve(|h, x| head(h, x, &[]));
     for (response, _) in answers(&server, "GET") {
         assert_eq!(response.get("Content-Length"), Some("0"));
     }
@@ -71,10 +70,10 @@ fn an_empty_body_has_a_length_too() {
 
 #[test]
 fn a_declared_length_is_what_is_sent() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[("content-length", &LONG.to_string())])?;
         Ok(x.wfile.write_all(&long())?)
-    }));
+    });
     for (response, _) in answers(&server, "GET") {
         assert_eq!(response.get("Content-Length"), Some("100000"));
         assert_eq!(response.body, long());
@@ -89,7 +88,7 @@ fn a_long_body_is_chunked_or_ends_with_the_connection() {
         vec![30_000; 4],
         vec![7, 90_000, 1, 9_992],
     ] {
-        let server = Server::new(http11(move |h, x| {
+        let server = serve(move |h, x| {
             head(h, x, &[])?;
             let (body, mut from) = (long(), 0);
             for size in &sizes {
@@ -98,7 +97,7 @@ fn a_long_body_is_chunked_or_ends_with_the_connection() {
                 from = to;
             }
             Ok(())
-        }));
+        });
         let [(new, kept), (old_kept, lives), (old, _)] = answers(&server, "GET");
         assert!(kept && new.chunks.is_some() && new.body == long());
         assert!(!lives && old_kept.says_close(), "{:?}", old_kept.fields);
@@ -110,20 +109,20 @@ fn a_long_body_is_chunked_or_ends_with_the_connection() {
 
 #[test]
 fn tiny_writes_make_large_chunks() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[])?;
         Ok((0..LONG).try_for_each(|_| x.wfile.write_all(b"x"))?)
-    }));
+    });
     let chunks = server.answer(get("/")).chunks.unwrap();
     assert!(chunks.len() < 10, "{chunks:?}");
 }
 
 #[test]
 fn a_server_of_http_1_0_never_chunks() {
-    let server = Server::new(http10(|h, x| {
+    let server = serve_http10(|h, x| {
         head(h, x, &[("Transfer-Encoding", "chunked")])?;
         Ok(x.wfile.write_all(&long())?)
-    }));
+    });
     let mut client = server.connect();
     let response = client.send(get("/")).response();
     assert_eq!((&*response.version, response.status), ("HTTP/1.0", 200));
@@ -132,19 +131,17 @@ fn a_server_of_http_1_0_never_chunks() {
 
 #[test]
 fn chunks_can_be_declared() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[("Transfer-Encoding", "Chunked")])?;
         Ok(x.wfile.write_all(b"abc")?)
-    }));
+    });
     let [(new, kept), (old_kept, lives), (old, _)] = answers(&server, "GET");
     assert_eq!((new.chunks.clone(), kept), (Some(vec![3]), true));
     assert_eq!(new.get("Transfer-Encoding"), Some("chunked"));
     assert!(!lives);
     assert_eq!([new.text(), old_kept.text(), old.text()], ["abc"; 3]);
 
-    let empty = Server::new(http11(|h, x| {
-        head(h, x, &[("Transfer-Encoding", "chunked")])
-    }));
+    let empty = serve(|h, x| head(h, x, &[("Transfer-Encoding", "chunked")]));
     assert_eq!(empty.answer(get("/")).chunks, Some(vec![]));
 }
 
@@ -156,10 +153,10 @@ fn head_has_the_fields_of_get_and_no_body() {
         &[("Transfer-Encoding", "chunked")],
     ];
     for fields in sets {
-        let server = Server::new(http11(move |h, x| {
+        let server = serve(move |h, x| {
             head(h, x, fields)?;
             Ok(x.wfile.write_all(b"hello")?)
-        }));
+        });
         let framing = |response: &Response| {
             let field = |name| response.get(name).map(str::to_owned);
             (field("Content-Length"), field("Transfer-Encoding"))
@@ -172,14 +169,14 @@ fn head_has_the_fields_of_get_and_no_body() {
 
 #[test]
 fn head_may_leave_the_length_open() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[])?;
         Ok(x.wfile.flush()?)
-    }));
+    });
     for (response, _) in answers(&server, "HEAD") {
         assert_eq!(response.get("Content-Length"), None);
     }
-    let declared = Server::new(http11(|h, x| head(h, x, &[("Content-Length", "12345678")])));
+    let declared = serve(|h, x| head(h, x, &[("Content-Length", "12345678")]));
     for (response, _) in answers(&declared, "HEAD") {
         assert_eq!(response.get("Content-Length"), Some("12345678"));
     }
@@ -195,14 +192,14 @@ fn some_statuses_have_no_body_whatever_is_written() {
         (304, None, None),
         (304, Some("5"), Some("5")),
     ] {
-        let server = Server::new(http11(move |h, x| {
+        let server = serve(move |h, x| {
             h.send_response(x, Status::new(code));
             if let Some(length) = declared {
                 h.send_header(x, "Content-Length", length);
             }
             h.end_headers(x)?;
             Ok(x.wfile.write_all(b"hello")?)
-        }));
+        });
         for method in ["GET", "HEAD"] {
             let [(response, kept), (_, old_kept), _] = answers(&server, method);
             assert_eq!(response.get("Content-Length"), length, "{method} {code}");
@@ -214,11 +211,11 @@ fn some_statuses_have_no_body_whatever_is_written() {
 
 #[test]
 fn no_coding_is_told_where_none_can_be() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         h.send_response(x, Status::NO_CONTENT);
         h.send_header(x, "Transfer-Encoding", "chunked");
         h.end_headers(x)
-    }));
+    });
     for (response, _) in answers(&server, "GET") {
         assert_eq!(response.get("Transfer-Encoding"), None);
     }
@@ -226,14 +223,14 @@ fn no_coding_is_told_where_none_can_be() {
 
 #[test]
 fn interim_responses_come_before_the_final_one() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         for code in [102, 103] {
             h.send_response_only(x, Status::new(code));
             h.send_header(x, "Link", "</a>");
             h.end_headers(x)?;
         }
         text(h, x, "final")
-    }));
+    });
     let mut client = server.connect();
     client.send(get("/"));
     for code in [102, 103] {
@@ -273,19 +270,17 @@ fn what_is_wrong_with_a_head_is_a_500_and_nothing_of_it_is_sent() {
         &[("A", "\u{100}")],
     ];
     for fields in sets {
-        let fixture = http11(move |h, x| {
+        let server = serve(move |h, x| {
             head(h, x, fields)?;
             Ok(x.wfile.write_all(b"a")?)
         });
-        let log = fixture.log.clone();
-        let server = Server::new(fixture);
         let mut client = server.connect();
         let response = client.send(get("/")).response();
         assert_eq!(response.status, 500, "{fields:?}");
         assert!(response.says_close() && response.get("Injected").is_none());
         assert!(response.get("A").is_none());
         client.assert_end();
-        let lines = log.lines();
+        let lines = server.logged();
         assert!(
             lines
                 .iter()
@@ -297,21 +292,21 @@ fn what_is_wrong_with_a_head_is_a_500_and_nothing_of_it_is_sent() {
 
 #[test]
 fn a_bad_head_is_a_500_even_if_its_error_is_passed_over() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         let _ = head(h, x, &[("A", "b\r\n")]);
         let _ = x.wfile.write_all(b"body");
         Ok(())
-    }));
+    });
     assert_eq!(server.answer(get("/")).status, 500);
 }
 
 #[test]
 fn a_reason_never_ends_its_line() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         let message = "Fine\r\nInjected: 1\r\n\r\n\0\u{e9}\u{100}";
         h.send_response(x, Status::OK.with_message(message));
         h.end_headers(x)
-    }));
+    });
     let response = server.answer(get("/"));
     assert_eq!(response.reason, "Fine  Injected: 1     \u{e9}?");
     assert!(response.get("Injected").is_none());
@@ -320,19 +315,19 @@ fn a_reason_never_ends_its_line() {
 /// Python: test_latin1_header.
 #[test]
 fn latin_1_goes_both_ways() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         let (value, bytes) = (x.headers.get("X"), x.headers.get_bytes("X"));
         assert_eq!(value, Some("\u{e4}\u{ff}"));
         assert_eq!(bytes.as_deref(), Some(&b"\xe4\xff"[..]));
         head(h, x, &[("Y", value.unwrap())])
-    }));
+    });
     let request = b"GET / HTTP/1.1\r\nHost: h\r\nX: \xe4\xff\r\n\r\n";
     assert_eq!(server.answer(request).get("Y"), Some("\u{e4}\u{ff}"));
 }
 
 #[test]
 fn less_than_declared_is_a_500_before_the_first_byte_and_a_cut_after_it() {
-    let fixture = http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[("Content-Length", "10")])?;
         x.wfile.write_all(b"12345")?;
         match x.path {
@@ -340,8 +335,6 @@ fn less_than_declared_is_a_500_before_the_first_byte_and_a_cut_after_it() {
             _ => Ok(()),
         }
     });
-    let log = fixture.log.clone();
-    let server = Server::new(fixture);
     let response = server.answer(get("/"));
     assert_eq!(response.status, 500);
     assert!(response.says_close());
@@ -349,12 +342,12 @@ fn less_than_declared_is_a_500_before_the_first_byte_and_a_cut_after_it() {
     client.send(get("/begun"));
     client.try_response("GET").unwrap_err();
     let declared = "less body than the declared Content-Length";
-    let told = log
-        .lines()
+    let told = server
+        .logged()
         .iter()
         .filter(|line| line.ends_with(declared))
         .count();
-    assert_eq!(told, 2, "{:?}", log.lines());
+    assert_eq!(told, 2, "{:?}", server.logged());
 }
 
 #[test]
@@ -377,17 +370,15 @@ fn more_than_declared_is_dropped_and_logged_and_ends_the_connection() {
         },
     ];
     for way in ways {
-        let fixture = http11(move |h, x| {
+        let server = serve(move |h, x| {
             head(h, x, &[("Content-Length", "5")])?;
             Ok(way(x)?)
         });
-        let log = fixture.log.clone();
-        let server = Server::new(fixture);
         let mut client = server.connect();
         let response = client.send(get("/1")).send(get("/2")).response();
         assert_eq!((response.status, response.text()), (200, "12345"));
         client.assert_end();
-        let lines = log.lines();
+        let lines = server.logged();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(
             lines[1].ends_with("wrote more than its Content-Length"),
@@ -400,13 +391,13 @@ fn more_than_declared_is_dropped_and_logged_and_ends_the_connection() {
 #[test]
 fn an_error_after_the_beginning_cuts_so_that_nothing_looks_like_the_end() {
     for parts in [["begin", "0\r\n\r\n"], ["0\r\n\r\n", "1\r\na\r\n0\r\n\r\n"]] {
-        let server = Server::new(http11(move |h, x| {
+        let server = serve(move |h, x| {
             head(h, x, &[])?;
             x.wfile.write_all(parts[0].as_bytes())?;
             x.wfile.flush()?;
             x.wfile.write_all(parts[1].as_bytes())?;
             Err(Error::other("broken"))
-        }));
+        });
         let mut client = server.connect();
         let error = client
             .send(get("/"))
@@ -419,12 +410,12 @@ fn an_error_after_the_beginning_cuts_so_that_nothing_looks_like_the_end() {
 
 #[test]
 fn a_body_that_ends_with_the_connection_is_cut_by_a_reset() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[])?;
         x.wfile.write_all(b"begin")?;
         x.wfile.flush()?;
         Err(Error::other("broken"))
-    }));
+    });
     let mut client = server.connect();
     client.send("GET / HTTP/1.0\r\n\r\n");
     client.try_response("GET").unwrap_err();
@@ -432,40 +423,40 @@ fn a_body_that_ends_with_the_connection_is_cut_by_a_reset() {
 
 #[test]
 fn a_body_needs_the_end_of_the_head() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         if x.path == "/fields" {
             h.send_response(x, Status::OK);
         }
         Ok(x.wfile.write_all(b"spam")?)
-    }));
+    });
     for path in ["/", "/fields"] {
         let response = server.answer(get(path));
         assert_eq!(response.status, 500);
         assert!(!response.text().contains("spam"), "{}", response.text());
     }
-    let unfinished = Server::new(http11(|h, x| {
+    let unfinished = serve(|h, x| {
         h.send_response(x, Status::OK);
         Ok(())
-    }));
+    });
     assert_eq!(unfinished.answer(get("/")).status, 500);
-    let nameless = Server::new(http11(|h, x| {
+    let nameless = serve(|h, x| {
         h.send_header(x, "A", "b");
         h.end_headers(x)
-    }));
+    });
     let response = nameless.answer(get("/"));
     assert_eq!((response.status, response.get("A")), (500, None));
 }
 
 #[test]
 fn a_second_response_replaces_the_first_until_it_has_begun() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[("A", "1"), ("Content-Length", "100")])?;
         x.wfile.write_all(b"first")?;
         if x.path == "/begun" {
             x.wfile.flush()?;
         }
         text(h, x, "second")
-    }));
+    });
     let mut client = server.connect();
     let response = client.send(get("/")).response();
     assert_eq!((response.text(), response.get("A")), ("second", None));
@@ -475,44 +466,37 @@ fn a_second_response_replaces_the_first_until_it_has_begun() {
 
 #[test]
 fn a_head_ends_once() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[])?;
         h.send_header(x, "Late", "1");
         Ok(())
-    }));
+    });
     let response = server.answer(get("/"));
     assert_eq!((response.status, response.get("Late")), (500, None));
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         head(h, x, &[])?;
         h.end_headers(x)
-    }));
+    });
     assert_eq!(server.answer(get("/")).status, 500);
 }
 
-/// A handler that goes on when the test says so.
-fn stepwise(version: fn(Step) -> Fixture<Step>) -> (Sender<()>, Server) {
-    let (go, wait) = channel();
-    let wait = Mutex::new(wait);
-    let step: Step = Box::new(move |h, x| {
-        let wait: MutexGuard<'_, Receiver<()>> = wait.lock().unwrap();
+/// A server that goes on when the test lets it.
+fn stepwise() -> TestServer {
+    serve(|h, x| {
         head(h, x, &[])?;
         for part in ["one", "two", ""] {
             x.wfile.write_all(part.as_bytes())?;
             x.wfile.flush()?;
             x.wfile.flush()?;
-            wait.recv_timeout(Duration::from_secs(20))
-                .map_err(Error::other)?;
+            gate("step").play(x)?;
         }
         Ok(())
-    });
-    (go, Server::new(version(step)))
+    })
 }
-
-type Step = Box<dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync>;
 
 #[test]
 fn flush_streams_in_chunks() {
-    let (go, server) = stepwise(http11);
+    let server = stepwise();
     let mut client = server.connect();
     let head = client.send(get("/")).take_through("\r\n\r\n");
     assert!(
@@ -520,25 +504,25 @@ fn flush_streams_in_chunks() {
         "{head}"
     );
     assert_eq!(client.take_through("one\r\n"), "3\r\none\r\n");
-    go.send(()).unwrap();
+    server.gate("step").let_one_through();
     assert_eq!(client.take_through("two\r\n"), "3\r\ntwo\r\n");
-    go.send(()).unwrap();
-    go.send(()).unwrap();
+    server.gate("step").let_one_through();
+    server.gate("step").let_one_through();
     assert_eq!(client.take_through("0\r\n\r\n"), "0\r\n\r\n");
     // The connection goes on.
-    (0..3).for_each(|_| go.send(()).unwrap());
+    server.gate("step").open();
     assert_eq!(client.send(get("/")).response().chunks, Some(vec![3, 3]));
 }
 
 #[test]
 fn flush_streams_to_a_client_of_http_1_0() {
-    let (go, server) = stepwise(http11);
+    let server = stepwise();
     let mut client = server.connect();
     let head = client.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     let head = head.take_through("\r\n\r\n");
     assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
     assert_eq!(client.take_through("one"), "one");
-    (0..3).for_each(|_| go.send(()).unwrap());
+    server.gate("step").open();
     assert_eq!(client.rest().unwrap(), b"two");
 }
 
@@ -564,7 +548,7 @@ impl Drop for TempFile {
 #[test]
 fn a_file_or_a_part_of_it_is_sent_under_any_framing() {
     let (_guard, file) = TempFile::new("framing");
-    let server = Server::new(http11(move |h, x| {
+    let server = serve(move |h, x| {
         let mut numbers = x.path.split('/').skip(2);
         let mut number = || numbers.next().unwrap().parse::<u64>().unwrap();
         let (offset, count) = (number(), number());
@@ -575,7 +559,7 @@ fn a_file_or_a_part_of_it_is_sent_under_any_framing() {
         x.wfile.write_all(b"<")?;
         x.wfile.send_file(&file, offset, count)?;
         Ok(x.wfile.write_all(b">")?)
-    }));
+    });
     for kind in ["length", "open"] {
         for (offset, count) in [
             (0, LONG),
@@ -604,28 +588,26 @@ fn a_file_or_a_part_of_it_is_sent_under_any_framing() {
 #[test]
 fn a_file_that_is_shorter_or_longer_than_declared_does_not_pass_for_the_body() {
     let (_guard, file) = TempFile::new("lengths");
-    let fixture = http11(move |h, x| {
+    let server = serve(move |h, x| {
         let length: u64 = x.path[1..].parse().unwrap();
         head(h, x, &[("Content-Length", &length.to_string())])?;
         Ok(x.wfile.send_file(&file, 0, length.max(LONG as u64))?)
     });
-    let log = fixture.log.clone();
-    let server = Server::new(fixture);
     let cut = |client: &mut Client, length: usize| {
         client.send(get(&format!("/{length}"))).try_response("GET")
     };
     cut(&mut server.connect(), LONG + 1).unwrap_err();
     assert!(
-        log.lines()[1].contains("has become shorter"),
+        server.logged()[1].contains("has become shorter"),
         "{:?}",
-        log.lines()
+        server.logged()
     );
     for length in [0, 5, 70_000, LONG - 1] {
         let mut client = server.connect();
         let response = cut(&mut client, length).unwrap();
         assert!(response.body == long()[..length], "{length}");
         client.assert_end();
-        let last = log.lines().pop().unwrap();
+        let last = server.logged().pop().unwrap();
         assert!(
             last.ends_with("wrote more than its Content-Length"),
             "{last}"
@@ -635,10 +617,10 @@ fn a_file_that_is_shorter_or_longer_than_declared_does_not_pass_for_the_body() {
 
 #[test]
 fn server_and_date_are_there_once() {
-    let server = Server::new(http11(|h, x| match x.path {
+    let server = serve(|h, x| match x.path {
         "/error" => h.send_error(x, Status::NOT_FOUND),
         _ => text(h, x, "x"),
-    }));
+    });
     for path in ["/", "/error"] {
         let response = server.answer(get(path));
         let version = format!("BaseHTTP/{} servette", env!("CARGO_PKG_VERSION"));

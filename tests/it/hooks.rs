@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::lifesupport::{Client, PATIENCE, a_new_process, echo, handler, limits};
+use crate::client::Client;
+use crate::lifesupport::{a_new_process, spawn_single};
+use crate::support::{PATIENCE, echo, handler, limits};
 use servette::{
     Connection, Exchange, HttpServer, Next, Peer, RequestHandler, Result, ThreadingHttpServer, base,
 };
@@ -70,11 +72,11 @@ fn errors_that_no_response_can_report_go_to_handle_error() {
         ("/panics", "panic: also on purpose"),
     ] {
         let mut client = Client::new(server.addr());
-        let address = client.stream.get_ref().local_addr().unwrap();
+        let address = client.stream.local_addr().unwrap();
         client.get("/first").get(path);
         // What was answered before is sent all the same.
-        assert_eq!(client.answer().body, "/first");
-        assert_eq!(client.answer().body, path);
+        assert_eq!(client.response().text(), "/first");
+        assert_eq!(client.response().text(), path);
         client.is_closed_silently();
         let (error, peer) = errors.recv_timeout(PATIENCE).unwrap();
         assert_eq!((&*error, peer), (text, Peer::Ip(address)));
@@ -84,7 +86,7 @@ fn errors_that_no_response_can_report_go_to_handle_error() {
     client.send("GET /x HT");
     client.reset();
     let mut client = Client::new(server.addr());
-    client.get("/x").answer();
+    client.get("/x").response();
     client.reset();
     server.shutdown(PATIENCE).unwrap();
     assert!(errors.try_recv().is_err());
@@ -107,18 +109,17 @@ fn a_panic_of_verify_request_costs_one_client_its_connection() {
     let server = server.spawn().unwrap();
     Client::new(server.addr()).is_closed_silently();
     assert_eq!(errors.recv_timeout(PATIENCE).unwrap(), "panic: on purpose");
-    assert_eq!(Client::new(server.addr()).get("/x").answer().body, "/x");
+    assert_eq!(Client::new(server.addr()).get("/x").response().text(), "/x");
 }
 
 #[test]
 fn by_default_such_an_error_is_one_line_on_stderr() {
     const CHILD: &str = "SERVETTE_TEST_STDERR";
     if std::env::var_os(CHILD).is_some() {
-        let server = HttpServer::bind("127.0.0.1:0", Failing::default()).unwrap();
-        let server = server.spawn().unwrap();
+        let server = spawn_single(Failing::default());
         let mut client = Client::new(server.addr());
         client.get("/fails");
-        client.rest();
+        client.rest_or_reset();
         server.shutdown(PATIENCE).unwrap();
         return;
     }
@@ -159,7 +160,7 @@ fn service_actions_run_every_half_second_and_may_panic() {
         .collect();
     assert!(times[3] - times[0] >= Duration::from_millis(1490));
     assert!(times[3] - times[0] < Duration::from_secs(6));
-    assert_eq!(Client::new(server.addr()).get("/x").answer().body, "/x");
+    assert_eq!(Client::new(server.addr()).get("/x").response().text(), "/x");
 }
 
 #[test]
@@ -170,14 +171,14 @@ fn handle_request_handles_one_request() {
     client.get("/first").get("/second");
     for path in ["/first", "/second"] {
         assert!(server.handle_request().unwrap());
-        assert_eq!(client.answer().body, path);
+        assert_eq!(client.response().text(), path);
     }
     idle.get("/idle");
     assert!(server.handle_request().unwrap());
-    assert_eq!(idle.answer().body, "/idle");
+    assert_eq!(idle.response().text(), "/idle");
     client.get("/kept");
     assert!(server.handle_request().unwrap());
-    assert_eq!(client.answer().body, "/kept");
+    assert_eq!(client.response().text(), "/kept");
     assert_eq!(server.shutdown_handle().shutdown(PATIENCE), 0);
     assert!(server.handle_request().is_err());
     client.is_closed_silently();
@@ -191,7 +192,7 @@ fn handle_request_lets_everybody_have_a_turn() {
     let mut modest = Client::new(server.server_address());
     modest.get("/first");
     assert!(server.handle_request().unwrap());
-    assert_eq!(modest.answer().body, "/first");
+    assert_eq!(modest.response().text(), "/first");
     for _ in 0..20 {
         greedy.get("/greedy");
     }
@@ -199,12 +200,12 @@ fn handle_request_lets_everybody_have_a_turn() {
     modest.get("/modest");
     assert!(server.handle_request().unwrap());
     assert!(server.handle_request().unwrap());
-    assert_eq!(modest.answer().body, "/modest");
+    assert_eq!(modest.response().text(), "/modest");
     for _ in 0..18 {
         assert!(server.handle_request().unwrap());
     }
     for _ in 0..20 {
-        assert_eq!(greedy.answer().body, "/greedy");
+        assert_eq!(greedy.response().text(), "/greedy");
     }
 }
 
@@ -230,7 +231,7 @@ fn handle_request_times_out() {
         client.send("Host: x\r\n\r\n");
         assert!(server.handle_request().unwrap());
         assert!(timeouts.try_recv().is_err());
-        assert_eq!(client.answer().body, "/x");
+        assert_eq!(client.response().text(), "/x");
     }
 }
 

@@ -6,7 +6,9 @@ use std::io::{self, Read, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{Server, get};
+use crate::client::get;
+use crate::support::Ask;
+use servette::testing::TestServer;
 use servette::{
     Connection, Exchange, HttpServer, RequestHandler, Result, Status, ThreadingHttpServer, base,
     handler_fn, respond,
@@ -261,7 +263,7 @@ fn stream() {
     let request = "POST /s HTTP/1.0\r\nContent-Length: 2\r\n\r\nok";
     assert!(answer(&Stream, request).ends_with("\r\n\r\n/s 0\n/s 1\n/s 2\nok"));
     // More than any buffer, read and written at the same time.
-    let server = Server::new(Stream);
+    let server = TestServer::start(Stream);
     let mut client = server.connect();
     let body = "0123456789".repeat(200_000);
     let mut writer = client.stream.try_clone().unwrap();

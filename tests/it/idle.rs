@@ -1,53 +1,47 @@
 //! Connections that wait cost no thread and block nobody.
 
-use crate::lifesupport::{Client, echo, handler};
-use servette::{HttpServer, ThreadingHttpServer};
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::lifesupport::{spawn, spawn_single};
+use crate::support::{echo, handler, text};
 
 #[test]
 fn waiting_connections_block_nobody_on_a_single_thread() {
-    let server = HttpServer::bind("127.0.0.1:0", handler(echo))
-        .unwrap()
-        .spawn()
-        .unwrap();
+    let server = spawn_single(handler(echo));
     let client = || Client::new(server.addr());
     let mut opened: Vec<_> = (0..40).map(|_| client()).collect();
     let mut kept: Vec<_> = (0..40).map(|_| client()).collect();
     for kept in &mut kept {
-        assert_eq!(kept.get("/first").answer().body, "/first");
+        assert_eq!(kept.get("/first").response().text(), "/first");
     }
     let mut partial: Vec<_> = (0..40).map(|_| client()).collect();
     for partial in &mut partial {
         partial.send("GET /part");
     }
-    assert_eq!(client().get("/beside").answer().body, "/beside");
+    assert_eq!(client().get("/beside").response().text(), "/beside");
     for partial in &mut partial {
         partial.send("ial HTTP/1.1\r\nHost: x\r\n\r\n");
-        assert_eq!(partial.answer().body, "/partial");
+        assert_eq!(partial.response().text(), "/partial");
     }
     for client in kept.iter_mut().chain(&mut opened).rev() {
-        assert_eq!(client.get("/later").answer().body, "/later");
+        assert_eq!(client.get("/later").response().text(), "/later");
     }
 }
 
 #[test]
 fn partial_heads_take_no_thread() {
-    let limits = crate::lifesupport::limits(|limits| limits.max_threads = 2);
-    let server = ThreadingHttpServer::builder(handler(echo))
-        .limits(limits)
-        .bind("127.0.0.1:0")
-        .unwrap()
-        .spawn()
-        .unwrap();
+    let server = spawn(handler(echo), |limits| limits.max_threads = 2);
     let mut partial: Vec<_> = (0..30).map(|_| Client::new(server.addr())).collect();
     for part in ["GET", " /x HTTP/1.1\r", "\nHost:", " x\r\n"] {
         for partial in &mut partial {
             partial.send(part);
         }
         let mut beside = Client::new(server.addr());
-        assert_eq!(beside.get("/beside").answer().body, "/beside");
+        assert_eq!(beside.get("/beside").response().text(), "/beside");
     }
     for partial in &mut partial {
-        assert_eq!(partial.send("\r\n").answer().body, "/x");
+        assert_eq!(partial.send("\r\n").response().text(), "/x");
     }
 }
 
@@ -58,10 +52,7 @@ mod in_a_child {
     use crate::lifesupport::raise_descriptors;
 
     fn server() -> servette::RunningServer {
-        ThreadingHttpServer::bind("127.0.0.1:0", handler(echo))
-            .unwrap()
-            .spawn()
-            .unwrap()
+        spawn(handler(echo), |_| ())
     }
 
     #[test]
@@ -80,7 +71,7 @@ mod in_a_child {
         let client = |_| Client::new(child.address);
         let mut idle: Vec<_> = (0..1000).map(client).collect();
         for client in idle.iter_mut().skip(500) {
-            client.get("/once").answer();
+            client.get("/once").response();
         }
         // Of the test's harness two, of the server the one that leads and one or two that have handled
         // these requests, which came one by one; a few more where the machine is busy.
@@ -93,14 +84,14 @@ mod in_a_child {
                 client.get(&path);
             }
             for client in &mut active {
-                assert_eq!(client.answer().body, path);
+                assert_eq!(client.response().text(), path);
             }
         }
         // At most one for each that was active.
         let threads = child.threads();
         assert!(threads <= idle_threads + 100, "{threads} threads");
         for client in &mut idle {
-            assert_eq!(client.get("/again").answer().body, "/again");
+            assert_eq!(client.get("/again").response().text(), "/again");
         }
     }
 
@@ -120,9 +111,9 @@ mod in_a_child {
         }
         let client = |_| {
             let mut client = Client::new(child.address);
-            client.get("/").answer();
+            client.get("/").response();
             // The buffer of the client is not the child's affair, but there are many of them.
-            client.stream.into_inner()
+            client.stream
         };
         let _warm: Vec<_> = (0..200).map(client).collect();
         let before = child.memory();
@@ -136,26 +127,22 @@ mod in_a_child {
 
 #[test]
 fn bodies_that_nobody_reads_hold_up_nobody_on_a_single_thread() {
-    let handler =
-        servette::handler_fn(|h, x| h.send_content(x, servette::Status::OK, "text/plain", b"ok"));
-    let server =
-        HttpServer::bind("127.0.0.1:0", handler.protocol_version("HTTP/1.1").quiet()).unwrap();
-    let server = server.spawn().unwrap();
+    let server = spawn_single(handler(|h, x| text(h, x, "ok")));
     let mut unsaid: Vec<_> = (0..3).map(|_| Client::new(server.addr())).collect();
     for client in &mut unsaid {
         client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
-        assert_eq!(client.answer().code(), 200);
+        assert_eq!(client.response().status, 200);
     }
-    let start = std::time::Instant::now();
-    assert_eq!(Client::new(server.addr()).get("/").answer().code(), 200);
+    let start = Instant::now();
+    assert_eq!(Client::new(server.addr()).get("/").response().status, 200);
     assert!(
-        start.elapsed() < std::time::Duration::from_secs(2),
+        start.elapsed() < Duration::from_secs(2),
         "{:?}",
         start.elapsed()
     );
     // What is here already is read off, and the connection kept.
     let mut client = Client::new(server.addr());
     client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody");
-    assert_eq!(client.answer().code(), 200);
-    assert_eq!(client.get("/").answer().code(), 200);
+    assert_eq!(client.response().status, 200);
+    assert_eq!(client.get("/").response().status, 200);
 }

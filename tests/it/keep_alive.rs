@@ -1,6 +1,8 @@
 //! When a connection is kept, and that the last response says so (RFC 9112, 9.3 and 9.6).
 
-use crate::support::{Fixture, Server, get, http10, http11, text};
+use crate::client::get;
+use crate::support::{Ask, serve, serve_http10, text};
+use servette::testing::TestServer;
 use servette::{Error, Exchange, RequestHandler, Result, Status};
 
 const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
@@ -9,7 +11,7 @@ const CLOSE: &str = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
 
 /// What the response says about the connection, and whether it lives.
 #[track_caller]
-fn fate(server: &Server, request: &str) -> (Option<String>, bool) {
+fn fate(server: &TestServer, request: &str) -> (Option<String>, bool) {
     let mut client = server.connect();
     client.send(request).send(request);
     let response = client.response();
@@ -26,38 +28,38 @@ fn said(text: &str, lives: bool) -> (Option<String>, bool) {
 
 #[test]
 fn http_1_1_persists_unless_somebody_says_close() {
-    let server = Server::new(http11(|h, x| text(h, x, "x")));
+    let server = serve(|h, x| text(h, x, "x"));
     assert_eq!(fate(&server, &get("/")), (None, true));
     assert_eq!(fate(&server, CLOSE), said("close", false));
 }
 
 #[test]
 fn http_1_0_persists_if_it_asks_and_is_told_so() {
-    let server = Server::new(http11(|h, x| text(h, x, "x")));
+    let server = serve(|h, x| text(h, x, "x"));
     assert_eq!(fate(&server, OLD), said("close", false));
     assert_eq!(fate(&server, OLD_KEPT), said("keep-alive", true));
 }
 
 #[test]
 fn a_handler_of_http_1_0_keeps_nothing() {
-    let server = Server::new(http10(|h, x| text(h, x, "x")));
+    let server = serve_http10(|h, x| text(h, x, "x"));
     for request in [&get("/"), OLD, OLD_KEPT, CLOSE] {
         assert_eq!(fate(&server, request), (None, false), "{request}");
     }
-    let willing = Server::new(http10(|h, x| {
+    let willing = serve_http10(|h, x| {
         h.send_response(x, Status::OK);
         h.send_header(x, "Connection", "keep-alive");
         h.end_headers(x)
-    }));
+    });
     assert_eq!(fate(&willing, &get("/")), said("close", false));
 }
 
-/// A handler with a wish about the connection.
-fn with_wish<W>(wish: W) -> Fixture<impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>>
+/// A server whose handler has a wish about the connection.
+fn with_wish<W>(wish: W) -> TestServer
 where
-    W: Fn(&dyn RequestHandler, &mut Exchange<'_>),
+    W: Fn(&dyn RequestHandler, &mut Exchange<'_>) + Send + Sync + 'static,
 {
-    http11(move |h, x| {
+    serve(move |h, x| {
         h.send_response(x, Status::OK);
         wish(h, x);
         h.send_header(x, "Content-Length", "0");
@@ -67,12 +69,12 @@ where
 
 #[test]
 fn a_handler_can_close() {
-    let by_field = Server::new(with_wish(|h, x| h.send_header(x, "connection", "Close")));
-    let by_flag = Server::new(with_wish(|_, x| x.close_connection.set(true)));
-    let by_both = Server::new(with_wish(|h, x| {
+    let by_field = with_wish(|h, x| h.send_header(x, "connection", "Close"));
+    let by_flag = with_wish(|_, x| x.close_connection.set(true));
+    let by_both = with_wish(|h, x| {
         x.close_connection.set(true);
         h.send_header(x, "Connection", "close");
-    }));
+    });
     for server in [by_field, by_flag, by_both] {
         for request in [&get("/"), OLD_KEPT] {
             assert_eq!(fate(&server, request), said("close", false));
@@ -82,35 +84,31 @@ fn a_handler_can_close() {
 
 #[test]
 fn a_handler_can_close_after_the_head() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         text(h, x, "x")?;
         x.close_connection.set(true);
         Ok(())
-    }));
+    });
     assert!(!fate(&server, &get("/")).1);
 }
 
 /// Python: test_return_header_keep_alive.
 #[test]
 fn a_handler_can_keep_what_both_sides_can_keep() {
-    let server = Server::new(with_wish(|h, x| {
-        h.send_header(x, "Connection", "keep-alive")
-    }));
+    let server = with_wish(|h, x| h.send_header(x, "Connection", "keep-alive"));
     assert_eq!(fate(&server, &get("/")), said("keep-alive", true));
     assert_eq!(fate(&server, OLD_KEPT), said("keep-alive", true));
-    let undecided = Server::new(with_wish(|h, x| {
+    let undecided = with_wish(|h, x| {
         x.close_connection.set(true);
         h.send_header(x, "Connection", "keep-alive");
-    }));
+    });
     assert_eq!(fate(&undecided, &get("/")), said("keep-alive", true));
 }
 
 #[test]
 fn no_handler_can_keep_what_the_client_ends() {
-    let by_field = Server::new(with_wish(|h, x| {
-        h.send_header(x, "Connection", "keep-alive")
-    }));
-    let by_flag = Server::new(with_wish(|_, x| x.close_connection.set(false)));
+    let by_field = with_wish(|h, x| h.send_header(x, "Connection", "keep-alive"));
+    let by_flag = with_wish(|_, x| x.close_connection.set(false));
     for server in [by_field, by_flag] {
         for request in [OLD, CLOSE] {
             assert_eq!(fate(&server, request), said("close", false), "{request}");
@@ -120,16 +118,16 @@ fn no_handler_can_keep_what_the_client_ends() {
 
 #[test]
 fn other_connection_options_of_a_handler_stay() {
-    let server = Server::new(with_wish(|h, x| h.send_header(x, "Connection", "x-hop")));
+    let server = with_wish(|h, x| h.send_header(x, "Connection", "x-hop"));
     assert_eq!(fate(&server, &get("/")), said("x-hop", true));
 }
 
 #[test]
 fn ordinary_errors_keep_and_doubtful_ones_close() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         let code = x.path[1..].parse().unwrap();
         h.send_error(x, Status::new(code))
-    }));
+    });
     for code in [401, 403, 404, 405, 406, 409, 412, 416, 500, 501, 503] {
         let path = format!("/{code}");
         assert_eq!(fate(&server, &get(&path)), (None, true), "{code}");
@@ -153,19 +151,15 @@ fn an_error_that_a_hook_returns_closes_whatever_the_handler_wishes() {
             x.close_connection.set(false);
             self.end_headers(x)
         }
-        fn protocol_version(&self) -> &str {
-            "HTTP/1.1"
-        }
-        fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
     }
-    let server = Server::new(Stubborn);
+    let server = TestServer::start(Stubborn);
     assert_eq!(fate(&server, &get("/")), said("close", false));
     assert_eq!(fate(&server, "GET /\r\n\r\n"), said("close", false));
 }
 
 #[test]
 fn a_client_that_leaves_between_requests_gets_an_orderly_end() {
-    let server = Server::new(http11(|h, x| text(h, x, "x")));
+    let server = serve(|h, x| text(h, x, "x"));
     let mut client = server.connect();
     client.send(get("/")).response();
     client.send(get("/")).finish();
@@ -176,8 +170,8 @@ fn a_client_that_leaves_between_requests_gets_an_orderly_end() {
 /// RFC 9112, 9.6: a reset would destroy the answer on its way.
 #[test]
 fn a_client_that_sends_on_after_the_server_has_closed_is_not_reset() {
-    let by_flag = Server::new(with_wish(|_, x| x.close_connection.set(true)));
-    let by_version = Server::new(http10(|h, x| text(h, x, "x")));
+    let by_flag = with_wish(|_, x| x.close_connection.set(true));
+    let by_version = serve_http10(|h, x| text(h, x, "x"));
     for server in [by_flag, by_version] {
         let mut client = server.connect();
         client.send(get("/1")).response();

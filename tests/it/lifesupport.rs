@@ -1,207 +1,79 @@
-//! Clients, gates and servers in child processes, for the tests of servers that live and die.
+//! Servers that are no fixtures, gates for their handlers, and servers in child processes: for the tests
+//! of servers that live and die.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::{Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use servette::{Exchange, Limits, RequestHandler, Result, Status, handler_fn};
+use crate::support::{PATIENCE, echo, handler, limits};
+use servette::{HttpServer, Limits, RequestHandler, RunningServer, ThreadingHttpServer};
 
-/// No wait of a test is longer than this.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A quiet handler that keeps connections.
-pub(crate) fn handler<F>(f: F) -> servette::base::HandlerFn<F>
-where
-    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>,
-{
-    handler_fn(f).protocol_version("HTTP/1.1").quiet()
+/// A server of many threads in the background.
+pub(crate) fn spawn(
+    handler: impl RequestHandler + Send + Sync + 'static,
+    set: impl FnOnce(&mut Limits),
+) -> RunningServer {
+    let server = ThreadingHttpServer::builder(handler).limits(limits(set));
+    server.bind("127.0.0.1:0").unwrap().spawn().unwrap()
 }
 
-/// Answers with the path.
-pub(crate) fn echo(h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
-    h.send_content(x, Status::OK, "text/plain", x.path.as_bytes())
+/// A server of a single thread in the background.
+pub(crate) fn spawn_single(handler: impl RequestHandler + Send + 'static) -> RunningServer {
+    let server = HttpServer::bind("127.0.0.1:0", handler).unwrap();
+    server.spawn().unwrap()
 }
 
-pub(crate) fn limits(set: impl FnOnce(&mut Limits)) -> Limits {
-    let mut limits = Limits::default();
-    set(&mut limits);
-    limits
+/// One of each kind.
+pub(crate) fn spawn_both(
+    handler: impl RequestHandler + Send + Sync + 'static,
+) -> [RunningServer; 2] {
+    let handler = Arc::new(handler);
+    [spawn_single(handler.clone()), spawn(handler, |_| ())]
 }
 
-/// A client whose every wait ends.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) stream: BufReader<TcpStream>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Answer {
-    pub(crate) fn code(&self) -> u16 {
-        self.head.split(' ').nth(1).unwrap().parse().unwrap()
-    }
-
-    pub(crate) fn closes(&self) -> bool {
-        self.head.contains("\r\nConnection: close\r\n")
-    }
-}
-
-impl Client {
-    pub(crate) fn new(address: impl ToSocketAddrs) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client {
-            stream: BufReader::new(stream),
-        }
-    }
-
-    pub(crate) fn send(&mut self, data: impl AsRef<[u8]>) -> &mut Self {
-        self.stream.get_mut().write_all(data.as_ref()).unwrap();
-        self
-    }
-
-    pub(crate) fn get(&mut self, path: &str) -> &mut Self {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
-    }
-
-    /// The next answer, or `None` where the connection has ended.
-    pub(crate) fn try_answer(&mut self) -> Option<Answer> {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if self.stream.read_line(&mut head).ok()? == 0 {
-                assert_eq!(head, "", "an incomplete head");
-                return None;
-            }
-        }
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Content-Length: "));
-        let length = length.expect("a length").parse().unwrap();
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).unwrap();
-        let body = String::from_utf8(body).unwrap();
-        Some(Answer { head, body })
-    }
-
-    pub(crate) fn answer(&mut self) -> Answer {
-        self.try_answer().expect("an answer")
-    }
-
-    /// Everything up to the end; a reset is an end too.
-    pub(crate) fn rest(&mut self) -> Vec<u8> {
-        let mut rest = Vec::new();
-        match self.stream.read_to_end(&mut rest) {
-            Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => {
-                panic!("no end: {error}")
-            }
-            _ => rest,
-        }
-    }
-
-    /// Asserts that the server ended the connection without a word.
-    pub(crate) fn is_closed_silently(&mut self) {
-        assert_eq!(String::from_utf8_lossy(&self.rest()), "");
-    }
-
-    /// Asserts that this is the end, and not a reset, which could have lost an answer.
-    pub(crate) fn ends_orderly(&mut self) {
-        let mut rest = Vec::new();
-        self.stream.read_to_end(&mut rest).unwrap();
-        assert_eq!(String::from_utf8_lossy(&rest), "");
-    }
-
-    /// Has the socket end with a reset when it is dropped.
-    pub(crate) fn reset(self) {
-        let linger = Some(Duration::ZERO);
-        rustix::net::sockopt::set_socket_linger(self.stream.get_ref(), linger).unwrap();
-    }
-}
-
-/// Writes until the server has ended the connection.
-pub(crate) fn write_until_cut(client: &mut Client) {
-    let start = Instant::now();
-    let error = loop {
-        match client.stream.get_mut().write_all(&[b'x'; 1024]) {
-            Ok(()) => assert!(start.elapsed() < PATIENCE, "the server reads for ever"),
-            Err(error) => break error.kind(),
-        }
-        std::thread::yield_now();
-    };
-    let cut = [
-        std::io::ErrorKind::ConnectionReset,
-        std::io::ErrorKind::BrokenPipe,
-    ];
-    assert!(cut.contains(&error), "{error}");
+/// A server of many threads, all of whose answers wait at a gate.
+pub(crate) fn spawn_gated(set: impl FnOnce(&mut Limits)) -> (RunningServer, Gate) {
+    let gate = Gate::default();
+    let inner = gate.clone();
+    let handler = handler(move |h, x| {
+        inner.pass();
+        echo(h, x)
+    });
+    (spawn(handler, set), gate)
 }
 
 /// Holds handlers until it is opened, and knows how many have come.
-#[derive(Debug, Default)]
-pub(crate) struct Gate {
-    state: Mutex<(usize, bool)>,
-    changed: Condvar,
-}
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<(Mutex<(usize, bool)>, Condvar)>);
 
 impl Gate {
     /// Waits until the gate is open.
     pub(crate) fn pass(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.0 += 1;
-        self.changed.notify_all();
-        let (state, result) = self
-            .changed
-            .wait_timeout_while(state, PATIENCE, |state| !state.1)
-            .unwrap();
-        drop(state);
-        assert!(!result.timed_out(), "nobody opened the gate");
+        self.0.0.lock().unwrap().0 += 1;
+        self.0.1.notify_all();
+        self.wait(|&(_, is_open)| is_open);
     }
 
     /// Waits until so many have come, since the start.
     pub(crate) fn await_comers(&self, count: usize) {
-        let state = self.state.lock().unwrap();
-        let (state, result) = self
-            .changed
-            .wait_timeout_while(state, PATIENCE, |state| state.0 < count)
-            .unwrap();
-        assert!(!result.timed_out(), "{} came, not {count}", state.0);
+        self.wait(|&(comers, _)| comers >= count);
+    }
+
+    fn wait(&self, is_so: impl Fn(&(usize, bool)) -> bool) {
+        let (state, changed) = &*self.0;
+        let guard = state.lock().unwrap();
+        let waited = changed.wait_timeout_while(guard, PATIENCE, |state| !is_so(state));
+        let (guard, result) = waited.unwrap();
+        let (comers, is_open) = *guard;
+        drop(guard);
+        assert!(!result.timed_out(), "{comers} came; open: {is_open}");
     }
 
     pub(crate) fn comers(&self) -> usize {
-        self.state.lock().unwrap().0
+        self.0.0.lock().unwrap().0
     }
 
     pub(crate) fn open(&self) {
-        self.state.lock().unwrap().1 = true;
-        self.changed.notify_all();
-    }
-
-    pub(crate) fn close(&self) {
-        self.state.lock().unwrap().1 = false;
-    }
-}
-
-/// Opens a gate even where a test fails, so that its server can end.
-#[derive(Debug)]
-pub(crate) struct OpenOnDrop<'g>(pub(crate) &'g Gate);
-
-impl Drop for OpenOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.open();
-    }
-}
-
-/// Asks again and again until it is so.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "never: {what}");
-        std::thread::park_timeout(Duration::from_millis(2));
+        self.0.0.lock().unwrap().1 = true;
+        self.0.1.notify_all();
     }
 }
 
@@ -232,8 +104,8 @@ pub(crate) fn raise_descriptors() -> usize {
 #[cfg(target_os = "linux")]
 pub(crate) mod child {
     use super::*;
-    use servette::RunningServer;
-    use std::net::{SocketAddr, TcpListener};
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::process::{Command, Stdio};
 
     const CONTROL: &str = "SERVETTE_TEST_CONTROL";

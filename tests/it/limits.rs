@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::lifesupport::{Client, Gate, OpenOnDrop, echo, handler, limits};
-use servette::{Exchange, HttpServer, RequestHandler, Result, Status, ThreadingHttpServer, base};
+use crate::client::{Client, crowd, get};
+use crate::lifesupport::{Gate, spawn};
+use crate::support::{echo, handler, limits};
+use servette::{Exchange, HttpServer, RequestHandler, Result, Status, base};
 
 #[test]
 fn beyond_the_limit_the_longest_idle_connection_is_closed() {
@@ -15,20 +17,20 @@ fn beyond_the_limit_the_longest_idle_connection_is_closed() {
     let server = server.spawn().unwrap();
     let client = || {
         let mut client = Client::new(server.addr());
-        client.get("/").answer();
+        client.get("/").response();
         client
     };
     let [mut a, b, mut c, d] = [client(), client(), client(), client()];
     // Now the order is b, d, a, c; and c is sending a head.
-    a.get("/").answer();
+    a.get("/").response();
     c.send("GET /c HT");
     // A byte does not make it new.
     for mut expected in [b, d, a] {
         let mut new = client();
         expected.is_closed_silently();
         c.send("T");
-        new.get("/").answer();
-        std::mem::forget(new.stream.into_inner());
+        new.get("/").response();
+        std::mem::forget(new.stream);
     }
 }
 
@@ -48,14 +50,14 @@ fn a_connection_that_is_sending_a_head_goes_only_where_none_is_idle() {
     settle();
     newer.get("/");
     settle();
-    older.answer();
-    newer.answer();
+    older.response();
+    newer.response();
     older.send("GET /");
     settle();
     let mut third = client();
     third.get("/third");
     settle();
-    assert_eq!(third.answer().body, "/third");
+    assert_eq!(third.response().text(), "/third");
     newer.is_closed_silently();
     third.send("GET /");
     settle();
@@ -65,11 +67,11 @@ fn a_connection_that_is_sending_a_head_goes_only_where_none_is_idle() {
     let mut fourth = client();
     fourth.get("/fourth");
     settle();
-    assert_eq!(fourth.answer().body, "/fourth");
+    assert_eq!(fourth.response().text(), "/fourth");
     older.is_closed_silently();
     third.send(" HTTP/1.1\r\nHost: x\r\n\r\n");
     settle();
-    assert_eq!(third.answer().body, "/");
+    assert_eq!(third.response().text(), "/");
 }
 
 /// Blocks at a gate, and has an error page of its own.
@@ -102,36 +104,24 @@ impl RequestHandler for Busy {
 
 #[test]
 fn where_none_is_idle_the_new_client_gets_a_503_from_the_handler() {
-    let limits = limits(|limits| limits.max_connections = 3);
-    let server = ThreadingHttpServer::builder(Busy(Gate::default()))
-        .limits(limits)
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let gate = &server.handler().0;
-    server
-        .scope(|info| {
-            let _open = OpenOnDrop(gate);
-            let client = || Client::new(info.server_address);
-            let mut busy = [client(), client(), client()];
-            for client in &mut busy {
-                client.get("/busy");
-            }
-            gate.await_comers(3);
-            // Each is told so, also those that come while the ones before still read it.
-            let mut refused: Vec<_> = (0..6).map(|_| client()).collect();
-            for refused in &mut refused {
-                // Its second write would fail if the first had met a closed socket.
-                refused.get("/never").get("/read");
-                let answer = refused.answer();
-                assert_eq!(answer.code(), 503);
-                assert!(answer.closes() && answer.head.contains("\r\nX-Page: own\r\n"));
-                refused.ends_orderly();
-            }
-            gate.open();
-            for client in &mut busy {
-                assert_eq!(client.answer().body, "/busy");
-            }
-            assert_eq!(client().get("/free").answer().body, "/free");
-        })
-        .unwrap();
+    let gate = Gate::default();
+    let server = spawn(Busy(gate.clone()), |limits| limits.max_connections = 3);
+    let client = || Client::new(server.addr());
+    let mut busy = crowd(3, server.addr(), get("/busy"));
+    gate.await_comers(3);
+    // Each is told so, also those that come while the ones before still read it.
+    let mut refused: Vec<_> = (0..6).map(|_| client()).collect();
+    for refused in &mut refused {
+        // Its second write would fail if the first had met a closed socket.
+        refused.get("/never").get("/read");
+        let answer = refused.response();
+        assert_eq!((answer.status, answer.get("X-Page")), (503, Some("own")));
+        assert!(answer.says_close());
+        refused.assert_end();
+    }
+    gate.open();
+    for client in &mut busy {
+        assert_eq!(client.response().text(), "/busy");
+    }
+    assert_eq!(client().get("/free").response().text(), "/free");
 }

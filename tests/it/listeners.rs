@@ -4,27 +4,21 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use crate::lifesupport::{Client, PATIENCE, handler};
+use crate::client::{Client, get};
+use crate::support::{PATIENCE, handler, text};
 use servette::base::HandlerFn;
-use servette::{Exchange, HttpServer, Peer, RequestHandler, Result, Status, ThreadingHttpServer};
+use servette::{Exchange, HttpServer, Peer, RequestHandler, Result, ThreadingHttpServer};
 
 type Handle = fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>;
 
 /// Answers with the client's address.
 fn address() -> HandlerFn<Handle> {
-    let handle: Handle = |h, x| {
-        h.send_content(
-            x,
-            Status::OK,
-            "text/plain",
-            x.client_address.to_string().as_bytes(),
-        )
-    };
+    let handle: Handle = |h, x| text(h, x, &x.client_address.to_string());
     handler(handle)
 }
 
 fn own_address(client: &Client) -> SocketAddr {
-    client.stream.get_ref().local_addr().unwrap()
+    client.stream.local_addr().unwrap()
 }
 
 #[test]
@@ -45,7 +39,7 @@ fn port_0_takes_a_free_port() {
     assert_eq!(server.url("x"), format!("http://127.0.0.1:{port}/x"));
     let mut client = Client::new(server.addr());
     assert_eq!(
-        client.get("/").answer().body,
+        client.get("/").response().text(),
         own_address(&client).to_string()
     );
 }
@@ -72,7 +66,7 @@ fn a_tcp_listener_of_the_program() {
     let server = server.spawn().unwrap();
     let mut client = Client::new(place);
     assert_eq!(
-        client.get("/").answer().body,
+        client.get("/").response().text(),
         own_address(&client).to_string()
     );
     drop(server);
@@ -91,9 +85,8 @@ fn a_unix_socket() {
     let mut client = UnixStream::connect(&path).unwrap();
     let _ = std::fs::remove_file(&path);
     client.set_read_timeout(Some(PATIENCE)).unwrap();
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.0\r\n\r\n")
-        .unwrap();
+    let requests = get("/") + "GET / HTTP/1.0\r\n\r\n";
+    client.write_all(requests.as_bytes()).unwrap();
     let mut answers = String::new();
     client.read_to_string(&mut answers).unwrap();
     let bodies = answers.matches("\r\n\r\nunix").count();
@@ -113,7 +106,7 @@ fn ipv6() {
     let server = server.spawn().unwrap();
     let mut client = Client::new(server.addr());
     assert_eq!(
-        client.get("/").answer().body,
+        client.get("/").response().text(),
         own_address(&client).to_string()
     );
 }
@@ -132,7 +125,7 @@ fn ipv6_on_all_interfaces_serves_ipv4_too() {
         std::net::IpAddr::from(Ipv6Addr::LOCALHOST),
     ] {
         let mut client = Client::new(SocketAddr::new(ip, port));
-        let answer = client.get("/").answer();
-        assert_eq!(answer.body, own_address(&client).to_string());
+        let answer = client.get("/").response();
+        assert_eq!(answer.text(), own_address(&client).to_string());
     }
 }

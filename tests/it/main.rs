@@ -8,7 +8,6 @@
 )]
 
 mod cgi;
-mod cgi_client;
 #[cfg(feature = "cli")]
 mod cgi_command;
 mod cgi_environment;
@@ -18,6 +17,7 @@ mod cgi_python;
 mod cgi_site;
 #[cfg(feature = "cli")]
 mod child;
+mod client;
 #[cfg(feature = "cli")]
 mod command;
 mod deadlines;
@@ -57,15 +57,10 @@ mod shutdown;
 mod signals;
 mod stress;
 mod support;
-#[cfg(feature = "testing")]
 mod testing_clients;
-#[cfg(feature = "testing")]
 mod testing_faults;
-#[cfg(feature = "testing")]
 mod testing_lifetime;
-#[cfg(feature = "testing")]
 mod testing_recording;
-#[cfg(feature = "testing")]
 mod testing_stubs;
 mod threads;
 mod torrent;

@@ -7,7 +7,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::support::{Log, Response, Server, get};
+use crate::client::{Response, get};
+use crate::support::{Ask, Log};
+use servette::testing::TestServer;
 use servette::{
     Connection, Exchange, HttpDate, Next, RequestHandler, Result, Status, base, handler_fn, respond,
 };
@@ -211,7 +213,7 @@ fn handle_and_handle_one_request_wrap_the_whole() {
     respond(&Wrapped(log.clone()), get("/1") + &get("/2"));
     assert_eq!(log.lines(), ["handle", "0 1", "1 2"]);
     let log = Log::default();
-    let server = Server::new(Wrapped(log.clone()));
+    let server = TestServer::start(Wrapped(log.clone()));
     let mut client = server.connect();
     client.send(get("/1") + &get("/2"));
     let statuses: Vec<_> = (0..2).map(|_| client.response().status).collect();
@@ -549,7 +551,7 @@ fn pointers_hand_on_every_hook() {
 #[test]
 fn a_server_serves_any_pointer_to_a_handler() {
     fn status(handler: impl RequestHandler + Send + Sync + 'static) -> Response {
-        Server::new(handler).answer(get("/"))
+        TestServer::start(handler).answer(get("/"))
     }
     let shared = Arc::new(Recorder::default());
     assert_eq!(status(shared.clone()).status, 501);

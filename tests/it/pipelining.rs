@@ -2,12 +2,14 @@
 
 use std::io::{Read, Write};
 
-use crate::support::{Numbers, Server, get, http11, text};
+use crate::client::get;
+use crate::support::{Ask, Numbers, serve, text};
+use servette::testing::TestServer;
 use servette::{Status, base};
 
 /// Answers with the path; `/echo` with the body, `/long` with a long answer.
-fn server() -> Server {
-    Server::new(http11(|h, x| match x.path {
+fn server() -> TestServer {
+    serve(|h, x| match x.path {
         "/echo" => {
             let mut body = String::new();
             x.rfile.read_to_string(&mut body)?;
@@ -24,7 +26,7 @@ fn server() -> Server {
         "/none" => h.send_error(x, Status::NOT_FOUND),
         path if x.command == "GET" || x.command == "POST" => text(h, x, path),
         _ => base::do_method(h, x),
-    }))
+    })
 }
 
 fn post(path: &str, body: &str) -> String {
@@ -183,7 +185,7 @@ fn a_malformed_body_that_nobody_reads_ends_the_connection() {
 #[test]
 fn what_is_read_of_a_body_is_never_more_than_the_body() {
     use std::io::BufRead;
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         let mut body = x.rfile.fill_buf()?.to_vec();
         let greedy = body.len() + 1_000;
         x.rfile.consume(greedy);
@@ -191,7 +193,7 @@ fn what_is_read_of_a_body_is_never_more_than_the_body() {
         assert_eq!(x.rfile.remaining(), Some(0));
         body.extend_from_slice(x.path.as_bytes());
         h.send_content(x, Status::OK, "text/plain", &body)
-    }));
+    });
     let mut client = server.connect();
     client.send([post("/1", "abc"), post_chunked("/2", "def"), get("/3")].concat());
     let answers: Vec<_> = (0..3).map(|_| client.response().body).collect();
@@ -204,7 +206,7 @@ fn bodies_are_read_in_any_way() {
         .map(|n| char::from(b'a' + (n % 26) as u8))
         .collect();
     let expected = body.clone();
-    let server = Server::new(http11(move |h, x| {
+    let server = serve(move |h, x| {
         let mut read = Vec::new();
         match x.path {
             "/end" => drop(x.rfile.read_to_end(&mut read)?),
@@ -239,7 +241,7 @@ fn bodies_are_read_in_any_way() {
         }
         assert!(read == expected.as_bytes());
         text(h, x, x.path)
-    }));
+    });
     let chunks: String = body
         .as_bytes()
         .chunks(777)

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
+use crate::client::Client;
 use crate::lifesupport::child::{Child, serves};
-use crate::lifesupport::{Client, echo, handler, limits, until};
-use servette::{HttpServer, RunningServer, ThreadingHttpServer};
+use crate::lifesupport::{spawn, spawn_single};
+use crate::support::{echo, handler, until};
+use servette::{RunningServer, Status};
 
 /// Answers `/read` when it has read the body, `/big` with more than sockets hold, others at once.
 fn serve() -> RunningServer {
@@ -16,7 +18,7 @@ fn serve() -> RunningServer {
             echo(h, x)
         }
         "/big" => {
-            h.send_response(x, servette::Status::OK);
+            h.send_response(x, Status::OK);
             h.end_headers(x)?;
             let block = [b'x'; 64 << 10];
             (0..512).try_for_each(|_| x.wfile.write_all(&block))?;
@@ -24,13 +26,9 @@ fn serve() -> RunningServer {
         }
         _ => echo(h, x),
     });
-    let limits = limits(|limits| limits.linger_deadline = Duration::from_millis(300));
-    ThreadingHttpServer::builder(handler)
-        .limits(limits)
-        .bind("127.0.0.1:0")
-        .unwrap()
-        .spawn()
-        .unwrap()
+    spawn(handler, |limits| {
+        limits.linger_deadline = Duration::from_millis(300)
+    })
 }
 
 #[test]
@@ -44,7 +42,7 @@ fn more_clients_than_descriptors() {
     let mut idle: Vec<_> = (0..200).map(|_| Client::new(child.address)).collect();
     // The last of them get their answers: the longest idle ones made room.
     for client in idle.iter_mut().rev().take(3) {
-        assert_eq!(client.get("/late").answer().body, "/late");
+        assert_eq!(client.get("/late").response().text(), "/late");
     }
     idle.clear();
     until("all are given back", || child.descriptors() <= at_rest);
@@ -54,7 +52,7 @@ fn more_clients_than_descriptors() {
     for _ in 0..60 {
         let mut client = Client::new(child.address);
         // The server may be closing it already.
-        let _ = client.stream.get_mut().write_all(head.as_bytes());
+        let _ = client.stream.write_all(head.as_bytes());
         busy.push(client);
     }
     until("no descriptor is left", || child.descriptors() >= 30);
@@ -68,12 +66,12 @@ fn more_clients_than_descriptors() {
     // As they end, the others come in.
     for client in &mut busy {
         // Beyond the limit of connections the answer may be a 503, or the connection may be gone.
-        let _ = client.stream.get_mut().write_all(b"x");
+        let _ = client.stream.write_all(b"x");
     }
     let codes: Vec<_> = busy
         .iter_mut()
-        .filter_map(|client| client.try_answer())
-        .map(|answer| answer.code())
+        .filter_map(|client| client.response_or_end())
+        .map(|answer| answer.status)
         .collect();
     assert!(
         codes.iter().all(|code| [200, 503].contains(code)),
@@ -87,8 +85,8 @@ fn more_clients_than_descriptors() {
     until("it serves as before", || {
         Client::new(child.address)
             .get("/again")
-            .try_answer()
-            .is_some_and(|answer| answer.code() == 200)
+            .response_or_end()
+            .is_some_and(|answer| answer.status == 200)
     });
 }
 
@@ -99,24 +97,22 @@ fn descriptors_are_given_back() {
     }
     let child = Child::start("pressure::descriptors_are_given_back", None);
     let mut first = Client::new(child.address);
-    first.get("/").answer();
+    first.get("/").response();
     let before = child.descriptors();
     for round in 0..2_000 {
         let mut client = Client::new(child.address);
         match round % 4 {
             0 => {}
-            1 => drop(client.get("/").answer()),
+            1 => drop(client.get("/").response()),
             2 => drop(client.send("GET / HT")),
-            _ => client
-                .send("GET / HT")
-                .stream
-                .get_ref()
-                .shutdown(Shutdown::Both)
-                .unwrap(),
+            _ => {
+                let client = client.send("GET / HT");
+                client.stream.shutdown(Shutdown::Both).unwrap();
+            }
         }
     }
     until("all are given back", || child.descriptors() <= before);
-    assert_eq!(first.get("/").answer().code(), 200);
+    assert_eq!(first.get("/").response().status, 200);
 }
 
 #[test]
@@ -142,7 +138,10 @@ fn resets_in_every_phase() {
             client.reset();
         }
     }
-    assert_eq!(Client::new(server.addr()).get("/on").answer().body, "/on");
+    assert_eq!(
+        Client::new(server.addr()).get("/on").response().text(),
+        "/on"
+    );
     // None of them holds a thread.
     let start = Instant::now();
     assert_eq!(server.shutdown(Duration::from_secs(10)).unwrap(), 0);
@@ -151,27 +150,26 @@ fn resets_in_every_phase() {
 
 #[test]
 fn half_closed_clients_get_their_answers() {
-    let single = HttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
-    for server in [serve(), single.spawn().unwrap()] {
+    for server in [serve(), spawn_single(handler(echo))] {
         for _ in 0..50 {
             let requests = "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n";
             let mut client = Client::new(server.addr());
             client.send(requests);
-            client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
-            assert_eq!(client.answer().body, "/1");
-            assert_eq!(client.answer().body, "/2");
+            client.finish();
+            assert_eq!(client.response().text(), "/1");
+            assert_eq!(client.response().text(), "/2");
             client.is_closed_silently();
             // And where the end comes later than the answer.
             let mut client = Client::new(server.addr());
-            assert_eq!(client.get("/").answer().body, "/");
-            client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
+            assert_eq!(client.get("/").response().text(), "/");
+            client.finish();
             client.is_closed_silently();
         }
         // A head that does not come whole any more.
         let mut client = Client::new(server.addr());
         client.send("GET / HTTP/1.1\r\n");
-        client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
-        let rest = client.rest();
+        client.finish();
+        let rest = client.rest_or_reset();
         assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 400 "));
     }
 }
@@ -184,7 +182,7 @@ fn a_server_at_rest_uses_no_processor() {
     let child = Child::start("pressure::a_server_at_rest_uses_no_processor", None);
     let mut clients: Vec<_> = (0..100).map(|_| Client::new(child.address)).collect();
     for client in &mut clients {
-        client.get("/").answer();
+        client.get("/").response();
     }
     let before = child.ticks();
     std::thread::park_timeout(Duration::from_millis(600));

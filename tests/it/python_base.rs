@@ -4,16 +4,15 @@
 use std::fmt;
 use std::io::Write;
 
-use crate::support::{Log, Response, Server};
+use crate::client::{Response, get};
+use crate::support::{Ask, Log};
+use servette::testing::TestServer;
 use servette::{Exchange, RequestHandler, Result, Status, base, respond};
 
 /// The handler of BaseHTTPServerTestCase.
-struct Handler(Log);
+struct Handler;
 
 impl RequestHandler for Handler {
-    fn protocol_version(&self) -> &str {
-        "HTTP/1.1"
-    }
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         match x.command {
             "TEST" => self.short(x, &[("Content-Type", "text/html"), ("Connection", "close")]),
@@ -51,9 +50,6 @@ impl RequestHandler for Handler {
             _ => base::do_method(self, x),
         }
     }
-    fn log_message(&self, _: &Exchange<'_>, message: fmt::Arguments<'_>) {
-        self.0.push(message);
-    }
 }
 
 impl Handler {
@@ -66,8 +62,8 @@ impl Handler {
     }
 }
 
-fn server() -> Server {
-    Server::new(Handler(Log::default()))
+fn server() -> TestServer {
+    TestServer::start(Handler)
 }
 
 #[track_caller]
@@ -465,9 +461,7 @@ fn test_close_connection() {
         fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
     }
     let log = Log::default();
-    let requests: String = (1..=5)
-        .map(|n| crate::support::get(&format!("/{n}")))
-        .collect();
+    let requests: String = (1..=5).map(|n| get(&format!("/{n}"))).collect();
     respond(&Until3(log.clone()), requests);
     assert_eq!(log.lines(), ["/1", "/2", "/3"]);
 }
@@ -475,6 +469,6 @@ fn test_close_connection() {
 #[test]
 fn test_date_time_string() {
     let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_234_567_890);
-    let date = base::date_time_string(&Handler(Log::default()), Some(then));
+    let date = base::date_time_string(&Handler, Some(then));
     assert_eq!(date.to_string(), "Fri, 13 Feb 2009 23:31:30 GMT");
 }

@@ -3,9 +3,8 @@
 use std::io::{Read, Write};
 use std::process::Command;
 
-use servette::{
-    Exchange, RequestHandler, Result, RunningServer, Status, ThreadingHttpServer, base,
-};
+use servette::testing::TestServer;
+use servette::{Exchange, RequestHandler, Result, Status, base};
 
 use crate::child::Running;
 use crate::webroot::WebRoot;
@@ -85,19 +84,6 @@ impl RequestHandler for Echo {
             _ => base::do_method(self, x),
         }
     }
-
-    fn protocol_version(&self) -> &str {
-        "HTTP/1.1"
-    }
-
-    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
-}
-
-fn echo() -> RunningServer {
-    ThreadingHttpServer::bind("127.0.0.1:0", Echo)
-        .unwrap()
-        .spawn()
-        .unwrap()
 }
 
 #[test]
@@ -163,8 +149,8 @@ for n in range(4):
     assert r.status == 501 and r.read()
     assert c.sock is sock
 "#;
-    let server = echo();
-    python(script, server.info().server_port);
+    let server = TestServer::start(Echo);
+    python(script, server.addr().port());
 }
 
 #[test]
@@ -287,8 +273,8 @@ fn curl_uploads_to_a_handler() {
     let root = WebRoot::new();
     root.file("upload", vec![b'u'; 3 << 20]);
     let upload = format!("@{}", root.join("upload").display());
-    let server = echo();
-    let url = server.info().url("/");
+    let server = TestServer::start(Echo);
+    let url = server.url("/");
     let echoed = root.join("echoed");
     for (field, coding, expect) in [
         ("Transfer-Encoding: chunked", "chunked", "-"),

@@ -5,12 +5,14 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use crate::support::{Server, get, http11, text};
+use crate::client::get;
+use crate::support::{Ask, handler, serve, text};
+use servette::testing::TestServer;
 use servette::{DetachedStream, Exchange, RequestHandler, Result, Status, respond};
 
 #[test]
 fn raw_writes_bare_bytes_and_ends_the_connection() {
-    let server = Server::new(http11(|_, x| Ok(x.raw()?.write_all(b"anything\n")?)));
+    let server = serve(|_, x| Ok(x.raw()?.write_all(b"anything\n")?));
     let mut client = server.connect();
     client.send(get("/")).send(get("/"));
     assert_eq!(client.rest().unwrap(), b"anything\n");
@@ -18,7 +20,7 @@ fn raw_writes_bare_bytes_and_ends_the_connection() {
 
 #[test]
 fn raw_reads_what_was_read_ahead_and_then_the_socket() {
-    let server = Server::new(http11(|_, x| {
+    let server = serve(|_, x| {
         let mut raw = x.raw()?;
         let mut line = [0; 10];
         for _ in 0..2 {
@@ -28,7 +30,7 @@ fn raw_reads_what_was_read_ahead_and_then_the_socket() {
         let mut rest = Vec::new();
         raw.read_to_end(&mut rest)?;
         Ok(raw.write_all(&rest)?)
-    }));
+    });
     let mut client = server.connect();
     client.send(get("/") + "0123456789abc");
     assert_eq!(client.take_through("9"), "0123456789");
@@ -41,7 +43,7 @@ fn raw_reads_what_was_read_ahead_and_then_the_socket() {
 
 #[test]
 fn a_complete_head_and_body_go_before_the_bare_bytes_and_half_a_head_does_not() {
-    let server = Server::new(http11(|h, x| {
+    let server = serve(|h, x| {
         match x.path {
             "/half" => h.send_response(x, Status::OK),
             path => {
@@ -56,7 +58,7 @@ fn a_complete_head_and_body_go_before_the_bare_bytes_and_half_a_head_does_not() 
             }
         }
         Ok(x.raw()?.write_all(b"raw")?)
-    }));
+    });
     let sent = |path: &str| {
         let mut client = server.connect();
         client.send(get(path));
@@ -77,13 +79,13 @@ fn a_complete_head_and_body_go_before_the_bare_bytes_and_half_a_head_does_not() 
 
 #[test]
 fn raw_sends_no_continue() {
-    let server = Server::new(http11(|_, x| {
+    let server = serve(|_, x| {
         let mut raw = x.raw()?;
         raw.write_all(b"go")?;
         let mut body = [0; 4];
         raw.read_exact(&mut body)?;
         Ok(raw.write_all(&body)?)
-    }));
+    });
     let mut client = server.connect();
     client.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(client.take_through("go"), "go");
@@ -93,12 +95,12 @@ fn raw_sends_no_continue() {
 
 #[test]
 fn a_reset_can_be_asked_for() {
-    let server = Server::new(http11(|_, x| {
+    let server = serve(|_, x| {
         let mut raw = x.raw()?;
         raw.write_all(b"partly")?;
         raw.reset_on_close()?;
         Ok(())
-    }));
+    });
     for more in ["", "unread input"] {
         let mut client = server.connect();
         client.send(get("/") + more);
@@ -108,7 +110,7 @@ fn a_reset_can_be_asked_for() {
 
 #[test]
 fn the_sending_direction_can_end_first() {
-    let server = Server::new(http11(|_, x| {
+    let server = serve(|_, x| {
         let mut raw = x.raw()?;
         raw.write_all(b"all")?;
         raw.shutdown_write();
@@ -116,7 +118,7 @@ fn the_sending_direction_can_end_first() {
         raw.read_to_string(&mut rest)?;
         assert_eq!(rest, "thanks");
         Ok(())
-    }));
+    });
     let mut client = server.connect();
     client.send(get("/"));
     assert_eq!(client.rest().unwrap(), b"all");
@@ -126,10 +128,10 @@ fn the_sending_direction_can_end_first() {
 /// A server that answers `/other`, and hands the streams of other requests to the test.
 fn detaching(
     answer: impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
-) -> (Server, Receiver<DetachedStream>) {
+) -> (TestServer, Receiver<DetachedStream>) {
     let (give, take) = channel();
     let give = Mutex::new(give);
-    let server = Server::new(http11(move |h, x| {
+    let server = serve(move |h, x| {
         if x.path == "/other" {
             return text(h, x, "still here");
         }
@@ -137,7 +139,7 @@ fn detaching(
         let stream = x.detach()?;
         give.lock().unwrap().send(stream).unwrap();
         Ok(())
-    }));
+    });
     (server, take)
 }
 
@@ -225,10 +227,10 @@ fn a_kept_connection_can_be_detached_too() {
 
 #[test]
 fn memory_has_no_stream_to_detach() {
-    let handler = http11(|_, x| x.detach().map(drop).map_err(Into::into));
-    let answer = respond(&handler, get("/"));
+    let detached = handler(|_, x| x.detach().map(drop).map_err(Into::into));
+    let answer = respond(&detached, get("/"));
     assert!(answer.starts_with(b"HTTP/1.1 500 "), "{answer:?}");
-    let raw = http11(|_, x| {
+    let raw = handler(|_, x| {
         let mut raw = x.raw()?;
         let mut rest = Vec::new();
         raw.read_to_end(&mut rest)?;

@@ -1,9 +1,10 @@
 //! Which requests are taken, and what is said to the others: a row for each rule.
 
 use std::io::Read;
-use std::sync::{Arc, Mutex};
 
-use crate::support::{Numbers, Server, get, http11, method_of, text};
+use crate::client::{get, method_of};
+use crate::support::{Ask, Numbers, serve, text};
+use servette::testing::TestServer;
 use servette::{Status, base};
 
 /// What becomes of the connection.
@@ -513,39 +514,37 @@ enum Delivery {
     Pieces(u64),
 }
 
-struct Checker {
-    server: Server,
-    paths: Arc<Mutex<Vec<String>>>,
-}
+/// A server that answers what it understood.
+struct Checker(TestServer);
 
 impl Checker {
-    /// A server that answers what it understood.
     fn new() -> Self {
-        let paths = Arc::new(Mutex::new(Vec::new()));
-        let seen = paths.clone();
-        let server = Server::new(http11(move |h, x| {
-            seen.lock().unwrap().push(x.path.to_owned());
-            match (x.command, x.path) {
-                (_, "/none") => h.send_error(x, Status::NOT_FOUND),
-                (_, "/unread") => text(h, x, "unread"),
-                ("GET" | "HEAD" | "POST" | "OPTIONS", path) => {
-                    let mut body = String::new();
-                    x.rfile.read_to_string(&mut body)?;
-                    let host = x.host().unwrap_or("-");
-                    text(h, x, &format!("{} {path} {host} [{body}]", x.command))
-                }
-                _ => base::do_method(h, x),
+        Checker(serve(|h, x| match (x.command, x.path) {
+            (_, "/none") => h.send_error(x, Status::NOT_FOUND),
+            (_, "/unread") => text(h, x, "unread"),
+            ("GET" | "HEAD" | "POST" | "OPTIONS", path) => {
+                let mut body = String::new();
+                x.rfile.read_to_string(&mut body)?;
+                let host = x.host().unwrap_or("-");
+                text(h, x, &format!("{} {path} {host} [{body}]", x.command))
             }
-        }));
-        Checker { server, paths }
+            _ => base::do_method(h, x),
+        }))
+    }
+
+    /// The paths of the requests that were not refused, since the last call.
+    fn paths(&self) -> Vec<String> {
+        let requests = self.0.take().into_iter();
+        let handled = requests.filter(|request| request.refusal.is_none());
+        handled.map(|request| request.path).collect()
     }
 
     fn check(&self, row: &Row, delivery: Delivery) {
         let (rule, request, status, after, part) = row;
         let shown = String::from_utf8_lossy(&request[..request.len().min(80)]);
         let about = format!("rule {rule}, {delivery:?}: {shown:?}");
-        self.paths.lock().unwrap().clear();
-        let mut client = self.server.connect();
+        self.paths();
+        let mut client = self.0.connect();
         let follower = match after {
             Closed => get("/smuggled"),
             Kept => get("/next"),
@@ -580,14 +579,14 @@ impl Checker {
                 rest.as_ref().is_ok_and(Vec::is_empty),
                 "{about}: then {rest:?}"
             );
-            let paths = self.paths.lock().unwrap();
-            assert!(!paths.iter().any(|path| path == "/smuggled"), "{about}");
+            assert!(!self.paths().contains(&"/smuggled".into()), "{about}");
         } else {
             assert!(!response.says_close(), "{about}: {response:?}");
             let next = client
                 .try_response("GET")
                 .unwrap_or_else(|error| panic!("{about}: {error}"));
             assert_eq!(next.text(), "GET /next h []", "{about}");
+            assert!(self.paths().contains(&"/next".into()), "{about}");
         }
     }
 
@@ -645,11 +644,11 @@ fn a_head_without_an_end_is_never_handled() {
         "GET / HTTP/1.1\r\n",
         "GET / HTTP/1.1\r\nHost: h\r\n",
     ] {
-        let mut client = checker.server.connect();
+        let mut client = checker.0.connect();
         client.send(head).finish();
         client.assert_end();
     }
-    assert!(checker.paths.lock().unwrap().is_empty());
+    assert_eq!(checker.paths(), [""; 0]);
 }
 
 /// A refusal does not wait for more of the head than it needs.
@@ -663,10 +662,10 @@ fn a_bad_request_line_is_refused_before_the_head_is_complete() {
         ("GET nowhere HTTP/1.1\r\n", 400),
         ("GET / HTTP/3.0\r\n", 505),
     ] {
-        let mut client = checker.server.connect();
+        let mut client = checker.0.connect();
         let response = client.send(head).response();
         assert_eq!(response.status, status, "{head:?}");
         client.finish().assert_end();
     }
-    assert!(checker.paths.lock().unwrap().is_empty());
+    assert_eq!(checker.paths(), [""; 0]);
 }

@@ -3,10 +3,8 @@
 use std::fs;
 use std::io::{Read, Write};
 
-use servette::{
-    Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, ThreadingHttpServer, respond,
-    simple,
-};
+use servette::testing::TestServer;
+use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, respond, simple};
 
 use crate::webroot::{Answer, WebRoot, connect};
 
@@ -49,10 +47,7 @@ fn a_file_that_shrinks_is_cut_and_not_completed() {
     let cutter = || Cutter(SimpleHandler::new(root.path()), 500_000);
     let in_memory = Answer::parse(&respond(&cutter(), TWICE));
     root.file("f", vec![b'x'; 1 << 20]);
-    let server = ThreadingHttpServer::bind("127.0.0.1:0", cutter())
-        .unwrap()
-        .spawn()
-        .unwrap();
+    let server = TestServer::start(cutter());
     let mut client = connect(server.addr());
     client.write_all(TWICE.as_bytes()).unwrap();
     let mut bytes = Vec::new();

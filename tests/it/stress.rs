@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::lifesupport::{Client, handler, limits};
-use servette::{Status, ThreadingHttpServer};
+use crate::client::Client;
+use crate::lifesupport::spawn;
+use crate::support::{handler, text};
 
 /// Random enough, and the same each time: xorshift.
 struct Random(u64);
@@ -73,7 +74,7 @@ fn converse(address: servette::Peer, seed: u64) {
             bytes.extend(message);
             expected.push(answer);
         }
-        let mut writer = client.stream.get_ref().try_clone().unwrap();
+        let mut writer = client.stream.try_clone().unwrap();
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let mut rest = &*bytes;
@@ -89,9 +90,9 @@ fn converse(address: servette::Peer, seed: u64) {
                 }
             });
             for expected in &expected {
-                let answer = client.answer();
-                assert_eq!(answer.code(), 200, "{}", answer.body);
-                assert_eq!(answer.body, *expected);
+                let answer = client.response();
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                assert_eq!(answer.text(), *expected);
             }
         });
         random = Random(seed * 31 + batch + 1);
@@ -108,29 +109,22 @@ fn every_answer_comes_whole_once_and_in_order() {
             if nap > 0 {
                 std::thread::park_timeout(Duration::from_millis(nap));
             }
-            let text = if x.path.ends_with("/unread") {
+            let body = if x.path.ends_with("/unread") {
                 format!("{name} unread")
             } else {
                 let mut sum = 0;
                 std::io::copy(&mut x.rfile, &mut Sum(&mut sum))?;
                 format!("{name} {sum}")
             };
-            h.send_content(x, Status::OK, "text/plain", text.as_bytes())
+            text(h, x, &body)
         });
-        let server = ThreadingHttpServer::builder(handler)
-            .limits(limits(|limits| limits.max_threads = max_threads))
-            .bind("127.0.0.1:0")
-            .unwrap();
-        server
-            .scope(|info| {
-                let address = info.server_address;
-                std::thread::scope(|scope| {
-                    for seed in 1..=32 {
-                        scope.spawn(move || converse(address, seed));
-                    }
-                });
-            })
-            .unwrap();
+        let server = spawn(handler, |limits| limits.max_threads = max_threads);
+        std::thread::scope(|scope| {
+            for seed in 1..=32 {
+                let address = server.addr();
+                scope.spawn(move || converse(address, seed));
+            }
+        });
     }
 }
 

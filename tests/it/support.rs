@@ -1,26 +1,120 @@
-//! A server with a handler from a closure, and a client that takes nothing but strict HTTP/1.
+//! Servers for tests, their handlers, and what is asked of them.
 
-use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use servette::{
-    Exchange, Limits, Peer, RequestHandler, Result, RunningServer, Status, ThreadingHttpServer,
-};
+use crate::client::{Client, Response, method_of};
+use servette::base::HandlerFn;
+use servette::testing::TestServer;
+use servette::{Exchange, Limits, RequestHandler, Result, Status, handler_fn};
 
 /// Far more than anything takes: a test that waits so long has failed.
-const TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A handler from a closure that speaks HTTP/1.1 unless told otherwise and keeps its log.
-pub(crate) struct Fixture<F> {
-    pub(crate) answer: F,
-    pub(crate) protocol_version: &'static str,
-    pub(crate) log: Log,
+/// A fixture that answers with a closure, and speaks HTTP/1.1.
+pub(crate) fn serve<F>(answer: F) -> TestServer
+where
+    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
+{
+    TestServer::start(handler_fn(answer))
 }
 
-/// What was logged, a line a message.
+/// One that speaks what its handler says: HTTP/1.0.
+pub(crate) fn serve_http10<F>(answer: F) -> TestServer
+where
+    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
+{
+    let builder = TestServer::builder().protocol_version(None);
+    builder.start(handler_fn(answer))
+}
+
+/// What tests ask of a fixture.
+pub(crate) trait Ask {
+    fn connect(&self) -> Client;
+
+    /// The response to one request on a connection of its own.
+    fn answer(&self, request: impl AsRef<[u8]>) -> Response;
+
+    /// What was logged, without the address and the time.
+    fn logged(&self) -> Vec<String>;
+
+    /// Waits for a line of the log that contains this.
+    fn wait_for_log(&self, text: &str);
+}
+
+impl Ask for TestServer {
+    fn connect(&self) -> Client {
+        Client::new(self.addr())
+    }
+
+    #[track_caller]
+    fn answer(&self, request: impl AsRef<[u8]>) -> Response {
+        let mut client = self.connect();
+        client.send(&request);
+        client.response_to(method_of(request.as_ref()))
+    }
+
+    fn logged(&self) -> Vec<String> {
+        let log = self.log().into_iter();
+        log.map(|line| line.split_once("] ").unwrap().1.to_owned())
+            .collect()
+    }
+
+    #[track_caller]
+    fn wait_for_log(&self, text: &str) {
+        until(&format!("{text:?} in the log"), || {
+            self.log().iter().any(|line| line.contains(text))
+        });
+    }
+}
+
+/// A handler for servers that are no fixtures: quiet, and of HTTP/1.1.
+pub(crate) fn handler<F>(f: F) -> HandlerFn<F>
+where
+    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>,
+{
+    handler_fn(f).protocol_version("HTTP/1.1").quiet()
+}
+
+/// A short answer.
+pub(crate) fn text(h: &dyn RequestHandler, x: &mut Exchange<'_>, body: &str) -> Result<()> {
+    h.send_content(x, Status::OK, "text/plain", body.as_bytes())
+}
+
+/// Answers with the path.
+pub(crate) fn echo(h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
+    text(h, x, x.path)
+}
+
+pub(crate) fn limits(set: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    set(&mut limits);
+    limits
+}
+
+/// Asks again and again until it is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// What a test says that fails.
+#[track_caller]
+pub(crate) fn message<T>(test: impl FnOnce() -> T) -> String {
+    let result = catch_unwind(AssertUnwindSafe(|| drop(test())));
+    let payload = result.expect_err("it should have failed");
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().unwrap().to_string(),
+    }
+}
+
+/// What was noted, a line a note.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -31,347 +125,6 @@ impl Log {
 
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
-    }
-}
-
-/// A handler of HTTP/1.1.
-pub(crate) fn http11<F>(answer: F) -> Fixture<F>
-where
-    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>,
-{
-    Fixture {
-        answer,
-        protocol_version: "HTTP/1.1",
-        log: Log::default(),
-    }
-}
-
-/// A handler of HTTP/1.0.
-pub(crate) fn http10<F>(answer: F) -> Fixture<F>
-where
-    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>,
-{
-    Fixture {
-        protocol_version: "HTTP/1.0",
-        ..http11(answer)
-    }
-}
-
-impl<F> RequestHandler for Fixture<F>
-where
-    F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>,
-{
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        (self.answer)(self, x)
-    }
-
-    fn protocol_version(&self) -> &str {
-        self.protocol_version
-    }
-
-    fn log_message(&self, _: &Exchange<'_>, message: fmt::Arguments<'_>) {
-        self.log.push(message);
-    }
-}
-
-/// A short answer.
-pub(crate) fn text(h: &dyn RequestHandler, x: &mut Exchange<'_>, body: &str) -> Result<()> {
-    h.send_content(x, Status::OK, "text/plain", body.as_bytes())
-}
-
-/// A whole GET request of HTTP/1.1.
-pub(crate) fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n")
-}
-
-/// A server in the background.
-pub(crate) struct Server {
-    running: RunningServer,
-}
-
-impl Server {
-    pub(crate) fn new(handler: impl RequestHandler + Send + Sync + 'static) -> Self {
-        Server::with_limits(handler, |_| ())
-    }
-
-    pub(crate) fn with_limits(
-        handler: impl RequestHandler + Send + Sync + 'static,
-        set: impl FnOnce(&mut Limits),
-    ) -> Self {
-        let mut limits = Limits::default();
-        set(&mut limits);
-        let server = ThreadingHttpServer::builder(handler).limits(limits);
-        let running = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
-        Server { running }
-    }
-
-    pub(crate) fn connect(&self) -> Client {
-        Client::connect(self.running.addr())
-    }
-
-    /// The response to one request on a connection of its own.
-    #[track_caller]
-    pub(crate) fn answer(&self, request: impl AsRef<[u8]>) -> Response {
-        let mut client = self.connect();
-        client.send(&request);
-        client.response_to(method_of(request.as_ref()))
-    }
-}
-
-pub(crate) fn method_of(request: &[u8]) -> &str {
-    let end = request.iter().position(|&b| b == b' ').unwrap_or(0);
-    str::from_utf8(&request[..end]).unwrap_or("")
-}
-
-pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
-    /// Received and not yet taken.
-    buffer: Vec<u8>,
-}
-
-/// A response. The parser has checked its framing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Response {
-    pub(crate) version: String,
-    pub(crate) status: u16,
-    pub(crate) reason: String,
-    /// Latin-1, as they came.
-    pub(crate) fields: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    /// The sizes of its chunks, if it came in chunks.
-    pub(crate) chunks: Option<Vec<usize>>,
-}
-
-impl Response {
-    #[track_caller]
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self.get_all(name);
-        let first = values.next();
-        assert!(values.next().is_none(), "several {name} in {self:?}");
-        first
-    }
-
-    pub(crate) fn get_all(&self, name: &str) -> impl Iterator<Item = &str> {
-        let named = move |field: &&(String, String)| field.0.eq_ignore_ascii_case(name);
-        self.fields
-            .iter()
-            .filter(named)
-            .map(|field| field.1.as_str())
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        str::from_utf8(&self.body).unwrap()
-    }
-
-    pub(crate) fn says_close(&self) -> bool {
-        self.get("Connection") == Some("close")
-    }
-}
-
-impl Client {
-    pub(crate) fn connect(address: Peer) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client {
-            stream,
-            buffer: Vec::new(),
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        self.stream.write_all(bytes.as_ref()).unwrap();
-        self
-    }
-
-    /// The client sends nothing more.
-    #[track_caller]
-    pub(crate) fn finish(&mut self) -> &mut Self {
-        self.stream.shutdown(Shutdown::Write).unwrap();
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn response(&mut self) -> Response {
-        self.response_to("GET")
-    }
-
-    /// The next response, which may be an interim one.
-    #[track_caller]
-    pub(crate) fn response_to(&mut self, method: &str) -> Response {
-        match self.try_response(method) {
-            Ok(response) => response,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Whatever comes until the end of the stream; an error if it is a reset.
-    pub(crate) fn rest(&mut self) -> io::Result<Vec<u8>> {
-        let mut rest = std::mem::take(&mut self.buffer);
-        self.stream.read_to_end(&mut rest)?;
-        Ok(rest)
-    }
-
-    /// Nothing more comes, and the end is an orderly one.
-    #[track_caller]
-    pub(crate) fn assert_end(&mut self) {
-        match self.rest() {
-            Ok(rest) => assert!(rest.is_empty(), "more: {:?}", Text(&rest)),
-            Err(error) => panic!("not an orderly end: {error}"),
-        }
-    }
-
-    /// At least `count` bytes of whatever comes; they stay in the buffer.
-    #[track_caller]
-    pub(crate) fn peek(&mut self, count: usize) -> &[u8] {
-        while self.buffer.len() < count {
-            assert!(self.fill().unwrap() > 0, "the end after {:?}", self.buffer);
-        }
-        &self.buffer
-    }
-
-    /// Takes what is there up to and with `end`.
-    #[track_caller]
-    pub(crate) fn take_through(&mut self, end: &str) -> String {
-        loop {
-            let found = self
-                .buffer
-                .windows(end.len())
-                .position(|window| window == end.as_bytes());
-            if let Some(at) = found {
-                return String::from_utf8(self.take(at + end.len()).unwrap()).unwrap();
-            }
-            let count = self.fill().unwrap();
-            assert!(count > 0, "no {end:?} in {:?}", Text(&self.buffer));
-        }
-    }
-
-    fn fill(&mut self) -> Result<usize, String> {
-        let mut block = [0; 16 << 10];
-        let count = self
-            .stream
-            .read(&mut block)
-            .map_err(|error| format!("{error}, after {:?}", Text(&self.buffer)))?;
-        self.buffer.extend_from_slice(&block[..count]);
-        Ok(count)
-    }
-
-    fn take(&mut self, count: usize) -> Result<Vec<u8>, String> {
-        while self.buffer.len() < count {
-            if self.fill()? == 0 {
-                return Err(format!("cut after {:?}", Text(&self.buffer)));
-            }
-        }
-        Ok(self.buffer.drain(..count).collect())
-    }
-
-    /// A line without its CR LF.
-    fn line(&mut self) -> Result<String, String> {
-        loop {
-            if let Some(at) = self.buffer.iter().position(|&b| b == b'\n') {
-                let line = self.take(at + 1)?;
-                let line = line.strip_suffix(b"\r\n").ok_or("a lone LF")?;
-                if line.contains(&b'\r') {
-                    return Err("a lone CR".into());
-                }
-                return Ok(line.iter().copied().map(char::from).collect());
-            }
-            if self.fill()? == 0 {
-                return Err(format!("cut in a line: {:?}", Text(&self.buffer)));
-            }
-        }
-    }
-
-    /// The next response, or what is wrong with it.
-    pub(crate) fn try_response(&mut self, method: &str) -> Result<Response, String> {
-        let status_line = self.line()?;
-        let mut words = status_line.splitn(3, ' ');
-        let mut word = || words.next().ok_or(format!("status line {status_line:?}"));
-        let (version, code, reason) = (word()?.to_owned(), word()?, word()?.to_owned());
-        let status = code.parse().map_err(|_| format!("code {code:?}"))?;
-        if code.len() != 3 || !matches!(&*version, "HTTP/1.0" | "HTTP/1.1") {
-            return Err(format!("status line {status_line:?}"));
-        }
-        let mut response = Response {
-            version,
-            status,
-            reason,
-            fields: Vec::new(),
-            body: Vec::new(),
-            chunks: None,
-        };
-        loop {
-            let line = self.line()?;
-            if line.is_empty() {
-                break;
-            }
-            let (name, value) = line.split_once(": ").ok_or(format!("field {line:?}"))?;
-            let is_name = !name.is_empty()
-                && name.bytes().all(|b| {
-                    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'!' | b'~')
-                });
-            let is_value = !value.bytes().any(|b| b < b' ' && b != b'\t');
-            if !is_name || !is_value {
-                return Err(format!("field {line:?}"));
-            }
-            response.fields.push((name.into(), value.into()));
-        }
-        self.read_body(&mut response, method)?;
-        Ok(response)
-    }
-
-    fn read_body(&mut self, response: &mut Response, method: &str) -> Result<(), String> {
-        let codings: Vec<_> = response.get_all("Transfer-Encoding").collect();
-        let lengths: Vec<_> = response.get_all("Content-Length").collect();
-        let status = response.status;
-        let is_bare = status < 200 || status == 204 || (method == "CONNECT" && status < 300);
-        if codings.len() + lengths.len() > usize::from(!is_bare) {
-            return Err(format!("framing of {response:?}"));
-        }
-        if is_bare || status == 304 || method == "HEAD" {
-            return Ok(());
-        }
-        if let [coding] = codings[..] {
-            if coding != "chunked" || response.version != "HTTP/1.1" {
-                return Err(format!("coding of {response:?}"));
-            }
-            let mut sizes = Vec::new();
-            loop {
-                let line = self.line()?;
-                let size =
-                    usize::from_str_radix(&line, 16).map_err(|_| format!("size {line:?}"))?;
-                if size == 0 {
-                    break;
-                }
-                sizes.push(size);
-                response.body.extend(self.take(size)?);
-                if self.take(2)? != b"\r\n" {
-                    return Err("no line end after a chunk".into());
-                }
-            }
-            if !self.line()?.is_empty() {
-                return Err("trailers".into());
-            }
-            response.chunks = Some(sizes);
-        } else if let [length] = lengths[..] {
-            let length = length.parse().map_err(|_| format!("length {length:?}"))?;
-            response.body = self.take(length)?;
-        } else {
-            response.body = self.rest().map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    }
-}
-
-/// Bytes, readable in a message, and not too many.
-pub(crate) struct Text<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Debug for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.len().min(300)];
-        write!(f, "{:?}", String::from_utf8_lossy(shown))
     }
 }
 

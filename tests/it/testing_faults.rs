@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::support::{PATIENCE, message};
 use servette::testing::{
     Answer, Script, Stubs, TestServer, any, close, get, hang, method, pause, raw, reset, status,
 };
@@ -71,10 +72,10 @@ fn a_client_that_takes_no_more_is_reset_early_and_that_is_reported() {
     let mut client = TcpStream::connect(server.addr()).unwrap();
     client.write_all(GET.as_bytes()).unwrap();
     // It reads nothing before the connection is over.
-    server.wait_for(1, Duration::from_secs(20));
+    server.wait_for(1, PATIENCE);
     let start = std::time::Instant::now();
     while server.notes().is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(20));
+        assert!(start.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
     let note = server.notes().remove(0);
@@ -219,8 +220,7 @@ fn a_file_is_sent_as_it_is_when_the_request_comes_and_one_that_is_missing_fails_
     assert!(receive(&server, request).0.ends_with(b"\r\n\r\nnew"));
     std::fs::remove_file(&path).unwrap();
     assert!(receive(&server, request).0.starts_with(b"HTTP/1.1 500 "));
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.verify()));
-    let text = *panic.unwrap_err().downcast::<String>().unwrap();
+    let text = message(|| server.verify());
     assert!(
         text.contains("can't read the file") && text.contains("servette-fixture"),
         "{text}"
@@ -265,7 +265,7 @@ fn other_protocols_pass_and_their_bytes_are_recorded() {
             .unwrap()
             .replace("Connection: close\r\n", "");
         assert!(got.ends_with(answer), "{got}");
-        let requests = server.wait_for(1, Duration::from_secs(20));
+        let requests = server.wait_for(1, PATIENCE);
         assert_eq!(String::from_utf8_lossy(&requests[0].raw), request);
     }
 }

@@ -2,23 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::support::{PATIENCE, message};
 use servette::testing::{Stubs, TestServer, gate, get, hang, status};
 use servette::{Connection, Next, RequestHandler, Result, SimpleHandler, Status, handler_fn};
-
-const LONG: Duration = Duration::from_secs(20);
-
-/// What a failing test says.
-fn message(test: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(test)).expect_err("it should have failed");
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload.downcast_ref::<&str>().unwrap().to_string(),
-    }
-}
 
 fn send(server: &TestServer, request: &str) -> TcpStream {
     let mut client = TcpStream::connect(server.addr()).unwrap();
@@ -82,7 +71,7 @@ fn a_handler_that_is_blocked_elsewhere_is_left_after_the_deadline() {
     let start = Instant::now();
     drop(server);
     assert!(start.elapsed() >= Duration::from_millis(50));
-    assert!(start.elapsed() < LONG);
+    assert!(start.elapsed() < PATIENCE);
     // Its port is free all the same.
     drop(TcpListener::bind(address).unwrap());
     drop(let_go);
@@ -206,7 +195,7 @@ fn answers_can_be_ordered_by_gates() {
         client.read_exact(&mut byte).unwrap();
         head.extend(byte);
     }
-    server.gate("second").wait_for_arrivals(1, LONG);
+    server.gate("second").wait_for_arrivals(1, PATIENCE);
     client.set_nonblocking(true).unwrap();
     let nothing = client.read(&mut [0]).unwrap_err();
     assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);

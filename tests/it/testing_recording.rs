@@ -2,13 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::support::{PATIENCE, message};
 use servette::testing::{TestServer, gate, get, post, status};
 use servette::{Status, handler_fn};
-
-const LONG: Duration = Duration::from_secs(20);
 
 fn send(server: &TestServer, requests: impl AsRef<[u8]>) -> String {
     let mut client = TcpStream::connect(server.addr()).unwrap();
@@ -17,13 +15,6 @@ fn send(server: &TestServer, requests: impl AsRef<[u8]>) -> String {
     let mut answers = String::new();
     client.read_to_string(&mut answers).unwrap();
     answers
-}
-
-fn message<T: std::fmt::Debug>(test: impl FnOnce() -> T) -> String {
-    *catch_unwind(AssertUnwindSafe(test))
-        .unwrap_err()
-        .downcast::<String>()
-        .unwrap()
 }
 
 #[test]
@@ -78,7 +69,7 @@ fn a_body_that_no_handler_reads_is_recorded_as_far_as_the_server_reads_it() {
         &server,
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
     );
-    assert_eq!(server.wait_for(1, LONG)[0].text(), "hello");
+    assert_eq!(server.wait_for(1, PATIENCE)[0].text(), "hello");
 }
 
 #[test]
@@ -92,11 +83,11 @@ fn a_request_is_there_when_its_body_is_even_before_it_is_answered() {
         let mut client = TcpStream::connect(server.addr()).unwrap();
         let request = format!("POST / HTTP/1.1\r\nHost: h\r\n{rest}");
         client.write_all(request.as_bytes()).unwrap();
-        let requests = server.wait_for(index + 1, LONG);
+        let requests = server.wait_for(index + 1, PATIENCE);
         assert_eq!(requests[index].text(), "hello");
         assert_eq!(requests[index].raw, request.as_bytes());
         assert!(requests[index].is_complete);
-        server.gate("answer").wait_for_arrivals(index + 1, LONG);
+        server.gate("answer").wait_for_arrivals(index + 1, PATIENCE);
         server.gate("answer").let_one_through();
         assert!(client.read(&mut [0; 100]).unwrap() > 0);
     }
@@ -122,7 +113,7 @@ fn a_body_is_recorded_whole_however_it_is_read() {
             let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n");
             send(&server, [head.as_bytes(), body].concat());
         }
-        let requests = server.wait_for(2 * index + 2, LONG);
+        let requests = server.wait_for(2 * index + 2, PATIENCE);
         let recorded = requests.iter().skip(2 * index);
         assert!(
             recorded
@@ -137,7 +128,7 @@ fn a_body_is_recorded_whole_however_it_is_read() {
 fn what_the_server_refuses_is_recorded_with_the_reason() {
     let server = TestServer::start(status(200));
     assert!(send(&server, "GET / HTTP/1.1\r\nBad Name: x\r\n\r\n").starts_with("HTTP/1.1 400 "));
-    let requests = server.wait_for(1, LONG);
+    let requests = server.wait_for(1, PATIENCE);
     assert_eq!(requests[0].refusal.as_deref(), Some("400 Bad header name"));
     assert_eq!(requests[0].requestline, "GET / HTTP/1.1");
     let text = message(|| server.assert_received(&get("/")));
@@ -148,7 +139,7 @@ fn what_the_server_refuses_is_recorded_with_the_reason() {
 fn a_test_can_wait_for_requests_and_take_them() {
     let server = TestServer::start(status(200));
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| server.wait_for(3, LONG));
+        let waiting = scope.spawn(|| server.wait_for(3, PATIENCE));
         for _ in 0..3 {
             send(&server, "GET / HTTP/1.0\r\n\r\n");
         }
@@ -157,7 +148,7 @@ fn a_test_can_wait_for_requests_and_take_them() {
     assert_eq!(server.take().len(), 3);
     assert!(server.requests().is_empty());
     send(&server, "GET /again HTTP/1.0\r\n\r\n");
-    assert_eq!(server.wait_for(1, LONG)[0].path, "/again");
+    assert_eq!(server.wait_for(1, PATIENCE)[0].path, "/again");
 }
 
 #[test]
@@ -212,7 +203,7 @@ fn recording_is_bounded() {
             format!("PUT /{index} HTTP/1.0\r\nContent-Length: 11\r\n\r\nhello world"),
         );
     }
-    let requests = server.wait_for(5, LONG);
+    let requests = server.wait_for(5, PATIENCE);
     let paths: Vec<&str> = requests.iter().map(|request| &*request.path).collect();
     assert_eq!(paths, ["/2", "/3", "/4"]);
     assert!(
@@ -236,7 +227,7 @@ fn recording_is_bounded() {
     let block = vec![0; 1 << 20];
     (0..100).for_each(|_| client.write_all(&block).unwrap());
     client.read_to_end(&mut Vec::new()).unwrap();
-    let request = &server.wait_for(1, LONG)[0];
+    let request = &server.wait_for(1, PATIENCE)[0];
     assert_eq!(request.body.len(), 1000);
     assert!(request.is_truncated && request.raw.len() <= 1000 + (64 << 10));
 }

@@ -1,16 +1,10 @@
 //! Which stub answers which request, and what stubs say when it is not as expected.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
+use crate::support::message;
 use servette::testing::{
     Stubs, TestServer, any, close, delete, exact, get, glob, head, method, post, prefix, put,
     respond, status,
 };
-
-fn message<T>(test: impl FnOnce() -> T) -> String {
-    let result = catch_unwind(AssertUnwindSafe(|| drop(test())));
-    *result.unwrap_err().downcast::<String>().unwrap()
-}
 
 /// The status and the body of the answer.
 fn ask(stubs: &Stubs, request: &str) -> (u16, String) {

@@ -6,76 +6,58 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::lifesupport::{Client, Gate, OpenOnDrop, echo, handler, limits};
-use servette::{
-    Connection, Exchange, HttpServer, Limits, Next, RequestHandler, Result, Status,
-    ThreadingHttpServer, base,
-};
-
-fn bounded(max_threads: usize) -> Limits {
-    limits(|limits| limits.max_threads = max_threads)
-}
+use crate::client::{Client, crowd, get};
+use crate::lifesupport::{Gate, spawn, spawn_both, spawn_gated, spawn_single};
+use crate::support::{echo, handler, text, until};
+use servette::{Connection, Exchange, HttpServer, Next, RequestHandler, Result, base};
 
 #[test]
 fn blocked_handlers_block_nobody_else() {
     let gate = Gate::default();
-    let handler = handler(|h, x| {
+    let inner = gate.clone();
+    let handler = handler(move |h, x| {
         if x.path == "/blocks" {
-            gate.pass();
+            inner.pass();
         }
         echo(h, x)
     });
-    let server = ThreadingHttpServer::bind("127.0.0.1:0", handler).unwrap();
-    server
-        .scope(|info| {
-            let _open = OpenOnDrop(&gate);
-            let mut blocked: Vec<_> = (0..20).map(|_| Client::new(info.server_address)).collect();
-            for client in &mut blocked {
-                client.get("/blocks");
-            }
-            gate.await_comers(20);
-            for _ in 0..20 {
-                let mut beside = Client::new(info.server_address);
-                assert_eq!(beside.get("/beside").answer().body, "/beside");
-            }
-            gate.open();
-            for client in &mut blocked {
-                assert_eq!(client.answer().body, "/blocks");
-            }
-        })
-        .unwrap();
+    let server = spawn(handler, |_| ());
+    let mut blocked = crowd(20, server.addr(), get("/blocks"));
+    gate.await_comers(20);
+    for _ in 0..20 {
+        let mut beside = Client::new(server.addr());
+        assert_eq!(beside.get("/beside").response().text(), "/beside");
+    }
+    gate.open();
+    for client in &mut blocked {
+        assert_eq!(client.response().text(), "/blocks");
+    }
 }
 
 #[test]
 fn the_bound_of_threads_is_kept_and_everybody_is_answered() {
     for max_threads in [1, 2, 3] {
-        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let handler = handler(|h, x| {
+        let counts = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let inner = counts.clone();
+        let handler = handler(move |h, x| {
+            let (now, most) = &*inner;
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             std::thread::park_timeout(Duration::from_millis(2));
             now.fetch_sub(1, Ordering::SeqCst);
             echo(h, x)
         });
-        let server = ThreadingHttpServer::builder(handler)
-            .limits(bounded(max_threads))
-            .bind("127.0.0.1:0")
-            .unwrap();
-        server
-            .scope(|info| {
-                let mut clients: Vec<_> =
-                    (0..40).map(|_| Client::new(info.server_address)).collect();
-                for round in 0..5 {
-                    for (index, client) in clients.iter_mut().enumerate() {
-                        client.get(&format!("/{round}/{index}"));
-                    }
-                    for (index, client) in clients.iter_mut().enumerate() {
-                        assert_eq!(client.answer().body, format!("/{round}/{index}"));
-                    }
-                }
-            })
-            .unwrap();
+        let server = spawn(handler, |limits| limits.max_threads = max_threads);
+        let mut clients: Vec<_> = (0..40).map(|_| Client::new(server.addr())).collect();
+        for round in 0..5 {
+            for (index, client) in clients.iter_mut().enumerate() {
+                client.get(&format!("/{round}/{index}"));
+            }
+            for (index, client) in clients.iter_mut().enumerate() {
+                assert_eq!(client.response().text(), format!("/{round}/{index}"));
+            }
+        }
         // At the limit one thread polls, unless there is only one.
-        let most = most.load(Ordering::SeqCst);
+        let most = counts.1.load(Ordering::SeqCst);
         let bound = (max_threads - 1).max(1);
         assert!((1..=bound).contains(&most), "{most} of {max_threads}");
     }
@@ -83,41 +65,20 @@ fn the_bound_of_threads_is_kept_and_everybody_is_answered() {
 
 #[test]
 fn a_server_whose_threads_are_all_busy_accepts_and_keeps_deadlines() {
-    let gate = Gate::default();
-    let handler = handler(|h, x| {
-        gate.pass();
-        echo(h, x)
-    });
-    let limits = limits(|limits| {
+    let (server, gate) = spawn_gated(|limits| {
         limits.max_threads = 3;
         limits.head_deadline = Duration::from_millis(300);
     });
-    let server = ThreadingHttpServer::builder(handler)
-        .limits(limits)
-        .bind("127.0.0.1:0")
-        .unwrap();
-    server
-        .scope(|info| {
-            let _open = OpenOnDrop(&gate);
-            let client = || Client::new(info.server_address);
-            let mut busy = [client(), client()];
-            for client in &mut busy {
-                client.get("/busy");
-            }
-            gate.await_comers(2);
-            let mut waiting = [client(), client(), client()];
-            let mut silent = client();
-            for waiting in &mut waiting {
-                waiting.get("/waiting");
-            }
-            silent.is_closed_silently();
-            assert_eq!(gate.comers(), 2);
-            gate.open();
-            for client in busy.iter_mut().chain(&mut waiting) {
-                assert_eq!(client.answer().code(), 200);
-            }
-        })
-        .unwrap();
+    let mut busy = crowd(2, server.addr(), get("/busy"));
+    gate.await_comers(2);
+    let mut waiting = crowd(3, server.addr(), get("/waiting"));
+    let mut silent = Client::new(server.addr());
+    silent.is_closed_silently();
+    assert_eq!(gate.comers(), 2);
+    gate.open();
+    for client in busy.iter_mut().chain(&mut waiting) {
+        assert_eq!(client.response().status, 200);
+    }
 }
 
 #[test]
@@ -126,22 +87,16 @@ fn panics_leave_the_threads_whole() {
         "/panic" => panic!("on purpose"),
         _ => echo(h, x),
     });
+    let handler = Arc::new(handler);
     for max_threads in [1, 2, 3] {
-        let server = ThreadingHttpServer::builder(&handler)
-            .limits(bounded(max_threads))
-            .bind("127.0.0.1:0")
-            .unwrap();
-        server
-            .scope(|info| {
-                for _ in 0..10 {
-                    let mut client = Client::new(info.server_address);
-                    assert_eq!(client.get("/panic").answer().code(), 500);
-                    client.is_closed_silently();
-                }
-                let mut client = Client::new(info.server_address);
-                assert_eq!(client.get("/on").answer().body, "/on");
-            })
-            .unwrap();
+        let server = spawn(handler.clone(), |limits| limits.max_threads = max_threads);
+        for _ in 0..10 {
+            let mut client = Client::new(server.addr());
+            assert_eq!(client.get("/panic").response().status, 500);
+            client.is_closed_silently();
+        }
+        let mut client = Client::new(server.addr());
+        assert_eq!(client.get("/on").response().text(), "/on");
     }
 }
 
@@ -159,7 +114,7 @@ fn a_single_threaded_handler_needs_neither_send_nor_sync() {
     let address = server.server_address();
     let clients = std::thread::spawn(move || {
         for _ in 0..3 {
-            Client::new(address).get("/").answer();
+            Client::new(address).get("/").response();
         }
     });
     server.serve_forever().unwrap();
@@ -176,16 +131,10 @@ fn a_single_threaded_server_runs_one_handler_at_a_time() {
         inside.fetch_sub(1, Ordering::SeqCst);
         echo(h, x)
     });
-    let server = HttpServer::bind("127.0.0.1:0", handler)
-        .unwrap()
-        .spawn()
-        .unwrap();
-    let mut clients: Vec<_> = (0..20).map(|_| Client::new(server.addr())).collect();
+    let server = spawn_single(handler);
+    let mut clients = crowd(20, server.addr(), get("/"));
     for client in &mut clients {
-        client.get("/");
-    }
-    for client in &mut clients {
-        assert_eq!(client.answer().code(), 200);
+        assert_eq!(client.response().status, 200);
     }
 }
 
@@ -200,8 +149,7 @@ impl RequestHandler for Hasty {
 
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         let length = x.rfile.discard()?;
-        let body = format!("{} {length}", x.path);
-        self.send_content(x, Status::OK, "text/plain", body.as_bytes())
+        text(self, x, &format!("{} {length}", x.path))
     }
 
     fn protocol_version(&self) -> &str {
@@ -213,27 +161,19 @@ impl RequestHandler for Hasty {
 
 #[test]
 fn a_handle_that_parks_too_early_strands_nobody() {
-    let single = HttpServer::bind("127.0.0.1:0", Hasty)
-        .unwrap()
-        .spawn()
-        .unwrap();
-    let several = ThreadingHttpServer::bind("127.0.0.1:0", Hasty)
-        .unwrap()
-        .spawn()
-        .unwrap();
-    for server in [&single, &several] {
+    for server in spawn_both(Hasty) {
         let mut client = Client::new(server.addr());
         let one = "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n1234567";
         client.send(one.repeat(50));
         for _ in 0..50 {
-            assert_eq!(client.answer().body, "/x 7");
+            assert_eq!(client.response().text(), "/x 7");
         }
         // A body that is read by its length leaves what follows in the socket.
         let body = "x".repeat(200_000);
         let long = format!("POST /l HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n{body}");
         client.send(long.repeat(3));
         for _ in 0..3 {
-            assert_eq!(client.answer().body, "/l 200000");
+            assert_eq!(client.response().text(), "/l 200000");
         }
     }
 }
@@ -249,13 +189,9 @@ impl RequestHandler for Idler {
 
 #[test]
 fn a_handle_that_does_nothing_keeps_no_connection_beyond_its_deadline() {
-    let limits = limits(|limits| limits.head_deadline = Duration::from_millis(300));
-    let server = ThreadingHttpServer::builder(Idler)
-        .limits(limits)
-        .bind("127.0.0.1:0")
-        .unwrap()
-        .spawn()
-        .unwrap();
+    let server = spawn(Idler, |limits| {
+        limits.head_deadline = Duration::from_millis(300)
+    });
     let mut client = Client::new(server.addr());
     client.get("/").is_closed_silently();
 }
@@ -269,34 +205,28 @@ fn threads_without_work_end() {
             x.rfile.discard()?;
             echo(h, x)
         });
-        let limits = limits(|limits| limits.thread_idle = Duration::from_millis(50));
-        ThreadingHttpServer::builder(handler)
-            .limits(limits)
-            .bind("127.0.0.1:0")
-            .unwrap()
-            .spawn()
-            .unwrap()
+        spawn(handler, |limits| {
+            limits.thread_idle = Duration::from_millis(50)
+        })
     };
     if serves(server) {
         return;
     }
     let child = Child::start("threads::threads_without_work_end", None);
     let mut first = Client::new(child.address);
-    first.get("/").answer();
+    first.get("/").response();
     let at_rest = child.threads();
     for _ in 0..3 {
-        let mut clients: Vec<_> = (0..20).map(|_| Client::new(child.address)).collect();
+        let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n";
+        let mut clients = crowd(20, child.address, head);
+        until("a thread for each", || child.threads() >= at_rest + 18);
         for client in &mut clients {
-            client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n");
-        }
-        crate::lifesupport::until("a thread for each", || child.threads() >= at_rest + 18);
-        for client in &mut clients {
-            client.send("x").answer();
+            client.send("x").response();
         }
         // One more may stay: the thread that called `serve_forever`, if it has no post.
-        crate::lifesupport::until("they end", || child.threads() <= at_rest + 1);
+        until("they end", || child.threads() <= at_rest + 1);
     }
     let before = child.ticks();
-    first.get("/").answer();
+    first.get("/").response();
     assert!(child.ticks() - before < 20, "they end, and don't spin");
 }

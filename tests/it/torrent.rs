@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::lifesupport::{PATIENCE, handler, limits, until};
+use crate::support::{PATIENCE, handler, limits, until};
 use servette::{Exchange, Peer, RequestHandler, Result, Status, ThreadingHttpServer};
 
 /// Scatters the bits of a number.
