@@ -4,18 +4,24 @@
 use std::time::{Duration, SystemTime};
 
 /// The time of day.
-#[cfg(target_os = "linux")]
 pub(crate) fn time_of_day() -> SystemTime {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    let since = duration(time.tv_sec, time.tv_nsec);
     SystemTime::UNIX_EPOCH
-        .checked_add(since)
+        .checked_add(since_1970())
         .unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
+/// The time of day, counted from 1970 on.
+#[cfg(target_os = "linux")]
+pub(crate) fn since_1970() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    duration(time.tv_sec, time.tv_nsec)
+}
+
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn time_of_day() -> SystemTime {
+pub(crate) fn since_1970() -> Duration {
     SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// A time before 1970 is no time.

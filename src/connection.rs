@@ -289,6 +289,9 @@ impl Connection {
             rate: u64::MAX,
         };
         loop {
+            if self.found.is_some() {
+                return Ok(Readiness::Request);
+            }
             match self.poll_request()? {
                 Readiness::Pending => {}
                 ready => return Ok(ready),

@@ -6,18 +6,53 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// One past the first line feed at or after `from`.
 pub(crate) fn line_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let (words, tail) = rest.as_chunks::<8>();
+    let at = find(bytes.get(from..)?, b'\n')?;
+    Some(from + at + 1)
+}
+
+/// Where `wanted` stands first.
+pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let (words, tail) = bytes.as_chunks::<8>();
     for (at, &word) in words.iter().enumerate() {
-        let differs = u64::from_le_bytes(word) ^ (ONES * b'\n' as u64);
-        // The lowest bit that is set is in the first byte that is zero; those above it may be wrong.
-        let zeros = differs.wrapping_sub(ONES) & !differs & HIGH;
-        if zeros != 0 {
-            return Some(from + at * 8 + zeros.trailing_zeros() as usize / 8 + 1);
+        let found = equal(word, wanted);
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
         }
     }
-    let at = tail.iter().position(|&byte| byte == b'\n')?;
-    Some(from + words.len() * 8 + at + 1)
+    let at = tail.iter().position(|&byte| byte == wanted)?;
+    Some(words.len() * 8 + at)
+}
+
+/// One past the first empty line that follows another line, and how many lines end before it.
+pub(crate) fn blank_line(bytes: &[u8]) -> Option<(usize, usize)> {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut lines = 0;
+    let mut is_last = |end: usize| {
+        lines += 1;
+        match bytes.get(end..) {
+            Some([b'\n', ..]) => Some((end + 1, lines)),
+            Some([b'\r', b'\n', ..]) => Some((end + 2, lines)),
+            _ => None,
+        }
+    };
+    for (at, &word) in words.iter().enumerate() {
+        let mut found = equal(word, b'\n');
+        while found != 0 {
+            let end = at * 8 + found.trailing_zeros() as usize / 8 + 1;
+            if let Some(last) = is_last(end) {
+                return Some(last);
+            }
+            found &= found - 1;
+        }
+    }
+    let mut ends = (words.len() * 8 + 1..).zip(tail);
+    ends.find_map(|(end, &byte)| (byte == b'\n').then(|| is_last(end)).flatten())
+}
+
+/// The high bits of the bytes that are `wanted`.
+fn equal(word: [u8; 8], wanted: u8) -> u64 {
+    let differs = u64::from_le_bytes(word) ^ (ONES * u64::from(wanted));
+    !(((differs & !HIGH) + !HIGH) | differs | !HIGH)
 }
 
 /// Whether all bytes are printable ASCII or spaces.
@@ -109,6 +144,23 @@ mod tests {
         ) {
             let found = bytes.iter().skip(from).position(|&byte| byte == b'\n');
             prop_assert_eq!(line_end(&bytes, from), found.map(|at| from + at + 1));
+        }
+
+        #[test]
+        fn the_first_empty_line_ends_the_head(
+            bytes in prop::collection::vec(prop::sample::select(vec![b'\r', b'\n', b'a', 0x0b]), 0..40),
+        ) {
+            let mut lines = bytes.split_inclusive(|&byte| byte == b'\n').scan(0, |end, line| {
+                *end += line.len();
+                Some((*end, line))
+            });
+            let is_blank = |line: &[u8]| line == b"\n" || line == b"\r\n";
+            let found = lines
+                .by_ref()
+                .enumerate()
+                .skip(1)
+                .find_map(|(count, (end, line))| is_blank(line).then_some((end, count)));
+            prop_assert_eq!(blank_line(&bytes), found);
         }
 
         #[test]

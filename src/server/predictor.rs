@@ -7,6 +7,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::http1::bytes;
+
 /// A handler that runs for longer than this counts as one that blocks.
 const SLOW: Duration = Duration::from_micros(500);
 /// How often a route is trusted less after it cost the lead.
@@ -23,31 +25,25 @@ impl Route {
     pub(crate) fn of(method: &str, path: &str) -> Self {
         let path = path.as_bytes();
         let path = path.get(..path.len().min(64)).unwrap_or_default();
-        let query = path.iter().position(|&byte| byte == b'?');
-        let (words, tail) = path
-            .get(..query.unwrap_or(path.len()))
-            .unwrap_or_default()
-            .as_chunks::<8>();
-        let hash = fold(fold(SEED, word(method.as_bytes())), word(tail));
-        let hash = words
-            .iter()
-            .fold(hash, |hash, &word| fold(hash, u64::from_le_bytes(word)));
-        Route((hash >> 56) as u8)
+        let path = match bytes::find(path, b'?') {
+            Some(query) => path.get(..query).unwrap_or_default(),
+            None => path,
+        };
+        let (words, tail) = path.as_chunks::<8>();
+        let tail = tail.iter().fold(method.len() as u64, |word, &byte| {
+            (word << 8) | u64::from(byte)
+        });
+        let first = method.as_bytes().first().copied().unwrap_or_default();
+        let hash = words.iter().fold(u64::from(first), |hash, &word| {
+            fold(hash, u64::from_le_bytes(word))
+        });
+        Route((fold(hash, tail) >> 56) as u8)
     }
 }
 
-const SEED: u64 = 0xcbf2_9ce4_8422_2325;
-
 fn fold(hash: u64, word: u64) -> u64 {
-    let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = (hash.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     hash ^ (hash >> 29)
-}
-
-/// The last eight bytes, as a number.
-fn word(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0, |word, &byte| (word << 8) | u64::from(byte))
 }
 
 impl From<u8> for Route {

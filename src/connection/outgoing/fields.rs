@@ -15,6 +15,39 @@ pub(super) struct Declared {
     pub(super) close: Option<bool>,
 }
 
+/// What a field means for the framing of its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nothing.
+    Plain,
+    Connection,
+    ContentLength,
+    TransferEncoding,
+    /// It can't be sent.
+    Bad,
+}
+
+impl Kind {
+    #[inline]
+    fn of(name: &str) -> Self {
+        match name {
+            "Server" | "Date" | "Content-Type" | "Content-type" | "Last-Modified" => Kind::Plain,
+            "Content-Length" => Kind::ContentLength,
+            _ => Kind::of_any(name),
+        }
+    }
+
+    fn of_any(name: &str) -> Self {
+        match name.len() {
+            10 if bytes::is_named(name, "Connection") => Kind::Connection,
+            14 if bytes::is_named(name, "Content-Length") => Kind::ContentLength,
+            17 if bytes::is_named(name, "Transfer-Encoding") => Kind::TransferEncoding,
+            _ if is_token(name.as_bytes()) => Kind::Plain,
+            _ => Kind::Bad,
+        }
+    }
+}
+
 impl Outgoing {
     /// The status line. A second one replaces what was not sent of the first.
     pub(crate) fn status_line(&mut self, version: &str, code: u16, reason: &str) {
@@ -27,7 +60,7 @@ impl Outgoing {
         self.stage = Stage::Fields;
         self.code = code;
         self.server_is_11 = version >= "HTTP/1.1";
-        if !is_clean(version) {
+        if !bytes::is_printable(version.as_bytes()) {
             self.fail("a control character in a status line");
         }
         self.buffer.reserve(version.len() + reason.len() + 12);
@@ -47,12 +80,15 @@ impl Outgoing {
     }
 
     /// A field. What frames the message is taken note of, and dropped where the RFC forbids it.
+    #[inline]
     pub(crate) fn field(&mut self, name: &str, value: &str) {
+        // For a name that is known to the compiler this costs nothing.
+        self.field_of(Kind::of(name), name, value);
+    }
+
+    fn field_of(&mut self, kind: Kind, name: &str, value: &str) {
         if self.stage != Stage::Fields {
             return self.fail("a field before the status line or after the head");
-        }
-        if !is_token(name.as_bytes()) {
-            return self.fail("a field name that is not a token");
         }
         let value = match value.as_bytes() {
             [b' ' | b'\t', ..] | [.., b' ' | b'\t'] => value.trim_matches([' ', '\t']),
@@ -62,7 +98,7 @@ impl Outgoing {
         if !is_plain && !is_clean(value) {
             return self.fail("a control character in a field value");
         }
-        if !self.note(name, value) {
+        if !self.note(kind, value) {
             return;
         }
         self.buffer.reserve(name.len() + value.len() + 4);
@@ -77,21 +113,14 @@ impl Outgoing {
     }
 
     /// Takes note of a field that frames; false if it is not to be written as it stands.
-    fn note(&mut self, name: &str, value: &str) -> bool {
-        match name.len() {
-            10 if bytes::is_named(name, "Connection") => {
-                let has = |token: &str| tokens(value).any(|t| t.eq_ignore_ascii_case(token));
-                if has("close") {
-                    self.declared.close = Some(true);
-                } else if has("keep-alive") {
-                    self.declared.close = self.declared.close.or(Some(false));
-                }
-                // These two are written when it is known which of them is true.
-                !tokens(value).all(|t| {
-                    t.eq_ignore_ascii_case("close") || t.eq_ignore_ascii_case("keep-alive")
-                })
+    fn note(&mut self, kind: Kind, value: &str) -> bool {
+        match kind {
+            Kind::Plain => true,
+            Kind::Bad => {
+                self.fail("a field name that is not a token");
+                false
             }
-            14 if bytes::is_named(name, "Content-Length") => {
+            Kind::ContentLength => {
                 match framing::decimal(value.as_bytes()) {
                     Some(length) => {
                         if self.declared.length.replace(length).is_some() {
@@ -102,7 +131,8 @@ impl Outgoing {
                 }
                 !self.is_unframed() && self.code != 205
             }
-            17 if bytes::is_named(name, "Transfer-Encoding") => {
+            Kind::Connection => self.note_connection(value),
+            Kind::TransferEncoding => {
                 match value.eq_ignore_ascii_case("chunked") {
                     true if self.declared.chunked => self.fail("chunked twice"),
                     true => self.declared.chunked = true,
@@ -111,8 +141,19 @@ impl Outgoing {
                 // Written when it is known whether the client can read it.
                 false
             }
-            _ => true,
         }
+    }
+
+    /// `close` and `keep-alive` are written when it is known which of them is true.
+    fn note_connection(&mut self, value: &str) -> bool {
+        let has = |token: &str| tokens(value).any(|t| t.eq_ignore_ascii_case(token));
+        if has("close") {
+            self.declared.close = Some(true);
+        } else if has("keep-alive") {
+            self.declared.close = self.declared.close.or(Some(false));
+        }
+        !tokens(value)
+            .all(|t| t.eq_ignore_ascii_case("close") || t.eq_ignore_ascii_case("keep-alive"))
     }
 
     /// 1xx, 204, and 2xx to CONNECT have neither length nor coding (RFC 9110, 8.6; RFC 9112, 6.1).

@@ -1,7 +1,7 @@
 //! Where a head ends: the search for its blank line, as the bytes come in.
 
 use super::{first_line, request_line, text, too_many_fields};
-use crate::http1::bytes::line_end;
+use crate::http1::bytes::{blank_line, line_end};
 use crate::http1::{HeadLimits, Refusal, target};
 
 /// How far the search for the end of a head has come.
@@ -43,12 +43,13 @@ impl Scan {
         input: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<Extent>, Refusal> {
-        // No line can be too long then.
-        let is_short = input.len() <= limits.shortest();
+        if self.seen == 0
+            && let Some(extent) = short(input, limits)
+        {
+            return Ok(Some(extent));
+        }
         while let Some(end) = line_end(input, self.seen) {
-            if !is_short || self.fields.is_none() {
-                self.check_line(input, end, limits)?;
-            }
+            self.check_line(input, end, limits)?;
             let is_blank = matches!(input.get(self.line..end), Some(b"\n" | b"\r\n"));
             if is_blank && self.fields.is_some() {
                 return Ok(Some(Extent {
@@ -142,6 +143,15 @@ impl Scan {
         self.seen = end;
         Ok(())
     }
+}
+
+/// The whole of a head that is here at once, in no place longer than any limit, and without empty lines
+/// before it: that is what most are. `None` if it is another one, or not complete.
+fn short(input: &[u8], limits: &HeadLimits) -> Option<Extent> {
+    let is_usual = input.first()?.is_ascii_graphic();
+    let (end, lines) = blank_line(input)?;
+    let fits = end <= limits.shortest() && lines <= limits.fields.saturating_add(1);
+    (is_usual && fits).then_some(Extent { start: 0, end })
 }
 
 /// Whether a first byte shows that this is another protocol: a control or an 8-bit byte.
