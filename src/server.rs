@@ -190,6 +190,7 @@ impl<H: RequestHandler> HttpServer<H> {
                 Some(Step::Serve(job)) => {
                     if let Some(job) = lane.prepare(job, &mut buffers) {
                         let served = lane.serve(&self.handler, job, &mut buffers, false);
+                        lead.put_to_rest(served.rests);
                         served.again.into_iter().for_each(|job| lead.put_back(job));
                     }
                 }
@@ -319,6 +320,7 @@ impl Lane {
                         continue;
                     };
                     let served = self.serve(handler, job, &mut buffers, true);
+                    lead.put_to_rest(served.rests);
                     served.again.into_iter().for_each(|job| lead.put_back(job));
                     if served.answered {
                         return Ok(true);

@@ -19,7 +19,7 @@ use std::thread::{self, Builder, Scope};
 use std::time::{Duration, Instant};
 
 use super::baton::{Baton, Term, Turn};
-use super::lane::{Job, Lane, Step};
+use super::lane::{Job, Lane, Served, Step};
 use super::seat::Seat;
 use super::shift::{Call, Post, Shift};
 use crate::base::RequestHandler;
@@ -144,12 +144,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         if !self.staff(scope) {
             self.help(buffers);
         }
+        // What was served last: it is parked with others, under a lock that is taken anyway.
+        let mut rests = None;
         // First ask, then lock: a new leader holds the lock while it waits for events.
         while baton.is_held(term) {
             let mut lead = lane.claim_lead();
             if !baton.is_held(term) {
                 break;
             }
+            lead.put_to_rest(rests.take());
             let step = match lane.pick(&mut lead) {
                 Some(step) => step,
                 None if lane.is_claimed() => {
@@ -181,9 +184,10 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                 }
                 Step::Serve(job) => {
                     drop(lead);
-                    let again = self.take_on(scope, job, buffers);
+                    let served = self.take_on(scope, job, buffers);
+                    rests = served.rests;
                     // Behind the others, as long as there is somebody to come back to it.
-                    match again {
+                    match served.again {
                         Some(job) if baton.is_held(term) => lane.claim_lead().put_back(job),
                         Some(job) => self.serve_on(job, buffers),
                         None => {}
@@ -192,6 +196,9 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             }
         }
         buffers.attendant = None;
+        if let Some(job) = rests.and_then(|job| lane.put_to_rest(job)) {
+            self.serve_on(job, buffers);
+        }
     }
 
     /// Ends the work of all threads. The other lanes stop too, for their leaders may be lost in
@@ -209,11 +216,13 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         scope: &'scope Scope<'scope, 'env>,
         job: Job,
         buffers: &mut Buffers,
-    ) -> Option<Job>
+    ) -> Served
     where
         'env: 'scope,
     {
-        let mut job = self.home(&job).prepare(job, buffers)?;
+        let Some(mut job) = self.home(&job).prepare(job, buffers) else {
+            return Served::default();
+        };
         if !self.shift.may_run_inline.load(Ordering::Relaxed) {
             if !self.staff(scope) {
                 job.set_aside(buffers);
@@ -222,12 +231,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             }
             if !self.shift.may_run_inline.load(Ordering::Relaxed) {
                 job.set_aside(buffers);
-                job = self.shift.set_aside(job)?;
+                let Some(returned) = self.shift.set_aside(job) else {
+                    return Served::default();
+                };
                 // It came back: all threads lead.
+                job = returned;
                 job.take_up(buffers);
             }
         }
-        self.serve(job, buffers)
+        self.handle(job, buffers)
     }
 
     /// Serves what was set aside for a thread that could not be started.
@@ -240,11 +252,17 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         }
     }
 
-    /// Runs the handler of a connection that was read. It comes back if there is more to do.
+    /// Runs the handler of a connection that was read.
+    fn handle(&self, job: Job, buffers: &mut Buffers) -> Served {
+        self.home(&job).serve(self.handler, job, buffers, false)
+    }
+
+    /// The same where nobody leads: the connection is parked, or comes back if there is more to do.
     fn serve(&self, job: Job, buffers: &mut Buffers) -> Option<Job> {
-        self.home(&job)
-            .serve(self.handler, job, buffers, false)
-            .again
+        let home = self.home(&job);
+        let served = self.handle(job, buffers);
+        let rested = || served.rests.and_then(|job| home.put_to_rest(job));
+        served.again.or_else(rested)
     }
 
     /// Reads and serves a connection until there is nothing to do on it.

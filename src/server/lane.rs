@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Registry, Token, Waker};
 
 use self::accept::{ACCEPTS, spare_descriptors};
+pub(super) use self::serve::Served;
 use super::client::{Client, Phase};
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
@@ -76,6 +77,8 @@ pub(super) struct Lead {
     unfinished: VecDeque<Job>,
     /// How many of them get their turn before the next poll, so that none keeps the others waiting.
     turns: usize,
+    /// Connections that were served, and are to be parked before the next poll.
+    resting: Vec<Job>,
     /// Connections that have something to read, taken from their slots.
     ready: VecDeque<Job>,
     /// The first lane has it, until the server stops.
@@ -127,6 +130,11 @@ impl Lead {
     /// Puts a connection back that has more to do.
     pub(super) fn put_back(&mut self, job: Job) {
         self.unfinished.push_back(job);
+    }
+
+    /// Has a connection parked that was served and waits.
+    pub(super) fn put_to_rest(&mut self, job: Option<Job>) {
+        self.resting.extend(job);
     }
 }
 
@@ -202,6 +210,7 @@ impl Lane {
                 events: Events::with_capacity(256),
                 unfinished: VecDeque::new(),
                 turns: 0,
+                resting: Vec::new(),
                 ready: VecDeque::new(),
                 acceptor,
                 next_home: 0,
@@ -256,6 +265,10 @@ impl Lane {
         if let Some(job) = lead.ready.pop_front() {
             return Some(Step::Serve(job));
         }
+        if lead.accepts > 0 {
+            // One of them may have to make room.
+            self.put_all_to_rest(lead);
+        }
         if let Some(job) = self.accept(lead) {
             return Some(Step::Serve(job));
         }
@@ -273,6 +286,7 @@ impl Lane {
     /// # Errors
     /// If polling fails; the server has stopped then.
     pub(super) fn wait(&self, lead: &mut Lead, until: Option<Instant>) -> io::Result<()> {
+        self.put_all_to_rest(lead);
         let (now, moment) = (Instant::now(), Moment::now());
         loop {
             let expired = self.table().take_expired(moment);

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mio::Token;
 
-use super::{FIRST_SLOT, Job, Lane};
+use super::{FIRST_SLOT, Job, Lane, Lead};
 use crate::Error;
 use crate::base::RequestHandler;
 use crate::clock::Moment;
@@ -15,12 +15,14 @@ use crate::server::table::Parked;
 use crate::shutdown::ThreadGuard;
 
 /// What came of serving.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::server) struct Served {
     /// A request was answered.
     pub(in crate::server) answered: bool,
     /// There is more to do on the connection.
     pub(in crate::server) again: Option<Job>,
+    /// The connection waits, and is to be parked.
+    pub(in crate::server) rests: Option<Job>,
 }
 
 impl Lane {
@@ -89,23 +91,45 @@ impl Lane {
         client.note_head(&self.hub.options.limits, now);
         let is_spent = client.conn.is_spent();
         client.conn.reclaim(buffers);
-        let again = match next {
-            _ if client.conn.ending() != Ending::Open => {
-                self.end(client, slot);
-                None
-            }
-            Next::Close => {
-                self.close(client, slot);
-                None
-            }
-            Next::Again => Some((client, slot)),
+        let (mut again, mut rests) = (None, None);
+        match next {
+            _ if client.conn.ending() != Ending::Open => self.end(client, slot),
+            Next::Close => self.close(client, slot),
+            Next::Again => again = Some((client, slot)),
             // No event will tell of what has come already.
-            Next::Park if answered && !is_spent => Some((client, slot)),
-            Next::Park => self.park(client, slot),
-        };
+            Next::Park if answered && !is_spent => again = Some((client, slot)),
+            // For the first time.
+            Next::Park if slot.is_none() => again = self.park(client, slot),
+            Next::Park => rests = Some((client, slot)),
+        }
+        let job = |(client, slot)| Job::new(client, home, slot, true);
         Served {
             answered,
-            again: again.map(|(client, slot)| Job::new(client, home, slot, true)),
+            again: again.map(job),
+            rests: rests.map(job),
+        }
+    }
+
+    /// Parks a connection that was served. It comes back if something has come meanwhile.
+    pub(in crate::server) fn put_to_rest(&self, job: Job) -> Option<Job> {
+        let home = job.home;
+        let (client, slot) = self.park(job.client, job.slot)?;
+        Some(Job::new(client, home, slot, true))
+    }
+
+    /// Parks those that the leader has served since the last poll, under one lock.
+    pub(super) fn put_all_to_rest(&self, lead: &mut Lead) {
+        if lead.resting.is_empty() {
+            return;
+        }
+        let mut table = self.table();
+        for job in lead.resting.drain(..) {
+            let Some(slot) = job.slot else { continue };
+            // Whether the poller must wake up sooner does not matter: this is its thread.
+            if let Parked::Again(client) = table.park(slot, job.client) {
+                let job = Job::new(client, job.home, job.slot, true);
+                lead.unfinished.push_back(job);
+            }
         }
     }
 
