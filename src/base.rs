@@ -11,12 +11,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::SystemTime;
 
 use crate::connection::witness::Event;
-use crate::connection::{Begun, Connection, Ending, Next, Readiness};
+use crate::connection::{Connection, Ending, Next, Readiness};
 use crate::error::Fault;
 use crate::exchange::Exchange;
+use crate::http1::Refusal;
 use crate::http1::date::HttpDate;
 use crate::http1::decimal::Decimal;
-use crate::http1::head::FieldSlots;
 use crate::http1::quote::quoted;
 use crate::{Error, Result, Status, status};
 
@@ -75,28 +75,29 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
     if conn.wait_request()? != Readiness::Request {
         return Ok(());
     }
-    let mut slots = FieldSlots::new();
     let server_keeps = conn.version(h.protocol_version()) >= "HTTP/1.1";
-    let cut = match conn.exchange(&mut slots, server_keeps) {
-        Begun::Request(mut x) => {
-            x.channel().watch().tell(Event::Begun(&x, None));
-            let result = guarded(|| dispatch(h, &mut x));
-            note_panic(&x, &result);
-            settle(h, &mut x, result)
-        }
-        Begun::Refused(mut x, refusal) => {
-            x.channel().watch().tell(Event::Begun(&x, Some(&refusal)));
-            let status = Status::new(refusal.code);
-            let error = match &*refusal.message {
-                "" => status.into(),
-                message => status.with_message(message).into(),
-            };
-            settle(h, &mut x, Err(error))
-        }
-    };
+    let cut = conn.exchange(server_keeps, |mut x, refusal| {
+        let event = Event::Begun(&x, refusal.as_ref());
+        x.channel().watch().tell(event);
+        let result = match refusal {
+            None => guarded(|| dispatch(h, &mut x)),
+            Some(refusal) => Err(refused(&refusal)),
+        };
+        note_panic(&x, &result);
+        settle(h, &mut x, result)
+    });
     conn.end_exchange(cut);
     conn.note_over();
     Ok(())
+}
+
+#[cold]
+fn refused(refusal: &Refusal) -> Error {
+    let status = Status::new(refusal.code);
+    match &*refusal.message {
+        "" => status.into(),
+        message => status.with_message(message).into(),
+    }
 }
 
 /// Has the request answered by the handler.

@@ -6,29 +6,22 @@ use std::time::{Duration, SystemTime};
 /// The time of day.
 pub(crate) fn time_of_day() -> SystemTime {
     SystemTime::UNIX_EPOCH
-        .checked_add(since_1970())
+        .checked_add(Duration::from_secs(seconds_since_1970()))
         .unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// The time of day, counted from 1970 on.
+/// The time of day in whole seconds; a time before 1970 is no time.
 #[cfg(target_os = "linux")]
-pub(crate) fn since_1970() -> Duration {
+pub(crate) fn seconds_since_1970() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    duration(time.tv_sec, time.tv_nsec)
+    u64::try_from(time.tv_sec).unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn since_1970() -> Duration {
+pub(crate) fn seconds_since_1970() -> u64 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-}
-
-/// A time before 1970 is no time.
-#[cfg(target_os = "linux")]
-fn duration(seconds: i64, nanoseconds: i64) -> Duration {
-    let seconds = u64::try_from(seconds).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(nanoseconds).unwrap_or_default())
+        .map_or(0, |since| since.as_secs())
 }
 
 /// A moment to the millisecond, for deadlines of connections. Its distance to another one is all that counts.
@@ -37,13 +30,14 @@ pub(crate) struct Moment(u64);
 
 impl Moment {
     pub(crate) fn now() -> Self {
-        Moment(millis(uptime()))
+        Moment(uptime())
     }
 
     /// So much later, rounded up; the last one there is at the most.
     pub(crate) fn after(self, time: Duration) -> Self {
-        let whole = millis(time.saturating_add(Duration::from_nanos(999_999)));
-        Moment(self.0.saturating_add(whole))
+        let rest = u64::from(time.subsec_nanos()).div_ceil(1_000_000);
+        let whole = time.as_secs().saturating_mul(1000);
+        Moment(self.0.saturating_add(whole).saturating_add(rest))
     }
 
     /// How long it is until this moment; zero if it is past.
@@ -51,32 +45,31 @@ impl Moment {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The first multiple of `step`, which is not 0, that is not before this moment; counted in steps.
-    pub(crate) fn in_steps(self, step: Duration) -> u64 {
-        self.0.div_ceil(millis(step).max(1))
+    /// How many steps of so many milliseconds it takes to this moment, the last one begun.
+    pub(crate) const fn in_steps(self, millis: u64) -> u64 {
+        self.0.div_ceil(millis)
     }
 
-    /// The moment of so many steps.
-    pub(crate) fn of_steps(steps: u64, step: Duration) -> Self {
-        Moment(steps.saturating_mul(millis(step).max(1)))
+    /// The moment after so many steps of so many milliseconds.
+    pub(crate) const fn of_steps(steps: u64, millis: u64) -> Self {
+        Moment(steps.saturating_mul(millis))
     }
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
+/// In milliseconds.
 #[cfg(target_os = "linux")]
-fn uptime() -> Duration {
+fn uptime() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    duration(time.tv_sec, time.tv_nsec)
+    let whole = u64::try_from(time.tv_sec).unwrap_or_default();
+    let rest = u64::try_from(time.tv_nsec).unwrap_or_default();
+    whole.saturating_mul(1000).saturating_add(rest / 1_000_000)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn uptime() -> Duration {
+fn uptime() -> u64 {
     static START: std::sync::LazyLock<std::time::Instant> =
         std::sync::LazyLock::new(std::time::Instant::now);
-    START.elapsed()
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -111,6 +104,6 @@ mod tests {
         let behind = SystemTime::now()
             .duration_since(time_of_day())
             .unwrap_or_default();
-        assert!(behind < Duration::from_secs(1), "{behind:?}");
+        assert!(behind < Duration::from_secs(2), "{behind:?}");
     }
 }

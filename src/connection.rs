@@ -14,7 +14,6 @@ use self::pace::{Allowance, Pace};
 use self::request_body::Body;
 use self::stream::Stream;
 use self::wire::Wire;
-use crate::exchange::Exchange;
 use crate::http1::Refusal;
 use crate::http1::head::Extent;
 use crate::info::{Peer, ServerInfo};
@@ -114,12 +113,6 @@ impl Buffers {
             ..Buffers::default()
         }
     }
-}
-
-/// What a request turned out to be.
-pub(crate) enum Begun<'a> {
-    Request(Exchange<'a>),
-    Refused(Exchange<'a>, Refusal),
 }
 
 impl Connection {

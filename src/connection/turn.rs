@@ -1,24 +1,27 @@
 //! One exchange on a connection: from the head that was found to what becomes of the connection.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
-use super::{Begun, Connection, Ending};
+use super::{Connection, Ending};
 use crate::exchange::{Exchange, Headers};
+use crate::http1::Refusal;
 use crate::http1::chunked::Decoder;
 use crate::http1::framing::BodyLength;
-use crate::http1::head::{self, FieldSlots, Version};
+use crate::http1::head::{self, FieldSlots, Head};
 
 impl Connection {
-    /// Takes the head that [`poll_request`](Self::poll_request) has found. `server_keeps` says whether
-    /// the server's version allows the connection to be kept.
-    pub(crate) fn exchange<'a>(
-        &'a mut self,
-        slots: &'a mut FieldSlots<'a>,
+    /// Takes the head that [`poll_request`](Self::poll_request) has found, and has the exchange answered;
+    /// with a refusal if it is to be refused. `server_keeps` says whether the server's version allows the
+    /// connection to be kept.
+    pub(crate) fn exchange<R>(
+        &mut self,
         server_keeps: bool,
-    ) -> Begun<'a> {
+        answer: impl FnOnce(Exchange<'_>, Option<Refusal>) -> R,
+    ) -> R {
         let Connection {
             channel,
             input,
@@ -29,15 +32,15 @@ impl Connection {
             client_ends,
             ..
         } = self;
-        *body = Body::default();
         // Of a head that is refused unfinished there is the request line, or nothing.
         let extent = found.take().or_else(|| input.refused_line());
         let (start, end) = extent.map_or((0, 0), |extent| (extent.start, extent.end));
         input.reset_scan();
         let (bytes, ahead, scratch, whole_path) = input.split(start, end);
+        let mut slots = FieldSlots::new();
         let parsed = match refusal.take() {
             Some(refusal) => Err(refusal),
-            None => head::parse(bytes, scratch, slots, &channel.limits.of_head()),
+            None => head::parse(bytes, scratch, &mut slots, &channel.limits.of_head()),
         };
         if let Some(attendant) = &channel.wire.attendant {
             let parsed = parsed.as_ref();
@@ -47,14 +50,45 @@ impl Connection {
                 let _ = channel.send_ready(false);
             }
         }
-        let mut exchange = Exchange {
+        let (head, refusal) = match parsed {
+            Ok(head) => (head, None),
+            Err(refusal) => {
+                *refused = true;
+                let requestline = head::first_line(head::text(bytes, scratch));
+                (Head::refused(requestline), Some(refusal))
+            }
+        };
+        let terms = Terms {
+            client: head.version,
+            is_head: head.requestline.starts_with("HEAD "),
+            is_connect: head.command == "CONNECT",
+        };
+        *body = Body::default();
+        let body_left = match head.meta.body {
+            BodyLength::Exact(length) => length,
+            BodyLength::Chunked => {
+                body.decoder = Some(Decoder::new(channel.limits.of_chunks()));
+                0
+            }
+        };
+        *client_ends = !head.meta.keep_alive;
+        let can_persist = server_keeps && head.meta.keep_alive;
+        channel.begin(terms, !can_persist, body_left);
+        let path = match head.target.path {
+            Cow::Borrowed(path) => path,
+            Cow::Owned(path) => {
+                *whole_path = path;
+                whole_path
+            }
+        };
+        let exchange = Exchange {
             client_address: self.peer,
             server: &self.server,
-            requestline: "",
-            command: "",
-            path: "",
-            request_version: "",
-            headers: Headers::new(&[]),
+            requestline: head.requestline,
+            command: head.command,
+            path,
+            request_version: head.request_version,
+            headers: Headers::new(head.fields),
             rfile: RequestBody {
                 channel,
                 body,
@@ -62,53 +96,11 @@ impl Connection {
             },
             wfile: ResponseWriter { channel },
             close_connection: &channel.close,
-            authority: None,
-            expects_continue: false,
+            authority: head.target.authority,
+            expects_continue: head.meta.expects_continue && server_keeps,
             redirects: 0,
         };
-        let head = match parsed {
-            Ok(head) => head,
-            Err(refusal) => {
-                *refused = true;
-                exchange.requestline = head::first_line(head::text(bytes, whole_path));
-                let terms = Terms {
-                    client: Version::Http11,
-                    is_head: exchange.requestline.starts_with("HEAD "),
-                    is_connect: false,
-                };
-                channel.begin(terms, true, 0);
-                return Begun::Refused(exchange, refusal);
-            }
-        };
-        let terms = Terms {
-            client: head.version,
-            is_head: head.command == "HEAD",
-            is_connect: head.command == "CONNECT",
-        };
-        let body_left = match head.meta.body {
-            BodyLength::Exact(length) => length,
-            BodyLength::Chunked => {
-                exchange.rfile.body.decoder = Some(Decoder::new(channel.limits.of_chunks()));
-                0
-            }
-        };
-        *client_ends = !head.meta.keep_alive;
-        let can_persist = server_keeps && head.meta.keep_alive;
-        channel.begin(terms, !can_persist, body_left);
-        exchange.requestline = head.requestline;
-        exchange.command = head.command;
-        exchange.path = match head.target.path {
-            std::borrow::Cow::Borrowed(path) => path,
-            std::borrow::Cow::Owned(path) => {
-                *whole_path = path;
-                whole_path
-            }
-        };
-        exchange.request_version = head.request_version;
-        exchange.headers = Headers::new(head.fields);
-        exchange.authority = head.target.authority;
-        exchange.expects_continue = head.meta.expects_continue && server_keeps;
-        Begun::Request(exchange)
+        answer(exchange, refusal)
     }
 
     /// The exchange is over: what is unread of its body is read off, or the connection ends. `cut` says

@@ -35,7 +35,7 @@ impl HttpDate {
     /// call costs little more than reading the clock, as of the system's last tick.
     #[must_use]
     pub fn now() -> HttpDate {
-        let second = clock::since_1970().as_secs().min(LAST_SECOND);
+        let second = clock::seconds_since_1970().min(LAST_SECOND);
         // A thread that is being torn down has no cache any more.
         LATEST
             .try_with(|latest| match latest.get() {
@@ -169,7 +169,7 @@ mod tests {
         // A mark no rendering would give; a few tries for the turn of a second.
         let mark = HttpDate([b'x'; ROOM]);
         let seen = (0..10).any(|_| {
-            let second = clock::since_1970().as_secs().min(LAST_SECOND);
+            let second = clock::seconds_since_1970().min(LAST_SECOND);
             LATEST.with(|latest| latest.set(Some((second, mark))));
             HttpDate::now() == mark
         });

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use httparse::Header;
 
 pub(crate) use self::scan::{Extent, Scan};
-use super::framing::{self, Meta};
+use super::framing::{self, BodyLength, Meta};
 use super::target::{self, Target};
 use super::{HeadLimits, Refusal};
 
@@ -81,6 +81,28 @@ pub(crate) struct Head<'a> {
     pub(crate) fields: &'a [Header<'a>],
     /// What the fields say about the body and the connection.
     pub(crate) meta: Meta,
+}
+
+impl<'a> Head<'a> {
+    /// Of a request that is refused nothing is known but its line.
+    pub(crate) fn refused(requestline: &'a str) -> Self {
+        Head {
+            requestline,
+            command: "",
+            target: Target {
+                path: Cow::Borrowed(""),
+                authority: None,
+            },
+            request_version: "",
+            version: Version::Http11,
+            fields: &[],
+            meta: Meta {
+                body: BodyLength::Exact(0),
+                keep_alive: false,
+                expects_continue: false,
+            },
+        }
+    }
 }
 
 /// Parse `bytes`, which are exactly one head from its request line to its blank line, as found by

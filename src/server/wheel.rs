@@ -5,11 +5,11 @@
 //! entry, touched once in a deadline's time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::clock::Moment;
 
-const TICK: Duration = Duration::from_millis(250);
+/// In milliseconds.
+const TICK: u64 = 250;
 
 /// A point in time, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +63,8 @@ impl Wheel {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -86,7 +88,11 @@ mod tests {
         let now = Moment::now();
         wheel.enter(Tick::of(now), 1);
         wheel.enter(Tick::of(now.after(Duration::MAX)), 2);
-        assert!(wheel.take_due(now.after(TICK)).is_some());
+        assert!(
+            wheel
+                .take_due(now.after(Duration::from_millis(TICK)))
+                .is_some()
+        );
         assert!(
             wheel
                 .take_due(now.after(Duration::from_secs(1 << 40)))

@@ -2,7 +2,6 @@
 
 use super::{Outgoing, Stage};
 use crate::http1::bytes;
-use crate::http1::decimal::Decimal;
 use crate::http1::framing;
 use crate::http1::is_token;
 
@@ -65,10 +64,9 @@ impl Outgoing {
         }
         self.buffer.reserve(version.len() + reason.len() + 12);
         self.buffer.extend_from_slice(version.as_bytes());
-        self.buffer.push(b' ');
+        let digit = |place: u16| b'0' + (code / place % 10) as u8;
         self.buffer
-            .extend_from_slice(Decimal::from(u64::from(code)).as_bytes());
-        self.buffer.push(b' ');
+            .extend_from_slice(&[b' ', digit(100), digit(10), digit(1), b' ']);
         if bytes::is_printable(reason.as_bytes()) {
             self.buffer.extend_from_slice(reason.as_bytes());
         } else {

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::any;
 use super::*;
-use crate::http1::framing::BodyLength;
 
 mod request_line;
 
