@@ -20,6 +20,8 @@ pub(crate) mod chunked;
 
 pub(crate) mod date;
 
+pub(crate) mod calendar;
+
 pub(crate) mod decimal;
 
 pub(crate) mod quote;

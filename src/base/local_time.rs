@@ -1,6 +1,6 @@
 //! Local time for the log, from the system's time zone files: std has none.
 //!
-//! `calendar` counts days, `posix` has the rules of a `TZ` string, `tzif` reads a zone file.
+//! `posix` has the rules of a `TZ` string, `tzif` reads a zone file.
 
 use std::cell::RefCell;
 use std::env;
@@ -11,9 +11,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-pub(crate) use calendar::civil;
+use crate::http1::calendar::civil;
 
-mod calendar;
 mod posix;
 mod tzif;
 

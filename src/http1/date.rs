@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::io::Write as _;
 use std::ops::Deref;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
+
+use super::calendar::{DAY, civil};
 
 /// The text of a moment as HTTP writes it in `Date`, `Last-Modified` and
 /// `Expires`: an IMF-fixdate, always 29 bytes and always in GMT.
@@ -46,15 +47,48 @@ impl HttpDate {
             .unwrap_or_else(|_| HttpDate::at(second))
     }
 
-    /// `second` must be at most [`LAST_SECOND`]: `httpdate` panics above it.
     fn at(second: u64) -> HttpDate {
-        let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(second.min(LAST_SECOND));
+        let second = second.min(LAST_SECOND) as i64;
+        let (year, month, day, hour, minute, of_minute) = civil(second);
+        // The first day of 1970 was a Thursday.
+        let weekday = name_at(b"ThuFriSatSunMonTueWed", second / DAY % 7);
+        let month = name_at(
+            b"JanFebMarAprMayJunJulAugSepOctNovDec",
+            i64::from(month) - 1,
+        );
+        let (day, hour) = (two_digits(day), two_digits(hour));
+        let (minute, second) = (two_digits(minute), two_digits(of_minute));
+        let century = two_digits((year / 100) as u8);
+        let year = two_digits((year % 100) as u8);
         let mut text = EPOCH;
-        // An IMF-fixdate fills the 29 bytes exactly, so the write cannot fail.
-        let written = write!(text.as_mut_slice(), "{}", httpdate::HttpDate::from(moment));
-        debug_assert!(written.is_ok());
+        let parts: [(usize, &[u8]); 8] = [
+            (0, &weekday),
+            (5, &day),
+            (8, &month),
+            (12, &century),
+            (14, &year),
+            (17, &hour),
+            (20, &minute),
+            (23, &second),
+        ];
+        for (at, part) in parts {
+            if let Some(place) = text.get_mut(at..at + part.len()) {
+                place.copy_from_slice(part);
+            }
+        }
         HttpDate(text)
     }
+}
+
+/// One of several names of three letters.
+fn name_at(names: &[u8], number: i64) -> [u8; 3] {
+    let at = number as usize * 3;
+    let name = names.get(at..).and_then(<[u8]>::first_chunk);
+    name.copied().unwrap_or_default()
+}
+
+fn two_digits(number: u8) -> [u8; 2] {
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 impl From<SystemTime> for HttpDate {
@@ -102,6 +136,8 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use proptest::prelude::*;
 

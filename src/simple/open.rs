@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
@@ -15,7 +15,10 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 
+pub(crate) use self::describe::{Description, describe};
 use super::listing::{self, Entry};
+
+mod describe;
 
 /// Which symbolic links below the root are followed. The root itself may be reached through links.
 ///
@@ -38,7 +41,7 @@ pub enum Symlinks {
 #[derive(Debug)]
 pub(crate) enum Found<'a> {
     /// A regular file, opened for reading.
-    File(File, Metadata),
+    File(File, Description),
     /// A directory.
     Directory(Directory<'a>),
 }
@@ -68,10 +71,10 @@ pub(crate) fn open<'a>(
         opened => opened,
     };
     let file = File::from(opened?);
-    let metadata = file.metadata()?;
-    if metadata.is_file() {
-        Ok(Found::File(file, metadata))
-    } else if metadata.is_dir() {
+    let description = Description::of_open(&file)?;
+    if description.is_file() {
+        Ok(Found::File(file, description))
+    } else if description.file_type().is_dir() {
         Ok(Found::Directory(Directory {
             fd: file.into(),
             place,
@@ -109,20 +112,6 @@ pub(crate) fn locate(root: &Path, relative: &Path, symlinks: Symlinks) -> io::Re
     let file_type = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
     let path = real_path(&fd, place)?;
     Ok(Located { file_type, path })
-}
-
-/// What the file system says of what `relative`, which must have plain names only, leads to below
-/// `root`, by the rules of [`open`].
-pub(crate) fn describe(root: &Path, relative: &Path, symlinks: Symlinks) -> io::Result<Metadata> {
-    let place = Place {
-        root: or_dot(root),
-        relative,
-        symlinks,
-    };
-    match symlinks {
-        Symlinks::Follow => place.root.join(relative).metadata(),
-        Symlinks::Deny | Symlinks::InsideRoot => File::from(open_below(place, LOCATE)?).metadata(),
-    }
 }
 
 /// The system knows what it has opened.
@@ -173,14 +162,14 @@ impl Directory<'_> {
     pub(crate) fn open_index<'n>(
         &self,
         names: &'n [String],
-    ) -> io::Result<Option<(File, Metadata, &'n str)>> {
+    ) -> io::Result<Option<(File, Description, &'n str)>> {
         for name in names {
             match self.open_entry(Path::new(name), READ) {
                 Ok(fd) => {
                     let file = File::from(fd);
-                    let metadata = file.metadata()?;
-                    if metadata.is_file() {
-                        return Ok(Some((file, metadata, name)));
+                    let description = Description::of_open(&file)?;
+                    if description.is_file() {
+                        return Ok(Some((file, description, name)));
                     }
                 }
                 Err(Errno::ACCESS) if self.is_regular(name) => return Err(Errno::ACCESS.into()),

@@ -1,6 +1,6 @@
 //! The rules of a POSIX `TZ` string: an offset, and when summer time holds.
 
-use super::calendar::{DAY, civil_day, days_to_month};
+use crate::http1::calendar::{DAY, civil_day, days_to_month};
 
 /// `CET-1CEST,M3.5.0,M10.5.0/3` as read: the names are left out.
 ///

@@ -16,7 +16,7 @@ pub(crate) fn civil(unix_seconds_local: i64) -> (i64, u8, u8, u8, u8, u8) {
 }
 
 /// Year, month and day from the number of days since 1970-01-01.
-pub(super) fn civil_day(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_day(days: i64) -> (i64, i64, i64) {
     // Years are counted from a 1 March, which puts the leap day last: every
     // span below then starts alike, and only the last of a kind is longer.
     let days = days.saturating_add(EPOCH_FROM_MARCH);
@@ -38,7 +38,7 @@ pub(super) fn civil_day(days: i64) -> (i64, i64, i64) {
 }
 
 /// The number of days from 1970-01-01 to the first of a month (1 to 12).
-pub(super) fn days_to_month(year: i64, month: i64) -> i64 {
+pub(crate) fn days_to_month(year: i64, month: i64) -> i64 {
     let (year, month_from_march) = if month > 2 {
         (year, month - 3)
     } else {
@@ -55,7 +55,7 @@ fn small(number: i64) -> u8 {
 }
 
 /// In seconds.
-pub(super) const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 const DAYS_4: i64 = 4 * 365 + 1;
 const DAYS_100: i64 = 25 * DAYS_4 - 1;
 const DAYS_400: i64 = 4 * DAYS_100 + 1;
