@@ -28,6 +28,7 @@ mod handler;
 mod hooks;
 pub(crate) mod listing;
 mod mime;
+mod names;
 pub(crate) mod open;
 pub(crate) mod path;
 
@@ -238,11 +239,11 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    let Ok(entries) = directory.entries() else {
+    let Ok(names) = listing::names(directory) else {
         let status = Status::NOT_FOUND.with_message("No permission to list directory");
         return h.send_error(x, status).map(|()| None);
     };
-    let page = listing::page(x.path, &entries).into_bytes();
+    let page = listing::page(x.path, names.lines());
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", "text/html; charset=utf-8");
     h.send_header(x, "Content-Length", &Decimal::from(page.len() as u64));

@@ -6,13 +6,14 @@
 //! without following links.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 
 pub(crate) use self::describe::{Description, describe};
@@ -179,11 +180,15 @@ impl Directory<'_> {
         Ok(None)
     }
 
-    /// The entries, in no order.
-    pub(super) fn read(&self) -> io::Result<Dir> {
+    /// Calls `each` with the name and kind of every entry but `.` and `..`, in no order.
+    pub(super) fn read(&self, mut each: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
         // opened once more, for `fd` may have no right to read, and its position is shared
         let fd = open_following(self.fd.as_fd(), Path::new(""), READ | OFlags::DIRECTORY)?;
-        Ok(Dir::new(fd)?)
+        read_names(fd, |name, file_type| {
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                each(OsStr::from_bytes(name.to_bytes()), file_type);
+            }
+        })
     }
 
     /// The kind of an entry itself, not of what it links to.
@@ -388,6 +393,31 @@ fn is_missing(error: Errno) -> bool {
 fn is_plain(path: &Path) -> bool {
     path.components()
         .all(|component| matches!(component, Component::Normal(_)))
+}
+
+/// Without memory for each name.
+#[cfg(target_os = "linux")]
+fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+    let mut block = Vec::with_capacity(64 << 10);
+    let mut names = rustix::fs::RawDir::new(fd, block.spare_capacity_mut());
+    while let Some(entry) = names.next() {
+        match entry {
+            Ok(entry) => each(entry.file_name(), entry.file_type()),
+            // It was removed meanwhile, and so is empty.
+            Err(Errno::NOENT) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+    for entry in rustix::fs::Dir::new(fd)? {
+        let entry = entry?;
+        each(entry.file_name(), entry.file_type());
+    }
+    Ok(())
 }
 
 /// An empty path means the directory itself, but not to the kernel.
