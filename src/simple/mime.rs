@@ -48,7 +48,16 @@ fn known(suffix: &str) -> Option<&'static str> {
 /// The last dot of the file's name and what follows it. Dots at the start of a name hide the file
 /// and begin no suffix: `.bashrc` has none.
 fn suffix(name: &Path) -> Option<&str> {
-    let name = name.file_name()?.as_bytes();
+    let name = match name
+        .as_os_str()
+        .as_bytes()
+        .rsplit(|&byte| byte == b'/')
+        .next()
+    {
+        // Such an end needs a closer look.
+        None | Some(b"" | b".") => name.file_name()?.as_bytes(),
+        Some(name) => name,
+    };
     let start = name.iter().position(|&byte| byte != b'.')?;
     let dot = name.iter().rposition(|&byte| byte == b'.')?;
     if dot < start {
@@ -120,6 +129,8 @@ mod tests {
             ("index.html", "text/html"),
             ("INDEX.HTM", "text/html"),
             ("a/b.d/style.css", "text/css"),
+            ("a/style.css/", "text/css"),
+            ("a/style.css/.", "text/css"),
             ("app.js", "text/javascript"),
             ("app.mjs", "text/javascript"),
             ("data.json", "application/json"),

@@ -52,7 +52,8 @@ pub(crate) fn below(root: &Path, target: &str) -> Result<PathBuf, BadPath> {
 
 /// Whether the target means a directory.
 pub(crate) fn has_trailing_slash(target: &str) -> bool {
-    decoded_path(target).ends_with(b"/")
+    let path = path_of(target).as_bytes();
+    matches!(path, [.., b'/'] | [.., b'%', b'2', b'f' | b'F'])
 }
 
 /// Adds the names of a decoded path, with slashes between them. Nothing that was there is climbed over.
@@ -339,6 +340,7 @@ mod tests {
                 prop_assert_eq!(below(Path::new(root), &target).map(PathBuf::into_os_string), joined);
             }
             prop_assert_eq!(path_of(&target), Parts::of(&target).path);
+            prop_assert_eq!(has_trailing_slash(&target), decoded_path(&target).ends_with(b"/"));
         }
 
         #[test]
