@@ -125,6 +125,18 @@ impl Stream {
         Ok(None)
     }
 
+    /// Holds back segments that are not full, or (false) lets go what is held back. Only TCP has these, and
+    /// not every system can; without it more of them are sent.
+    pub(crate) fn cork(&self, on: bool) {
+        #[cfg(target_os = "linux")]
+        if let Stream::Tcp(socket) = self {
+            // It fails only where the client is gone already.
+            let _ = rustix::net::sockopt::set_tcp_cork(socket, on);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = on;
+    }
+
     /// Tells the client that nothing more comes.
     pub(crate) fn shutdown_write(&self) {
         if let Some(socket) = self.fd() {
