@@ -191,3 +191,20 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tcp_socket_is_corked_and_uncorked() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = Stream::Tcp(mio::net::TcpStream::from_std(socket));
+        for on in [true, false] {
+            stream.cork(on);
+            let is_corked = rustix::net::sockopt::tcp_cork(stream.fd().unwrap()).unwrap();
+            assert_eq!(is_corked, on);
+        }
+    }
+}

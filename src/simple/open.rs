@@ -5,7 +5,6 @@
 //! opened in a way that cannot leave the root: by `openat2` where there is one, else name by name
 //! without following links.
 
-use std::borrow::Cow;
 use std::ffi::{CStr, OsStr};
 use std::fs::{self, File};
 use std::io;
@@ -263,6 +262,11 @@ const LOCATE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 const LOCATE: OFlags = READ;
 
 fn open_below(place: Place<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
+    open_whole(place, &place.root.join(place.relative), flags)
+}
+
+/// The same, where `path` is that of the place already.
+fn open_whole(place: Place<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let Place {
         root,
         relative,
@@ -271,17 +275,17 @@ fn open_below(place: Place<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
     if !is_plain(relative) {
         return Err(Errno::INVAL);
     }
-    // joined with nothing, the root would get a slash at its end, and could not be a file
+    // joined with nothing, the root has a slash at its end, and could not be a file
     let path = match relative.as_os_str().is_empty() {
-        true => Cow::Borrowed(root),
-        false => Cow::Owned(root.join(relative)),
+        true => root,
+        false => path,
     };
     if symlinks == Symlinks::Follow {
-        return open_following(CWD, &path, flags);
+        return open_following(CWD, path, flags);
     }
     // Plain names without any link cannot leave the root. Most paths are of this kind, and for
     // them, if there is no link on the way to the root either, this one call is all.
-    match openat2(CWD, &path, flags, Links::None) {
+    match openat2(CWD, path, flags, Links::None) {
         Err(Errno::LOOP) => {}
         Err(error) if is_missing(error) => {}
         opened => return opened,
@@ -337,7 +341,12 @@ fn walk(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errn
         )?);
     }
     let dir = parent.as_ref().map_or(dir, OwnedFd::as_fd);
-    open_following(dir, last.as_ref(), flags | OFlags::NOFOLLOW)
+    let fd = open_following(dir, last.as_ref(), flags | OFlags::NOFOLLOW)?;
+    // What is only located would be the link itself.
+    if flags == LOCATE && FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode).is_symlink() {
+        return Err(Errno::LOOP);
+    }
+    Ok(fd)
 }
 
 /// What `openat2` lets a path do.

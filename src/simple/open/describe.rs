@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{FileType, Stat};
 use rustix::io::retry_on_intr;
 
-use super::{LOCATE, Place, Symlinks, open_below, or_dot};
+use super::{LOCATE, Place, Symlinks, open_whole, or_dot};
 
 /// What the file system says of a file. It changes when the file does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub(crate) fn describe(root: &Path, path: &Path, symlinks: Symlinks) -> io::Resu
                 relative,
                 symlinks,
             };
-            Description::of_open(open_below(place, LOCATE)?)
+            Description::of_open(open_whole(place, path, LOCATE)?)
         }
         _ => Ok(Description::of(&retry_on_intr(|| rustix::fs::stat(path))?)),
     }
@@ -109,5 +109,54 @@ fn is_directly_in(root: &Path, path: &Path) -> bool {
         _ if root.is_empty() => false,
         Some([b'/', name @ ..]) => !name.contains(&b'/') && !matches!(name, b"" | b"." | b".."),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_name_behind_the_root_as_it_is_written_is_directly_in_it() {
+        for (root, path, is_direct) in [
+            ("/srv", "/srv/a", true),
+            ("/srv/", "/srv/a", true),
+            ("/", "/a", true),
+            (".", "./a", true),
+            ("www", "www/..a", true),
+            ("/srv", "/srv/a/b", false),
+            ("/srv", "/srv/a/", false),
+            ("/srv", "/srv//a", false),
+            ("/srv", "/srv/", false),
+            ("/srv", "/srv", false),
+            ("/srv", "/srv/.", false),
+            ("/srv", "/srv/..", false),
+            ("/srv", "/srva", false),
+            ("/srv", "/other/a", false),
+            ("/", "a", false),
+            ("", "a", false),
+            ("", "/a", false),
+        ] {
+            let (root, path) = (Path::new(root), Path::new(path));
+            assert_eq!(is_directly_in(root, path), is_direct, "{root:?} {path:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_change_may_lie_before_1970() {
+        let mut description = Description::of_open(std::fs::File::open("/").unwrap()).unwrap();
+        for (seconds, nanos, from_1970) in
+            [(0, 0, 0.0), (1, 500_000_000, 1.5), (-2, 500_000_000, -1.5)]
+        {
+            description.modified = (seconds, nanos);
+            let modified = description.modified();
+            let since = match modified.duration_since(SystemTime::UNIX_EPOCH) {
+                Ok(since) => since.as_secs_f64(),
+                Err(before) => -before.duration().as_secs_f64(),
+            };
+            assert_eq!(since, from_1970);
+        }
+        description.modified = (i64::MIN, 0);
+        assert!(description.modified() <= SystemTime::UNIX_EPOCH);
     }
 }

@@ -459,3 +459,37 @@ fn any_path_may_be_opened_and_its_index_too() {
     assert!(directory.open_index(&["out".to_owned()]).unwrap().is_some());
     assert_eq!(listing::entries(&directory).unwrap().len(), 3);
 }
+
+#[test]
+fn what_is_described_is_what_would_be_opened() {
+    both_ways(|| {
+        let temp = Temp::new();
+        temp.link("file", "www/inside");
+        temp.link("../outside", "www/out");
+        temp.link("sub", "www/to-sub");
+        temp.link("..", "www/up");
+        let names = [
+            "file",
+            "inside",
+            "out",
+            "sub/deep/file",
+            "to-sub/deep/file",
+            "up/outside",
+            "none",
+        ];
+        for symlinks in [Symlinks::Deny, Symlinks::InsideRoot, Symlinks::Follow] {
+            for name in names {
+                let (root, path) = (temp.root(), temp.root().join(name));
+                let opened = match open(&root, Path::new(name), symlinks) {
+                    Ok(Found::File(_, description)) => Some(description),
+                    _ => None,
+                };
+                assert_eq!(
+                    describe(&root, &path, symlinks).ok(),
+                    opened,
+                    "{name} {symlinks:?}"
+                );
+            }
+        }
+    });
+}
