@@ -127,8 +127,9 @@ impl SimpleHandler {
     }
 
     /// Whether files of up to 64 KiB are kept in memory, 16 MiB in all. The file system is asked on
-    /// every request whether the file is unchanged, so an edit is seen by the next request in any case. Default:
-    /// true.
+    /// every request whether the file is unchanged, so an edit is seen by the next request in any case. That is
+    /// one call for files directly in the directory, or if all links are followed; else it is three, for a
+    /// directory on the way could have become a link that leads out. Default: true.
     #[must_use]
     pub fn keep_small_files(mut self, keep: bool) -> Self {
         self.cache = keep.then(Arc::default);
