@@ -3,6 +3,7 @@
 //! The functions here only pass on: what the targets see is what a connection sees.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::Limits;
@@ -10,7 +11,8 @@ use crate::base::log_text;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, FieldSlots, Scan, Version};
 use crate::http1::{Refusal, chunked};
-use crate::simple::{Entry, listing, path};
+use crate::simple::listing::{self, Line};
+use crate::simple::path;
 
 /// A refusal: the status code, and what is wrong.
 pub type Refused = (u16, String);
@@ -166,12 +168,12 @@ pub fn redirect_location(target: &str) -> String {
 
 /// The page of a directory with these names; each may be a directory, and may be a link.
 pub fn listing_page(target: &str, names: &[(OsString, bool, bool)]) -> String {
-    let entry = |(name, is_dir, is_link): &(OsString, bool, bool)| Entry {
-        name: name.clone(),
+    let lines = names.iter().map(|(name, is_dir, is_link)| Line {
+        name: name.as_bytes(),
         is_dir: *is_dir,
         is_link: *is_link,
-    };
-    listing::page(target, &names.iter().map(entry).collect::<Vec<_>>())
+    });
+    String::from_utf8(listing::page(target, lines)).unwrap_or_default()
 }
 
 /// A line of the log.

@@ -5,14 +5,14 @@
 //! to file, without leaving the root), [`mime`], [`condition`] and [`listing`].
 
 use std::borrow::Cow;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use self::cache::KeptFile;
-use self::open::Found;
+use self::open::{Description, Found};
 use crate::base::{self, software};
 use crate::http1::decimal::Decimal;
 use crate::{Exchange, Result, Status, clock};
@@ -28,6 +28,7 @@ mod handler;
 mod hooks;
 pub(crate) mod listing;
 mod mime;
+mod names;
 pub(crate) mod open;
 pub(crate) mod path;
 
@@ -93,20 +94,31 @@ pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()
 /// # Errors
 /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
 pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-    let path = h.translate_path(x.path);
-    let has_slash = path::relative(x.path).is_ok_and(|relative| relative.trailing_slash);
+    let mut path = h.translate_path(x.path);
+    let has_slash = path::has_trailing_slash(x.path);
+    let sent = match h.files().kept(&mut path, has_slash) {
+        Some(kept) => send_kept_head(h, x, &path, kept),
+        None => send_opened_head(h, x, &path, has_slash),
+    };
+    path::give_back(path);
+    sent
+}
+
+fn send_opened_head<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    path: &Path,
+    has_slash: bool,
+) -> Result<Option<Content>> {
     let files = h.files();
-    if let Some((path, kept)) = files.kept(&path, has_slash) {
-        return send_kept_head(h, x, &path, &kept);
-    }
-    match files.open(&path) {
-        Ok(Found::File(file, metadata)) if !has_slash => {
-            send_file_head(h, x, &path, file, &metadata)
+    match files.open(path) {
+        Ok(Found::File(file, description)) if !has_slash => {
+            send_file_head(h, x, path, file, &description)
         }
         Ok(Found::Directory(_)) if !has_slash => redirect(h, x),
         Ok(Found::Directory(directory)) => match directory.open_index(files.index_pages()) {
-            Ok(Some((file, metadata, name))) => {
-                send_file_head(h, x, &path.join(name), file, &metadata)
+            Ok(Some((file, description, name))) => {
+                send_file_head(h, x, &path.join(name), file, &description)
             }
             Ok(None) => h.list_directory(x, &directory),
             Err(error) => not_found(h, x, error),
@@ -143,42 +155,59 @@ fn send_file_head<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     path: &Path,
     file: File,
-    metadata: &Metadata,
+    description: &Description,
 ) -> Result<Option<Content>> {
-    if let Some(kept) = h.files().keep(path, &file, metadata) {
-        return send_kept_head(h, x, path, &kept);
+    if let Some(kept) = h.files().keep(path, &file, description) {
+        return send_kept_head(h, x, path, kept);
     }
-    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-    let length = metadata.len();
-    let is_wanted = send_head_of(h, x, path, length, modified)?;
-    Ok(is_wanted.then_some(Content::File(file, length)))
+    let (length, modified) = (description.size(), description.modified());
+    let since = x.headers.get("If-Modified-Since");
+    if condition::not_modified(since, has_tags(x), modified) {
+        return send_not_modified(h, x);
+    }
+    send_head_of(h, x, path, length, modified)?;
+    Ok(Some(Content::File(file, length)))
 }
 
 fn send_kept_head<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     path: &Path,
-    kept: &KeptFile,
+    kept: KeptFile,
 ) -> Result<Option<Content>> {
-    let content = kept.content.clone();
-    let is_wanted = send_head_of(h, x, path, content.len() as u64, kept.modified)?;
-    Ok(is_wanted.then(|| Content::Kept(io::Cursor::new(content))))
+    if let Some(since) = x.headers.get("If-Modified-Since")
+        && !has_tags(x)
+        // What most clients send is the very text that they got, which is cheaper to compare than to read.
+        && (*since == *kept.modified_text || condition::not_modified(Some(since), false, kept.modified))
+    {
+        return send_not_modified(h, x);
+    }
+    send_head_of(h, x, path, kept.content.len() as u64, kept.modified)?;
+    Ok(Some(Content::Kept(io::Cursor::new(kept.content))))
 }
 
-/// The head for a file; false if the client has it already, and was told so.
+fn has_tags(x: &Exchange<'_>) -> bool {
+    x.headers.get("If-None-Match").is_some()
+}
+
+/// The client has the file already.
+fn send_not_modified<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+) -> Result<Option<Content>> {
+    h.send_response(x, Status::NOT_MODIFIED);
+    h.end_headers(x)?;
+    Ok(None)
+}
+
+/// The head for a file.
 fn send_head_of<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     path: &Path,
     length: u64,
     modified: SystemTime,
-) -> Result<bool> {
-    let has_tags = x.headers.get("If-None-Match").is_some();
-    if condition::not_modified(x.headers.get("If-Modified-Since"), has_tags, modified) {
-        h.send_response(x, Status::NOT_MODIFIED);
-        h.end_headers(x)?;
-        return Ok(false);
-    }
+) -> Result<()> {
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", &h.guess_type(path));
     h.send_header(x, "Content-Length", &Decimal::from(length));
@@ -186,8 +215,7 @@ fn send_head_of<H: ServeFiles + ?Sized>(
         h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
     }
     send_extra_headers(h, x, "Last-Modified");
-    h.end_headers(x)?;
-    Ok(true)
+    h.end_headers(x)
 }
 
 /// Sends `extra_response_headers`, but for names that are sent automatically: those of every answer,
@@ -211,11 +239,11 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    let Ok(entries) = directory.entries() else {
+    let Ok(names) = listing::names(directory) else {
         let status = Status::NOT_FOUND.with_message("No permission to list directory");
         return h.send_error(x, status).map(|()| None);
     };
-    let page = listing::page(x.path, &entries).into_bytes();
+    let page = listing::page(x.path, names.lines());
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", "text/html; charset=utf-8");
     h.send_header(x, "Content-Length", &Decimal::from(page.len() as u64));
@@ -226,11 +254,8 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
 
 /// The body of [`ServeFiles::translate_path`].
 pub fn translate_path<H: ServeFiles + ?Sized>(h: &H, path: &str) -> PathBuf {
-    match path::relative(path) {
-        Ok(relative) => h.files().directory().join(relative.path),
-        // A name with a NUL, which names nothing.
-        Err(_) => PathBuf::from("\0"),
-    }
+    // A name with a NUL names nothing.
+    path::below(h.files().directory(), path).unwrap_or_else(|_| PathBuf::from("\0"))
 }
 
 /// The body of [`ServeFiles::guess_type`].

@@ -8,6 +8,9 @@ use super::channel::Channel;
 
 /// A file or a rest of one up to this size is read beside the head and leaves in one write with it.
 const ONE_WRITE: u64 = 64 << 10;
+/// A file from this size on is sent in segments as large as they can be. The system makes many small ones
+/// of it else, whenever the client is slower; for smaller files that costs less than two calls more.
+const CORKED: u64 = 2 << 20;
 /// As much as one call of sendfile is asked for.
 const MOST: u64 = 1 << 30;
 
@@ -38,11 +41,22 @@ impl ResponseWriter<'_> {
     ///
     /// # Errors
     /// As a write; `UnexpectedEof` if the file has become shorter.
-    pub fn send_file(&mut self, file: &File, mut offset: u64, count: u64) -> io::Result<()> {
-        let end = offset.saturating_add(count);
+    pub fn send_file(&mut self, file: &File, offset: u64, count: u64) -> io::Result<()> {
         if self.channel.out.borrow().is_bodiless() {
             return Ok(());
         }
+        let end = offset.saturating_add(count);
+        if count < CORKED {
+            return self.send_range(file, offset, end);
+        }
+        let stream = &self.channel.wire.stream;
+        stream.cork(true);
+        let sent = self.send_range(file, offset, end);
+        stream.cork(false);
+        sent
+    }
+
+    fn send_range(&mut self, file: &File, mut offset: u64, end: u64) -> io::Result<()> {
         while offset < end {
             let left = end - offset;
             // Taken out first: in the `match` the borrow would last through its arms.

@@ -125,6 +125,18 @@ impl Stream {
         Ok(None)
     }
 
+    /// Holds back segments that are not full, or (false) lets go what is held back. Only TCP has these, and
+    /// not every system can; without it more of them are sent.
+    pub(crate) fn cork(&self, on: bool) {
+        #[cfg(target_os = "linux")]
+        if let Stream::Tcp(socket) = self {
+            // It fails only where the client is gone already.
+            let _ = rustix::net::sockopt::set_tcp_cork(socket, on);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = on;
+    }
+
     /// Tells the client that nothing more comes.
     pub(crate) fn shutdown_write(&self) {
         if let Some(socket) = self.fd() {
@@ -176,6 +188,23 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tcp_socket_is_corked_and_uncorked() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = Stream::Tcp(mio::net::TcpStream::from_std(socket));
+        for on in [true, false] {
+            stream.cork(on);
+            let is_corked = rustix::net::sockopt::tcp_cork(stream.fd().unwrap()).unwrap();
+            assert_eq!(is_corked, on);
         }
     }
 }

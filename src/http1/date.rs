@@ -31,22 +31,29 @@ pub struct HttpDate([u8; ROOM]);
 impl HttpDate {
     /// The present moment.
     ///
-    /// The text is kept per thread and rendered at most once a second, so a
-    /// call costs little more than reading the clock, as of the system's last tick.
+    /// The clock is read as of the system's last tick, and the text is rendered once a second, so a call
+    /// costs next to nothing.
     #[must_use]
     pub fn now() -> HttpDate {
-        let second = clock::seconds_since_1970().min(LAST_SECOND);
-        // A thread that is being torn down has no cache any more.
-        LATEST
-            .try_with(|latest| match latest.get() {
-                Some((known, date)) if known == second => date,
+        HttpDate::kept(clock::seconds_since_1970())
+    }
+
+    /// The text of a second, which may be that of an earlier call.
+    fn kept(second: u64) -> HttpDate {
+        let second = second.min(LAST_SECOND);
+        // A thread that is being torn down has kept nothing any more.
+        let kept = KEPT.try_with(|kept| {
+            let place = kept.get((second % PLACES as u64) as usize)?;
+            match place.get() {
+                Some((known, date)) if known == second => Some(date),
                 _ => {
                     let date = HttpDate::at(second);
-                    latest.set(Some((second, date)));
-                    date
+                    place.set(Some((second, date)));
+                    Some(date)
                 }
-            })
-            .unwrap_or_else(|_| HttpDate::at(second))
+            }
+        });
+        kept.ok().flatten().unwrap_or_else(|| HttpDate::at(second))
     }
 
     /// `second` must be at most [`LAST_SECOND`]: `httpdate` panics above it.
@@ -62,7 +69,7 @@ impl HttpDate {
 
 impl From<SystemTime> for HttpDate {
     fn from(moment: SystemTime) -> HttpDate {
-        HttpDate::at(clamped_seconds(moment))
+        HttpDate::kept(clamped_seconds(moment))
     }
 }
 
@@ -97,8 +104,14 @@ fn clamped_seconds(moment: SystemTime) -> u64 {
         .map_or(0, |since| since.as_secs().min(LAST_SECOND))
 }
 
+/// How many texts a thread keeps: that of this second, and those of files that are asked for often.
+const PLACES: usize = 16;
+
+/// A text, and its second.
+type Kept = Cell<Option<(u64, HttpDate)>>;
+
 thread_local! {
-    static LATEST: Cell<Option<(u64, HttpDate)>> = const { Cell::new(None) };
+    static KEPT: [Kept; PLACES] = const { [const { Cell::new(None) }; PLACES] };
 }
 
 const LENGTH: usize = 29;
@@ -159,21 +172,20 @@ mod tests {
     }
 
     #[test]
-    fn now_replaces_a_stale_text() {
-        LATEST.with(|latest| latest.set(Some((0, date(0)))));
-        assert_ne!(HttpDate::now(), date(0));
+    fn the_text_of_another_second_is_replaced() {
+        let second = 784_111_777;
+        for second in [second, second + PLACES as u64, second, second + 1] {
+            assert_eq!(HttpDate::kept(second), HttpDate::at(second));
+        }
     }
 
     #[test]
-    fn now_uses_the_text_of_the_same_second() {
-        // A mark no rendering would give; a few tries for the turn of a second.
+    fn the_text_of_the_same_second_is_used() {
+        // A mark no rendering would give.
         let mark = HttpDate([b'x'; ROOM]);
-        let seen = (0..10).any(|_| {
-            let second = clock::seconds_since_1970().min(LAST_SECOND);
-            LATEST.with(|latest| latest.set(Some((second, mark))));
-            HttpDate::now() == mark
-        });
-        assert!(seen);
+        let place = 784_111_777 % PLACES as u64;
+        KEPT.with(|kept| kept[place as usize].set(Some((784_111_777, mark))));
+        assert_eq!(date(784_111_777), mark);
     }
 
     #[test]

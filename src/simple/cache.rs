@@ -6,13 +6,16 @@
 //! not kept, for a second change in the same grain of the clock would not show.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use super::open::Description;
+use crate::http1::date::HttpDate;
 use crate::shutdown::lock;
 
 /// The largest file that is kept.
@@ -20,7 +23,7 @@ const MOST_OF_A_FILE: u64 = 64 << 10;
 /// As much as is kept in all; past it everything is dropped, and what is asked for comes back.
 const MOST_IN_ALL: usize = 16 << 20;
 /// Changes nearer than this may look like one: the coarsest file systems count in two seconds.
-const GRAIN: Duration = Duration::from_millis(2500);
+const GRAIN: Duration = Duration::from_secs(3);
 
 /// The files of a handler that were asked for before.
 #[derive(Debug, Default)]
@@ -28,47 +31,38 @@ pub(super) struct Cache(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    files: HashMap<PathBuf, Arc<KeptFile>>,
+    /// By the bytes of their paths: these are hashed and compared in one go, a path name by name.
+    files: HashMap<Box<[u8]>, KeptFile>,
     size: usize,
 }
 
-/// A file in memory.
-#[derive(Debug)]
+/// A file in memory. A clone shares the content.
+#[derive(Clone, Debug)]
 pub(super) struct KeptFile {
     pub(super) content: Arc<[u8]>,
     pub(super) modified: SystemTime,
-    identity: Identity,
+    /// The text of that moment, as a client sends it back.
+    pub(super) modified_text: HttpDate,
+    description: Description,
 }
 
-/// What changes when a file does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-    size: u64,
-    mode: u32,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Self {
-        Identity {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            mode: metadata.mode(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+impl KeptFile {
+    /// Reads a file that was just opened; `None` if it has changed since it was described.
+    fn read(file: &File, description: &Description) -> io::Result<Option<Self>> {
+        let Some(content) = read_whole(file, description.size())? else {
+            return Ok(None);
+        };
+        // What was read is what was described only if the description still holds.
+        if Description::of_open(file)? != *description {
+            return Ok(None);
         }
-    }
-
-    /// The last change is long enough ago that another one would show.
-    fn is_settled(&self, now: SystemTime) -> bool {
-        let changed = self.changed.0.max(self.modified.0);
-        let grain = GRAIN.as_secs() as i64 + 1;
-        now.duration_since(SystemTime::UNIX_EPOCH)
-            .is_ok_and(|now| now.as_secs() as i64 - changed > grain)
+        let modified = description.modified();
+        Ok(Some(KeptFile {
+            content,
+            modified,
+            modified_text: HttpDate::from(modified),
+            description: *description,
+        }))
     }
 }
 
@@ -78,14 +72,14 @@ impl Cache {
     pub(super) fn find(
         &self,
         path: &Path,
-        describe: impl FnOnce() -> io::Result<Metadata>,
-    ) -> Option<Arc<KeptFile>> {
-        let kept = lock(&self.0).files.get(path).cloned()?;
-        let is_same = describe().is_ok_and(|now| Identity::of(&now) == kept.identity);
-        if is_same {
+        describe: impl FnOnce() -> io::Result<Description>,
+    ) -> Option<KeptFile> {
+        let key = path.as_os_str().as_bytes();
+        let kept = lock(&self.0).files.get(key).cloned()?;
+        if describe().is_ok_and(|now| now == kept.description) {
             return Some(kept);
         }
-        lock(&self.0).remove(path);
+        lock(&self.0).remove(key);
         None
     }
 
@@ -94,39 +88,30 @@ impl Cache {
         &self,
         path: &Path,
         file: &File,
-        metadata: &Metadata,
-    ) -> Option<Arc<KeptFile>> {
-        let identity = Identity::of(metadata);
-        if identity.size > MOST_OF_A_FILE || !identity.is_settled(SystemTime::now()) {
+        description: &Description,
+    ) -> Option<KeptFile> {
+        let is_settled = description.is_older(GRAIN, SystemTime::now());
+        if description.size() > MOST_OF_A_FILE || !is_settled {
             return None;
         }
-        let content = read_whole(file, identity.size).ok()??;
-        // What was read is what was described only if the description still holds.
-        if Identity::of(&file.metadata().ok()?) != identity {
-            return None;
-        }
-        let kept = Arc::new(KeptFile {
-            content,
-            modified: metadata.modified().ok()?,
-            identity,
-        });
-        lock(&self.0).insert(path, kept.clone());
+        let kept = KeptFile::read(file, description).ok()??;
+        lock(&self.0).insert(path.as_os_str().as_bytes(), kept.clone());
         Some(kept)
     }
 }
 
 impl Kept {
-    fn insert(&mut self, path: &Path, file: Arc<KeptFile>) {
+    fn insert(&mut self, path: &[u8], file: KeptFile) {
         self.remove(path);
         let size = cost(path, &file);
         if self.size + size > MOST_IN_ALL {
             *self = Kept::default();
         }
         self.size += size;
-        self.files.insert(path.to_owned(), file);
+        self.files.insert(path.into(), file);
     }
 
-    fn remove(&mut self, path: &Path) {
+    fn remove(&mut self, path: &[u8]) {
         if let Some(file) = self.files.remove(path) {
             self.size = self.size.saturating_sub(cost(path, &file));
         }
@@ -134,8 +119,8 @@ impl Kept {
 }
 
 /// What an entry takes of memory, about.
-fn cost(path: &Path, file: &KeptFile) -> usize {
-    file.content.len() + path.as_os_str().len() + 256
+fn cost(path: &[u8], file: &KeptFile) -> usize {
+    file.content.len() + path.len() + 256
 }
 
 /// `None` for a file that ends before its size.
@@ -150,8 +135,10 @@ fn read_whole(file: &File, size: u64) -> io::Result<Option<Arc<[u8]>>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::open::{Symlinks, describe};
     use super::*;
     use std::fs;
+    use std::path::PathBuf;
 
     struct Place(PathBuf);
 
@@ -171,10 +158,8 @@ mod tests {
             file.set_modified(SystemTime::now() - age).unwrap();
         }
 
-        /// As at the first request, with the file system's word on the last change replaced.
-        fn keep(&self, cache: &Cache) -> Option<Arc<KeptFile>> {
-            let file = File::open(&self.0).unwrap();
-            cache.keep(&self.0, &file, &file.metadata().unwrap())
+        fn describe(&self) -> io::Result<Description> {
+            describe(Path::new("/"), &self.0, Symlinks::Follow)
         }
     }
 
@@ -188,13 +173,8 @@ mod tests {
     fn with(place: &Place) -> Cache {
         let cache = Cache::default();
         let file = File::open(&place.0).unwrap();
-        let metadata = file.metadata().unwrap();
-        let kept = KeptFile {
-            content: read_whole(&file, metadata.len()).unwrap().unwrap(),
-            modified: metadata.modified().unwrap(),
-            identity: Identity::of(&metadata),
-        };
-        lock(&cache.0).insert(&place.0, Arc::new(kept));
+        let kept = KeptFile::read(&file, &Description::of_open(&file).unwrap());
+        lock(&cache.0).insert(place.0.as_os_str().as_bytes(), kept.unwrap().unwrap());
         cache
     }
 
@@ -202,11 +182,16 @@ mod tests {
     fn a_file_that_was_changed_lately_is_not_kept() {
         // The times of the change itself can't be set back, so this one is always new.
         let place = Place::new("lately", Duration::from_secs(60));
-        assert!(place.keep(&Cache::default()).is_none());
+        let file = File::open(&place.0).unwrap();
+        let description = place.describe().unwrap();
+        assert!(
+            Cache::default()
+                .keep(&place.0, &file, &description)
+                .is_none()
+        );
         let now = SystemTime::now();
-        let identity = Identity::of(&place.0.metadata().unwrap());
-        assert!(!identity.is_settled(now));
-        assert!(identity.is_settled(now + Duration::from_secs(10)));
+        assert!(!description.is_older(GRAIN, now));
+        assert!(description.is_older(GRAIN, now + Duration::from_secs(10)));
     }
 
     #[test]
@@ -228,34 +213,40 @@ mod tests {
         for change in changes {
             let place = Place::new("changes", Duration::from_secs(60));
             let cache = with(&place);
-            assert_eq!(
-                &*cache.find(&place.0, || place.0.metadata()).unwrap().content,
-                b"first"
-            );
+            let found = cache.find(&place.0, || place.describe()).unwrap();
+            assert_eq!(&*found.content, b"first");
             change(&place);
-            assert!(cache.find(&place.0, || place.0.metadata()).is_none());
-            assert!(lock(&cache.0).files.is_empty() || !place.0.exists());
+            assert!(cache.find(&place.0, || place.describe()).is_none());
+            assert!(lock(&cache.0).files.is_empty());
         }
     }
 
     #[test]
     fn the_same_file_behind_a_link_that_leads_out_is_not_served() {
-        use super::super::open::{Symlinks, describe};
         let base =
             std::env::temp_dir().join(format!("servette-cache-links-{}", std::process::id()));
         let root = base.join("root");
         fs::create_dir_all(root.join("dir")).unwrap();
-        fs::write(root.join("dir/f"), "inside").unwrap();
-        let place = Place(root.join("dir/f"));
-        let cache = with(&place);
-        let find =
-            |symlinks| cache.find(&place.0, || describe(&root, Path::new("dir/f"), symlinks));
-        assert!(find(Symlinks::Deny).is_some());
-        // The file itself does not change by this.
-        fs::rename(root.join("dir"), base.join("outside")).unwrap();
-        std::os::unix::fs::symlink(base.join("outside"), root.join("dir")).unwrap();
-        assert!(find(Symlinks::Follow).is_some());
-        assert!(find(Symlinks::InsideRoot).is_none());
+        for (name, moved) in [("dir/f", "dir"), ("f", "f")] {
+            fs::write(root.join(name), "inside").unwrap();
+            let place = Place(root.join(name));
+            let caches = [with(&place), with(&place), with(&place)];
+            let find = |cache: usize, symlinks| {
+                caches[cache].find(&place.0, || describe(&root, &place.0, symlinks))
+            };
+            assert!(find(0, Symlinks::Deny).is_some());
+            assert!(find(1, Symlinks::InsideRoot).is_some());
+            let outside = base.join("outside");
+            // What the system says of the file itself does not change by this, not even the time of
+            // its last change, if it is the directory that moves.
+            fs::rename(root.join(moved), &outside).unwrap();
+            std::os::unix::fs::symlink(&outside, root.join(moved)).unwrap();
+            assert!(moved == "f" || find(2, Symlinks::Follow).is_some());
+            assert!(find(1, Symlinks::InsideRoot).is_none(), "{name}");
+            assert!(find(0, Symlinks::Deny).is_none(), "{name}");
+            fs::remove_file(root.join(moved)).unwrap();
+            let _ = fs::remove_dir_all(&outside).or_else(|_| fs::remove_file(&outside));
+        }
         fs::remove_dir_all(&base).unwrap();
     }
 
@@ -266,10 +257,10 @@ mod tests {
         let (_, file) = lock(&cache.0).files.drain().next().unwrap();
         *lock(&cache.0) = Kept::default();
         for number in 0..100_000 {
-            let path = PathBuf::from(format!("/{number:0>500}"));
+            let path = format!("/{number:0>500}").into_bytes();
             let mut kept = lock(&cache.0);
             kept.insert(&path, file.clone());
-            assert!(kept.size <= MOST_IN_ALL && kept.files.contains_key(&path));
+            assert!(kept.size <= MOST_IN_ALL && kept.files.contains_key(&*path));
         }
         let mut kept = lock(&cache.0);
         let paths: Vec<_> = kept.files.keys().cloned().collect();

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cache::{Cache, KeptFile};
-use super::open::{self, Found, Located, Symlinks};
-use super::{SERVER_VERSION, ServeFiles, mime, software};
+use super::open::{self, Description, Found, Located, Symlinks};
+use super::{SERVER_VERSION, ServeFiles, mime, path, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
 
 /// Serves the files below a directory: Python's `SimpleHTTPRequestHandler`, and its attributes for
@@ -127,8 +127,9 @@ impl SimpleHandler {
     }
 
     /// Whether files of up to 64 KiB are kept in memory, 16 MiB in all. The file system is asked on
-    /// every request whether the file is unchanged, so an edit is seen by the next request in any case. Default:
-    /// true.
+    /// every request whether the file is unchanged, so an edit is seen by the next request in any case. That is
+    /// one call for files directly in the directory, or if all links are followed; else it is three, for a
+    /// directory on the way could have become a link that leads out. Default: true.
     #[must_use]
     pub fn keep_small_files(mut self, keep: bool) -> Self {
         self.cache = keep.then(Arc::default);
@@ -161,27 +162,26 @@ impl SimpleHandler {
         &self.default_content_type
     }
 
-    /// The file at a path, or the first index page of a directory, if it is kept and unchanged.
-    pub(super) fn kept<'p>(
-        &self,
-        path: &'p Path,
-        is_directory: bool,
-    ) -> Option<(Cow<'p, Path>, Arc<KeptFile>)> {
+    /// The file at a path, or the first index page of a directory, if it is kept and unchanged; then
+    /// `path` becomes that of the index page.
+    pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<KeptFile> {
         let cache = self.cache.as_ref()?;
-        let path = match is_directory {
-            true => Cow::Owned(path.join(self.index_pages.first()?)),
-            false => Cow::Borrowed(path),
-        };
-        let kept = cache.find(&path, || self.describe(&path))?;
-        Some((path, kept))
+        if !is_directory {
+            return self.find(cache, path);
+        }
+        let length = path.as_os_str().len();
+        path.push(self.index_pages.first()?);
+        let kept = self.find(cache, path);
+        if kept.is_none() {
+            path::truncate(path, length);
+        }
+        kept
     }
 
-    /// What a path leads to, by the rules for links.
-    fn describe(&self, path: &Path) -> io::Result<Metadata> {
-        match path.strip_prefix(&self.directory) {
-            Ok(relative) => open::describe(&self.directory, relative, self.symlinks),
-            Err(_) => open::describe(path, Path::new(""), Symlinks::Follow),
-        }
+    fn find(&self, cache: &Cache, path: &Path) -> Option<KeptFile> {
+        cache.find(path, || {
+            open::describe(&self.directory, path, self.symlinks)
+        })
     }
 
     /// Keeps a file that was just opened, if it is one to keep.
@@ -189,9 +189,9 @@ impl SimpleHandler {
         &self,
         path: &Path,
         file: &File,
-        metadata: &Metadata,
-    ) -> Option<Arc<KeptFile>> {
-        self.cache.as_ref()?.keep(path, file, metadata)
+        description: &Description,
+    ) -> Option<KeptFile> {
+        self.cache.as_ref()?.keep(path, file, description)
     }
 
     /// Opens a path that `translate_path` made.

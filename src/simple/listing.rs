@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rustix::fs::FileType;
 
+use super::names::Names;
 use super::open::Directory;
 use super::path::decoded_path;
 
@@ -22,30 +23,44 @@ pub struct Entry {
     pub is_link: bool,
 }
 
-/// All entries of a directory, in the order of their lower-cased names.
+/// An [`Entry`], lent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) is_dir: bool,
+    pub(crate) is_link: bool,
+}
+
+/// All names of a directory, in the order of their lower case.
 ///
 /// The file system says the kind of an entry along with its name, so only links cost a call.
-pub(crate) fn entries(directory: &Directory<'_>) -> io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for entry in directory.read()? {
-        let entry = entry?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name == "." || name == ".." {
-            continue;
-        }
-        let file_type = match entry.file_type() {
+pub(crate) fn names(directory: &Directory<'_>) -> io::Result<Names> {
+    let mut names = Names::default();
+    directory.read(|name, file_type| {
+        let file_type = match file_type {
             FileType::Unknown => directory.file_type(name),
             known => known,
         };
         let is_link = file_type.is_symlink();
-        entries.push(Entry {
-            name: name.to_owned(),
+        names.push(Line {
+            name: name.as_bytes(),
             is_dir: file_type.is_dir() || (is_link && directory.leads_to_directory(name)),
             is_link,
         });
-    }
-    sort(&mut entries);
-    Ok(entries)
+    })?;
+    names.sort();
+    Ok(names)
+}
+
+/// The same, each as a value of its own.
+pub(crate) fn entries(directory: &Directory<'_>) -> io::Result<Vec<Entry>> {
+    let names = names(directory)?;
+    let entry = |line: Line<'_>| Entry {
+        name: OsStr::from_bytes(line.name).to_owned(),
+        is_dir: line.is_dir,
+        is_link: line.is_link,
+    };
+    Ok(names.lines().map(entry).collect())
 }
 
 /// The page for the directory that the request target `shown_path` names.
@@ -53,71 +68,75 @@ pub(crate) fn entries(directory: &Directory<'_>) -> io::Result<Vec<Entry>> {
 /// A link is a name in percent-encoding, relative to the page; nothing that has a meaning in a URL
 /// or in HTML stays plain in it. A `:` is encoded too, and such a link begins with `./` besides, so
 /// that it is no scheme even for a client that decodes before it looks.
-pub(crate) fn page(shown_path: &str, entries: &[Entry]) -> String {
-    let names: usize = entries.iter().map(|entry| entry.name.len()).sum();
-    let mut page = String::with_capacity(1024 + entries.len() * 40 + names * 3);
+pub(crate) fn page<'a>(shown_path: &str, lines: impl Iterator<Item = Line<'a>> + Clone) -> Vec<u8> {
+    // Enough for names that need no escapes, and most others.
+    let each = |line: Line<'_>| 2 * line.name.len() + 32;
+    let mut page =
+        Vec::with_capacity(2048 + 2 * shown_path.len() + lines.clone().map(each).sum::<usize>());
     let shown_path = decoded_path(shown_path);
-    page.push_str(HEAD);
+    page.extend_from_slice(HEAD.as_bytes());
     push_text(&mut page, &shown_path);
-    page.push_str(BODY);
+    page.extend_from_slice(BODY.as_bytes());
     push_text(&mut page, &shown_path);
-    page.push_str(LIST);
-    for Entry {
-        name,
-        is_dir,
-        is_link,
-    } in entries
-    {
-        let name = name.as_bytes();
-        page.push_str("<li><a href=\"");
-        if name.contains(&b':') {
-            page.push_str("./");
-        }
-        page.extend(percent_encode(name, QUOTED));
-        if *is_dir {
-            page.push('/');
-        }
-        page.push_str("\">");
-        push_text(&mut page, name);
-        match (is_link, is_dir) {
-            (true, _) => page.push('@'),
-            (false, true) => page.push('/'),
-            (false, false) => {}
-        }
-        page.push_str("</a></li>\n");
+    page.extend_from_slice(LIST.as_bytes());
+    for line in lines {
+        push_line(&mut page, line);
     }
-    page.push_str(END);
+    page.extend_from_slice(END.as_bytes());
     page
 }
 
-/// Sorts by lower-cased name, and the same in either case by the name itself, so that the order
-/// never depends on that of the file system.
-fn sort(entries: &mut [Entry]) {
-    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    // one copy of each name costs less than lower case in each comparison
-    entries.sort_by_cached_key(|entry| entry.name.to_string_lossy().to_lowercase());
+fn push_line(page: &mut Vec<u8>, line: Line<'_>) {
+    let name = line.name;
+    let is_plain = name.iter().copied().all(is_plain);
+    page.extend_from_slice(b"<li><a href=\"");
+    if is_plain {
+        page.extend_from_slice(name);
+    } else {
+        if name.contains(&b':') {
+            page.extend_from_slice(b"./");
+        }
+        for part in percent_encode(name, QUOTED) {
+            page.extend_from_slice(part.as_bytes());
+        }
+    }
+    page.extend_from_slice(if line.is_dir { b"/\">" } else { b"\">" });
+    match is_plain {
+        true => page.extend_from_slice(name),
+        false => push_text(page, name),
+    }
+    page.extend_from_slice(match (line.is_link, line.is_dir) {
+        (true, _) => b"@</a></li>\n",
+        (false, true) => b"/</a></li>\n",
+        (false, false) => b"</a></li>\n",
+    });
+}
+
+/// What means itself in a URL and in HTML.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~')
 }
 
 /// Adds bytes as text that is safe in elements and attributes. What is not UTF-8, and control
 /// characters, which HTML does not allow, become U+FFFD.
-fn push_text(page: &mut String, bytes: &[u8]) {
+fn push_text(page: &mut Vec<u8>, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         let mut rest = chunk.valid();
         while let Some((plain, special, after)) = split_at_special(rest) {
-            page.push_str(plain);
-            match special {
-                '&' => page.push_str("&amp;"),
-                '<' => page.push_str("&lt;"),
-                '>' => page.push_str("&gt;"),
-                '"' => page.push_str("&quot;"),
-                '\'' => page.push_str("&#x27;"),
-                _ => page.push(char::REPLACEMENT_CHARACTER),
-            }
+            page.extend_from_slice(plain.as_bytes());
+            page.extend_from_slice(match special {
+                '&' => b"&amp;",
+                '<' => b"&lt;",
+                '>' => b"&gt;",
+                '"' => b"&quot;",
+                '\'' => b"&#x27;",
+                _ => REPLACEMENT,
+            });
             rest = after;
         }
-        page.push_str(rest);
+        page.extend_from_slice(rest.as_bytes());
         if !chunk.invalid().is_empty() {
-            page.push(char::REPLACEMENT_CHARACTER);
+            page.extend_from_slice(REPLACEMENT);
         }
     }
 }
@@ -128,6 +147,9 @@ fn split_at_special(text: &str) -> Option<(&str, char, &str)> {
     let special = rest.chars().next()?;
     Some((plain, special, rest.get(special.len_utf8()..)?))
 }
+
+/// U+FFFD.
+const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 
 /// All but what a URL never needs to encode.
 const QUOTED: &AsciiSet = &NON_ALPHANUMERIC
@@ -172,17 +194,21 @@ const END: &str = "</ul>
 mod tests {
     use super::*;
 
-    fn file(name: &[u8]) -> Entry {
-        Entry {
-            name: OsStr::from_bytes(name).to_owned(),
+    fn file(name: &[u8]) -> Line<'_> {
+        Line {
+            name,
             is_dir: false,
             is_link: false,
         }
     }
 
-    /// The list items of a page with this one entry.
-    fn item(entry: Entry) -> String {
-        let page = page("/", &[entry]);
+    fn text(shown_path: &str, lines: &[Line<'_>]) -> String {
+        String::from_utf8(page(shown_path, lines.iter().copied())).unwrap()
+    }
+
+    /// The list items of a page with this one line.
+    fn item(line: Line<'_>) -> String {
+        let page = text("/", &[line]);
         let (_, list) = page.split_once(LIST).unwrap();
         list.strip_suffix(END).unwrap().to_owned()
     }
@@ -222,7 +248,7 @@ mod tests {
     #[test]
     fn directories_and_links_are_marked() {
         let entry = |is_dir, is_link| {
-            item(Entry {
+            item(Line {
                 is_dir,
                 is_link,
                 ..file(b"x")
@@ -235,28 +261,10 @@ mod tests {
 
     #[test]
     fn the_heading_is_the_decoded_path_without_query_and_fragment() {
-        let page = page("/%3Cb%3E/caf%C3%A9/%ff/?a=<script>#x", &[]);
+        let page = text("/%3Cb%3E/caf%C3%A9/%ff/?a=<script>#x", &[]);
         let heading = "Directory listing for /&lt;b&gt;/café/\u{fffd}/</";
         assert!(page.contains(&format!("<h1>{heading}h1>")), "{page}");
         assert!(page.contains(&format!("<title>{heading}title>")), "{page}");
         assert!(!page.contains("script"));
-    }
-
-    #[test]
-    fn names_are_sorted_without_regard_to_case() {
-        let mut entries =
-            ["b", "a", "B", "_", "C", ".z", "10", "2"].map(|name| file(name.as_bytes()));
-        sort(&mut entries);
-        assert_eq!(
-            entries.map(|entry| entry.name),
-            [".z", "10", "2", "_", "a", "B", "b", "C"]
-        );
-
-        let mut entries = ["Z", "é", "É", "a", "Ä", "ä", "zz"].map(|name| file(name.as_bytes()));
-        sort(&mut entries);
-        assert_eq!(
-            entries.map(|entry| entry.name),
-            ["a", "Z", "zz", "Ä", "ä", "É", "é"]
-        );
     }
 }

@@ -5,17 +5,22 @@
 //! opened in a way that cannot leave the root: by `openat2` where there is one, else name by name
 //! without following links.
 
-use std::borrow::Cow;
-use std::ffi::OsStr;
-use std::fs::{self, File, Metadata};
+use std::ffi::{CStr, OsStr};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 
+pub(crate) use self::describe::{Description, describe};
+pub(crate) use self::locate::{Located, locate};
 use super::listing::{self, Entry};
+
+mod describe;
+mod locate;
 
 /// Which symbolic links below the root are followed. The root itself may be reached through links.
 ///
@@ -38,7 +43,7 @@ pub enum Symlinks {
 #[derive(Debug)]
 pub(crate) enum Found<'a> {
     /// A regular file, opened for reading.
-    File(File, Metadata),
+    File(File, Description),
     /// A directory.
     Directory(Directory<'a>),
 }
@@ -68,10 +73,10 @@ pub(crate) fn open<'a>(
         opened => opened,
     };
     let file = File::from(opened?);
-    let metadata = file.metadata()?;
-    if metadata.is_file() {
-        Ok(Found::File(file, metadata))
-    } else if metadata.is_dir() {
+    let description = Description::of_open(&file)?;
+    if description.is_file() {
+        Ok(Found::File(file, description))
+    } else if description.file_type().is_dir() {
         Ok(Found::Directory(Directory {
             fd: file.into(),
             place,
@@ -87,59 +92,6 @@ pub(crate) fn open<'a>(
 /// Opens any path, following all links. Here too only regular files and directories are found.
 pub(crate) fn open_any(path: &Path) -> io::Result<Found<'_>> {
     open(path, Path::new(""), Symlinks::Follow)
-}
-
-/// What a path leads to, and where that really is.
-#[derive(Debug)]
-pub(crate) struct Located {
-    pub(crate) file_type: FileType,
-    /// Absolute, and free of links.
-    pub(crate) path: PathBuf,
-}
-
-/// Finds what `relative`, which must have plain names only, leads to below `root`, by the rules of
-/// [`open`]. It need not be readable. For what takes a path and no descriptor: to run a program.
-pub(crate) fn locate(root: &Path, relative: &Path, symlinks: Symlinks) -> io::Result<Located> {
-    let place = Place {
-        root: or_dot(root),
-        relative,
-        symlinks,
-    };
-    let fd = open_below(place, LOCATE)?;
-    let file_type = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
-    let path = real_path(&fd, place)?;
-    Ok(Located { file_type, path })
-}
-
-/// What the file system says of what `relative`, which must have plain names only, leads to below
-/// `root`, by the rules of [`open`].
-pub(crate) fn describe(root: &Path, relative: &Path, symlinks: Symlinks) -> io::Result<Metadata> {
-    let place = Place {
-        root: or_dot(root),
-        relative,
-        symlinks,
-    };
-    match symlinks {
-        Symlinks::Follow => place.root.join(relative).metadata(),
-        Symlinks::Deny | Symlinks::InsideRoot => File::from(open_below(place, LOCATE)?).metadata(),
-    }
-}
-
-/// The system knows what it has opened.
-#[cfg(target_os = "linux")]
-fn real_path(fd: &OwnedFd, place: Place<'_>) -> io::Result<PathBuf> {
-    use std::os::fd::AsRawFd;
-    let told = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
-    match told {
-        Ok(path) => Ok(path),
-        // Without /proc.
-        Err(_) => fs::canonicalize(place.root.join(place.relative)),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn real_path(_: &OwnedFd, place: Place<'_>) -> io::Result<PathBuf> {
-    fs::canonicalize(place.root.join(place.relative))
 }
 
 /// An open directory, and where it was found; what
@@ -173,14 +125,14 @@ impl Directory<'_> {
     pub(crate) fn open_index<'n>(
         &self,
         names: &'n [String],
-    ) -> io::Result<Option<(File, Metadata, &'n str)>> {
+    ) -> io::Result<Option<(File, Description, &'n str)>> {
         for name in names {
             match self.open_entry(Path::new(name), READ) {
                 Ok(fd) => {
                     let file = File::from(fd);
-                    let metadata = file.metadata()?;
-                    if metadata.is_file() {
-                        return Ok(Some((file, metadata, name)));
+                    let description = Description::of_open(&file)?;
+                    if description.is_file() {
+                        return Ok(Some((file, description, name)));
                     }
                 }
                 Err(Errno::ACCESS) if self.is_regular(name) => return Err(Errno::ACCESS.into()),
@@ -190,11 +142,15 @@ impl Directory<'_> {
         Ok(None)
     }
 
-    /// The entries, in no order.
-    pub(super) fn read(&self) -> io::Result<Dir> {
+    /// Calls `each` with the name and kind of every entry but `.` and `..`, in no order.
+    pub(super) fn read(&self, mut each: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
         // opened once more, for `fd` may have no right to read, and its position is shared
         let fd = open_following(self.fd.as_fd(), Path::new(""), READ | OFlags::DIRECTORY)?;
-        Ok(Dir::new(fd)?)
+        read_names(fd, |name, file_type| {
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                each(OsStr::from_bytes(name.to_bytes()), file_type);
+            }
+        })
     }
 
     /// The kind of an entry itself, not of what it links to.
@@ -269,6 +225,11 @@ const LOCATE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 const LOCATE: OFlags = READ;
 
 fn open_below(place: Place<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
+    open_whole(place, &place.root.join(place.relative), flags)
+}
+
+/// The same, where `path` is that of the place already.
+fn open_whole(place: Place<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let Place {
         root,
         relative,
@@ -277,17 +238,17 @@ fn open_below(place: Place<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
     if !is_plain(relative) {
         return Err(Errno::INVAL);
     }
-    // joined with nothing, the root would get a slash at its end, and could not be a file
+    // joined with nothing, the root has a slash at its end, and could not be a file
     let path = match relative.as_os_str().is_empty() {
-        true => Cow::Borrowed(root),
-        false => Cow::Owned(root.join(relative)),
+        true => root,
+        false => path,
     };
     if symlinks == Symlinks::Follow {
-        return open_following(CWD, &path, flags);
+        return open_following(CWD, path, flags);
     }
     // Plain names without any link cannot leave the root. Most paths are of this kind, and for
     // them, if there is no link on the way to the root either, this one call is all.
-    match openat2(CWD, &path, flags, Links::None) {
+    match openat2(CWD, path, flags, Links::None) {
         Err(Errno::LOOP) => {}
         Err(error) if is_missing(error) => {}
         opened => return opened,
@@ -343,7 +304,12 @@ fn walk(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errn
         )?);
     }
     let dir = parent.as_ref().map_or(dir, OwnedFd::as_fd);
-    open_following(dir, last.as_ref(), flags | OFlags::NOFOLLOW)
+    let fd = open_following(dir, last.as_ref(), flags | OFlags::NOFOLLOW)?;
+    // What is only located would be the link itself.
+    if flags == LOCATE && FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode).is_symlink() {
+        return Err(Errno::LOOP);
+    }
+    Ok(fd)
 }
 
 /// What `openat2` lets a path do.
@@ -399,6 +365,31 @@ fn is_missing(error: Errno) -> bool {
 fn is_plain(path: &Path) -> bool {
     path.components()
         .all(|component| matches!(component, Component::Normal(_)))
+}
+
+/// Without memory for each name.
+#[cfg(target_os = "linux")]
+fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+    let mut block = Vec::with_capacity(64 << 10);
+    let mut names = rustix::fs::RawDir::new(fd, block.spare_capacity_mut());
+    while let Some(entry) = names.next() {
+        match entry {
+            Ok(entry) => each(entry.file_name(), entry.file_type()),
+            // It was removed meanwhile, and so is empty.
+            Err(Errno::NOENT) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+    for entry in rustix::fs::Dir::new(fd)? {
+        let entry = entry?;
+        each(entry.file_name(), entry.file_type());
+    }
+    Ok(())
 }
 
 /// An empty path means the directory itself, but not to the kernel.

@@ -2,9 +2,10 @@
 //! its slash is sent.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
@@ -30,31 +31,87 @@ pub(crate) struct BadPath;
 /// the root. Names are bytes: `%FF` is the byte FF.
 pub(crate) fn relative(target: &str) -> Result<Relative, BadPath> {
     let decoded = decoded_path(target);
-    if decoded.contains(&0) {
-        return Err(BadPath);
-    }
     let mut path = Vec::with_capacity(decoded.len());
-    for segment in decoded.split(|&byte| byte == b'/') {
-        match segment {
-            b"" | b"." => {}
-            b".." => path.truncate(path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)),
-            name => {
-                if !path.is_empty() {
-                    path.push(b'/');
-                }
-                path.extend_from_slice(name);
-            }
-        }
-    }
+    push_names(&mut path, &decoded)?;
     Ok(Relative {
         path: PathBuf::from(OsString::from_vec(path)),
         trailing_slash: decoded.ends_with(b"/"),
     })
 }
 
+/// The same path joined to `root`.
+pub(crate) fn below(root: &Path, target: &str) -> Result<PathBuf, BadPath> {
+    let mut path = take_spare();
+    path.extend_from_slice(root.as_os_str().as_bytes());
+    if !matches!(path.last(), None | Some(b'/')) {
+        path.push(b'/');
+    }
+    push_names(&mut path, &decoded_path(target))?;
+    Ok(PathBuf::from(OsString::from_vec(path)))
+}
+
+/// Whether the target means a directory.
+pub(crate) fn has_trailing_slash(target: &str) -> bool {
+    let path = path_of(target).as_bytes();
+    matches!(path, [.., b'/'] | [.., b'%', b'2', b'f' | b'F'])
+}
+
+/// Adds the names of a decoded path, with slashes between them. Nothing that was there is climbed over.
+fn push_names(path: &mut Vec<u8>, decoded: &[u8]) -> Result<(), BadPath> {
+    if decoded.contains(&0) {
+        return Err(BadPath);
+    }
+    let floor = path.len();
+    for segment in decoded.split(|&byte| byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => {
+                let names = path.get(floor..).unwrap_or_default();
+                let last = names.iter().rposition(|&byte| byte == b'/');
+                path.truncate(floor + last.unwrap_or(0));
+            }
+            name => {
+                if path.len() > floor {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(name);
+            }
+        }
+    }
+    Ok(())
+}
+
+thread_local! {
+    /// The memory of a path that is no longer needed, so that requests need none of their own.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+/// More than this is not kept of it.
+const MOST_SPARE: usize = 4 << 10;
+
+fn take_spare() -> Vec<u8> {
+    // A thread that is being torn down has none.
+    SPARE.try_with(Cell::take).unwrap_or_default()
+}
+
+/// Lets the next path that this thread makes have the memory of this one.
+pub(crate) fn give_back(path: PathBuf) {
+    let mut bytes = path.into_os_string().into_vec();
+    bytes.clear();
+    if bytes.capacity() <= MOST_SPARE {
+        let _ = SPARE.try_with(|spare| spare.set(bytes));
+    }
+}
+
+/// Takes off what was pushed after the path had this length in bytes.
+pub(crate) fn truncate(path: &mut PathBuf, length: usize) {
+    let mut bytes = std::mem::take(path).into_os_string().into_vec();
+    bytes.truncate(length);
+    *path = PathBuf::from(OsString::from_vec(bytes));
+}
+
 /// The path of a request target, decoded and without query and fragment.
 pub(crate) fn decoded_path(target: &str) -> Cow<'_, [u8]> {
-    percent_decode_str(Parts::of(target).path).into()
+    percent_decode_str(path_of(target)).into()
 }
 
 /// The `Location` that adds the missing slash to a directory's target.
@@ -109,9 +166,19 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// The path alone: what is before the first `?` or `#`.
+fn path_of(target: &str) -> &str {
+    let target = after_authority(target).unwrap_or(target);
+    let end = target.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+    end.and_then(|end| target.get(..end)).unwrap_or(target)
+}
+
 /// What follows scheme and authority, if the target is in absolute-form. A path that is empty
 /// there means `/`.
 fn after_authority(target: &str) -> Option<&str> {
+    if target.starts_with('/') {
+        return None;
+    }
     let (scheme, rest) = target.split_once("://")?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme
@@ -225,6 +292,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_memory_of_a_path_is_used_again_and_nothing_of_what_was_in_it() {
+        let path = below(Path::new("/srv/www"), "/a/long/name").unwrap();
+        let memory = path.as_os_str().as_bytes().as_ptr();
+        give_back(path);
+        let path = below(Path::new("/srv"), "/b").unwrap();
+        assert_eq!(path.as_os_str().as_bytes(), b"/srv/b");
+        assert_eq!(path.as_os_str().as_bytes().as_ptr(), memory);
+        give_back(PathBuf::from("x".repeat(MOST_SPARE + 1)));
+        assert_eq!(take_spare().capacity(), 0);
+    }
+
     /// Mostly the pieces that have broken servers, mixed with anything.
     fn target() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
@@ -251,6 +330,17 @@ mod tests {
                 let plain = names.all(|name| !matches!(name, b"" | b"." | b".."));
                 prop_assert!(bytes.is_empty() || plain);
             }
+        }
+
+        #[test]
+        fn joined_to_a_root_it_is_the_same_path(target in target()) {
+            for root in ["/", "", ".", "/srv/www", "www/", "a/.."] {
+                let joined = relative(&target).map(|found| Path::new(root).join(found.path));
+                let joined = joined.map(PathBuf::into_os_string);
+                prop_assert_eq!(below(Path::new(root), &target).map(PathBuf::into_os_string), joined);
+            }
+            prop_assert_eq!(path_of(&target), Parts::of(&target).path);
+            prop_assert_eq!(has_trailing_slash(&target), decoded_path(&target).ends_with(b"/"));
         }
 
         #[test]

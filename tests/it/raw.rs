@@ -238,3 +238,24 @@ fn memory_has_no_stream_to_detach() {
     });
     assert_eq!(respond(&raw, get("/") + "rest"), b"rest");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_is_held_back_behind_a_large_file() {
+    let path = std::env::temp_dir().join(format!("servette-large-{}", std::process::id()));
+    let file = std::fs::File::create_new(&path).unwrap();
+    let length = (8 << 20) + 1;
+    file.set_len(length).unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let (server, streams) = detaching(move |h, x| {
+        h.send_response(x, Status::OK);
+        h.send_header(x, "Content-Length", &length.to_string());
+        h.end_headers(x)?;
+        Ok(x.wfile.send_file(&file, 0, length)?)
+    });
+    let mut client = server.connect();
+    client.send(get("/"));
+    assert_eq!(client.response().body.len() as u64, length);
+    assert!(!rustix::net::sockopt::tcp_cork(take(&streams)).unwrap());
+}

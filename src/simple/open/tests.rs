@@ -82,10 +82,10 @@ fn look(root: &Path, relative: impl AsRef<Path>, symlinks: Symlinks) -> String {
 
 fn text(found: Found<'_>) -> String {
     match found {
-        Found::File(mut file, metadata) => {
+        Found::File(mut file, description) => {
             let mut text = String::new();
             file.read_to_string(&mut text).unwrap();
-            assert_eq!(metadata.len(), text.len() as u64);
+            assert_eq!(description.size(), text.len() as u64);
             text
         }
         Found::Directory(_) => "dir".into(),
@@ -316,8 +316,8 @@ fn the_first_regular_file_is_the_index() {
     let index = |relative, symlinks| {
         let root = temp.root();
         let directory = directory(&root, relative, symlinks);
-        let (file, metadata, name) = directory.open_index(&names).unwrap()?;
-        Some((text(Found::File(file, metadata)), name))
+        let (file, description, name) = directory.open_index(&names).unwrap()?;
+        Some((text(Found::File(file, description)), name))
     };
     let found = |text: &str, name| Some((text.to_owned(), name));
     both_ways(|| {
@@ -395,8 +395,8 @@ fn an_open_directory_stays_itself_when_its_path_becomes_a_link() {
     let sub = directory(&root, "sub", Symlinks::InsideRoot);
     fs::rename(temp.path("www/sub"), temp.path("www/moved")).unwrap();
     temp.link("../www-private", "www/sub");
-    let (file, metadata, _) = sub.open_index(&names).unwrap().unwrap();
-    assert_eq!(text(Found::File(file, metadata)), "mine");
+    let (file, description, _) = sub.open_index(&names).unwrap().unwrap();
+    assert_eq!(text(Found::File(file, description)), "mine");
     let names: Vec<_> = listing::entries(&sub)
         .unwrap()
         .into_iter()
@@ -458,4 +458,38 @@ fn any_path_may_be_opened_and_its_index_too() {
     };
     assert!(directory.open_index(&["out".to_owned()]).unwrap().is_some());
     assert_eq!(listing::entries(&directory).unwrap().len(), 3);
+}
+
+#[test]
+fn what_is_described_is_what_would_be_opened() {
+    both_ways(|| {
+        let temp = Temp::new();
+        temp.link("file", "www/inside");
+        temp.link("../outside", "www/out");
+        temp.link("sub", "www/to-sub");
+        temp.link("..", "www/up");
+        let names = [
+            "file",
+            "inside",
+            "out",
+            "sub/deep/file",
+            "to-sub/deep/file",
+            "up/outside",
+            "none",
+        ];
+        for symlinks in [Symlinks::Deny, Symlinks::InsideRoot, Symlinks::Follow] {
+            for name in names {
+                let (root, path) = (temp.root(), temp.root().join(name));
+                let opened = match open(&root, Path::new(name), symlinks) {
+                    Ok(Found::File(_, description)) => Some(description),
+                    _ => None,
+                };
+                assert_eq!(
+                    describe(&root, &path, symlinks).ok(),
+                    opened,
+                    "{name} {symlinks:?}"
+                );
+            }
+        }
+    });
 }
