@@ -40,7 +40,7 @@ impl Response {
             out.field(name, value);
         }
         out.end_fields(false)?;
-        out.body(body, false)?;
+        out.body(body, || false)?;
         out.finish(false)?;
         let length = out.sendable();
         out.sent(length);

@@ -254,7 +254,9 @@ impl Connection {
                     }
                 }
             }
-            self.channel.send_ready(false)?;
+            if !self.channel.is_idle() {
+                self.channel.send_ready(false)?;
+            }
             if self.input.eof {
                 return Ok(Readiness::Ended);
             }
@@ -301,7 +303,10 @@ impl Connection {
 
     /// Sends what is finished.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        self.channel.send_ready(false).map_err(Error::from)
+        match self.channel.is_idle() {
+            true => Ok(()),
+            false => self.channel.send_ready(false).map_err(Error::from),
+        }
     }
 
     /// The last response is out: says so to the client.

@@ -106,7 +106,7 @@ impl Channel {
 
     /// Writes some of the body.
     pub(super) fn write_body(&self, data: &[u8]) -> io::Result<usize> {
-        let taken = self.out.borrow_mut().body(data, self.is_closing())?;
+        let taken = self.out.borrow_mut().body(data, || self.is_closing())?;
         match taken {
             Taken::Buffered(count) => Ok(count),
             Taken::Refused => Err(Fault::Overlong.into()),
@@ -125,6 +125,12 @@ impl Channel {
         let closing = self.is_closing();
         self.out.borrow_mut().ready_all(closing);
         self.send_ready(false)
+    }
+
+    /// There is nothing to send.
+    #[inline]
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.out.get_mut().buffer.is_empty()
     }
 
     /// Sends what is ready, which leaves out a response that is held.

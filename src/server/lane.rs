@@ -103,6 +103,8 @@ pub(super) struct Job {
     slot: Option<usize>,
     /// A read that is not full does not mean that nothing is left: the end may follow.
     thorough: bool,
+    /// It was answered, so its next wait is a new one.
+    answered: bool,
 }
 
 impl Job {
@@ -112,6 +114,7 @@ impl Job {
             home,
             slot,
             thorough,
+            answered: false,
         }
     }
 

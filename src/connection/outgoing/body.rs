@@ -7,8 +7,11 @@ use super::{BUFFER, Framing, Outgoing, Stage, misuse};
 impl Outgoing {
     /// Takes body bytes into the buffer as far as they fit, and returns how many were used up.
     /// `Ok(0)` for a body that is not empty: send first, or [`write_through`](Self::write_through).
-    pub(crate) fn body(&mut self, data: &[u8], closing: bool) -> io::Result<Taken> {
-        let room = BUFFER.saturating_sub(self.buffer.len());
+    pub(crate) fn body(
+        &mut self,
+        data: &[u8],
+        closing: impl FnOnce() -> bool,
+    ) -> io::Result<Taken> {
         match self.stage {
             Stage::Blank | Stage::Fields => Err(misuse("a body before the end of the head")),
             Stage::Held if self.terms.is_head => {
@@ -21,9 +24,19 @@ impl Outgoing {
                     self.buffer.extend_from_slice(data);
                     return Ok(Taken::Buffered(data.len()));
                 }
+                let closing = closing();
                 self.commit(self.streaming(), closing);
-                self.body(data, closing)
+                self.body_of_open(data)
             }
+            Stage::Open(_) => self.body_of_open(data),
+        }
+    }
+
+    /// The same where the framing is decided.
+    fn body_of_open(&mut self, data: &[u8]) -> io::Result<Taken> {
+        let room = BUFFER.saturating_sub(self.buffer.len());
+        match self.stage {
+            Stage::Blank | Stage::Fields | Stage::Held => Err(misuse("a body before its framing")),
             Stage::Open(Framing::Nothing) => Ok(Taken::Buffered(data.len())),
             Stage::Open(Framing::Length(0)) if !data.is_empty() => {
                 self.overlong = true;

@@ -45,7 +45,7 @@ impl Line {
     /// Writes as `write_all` does; false where the body is too long.
     fn write(&mut self, mut data: &[u8]) -> bool {
         while !data.is_empty() {
-            let count = match self.out.body(data, false).unwrap() {
+            let count = match self.out.body(data, || false).unwrap() {
                 Taken::Refused => return false,
                 Taken::Buffered(count) => count,
                 Taken::Through(count) => {

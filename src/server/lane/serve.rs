@@ -1,6 +1,7 @@
 //! Serving: what was picked is read, handled, and parked again or closed. No lock is held over a
 //! handler.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mio::Token;
@@ -10,6 +11,7 @@ use crate::Error;
 use crate::base::RequestHandler;
 use crate::clock::Moment;
 use crate::connection::{Buffers, Connection, Ending, Next, Readiness};
+use crate::limits::Limits;
 use crate::server::client::{Client, Phase};
 use crate::server::table::Parked;
 use crate::shutdown::ThreadGuard;
@@ -25,6 +27,16 @@ pub(in crate::server) struct Served {
     pub(in crate::server) rests: Option<Job>,
 }
 
+impl Job {
+    /// It waits from now on.
+    fn note_wait(&mut self, limits: &Limits, now: Moment) {
+        if mem::take(&mut self.answered) {
+            self.client.was_served(limits, now);
+        }
+        self.client.note_head(limits, now);
+    }
+}
+
 impl Lane {
     /// Reads what is there, without waiting. The job is returned if a handler is to run; else the
     /// connection was parked or closed.
@@ -34,6 +46,7 @@ impl Lane {
             home,
             mut slot,
             mut thorough,
+            ..
         } = job;
         loop {
             if let Phase::Lingering(_) = client.phase {
@@ -84,47 +97,55 @@ impl Lane {
         let next = self.handle(handler, &mut client.conn);
         drop(running);
         let answered = client.conn.answered() > before;
-        let now = Moment::now();
-        if answered {
-            client.was_served(&self.hub.options.limits, now);
-        }
-        client.note_head(&self.hub.options.limits, now);
         let is_spent = client.conn.is_spent();
         client.conn.reclaim(buffers);
-        let (mut again, mut rests) = (None, None);
-        match next {
-            _ if client.conn.ending() != Ending::Open => self.end(client, slot),
-            Next::Close => self.close(client, slot),
-            Next::Again => again = Some((client, slot)),
-            // No event will tell of what has come already.
-            Next::Park if answered && !is_spent => again = Some((client, slot)),
-            // For the first time.
-            Next::Park if slot.is_none() => again = self.park(client, slot),
-            Next::Park => rests = Some((client, slot)),
-        }
-        let job = |(client, slot)| Job::new(client, home, slot, true);
-        Served {
+        let job = Job {
+            client,
+            home,
+            slot,
+            thorough: true,
             answered,
-            again: again.map(job),
-            rests: rests.map(job),
+        };
+        let mut served = Served {
+            answered,
+            ..Served::default()
+        };
+        match next {
+            _ if job.client.conn.ending() != Ending::Open => self.end(job.client, slot),
+            Next::Close => self.close(job.client, slot),
+            Next::Again => served.again = Some(self.goes_on(job)),
+            // No event will tell of what has come already.
+            Next::Park if answered && !is_spent => served.again = Some(self.goes_on(job)),
+            // For the first time.
+            Next::Park if slot.is_none() => served.again = self.put_to_rest(job),
+            Next::Park => served.rests = Some(job),
         }
+        served
+    }
+
+    /// The connection has not begun to wait, but would from now on.
+    fn goes_on(&self, mut job: Job) -> Job {
+        job.note_wait(&self.hub.options.limits, Moment::now());
+        job
     }
 
     /// Parks a connection that was served. It comes back if something has come meanwhile.
-    pub(in crate::server) fn put_to_rest(&self, job: Job) -> Option<Job> {
-        let home = job.home;
+    pub(in crate::server) fn put_to_rest(&self, mut job: Job) -> Option<Job> {
+        job.note_wait(&self.hub.options.limits, Moment::now());
         let (client, slot) = self.park(job.client, job.slot)?;
-        Some(Job::new(client, home, slot, true))
+        Some(Job::new(client, job.home, slot, true))
     }
 
-    /// Parks those that the leader has served since the last poll, under one lock.
+    /// Parks those that the leader has served since the last poll, under one lock and by one clock.
     pub(super) fn put_all_to_rest(&self, lead: &mut Lead) {
         if lead.resting.is_empty() {
             return;
         }
+        let now = Moment::now();
         let mut table = self.table();
-        for job in lead.resting.drain(..) {
+        for mut job in lead.resting.drain(..) {
             let Some(slot) = job.slot else { continue };
+            job.note_wait(&self.hub.options.limits, now);
             // Whether the poller must wake up sooner does not matter: this is its thread.
             if let Parked::Again(client) = table.park(slot, job.client) {
                 let job = Job::new(client, job.home, job.slot, true);
