@@ -85,28 +85,39 @@ impl Outgoing {
     }
 
     fn field_of(&mut self, kind: Kind, name: &str, value: &str) {
+        let has_space = matches!(value.as_bytes(), [b' ', ..] | [.., b' ']);
+        if self.stage != Stage::Fields || has_space || !bytes::is_printable(value.as_bytes()) {
+            return self.odd_field(kind, name, value);
+        }
+        if kind == Kind::Plain || self.note(kind, value) {
+            self.write_field(name, value.as_bytes());
+        }
+    }
+
+    /// A field that is in the wrong place, or whose value is not plain ASCII.
+    #[cold]
+    fn odd_field(&mut self, kind: Kind, name: &str, value: &str) {
         if self.stage != Stage::Fields {
             return self.fail("a field before the status line or after the head");
         }
-        let value = match value.as_bytes() {
-            [b' ' | b'\t', ..] | [.., b' ' | b'\t'] => value.trim_matches([' ', '\t']),
-            _ => value,
-        };
-        let is_plain = bytes::is_printable(value.as_bytes());
-        if !is_plain && !is_clean(value) {
+        let value = value.trim_matches([' ', '\t']);
+        if !is_clean(value) {
             return self.fail("a control character in a field value");
         }
-        if !self.note(kind, value) {
-            return;
+        if self.note(kind, value) {
+            let mut bytes = Vec::new();
+            if push_latin1(&mut bytes, value) {
+                self.fail("a character in a field value that is not in Latin-1");
+            }
+            self.write_field(name, &bytes);
         }
+    }
+
+    fn write_field(&mut self, name: &str, value: &[u8]) {
         self.buffer.reserve(name.len() + value.len() + 4);
         self.buffer.extend_from_slice(name.as_bytes());
         self.buffer.extend_from_slice(b": ");
-        if is_plain {
-            self.buffer.extend_from_slice(value.as_bytes());
-        } else if push_latin1(&mut self.buffer, value) {
-            self.fail("a character in a field value that is not in Latin-1");
-        }
+        self.buffer.extend_from_slice(value);
         self.buffer.extend_from_slice(b"\r\n");
     }
 
@@ -173,7 +184,6 @@ fn is_clean(text: &str) -> bool {
 }
 
 /// Writes text as Latin-1, as Python does; true if a character had to be replaced by `?`.
-#[cold]
 fn push_latin1(buffer: &mut Vec<u8>, text: &str) -> bool {
     let mut replaced = false;
     buffer.extend(text.chars().map(|c| {
