@@ -235,8 +235,12 @@ pub(crate) struct LoopGuard(Arc<Control>);
 
 impl Drop for LoopGuard {
     fn drop(&mut self) {
-        *lock(&self.0.loops) -= 1;
-        self.0.over.notify_all();
+        let mut loops = lock(&self.0.loops);
+        *loops -= 1;
+        if *loops == 0 {
+            drop(loops);
+            self.0.over.notify_all();
+        }
     }
 }
 
