@@ -9,10 +9,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long handlers whose sockets were given up get to end, on a busy machine, before they are counted.
 const UNWINDING: Duration = Duration::from_millis(500);
+/// How often who waits for the end looks before sleeping: without handlers it is a matter of
+/// microseconds, and less than it takes to fall asleep and to be woken.
+const YIELDS: u32 = 50;
 
 /// Stops a server from anywhere: another thread, a signal's thread, a handler.
 ///
@@ -202,6 +206,12 @@ impl Control {
 
     /// Waits until no loop and no handler is left; false at the deadline.
     fn wait_until_over(&self, deadline: Duration) -> bool {
+        for _ in 0..YIELDS {
+            if self.is_over() {
+                return true;
+            }
+            thread::yield_now();
+        }
         let until = Instant::now().checked_add(deadline);
         let mut loops = lock(&self.loops);
         while *loops > 0 || self.running() > 0 {
@@ -218,6 +228,10 @@ impl Control {
             };
         }
         true
+    }
+
+    fn is_over(&self) -> bool {
+        *lock(&self.loops) == 0 && self.running() == 0
     }
 
     fn notify_if_over(&self) {
