@@ -206,13 +206,8 @@ impl Control {
 
     /// Waits until no loop and no handler is left; false at the deadline.
     fn wait_until_over(&self, deadline: Duration) -> bool {
-        for _ in 0..YIELDS {
-            if self.is_over() {
-                return true;
-            }
-            thread::yield_now();
-        }
         let until = Instant::now().checked_add(deadline);
+        let mut yields = 0;
         let mut loops = lock(&self.loops);
         while *loops > 0 || self.running() > 0 {
             let left = match until {
@@ -222,16 +217,19 @@ impl Control {
             if left.is_zero() {
                 return false;
             }
+            if yields < YIELDS {
+                yields += 1;
+                drop(loops);
+                thread::yield_now();
+                loops = lock(&self.loops);
+                continue;
+            }
             loops = match self.over.wait_timeout(loops, left) {
                 Ok((loops, _)) => loops,
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
         true
-    }
-
-    fn is_over(&self) -> bool {
-        *lock(&self.loops) == 0 && self.running() == 0
     }
 
     fn notify_if_over(&self) {
