@@ -112,7 +112,10 @@ macro_rules! common {
 
             /// To set limits, timeouts and socketserver's hooks.
             pub fn builder(handler: H) -> Builder<H, Self> {
-                Builder::new(handler, $is_single, |handler, lanes| $server { handler, lanes })
+                Builder::new(handler, $is_single, |handler, lanes| $server {
+                    handler,
+                    lanes,
+                })
             }
 
             /// Serves a socket that listens already, TCP or Unix.
