@@ -98,7 +98,7 @@ pub struct ThreadingHttpServer<H> {
 }
 
 macro_rules! common {
-    ($server:ident, $lanes:expr) => {
+    ($server:ident, $is_single:expr) => {
         impl<H: RequestHandler> $server<H> {
             /// Binds to an address and listens; port 0 takes any free port. Nothing is served before
             /// [`serve_forever`](Self::serve_forever) or [`handle_request`](Self::handle_request), but
@@ -112,7 +112,10 @@ macro_rules! common {
 
             /// To set limits, timeouts and socketserver's hooks.
             pub fn builder(handler: H) -> Builder<H, Self> {
-                Builder::new(handler, $lanes, |handler, lanes| $server { handler, lanes })
+                Builder::new(handler, $is_single, |handler, lanes| $server {
+                    handler,
+                    lanes,
+                })
             }
 
             /// Serves a socket that listens already, TCP or Unix.
@@ -171,8 +174,8 @@ macro_rules! common {
     };
 }
 
-common!(HttpServer, None);
-common!(ThreadingHttpServer, Some(cores()));
+common!(HttpServer, true);
+common!(ThreadingHttpServer, false);
 
 impl<H: RequestHandler> HttpServer<H> {
     /// Serves on this thread until the server is shut down.
@@ -336,10 +339,6 @@ impl Lane {
 #[expect(clippy::indexing_slicing, reason = "they are made so")]
 fn first(lanes: &[Lane]) -> &Lane {
     &lanes[0]
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn poll_error(error: std::io::Error) -> Error {

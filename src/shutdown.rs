@@ -9,10 +9,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long handlers whose sockets were given up get to end, on a busy machine, before they are counted.
 const UNWINDING: Duration = Duration::from_millis(500);
+/// How often who waits for the end looks before sleeping: without handlers it is a matter of
+/// microseconds, and less than it takes to fall asleep and to be woken.
+const YIELDS: u32 = 50;
 
 /// Stops a server from anywhere: another thread, a signal's thread, a handler.
 ///
@@ -203,6 +207,7 @@ impl Control {
     /// Waits until no loop and no handler is left; false at the deadline.
     fn wait_until_over(&self, deadline: Duration) -> bool {
         let until = Instant::now().checked_add(deadline);
+        let mut yields = 0;
         let mut loops = lock(&self.loops);
         while *loops > 0 || self.running() > 0 {
             let left = match until {
@@ -211,6 +216,13 @@ impl Control {
             };
             if left.is_zero() {
                 return false;
+            }
+            if yields < YIELDS {
+                yields += 1;
+                drop(loops);
+                thread::yield_now();
+                loops = lock(&self.loops);
+                continue;
             }
             loops = match self.over.wait_timeout(loops, left) {
                 Ok((loops, _)) => loops,
@@ -233,8 +245,12 @@ pub(crate) struct LoopGuard(Arc<Control>);
 
 impl Drop for LoopGuard {
     fn drop(&mut self) {
-        *lock(&self.0.loops) -= 1;
-        self.0.over.notify_all();
+        let mut loops = lock(&self.0.loops);
+        *loops -= 1;
+        if *loops == 0 {
+            drop(loops);
+            self.0.over.notify_all();
+        }
     }
 }
 

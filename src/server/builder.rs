@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use super::ThreadingHttpServer;
@@ -32,20 +33,20 @@ use crate::{Error, Result};
 pub struct Builder<H, S> {
     handler: H,
     options: Options,
-    lanes: usize,
+    /// None: as many as there are cores, for a server of several threads.
+    lanes: Option<usize>,
     make: fn(H, Vec<Lane>) -> S,
 }
 
 impl<H, S> Builder<H, S> {
-    /// `lanes` is for a server of several threads.
-    pub(super) fn new(handler: H, lanes: Option<usize>, make: fn(H, Vec<Lane>) -> S) -> Self {
+    pub(super) fn new(handler: H, is_single: bool, make: fn(H, Vec<Lane>) -> S) -> Self {
         Builder {
             handler,
             options: Options {
-                is_single: lanes.is_none(),
+                is_single,
                 ..Options::default()
             },
-            lanes: lanes.unwrap_or(1),
+            lanes: is_single.then_some(1),
             make,
         }
     }
@@ -122,7 +123,10 @@ impl<H, S> Builder<H, S> {
     /// # Errors
     /// If the server's own descriptors can't be made.
     pub fn from_listener(self, listener: impl Into<Listener>) -> Result<S> {
-        let lanes = Lane::all(listener.into(), self.options, self.lanes)?;
+        // Asked only if need be: it opens files of the system, to learn of quotas.
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let count = self.lanes.unwrap_or_else(cores);
+        let lanes = Lane::all(listener.into(), self.options, count)?;
         Ok((self.make)(self.handler, lanes))
     }
 }
@@ -132,7 +136,7 @@ impl<H> Builder<H, ThreadingHttpServer<H>> {
     /// that the process may use. A server of few threads ([`Limits::max_threads`]) has fewer: each lane has a thread to lead it, and one to
     /// take its place.
     pub fn lanes(mut self, lanes: usize) -> Self {
-        self.lanes = lanes;
+        self.lanes = Some(lanes);
         self
     }
 }

@@ -133,9 +133,16 @@ impl Builder {
             self.stubs.push(stubs.clone());
         }
         let (server, mut fixture) = wanted(self.prepare(port, handler));
+        // Counted until all is closed: whoever waits for the end is then woken once, for all of it.
+        let counted = fixture.shutdown.control().enter_loop();
         let thread = std::thread::Builder::new()
             .name("fixture".into())
-            .spawn(move || server.serve_forever());
+            .spawn(move || {
+                let result = server.serve_forever();
+                drop(server);
+                drop(counted);
+                result
+            });
         fixture.thread = Some(wanted(thread));
         fixture
     }

@@ -173,7 +173,7 @@ impl RequestPattern {
     /// Without a field of this name.
     ///
     /// # Panics
-    /// If no field can have such a name.
+    /// If no field can have such a name, or the pattern asks for the field elsewhere.
     #[track_caller]
     pub fn no_header(self, name: &str) -> Self {
         check_name(name);
@@ -181,6 +181,10 @@ impl RequestPattern {
     }
 
     /// With exactly this body.
+    ///
+    /// # Panics
+    /// If the pattern asks for another one already.
+    #[track_caller]
     pub fn body(self, body: impl AsRef<[u8]>) -> Self {
         self.with(Condition::Body(body.as_ref().to_vec()))
     }
@@ -195,7 +199,13 @@ impl RequestPattern {
         self.with(Condition::That(what.into(), Arc::new(test)))
     }
 
+    #[track_caller]
+    #[allow(clippy::panic)]
     fn with(mut self, condition: Condition) -> Self {
+        let excludes = |own: &&Condition| own.excludes(&condition) || condition.excludes(own);
+        if let Some(own) = self.conditions.iter().find(excludes) {
+            panic!("no request can match `{self}` and `{condition}`: that excludes `{own}`");
+        }
         self.conditions.push(condition);
         self
     }
@@ -319,17 +329,36 @@ impl fmt::Display for RequestPattern {
         )?;
         for (index, condition) in self.conditions.iter().enumerate() {
             f.write_str(if index == 0 { " with " } else { ", " })?;
-            match condition {
-                Condition::Query(name, value) => write!(f, "query {name}={value}"),
-                Condition::Header(name, value) => write!(f, "header {name}: {value}"),
-                Condition::HasHeader(name) => write!(f, "header {name}"),
-                Condition::NoHeader(name) => write!(f, "no header {name}"),
-                Condition::Body(body) => write!(f, "body {}", report::preview(body)),
-                Condition::BodyContains(text) => write!(f, "body that contains {text:?}"),
-                Condition::That(what, _) => f.write_str(what),
-            }?;
+            condition.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::Query(name, value) => write!(f, "query {name}={value}"),
+            Condition::Header(name, value) => write!(f, "header {name}: {value}"),
+            Condition::HasHeader(name) => write!(f, "header {name}"),
+            Condition::NoHeader(name) => write!(f, "no header {name}"),
+            Condition::Body(body) => write!(f, "body {}", report::preview(body)),
+            Condition::BodyContains(text) => write!(f, "body that contains {text:?}"),
+            Condition::That(what, _) => f.write_str(what),
+        }
+    }
+}
+
+impl Condition {
+    /// No request meets both.
+    fn excludes(&self, other: &Condition) -> bool {
+        match (self, other) {
+            (Condition::NoHeader(no), Condition::Header(name, _) | Condition::HasHeader(name)) => {
+                no.eq_ignore_ascii_case(name)
+            }
+            (Condition::Body(one), Condition::Body(another)) => one != another,
+            _ => false,
+        }
     }
 }
 

@@ -213,6 +213,19 @@ fn what_can_never_be_is_refused_where_it_is_written() {
         "\"a b\" is not the name of a field",
     );
     say(
+        message(|| get("/").header("X-A", "1").no_header("x-a")),
+        "no request can match `GET / with header X-A: 1` and `no header x-a`: \
+         that excludes `header X-A: 1`",
+    );
+    say(
+        message(|| get("/").no_header("x-a").has_header("X-A")),
+        "that excludes `no header x-a`",
+    );
+    say(
+        message(|| get("/").body("a").body("b")),
+        "that excludes `body \"a\"`",
+    );
+    say(
         message(|| get("/[a*")),
         "the pattern \"/[a*\" does not compile: a `[` is not closed",
     );
