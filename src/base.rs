@@ -4,6 +4,7 @@
 //! So overriding `end_headers` and calling `base::end_headers(self, x)` is what `super().end_headers()`
 //! is in Python.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
@@ -102,15 +103,22 @@ fn refused(refusal: &Refusal) -> Error {
 
 /// Has the request answered by the handler.
 fn dispatch<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    if x.expects_continue {
-        // Before the hook, which may send `100 Continue` itself.
-        x.rfile.await_continue();
-        if !h.handle_expect_100(x)? {
-            x.channel().doom();
-            return Ok(());
-        }
+    match x.expects_continue && !is_expectation_met(h, x)? {
+        true => Ok(()),
+        false => h.do_method(x),
     }
-    h.do_method(x)
+}
+
+/// Asks the handler whether the client may send its body; if not, that was answered.
+#[cold]
+fn is_expectation_met<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<bool> {
+    // Before the hook, which may send `100 Continue` itself.
+    x.rfile.await_continue();
+    let is_met = h.handle_expect_100(x)?;
+    if !is_met {
+        x.channel().doom();
+    }
+    Ok(is_met)
 }
 
 /// Brings the exchange to its end, whatever came of it: completes the response, or answers the error,
@@ -118,17 +126,31 @@ fn dispatch<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<(
 fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Result<()>) -> bool {
     let channel = x.channel();
     let overlong = channel.out.borrow().is_overlong();
-    let result = match result {
+    match result {
+        Ok(()) if !overlong => match channel.finish() {
+            Ok(()) => false,
+            Err(error) => settle_error(h, x, error.into()),
+        },
         // What was declared went out; what was too much did not.
-        Err(error) if matches!(error.fault(), Some(Fault::Overlong)) => Ok(()),
-        result => result,
-    };
-    let Err(error) = result.and_then(|()| channel.finish().map_err(Error::from)) else {
-        if overlong {
-            log(h, x, &Error::from(std::io::Error::from(Fault::Overlong)));
-        }
-        return false;
-    };
+        Err(error) if !matches!(error.fault(), Some(Fault::Overlong)) => settle_error(h, x, error),
+        _ => settle_overlong(h, x),
+    }
+}
+
+/// Completes a response of which more was written than declared.
+#[cold]
+fn settle_overlong<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> bool {
+    if let Err(error) = x.channel().finish() {
+        return settle_error(h, x, error.into());
+    }
+    log(h, x, &Error::from(std::io::Error::from(Fault::Overlong)));
+    false
+}
+
+/// Answers an error.
+#[cold]
+fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: Error) -> bool {
+    let channel = x.channel();
     channel.doom();
     let answerable = error.fault().is_none_or(Fault::is_answerable);
     if x.has_begun() || !answerable {
@@ -157,6 +179,7 @@ fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Resul
 }
 
 /// Logs what went wrong, even where logging itself does.
+#[cold]
 fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
     let logged = guarded(|| {
         h.log_error(x, format_args!("\"{}\" {error}", x.requestline));
@@ -167,16 +190,26 @@ fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
 
 /// A fixture has its test fail by a panic.
 fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
-    if let Err(error) = result
-        && let Some(message) = error.panic_message()
-    {
+    if let Err(error) = result {
+        tell_panic(x, error);
+    }
+}
+
+#[cold]
+fn tell_panic(x: &Exchange<'_>, error: &Error) {
+    if let Some(message) = error.panic_message() {
         x.channel().watch().tell(Event::Panic(message));
     }
 }
 
 /// A panic in a hook is an error like any other: the thread and the server live on.
 fn guarded<T>(hook: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(hook)).unwrap_or_else(|payload| Err(Error::panic(&*payload)))
+    catch_unwind(AssertUnwindSafe(hook)).unwrap_or_else(|payload| Err(panicked(&*payload)))
+}
+
+#[cold]
+fn panicked(payload: &(dyn Any + Send)) -> Error {
+    Error::panic(payload)
 }
 
 /// The body of [`RequestHandler::handle_expect_100`].
@@ -283,13 +316,19 @@ pub fn send_header<H: RequestHandler + ?Sized>(
     value: &str,
 ) {
     if name.len() == 10 && name.eq_ignore_ascii_case("Connection") {
-        if value.trim().eq_ignore_ascii_case("close") {
-            x.close_connection.set(true);
-        } else if value.trim().eq_ignore_ascii_case("keep-alive") {
-            x.close_connection.set(false);
-        }
+        note_connection(x, value.trim());
     }
     x.channel().out.borrow_mut().field(name, value);
+}
+
+/// As in Python, the field decides about the connection.
+#[cold]
+fn note_connection(x: &Exchange<'_>, value: &str) {
+    if value.eq_ignore_ascii_case("close") {
+        x.close_connection.set(true);
+    } else if value.eq_ignore_ascii_case("keep-alive") {
+        x.close_connection.set(false);
+    }
 }
 
 /// The body of [`RequestHandler::end_headers`].

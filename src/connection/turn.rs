@@ -110,35 +110,39 @@ impl Connection {
         if let Some(attendant) = &self.channel.wire.attendant {
             attendant.after_handler();
         }
-        if self.channel.detached.get() || self.channel.resets.get() {
+        let channel = &self.channel;
+        let is_left = channel.detached.get() || channel.resets.get();
+        if is_left || cut || channel.must_close() {
+            self.end_last(is_left, cut);
+        } else if !self.body.is_read(channel) {
+            self.read_off();
+        }
+    }
+
+    /// What is unread of the body is read, or the connection ends.
+    #[cold]
+    fn read_off(&mut self) {
+        let patience = match self.is_alone {
+            true => Duration::ZERO,
+            false => self.channel.limits.drain_deadline,
+        };
+        if !self.rest_of_body().drain(patience) {
+            self.ending = Ending::Linger;
+        }
+    }
+
+    /// This was the last exchange of the connection.
+    fn end_last(&mut self, is_left: bool, cut: bool) {
+        if is_left {
             self.ending = Ending::Close;
             return;
         }
         if cut {
             return self.cut();
         }
-        let must_close = self.channel.must_close();
-        if !must_close && self.body.is_read(&self.channel) {
-            return;
-        }
-        let pending = self.input.pending();
-        let (_, ahead, _, _) = self.input.split(0, 0);
-        let mut body = RequestBody {
-            channel: &self.channel,
-            body: &mut self.body,
-            ahead,
-        };
-        if !must_close {
-            let patience = match self.is_alone {
-                true => Duration::ZERO,
-                false => self.channel.limits.drain_deadline,
-            };
-            if !body.drain(patience) {
-                self.ending = Ending::Linger;
-            }
-            return;
-        }
         // A client that did not say so itself may be sending its next request just now.
+        let pending = self.input.pending();
+        let body = self.rest_of_body();
         let read_up = *body.ahead.drained && pending == 0 && body.remaining() == Some(0);
         let is_last = read_up && self.client_ends && !self.refused;
         let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
@@ -146,6 +150,15 @@ impl Connection {
             true => Ending::Close,
             false => Ending::Linger,
         };
+    }
+
+    fn rest_of_body(&mut self) -> RequestBody<'_> {
+        let (_, ahead, _, _) = self.input.split(0, 0);
+        RequestBody {
+            channel: &self.channel,
+            body: &mut self.body,
+            ahead,
+        }
     }
 
     /// Ends in a way that can't be taken for the end of a response.

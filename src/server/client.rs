@@ -44,10 +44,9 @@ impl Client {
 
     /// A handler has run: the next wait is a new one.
     pub(super) fn was_served(&mut self, limits: &Limits, now: Moment) {
-        // One that began to wait in the same moment keeps its place among the others.
-        self.waits_anew |= self.phase != Phase::Idle || self.since != now;
         self.phase = Phase::Idle;
         self.deadline = now.after(limits.idle_deadline);
+        self.waits_anew = true;
         self.since = now;
     }
 
