@@ -147,7 +147,7 @@ impl Lead {
         while self.spin.pays() {
             self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
             if !self.events.is_empty() {
-                self.spin.learn(start.elapsed());
+                self.learn(start.elapsed());
                 return Ok(());
             }
             if start.elapsed() >= SPIN {
@@ -155,8 +155,14 @@ impl Lead {
             }
         }
         self.poll.poll(&mut self.events, timeout)?;
-        self.spin.learn(start.elapsed());
+        self.learn(start.elapsed());
         Ok(())
+    }
+
+    fn learn(&mut self, waited: Duration) {
+        let mut tokens = self.events.iter().map(|event| event.token());
+        let on_connection = tokens.any(|token| token != LISTENER && token != WAKER);
+        self.spin.learn(waited, on_connection);
     }
 }
 
