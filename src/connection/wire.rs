@@ -82,15 +82,15 @@ impl Wire {
         Ok(count)
     }
 
-    /// As [`recv`](Self::recv), but what is read is dropped, and the content of `waste` with it.
+    /// As [`recv`](Self::recv), but up to `most` bytes are dropped.
     pub(crate) fn discard(
         &self,
-        waste: &mut [u8],
+        most: usize,
         pace: &mut Pace,
         allowance: Allowance,
         before_wait: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<usize> {
-        self.take(|| self.stream.discard(waste), pace, allowance, before_wait)
+        self.take(|| self.stream.discard(most), pace, allowance, before_wait)
     }
 
     fn take(
