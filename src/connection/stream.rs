@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use mio::event::Source;
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
@@ -182,19 +183,17 @@ impl Stream {
     }
 
     /// Has a poller report, once for each arrival, that there is something to read.
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        match self {
-            Stream::Tcp(socket) => socket.register(registry, token, Interest::READABLE),
-            Stream::Unix(socket) => socket.register(registry, token, Interest::READABLE),
-            Stream::Memory(_) => Ok(()),
+    pub(super) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self.fd() {
+            Some(fd) => SourceFd(&fd.as_raw_fd()).register(registry, token, Interest::READABLE),
+            None => Ok(()),
         }
     }
 
-    pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        match self {
-            Stream::Tcp(socket) => socket.deregister(registry),
-            Stream::Unix(socket) => socket.deregister(registry),
-            Stream::Memory(_) => Ok(()),
+    pub(super) fn deregister(&self, registry: &Registry) -> io::Result<()> {
+        match self.fd() {
+            Some(fd) => SourceFd(&fd.as_raw_fd()).deregister(registry),
+            None => Ok(()),
         }
     }
 

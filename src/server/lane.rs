@@ -3,7 +3,8 @@
 //! Whoever holds the *lead* ([`Lane::lead`]) may poll and pick; what was picked has one owner and is
 //! served without any lock. A connection that waits is parked in its slot, costs no thread and no
 //! system call, and is registered with the poller once, edge-triggered: an event means "read until
-//! there is nothing left", and nothing else. How threads share the lead is [`super::crew`]'s business.
+//! there is nothing left", and nothing else. Only one whose handler waits for it itself is taken off
+//! meanwhile. How threads share the lead is [`super::crew`]'s business.
 
 use std::collections::VecDeque;
 use std::io;
@@ -60,8 +61,8 @@ pub(super) struct Hub {
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) hub: Arc<Hub>,
-    number: usize,
-    registry: Registry,
+    pub(super) number: usize,
+    pub(super) registry: Arc<Registry>,
     waker: Arc<Waker>,
     lead: Mutex<Lead>,
     /// Threads that want the lead while another holds it.
@@ -202,7 +203,7 @@ impl Lane {
 
     fn new(hub: Arc<Hub>, number: usize, mut acceptor: Option<Acceptor>) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let registry = poll.registry().try_clone()?;
+        let registry = Arc::new(poll.registry().try_clone()?);
         if let Some(acceptor) = &mut acceptor {
             acceptor.register(&registry, LISTENER)?;
         }
