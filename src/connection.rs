@@ -155,8 +155,8 @@ impl Connection {
         self.answered
     }
 
-    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
-        &mut self.channel.wire.stream
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.channel.wire
     }
 
     /// The stream has left for an owner of its own.

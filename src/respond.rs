@@ -37,8 +37,8 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
     );
     conn.lend(&mut Buffers::default(), false);
     while let Ok(Next::Again) = handler.handle(&mut conn) {}
-    match conn.stream_mut() {
-        Stream::Memory(memory) => std::mem::take(&mut memory.get_mut().output),
+    match &conn.wire().stream {
+        Stream::Memory(memory) => std::mem::take(&mut memory.borrow_mut().output),
         _ => Vec::new(),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::wire::Wire;
+
 /// Told by a connection before it runs a handler and before it waits. A server's lane passes the lead
 /// to another thread then; elsewhere there is none.
 pub(crate) trait Attendant: fmt::Debug + Send {
@@ -11,6 +13,9 @@ pub(crate) trait Attendant: fmt::Debug + Send {
 
     /// The handler has returned.
     fn after_handler(&self);
+
+    /// The handler is about to wait, itself, for something to read: nobody else needs to be told.
+    fn before_read(&self, wire: &Wire);
 
     /// The handler is about to wait for its client.
     fn before_wait(&self);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::channel::Channel;
 use super::input::Ahead;
 use super::pace::{Allowance, Pace};
+use super::stream::WASTE;
 use super::wire::Wire;
 use super::witness::Event;
 use crate::error::Fault;
@@ -15,9 +16,6 @@ use crate::http1::chunked::{Decoder, Piece};
 
 /// A read of at least this size goes past the buffer.
 const DIRECT: usize = 4 << 10;
-
-/// As much as is dropped at once.
-const WASTE: usize = 1 << 20;
 
 /// What runs before the first wait.
 type BeforeWait<'a> = &'a mut dyn FnMut() -> io::Result<()>;
@@ -63,30 +61,20 @@ impl RequestBody<'_> {
     /// As a read.
     pub fn discard(&mut self) -> io::Result<u64> {
         let mut total = 0;
-        let mut waste = Vec::new();
         loop {
             let direct = usize::try_from(self.direct()).unwrap_or(usize::MAX);
-            let count = match direct {
-                0 => {
+            let most = direct.min(WASTE);
+            let wire = &self.channel.wire;
+            // Who looks on wants to see it.
+            let is_dropped = wire.stream.drops_in_kernel() && !wire.watch.is_active();
+            let count = match most > 0 && is_dropped {
+                true => self.read_past(most, |wire, pace, allowance, before_wait| {
+                    wire.discard(most, pace, allowance, before_wait)
+                })?,
+                false => {
                     let count = self.available()?;
                     self.consume(count);
                     count
-                }
-                _ => {
-                    if waste.is_empty() {
-                        // Zeroed pages, never touched where the kernel does the dropping.
-                        waste = vec![0; direct.min(WASTE)];
-                    }
-                    let most = direct.min(waste.len());
-                    let room = waste.get_mut(..most).unwrap_or_default();
-                    match self.channel.watch().is_active() {
-                        false => self.read_past(room, Wire::discard)?,
-                        true => {
-                            let count = self.read_past(room, Wire::recv)?;
-                            self.note(waste.get(..count).unwrap_or_default());
-                            count
-                        }
-                    }
                 }
             };
             if count == 0 {
@@ -306,11 +294,11 @@ impl RequestBody<'_> {
         fault.into()
     }
 
-    /// Reads past the buffer, `room` of what [`direct`](Self::direct) says at most.
+    /// Reads past the buffer, `asked` bytes of what [`direct`](Self::direct) says at most.
     fn read_past(
         &mut self,
-        room: &mut [u8],
-        read: fn(&Wire, &mut [u8], &mut Pace, Allowance, BeforeWait<'_>) -> io::Result<usize>,
+        asked: usize,
+        read: impl FnOnce(&Wire, &mut Pace, Allowance, BeforeWait<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
         self.check_size()?;
         let channel = self.channel;
@@ -318,15 +306,9 @@ impl RequestBody<'_> {
             patience: channel.limits.body_deadline,
             rate: channel.limits.min_rate,
         };
-        let asked = room.len();
         let mut before_wait = || channel.before_wait();
-        let read = read(
-            &channel.wire,
-            room,
-            &mut self.body.pace,
-            allowance,
-            &mut before_wait,
-        );
+        let pace = &mut self.body.pace;
+        let read = read(&channel.wire, pace, allowance, &mut before_wait);
         let count = self.check_read(read)?;
         *self.ahead.drained = count < asked;
         self.took(count);
@@ -380,7 +362,9 @@ impl Read for RequestBody<'_> {
         if buffer.len() >= DIRECT && direct > 0 {
             let asked = buffer.len().min(direct);
             let room = buffer.get_mut(..asked).unwrap_or_default();
-            let count = self.read_past(room, Wire::recv)?;
+            let count = self.read_past(asked, |wire, pace, allowance, before_wait| {
+                wire.recv(room, pace, allowance, before_wait)
+            })?;
             self.note(buffer.get(..count).unwrap_or_default());
             return Ok(count);
         }

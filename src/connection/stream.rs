@@ -3,11 +3,15 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use mio::event::Source;
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+
+/// As much as is dropped at once.
+pub(crate) const WASTE: usize = 1 << 20;
 
 /// A socket (always non-blocking), or requests and responses in memory.
 #[derive(Debug)]
@@ -56,17 +60,35 @@ impl Stream {
         }
     }
 
-    /// Drops what is there, at most as much as `waste` is long, whose content does not matter
-    /// afterwards: on Linux a TCP socket drops it in the kernel.
-    pub(crate) fn discard(&self, waste: &mut [u8]) -> io::Result<usize> {
-        match self {
-            #[cfg(target_os = "linux")]
-            Stream::Tcp(socket) => retry(|| {
-                let (_, count) = rustix::net::recv(socket, &mut *waste, RecvFlags::TRUNC)?;
-                Ok(count)
-            }),
-            _ => self.recv(waste),
+    /// Whether [`discard`](Self::discard) does without copying.
+    pub(crate) fn drops_in_kernel(&self) -> bool {
+        cfg!(target_os = "linux") && matches!(self, Stream::Tcp(_))
+    }
+
+    /// As [`recv`](Self::recv), but drops what is there, at most `most` bytes and [`WASTE`].
+    pub(crate) fn discard(&self, most: usize) -> io::Result<usize> {
+        thread_local! {
+            /// Made once, for zeroing it takes longer than dropping. Where the kernel drops, its pages
+            /// are never touched.
+            static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
+        #[cfg(target_os = "linux")]
+        let flags = match self.drops_in_kernel() {
+            true => RecvFlags::TRUNC,
+            false => RecvFlags::empty(),
+        };
+        #[cfg(not(target_os = "linux"))]
+        let flags = RecvFlags::empty();
+        ROOM.with_borrow_mut(|room| {
+            if room.is_empty() {
+                *room = vec![0; WASTE];
+            }
+            let room = room.get_mut(..most.min(WASTE)).unwrap_or_default();
+            retry(|| {
+                let (_, count) = rustix::net::recv(self.socket()?, &mut *room, flags)?;
+                Ok(count)
+            })
+        })
     }
 
     /// Writes as much of both slices as goes at once; `more` says that more follows at once.
@@ -161,19 +183,17 @@ impl Stream {
     }
 
     /// Has a poller report, once for each arrival, that there is something to read.
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        match self {
-            Stream::Tcp(socket) => socket.register(registry, token, Interest::READABLE),
-            Stream::Unix(socket) => socket.register(registry, token, Interest::READABLE),
-            Stream::Memory(_) => Ok(()),
+    pub(super) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self.fd() {
+            Some(fd) => SourceFd(&fd.as_raw_fd()).register(registry, token, Interest::READABLE),
+            None => Ok(()),
         }
     }
 
-    pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        match self {
-            Stream::Tcp(socket) => socket.deregister(registry),
-            Stream::Unix(socket) => socket.deregister(registry),
-            Stream::Memory(_) => Ok(()),
+    pub(super) fn deregister(&self, registry: &Registry) -> io::Result<()> {
+        match self.fd() {
+            Some(fd) => SourceFd(&fd.as_raw_fd()).deregister(registry),
+            None => Ok(()),
         }
     }
 

@@ -2,11 +2,13 @@
 //!
 //! Every wait of a handler happens in [`Wire::wait`], and nowhere else.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mio::{Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::attendant::Attendant;
@@ -22,6 +24,8 @@ pub(crate) struct Wire {
     pub(crate) stream: Stream,
     pub(crate) watch: Watch,
     control: Arc<Control>,
+    /// A poller reports what comes.
+    is_registered: Cell<bool>,
     /// While a handler runs: who is told that it is about to wait.
     pub(super) attendant: Option<Box<dyn Attendant>>,
 }
@@ -46,12 +50,31 @@ impl Wire {
             stream,
             watch: Watch::default(),
             control,
+            is_registered: Cell::new(false),
             attendant: None,
         }
     }
 
     pub(crate) fn control(&self) -> &Control {
         &self.control
+    }
+
+    pub(crate) fn is_registered(&self) -> bool {
+        self.is_registered.get()
+    }
+
+    /// Has a poller report what comes, from what is there now on.
+    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.stream.register(registry, token)?;
+        self.is_registered.set(true);
+        Ok(())
+    }
+
+    /// Has the poller report nothing more. (It fails only for one that does not.)
+    pub(crate) fn deregister(&self, registry: &Registry) {
+        if self.is_registered.get() && self.stream.deregister(registry).is_ok() {
+            self.is_registered.set(false);
+        }
     }
 
     /// Reads what is there, or `None`; 0 is the end.
@@ -82,15 +105,15 @@ impl Wire {
         Ok(count)
     }
 
-    /// As [`recv`](Self::recv), but what is read is dropped, and the content of `waste` with it.
+    /// As [`recv`](Self::recv), but up to `most` bytes are dropped.
     pub(crate) fn discard(
         &self,
-        waste: &mut [u8],
+        most: usize,
         pace: &mut Pace,
         allowance: Allowance,
         before_wait: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<usize> {
-        self.take(|| self.stream.discard(waste), pace, allowance, before_wait)
+        self.take(|| self.stream.discard(most), pace, allowance, before_wait)
     }
 
     fn take(
@@ -197,6 +220,9 @@ impl Wire {
             return Err(Fault::EarlyEnd.into());
         };
         if let Some(attendant) = &self.attendant {
+            if direction == Direction::Read {
+                attendant.before_read(self);
+            }
             attendant.before_wait();
         }
         let patience = pace.next_wait(allowance);
@@ -248,6 +274,9 @@ impl Wire {
         timeout: Option<Duration>,
     ) -> io::Result<Client> {
         if let Some(attendant) = &self.attendant {
+            if wants_read {
+                attendant.before_read(self);
+            }
             attendant.before_wait();
         }
         let own = others.len();
@@ -306,5 +335,65 @@ fn timespec(time: Duration) -> Timespec {
     Timespec {
         tv_sec: millis / 1000,
         tv_nsec: (millis % 1000) * 1_000_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    /// Takes the wire off its poller, and lets something come as soon as it is waited for.
+    #[derive(Debug)]
+    struct Lets(Registry, UnixStream);
+
+    impl Attendant for Lets {
+        fn before_handler(&self, _: &str, _: &str) -> bool {
+            false
+        }
+
+        fn after_handler(&self) {}
+
+        fn before_read(&self, wire: &Wire) {
+            wire.deregister(&self.0);
+        }
+
+        fn before_wait(&self) {
+            (&self.1).write_all(b"some").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_a_handler_waits_for_is_not_reported_and_what_comes_later_is() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
+        let mut wire = Wire::new(stream, Arc::default());
+        let mut poll = Poll::new().unwrap();
+        let mut events = Events::with_capacity(4);
+        let registry = poll.registry().try_clone().unwrap();
+        wire.register(&registry, Token(7)).unwrap();
+        let lets = Lets(registry.try_clone().unwrap(), theirs.try_clone().unwrap());
+        wire.attendant = Some(Box::new(lets));
+        let allowance = Allowance {
+            patience: Duration::from_secs(10),
+            rate: 0,
+        };
+        let mut room = [0; 16];
+        let mut pace = Pace::default();
+        let read = wire.recv(&mut room, &mut pace, allowance, &mut || Ok(()));
+        assert_eq!(read.unwrap(), 4);
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        assert!(events.is_empty() && !wire.is_registered());
+        // What comes before it is registered again is reported too.
+        (&theirs).write_all(b"more").unwrap();
+        wire.register(&registry, Token(7)).unwrap();
+        poll.poll(&mut events, Some(Duration::from_secs(10)))
+            .unwrap();
+        assert!(events.iter().any(|event| event.token() == Token(7)));
     }
 }

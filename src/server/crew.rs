@@ -139,7 +139,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             return;
         };
         lane.is_led();
-        let seat = Seat::new(self.shift.clone(), number, baton.clone(), term);
+        let seat = Seat::new(self.shift.clone(), lane, baton.clone(), term);
         buffers.attendant = Some(Box::new(seat));
         if !self.staff(scope) {
             self.help(buffers);

@@ -3,7 +3,8 @@
 //! Whoever holds the *lead* ([`Lane::lead`]) may poll and pick; what was picked has one owner and is
 //! served without any lock. A connection that waits is parked in its slot, costs no thread and no
 //! system call, and is registered with the poller once, edge-triggered: an event means "read until
-//! there is nothing left", and nothing else. How threads share the lead is [`super::crew`]'s business.
+//! there is nothing left", and nothing else. Only one whose handler waits for it itself is taken off
+//! meanwhile. How threads share the lead is [`super::crew`]'s business.
 
 use std::collections::VecDeque;
 use std::io;
@@ -60,8 +61,8 @@ pub(super) struct Hub {
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) hub: Arc<Hub>,
-    number: usize,
-    registry: Registry,
+    pub(super) number: usize,
+    pub(super) registry: Arc<Registry>,
     waker: Arc<Waker>,
     lead: Mutex<Lead>,
     /// Threads that want the lead while another holds it.
@@ -150,7 +151,7 @@ impl Lead {
         while self.spin.pays() {
             self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
             if !self.events.is_empty() {
-                self.spin.learn(start.elapsed());
+                self.learn(start.elapsed());
                 return Ok(());
             }
             if start.elapsed() >= SPIN {
@@ -158,8 +159,14 @@ impl Lead {
             }
         }
         self.poll.poll(&mut self.events, timeout)?;
-        self.spin.learn(start.elapsed());
+        self.learn(start.elapsed());
         Ok(())
+    }
+
+    fn learn(&mut self, waited: Duration) {
+        let mut tokens = self.events.iter().map(|event| event.token());
+        let on_connection = tokens.any(|token| token != LISTENER && token != WAKER);
+        self.spin.learn(waited, on_connection);
     }
 }
 
@@ -199,7 +206,7 @@ impl Lane {
 
     fn new(hub: Arc<Hub>, number: usize, mut acceptor: Option<Acceptor>) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let registry = poll.registry().try_clone()?;
+        let registry = Arc::new(poll.registry().try_clone()?);
         if let Some(acceptor) = &mut acceptor {
             acceptor.register(&registry, LISTENER)?;
         }

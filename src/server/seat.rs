@@ -5,15 +5,21 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
+use mio::Registry;
+
 use super::baton::{Baton, Term};
+use super::lane::Lane;
 use super::predictor::Route;
 use super::shift::Shift;
 use crate::connection::attendant::Attendant;
+use crate::connection::wire::Wire;
 
 #[derive(Debug)]
 pub(super) struct Seat {
     shift: Arc<Shift>,
     lane: usize,
+    /// The lane's.
+    registry: Arc<Registry>,
     baton: Arc<Baton>,
     term: Term,
     /// The lead was not given up from here. (It may have been taken.)
@@ -23,10 +29,11 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(shift: Arc<Shift>, lane: usize, baton: Arc<Baton>, term: Term) -> Self {
+    pub(super) fn new(shift: Arc<Shift>, lane: &Lane, baton: Arc<Baton>, term: Term) -> Self {
         Seat {
             shift,
-            lane,
+            lane: lane.number,
+            registry: lane.registry.clone(),
             baton,
             term,
             leads: Cell::new(true),
@@ -61,6 +68,14 @@ impl Attendant for Seat {
     fn after_handler(&self) {
         if let Some((route, start)) = self.timed.take() {
             self.baton.predictor.ran(route, start.elapsed());
+        }
+    }
+
+    fn before_read(&self, wire: &Wire) {
+        // Else each arrival would wake whoever leads then, beside this thread. The poller reports what is
+        // there when the connection is parked.
+        if !self.shift.is_solo() {
+            wire.deregister(&self.registry);
         }
     }
 

@@ -122,10 +122,16 @@ impl<J> Shift<J> {
         let mut roll = self.roll();
         roll.vacant.push(lane);
         let is_called = roll.called.get(lane).copied().unwrap_or(true);
-        if !is_called {
-            roll.call(lane);
-        }
+        let called = match is_called {
+            true => None,
+            false => roll.call(lane),
+        };
         self.count_reserves(&roll);
+        // Woken any sooner, it would run into the lock.
+        drop(roll);
+        if let Some(thread) = called {
+            thread.unpark();
+        }
     }
 
     /// The calling thread was called, and has come.
@@ -334,23 +340,31 @@ impl<J> Roll<J> {
         !self.vacant.is_empty() || !self.waiting.is_empty() || self.stopped
     }
 
-    /// Calls somebody to lead a lane: a standby, else the watch.
-    fn call(&mut self, lane: usize) {
-        let mut is_called = self.call_standby(LEAD + lane);
-        if !is_called && let Watch::Kept(thread, call @ None) = &mut self.watch {
+    /// Calls somebody to lead a lane: a standby, else the watch. Whoever it is must be woken.
+    #[must_use]
+    fn call(&mut self, lane: usize) -> Option<Sleeper> {
+        let mut called = self.take_standby(LEAD + lane);
+        if called.is_none()
+            && let Watch::Kept(thread, call @ None) = &mut self.watch
+        {
             *call = Some(lane);
-            thread.unpark();
-            is_called = true;
+            called = Some(thread.clone());
         }
-        if let Some(called) = self.called.get_mut(lane) {
-            *called = is_called;
+        if let Some(is_called) = self.called.get_mut(lane) {
+            *is_called = called.is_some();
         }
+        called
     }
 
     fn call_standby(&mut self, what: usize) -> bool {
-        let Some(standby) = self.standbys.pop() else {
-            return false;
-        };
+        let standby = self.take_standby(what);
+        standby.inspect(Sleeper::unpark).is_some()
+    }
+
+    /// Calls a standby, which must be woken.
+    #[must_use]
+    fn take_standby(&mut self, what: usize) -> Option<Sleeper> {
+        let standby = self.standbys.pop()?;
         if let Some(called) = what
             .checked_sub(LEAD)
             .and_then(|lane| self.called.get_mut(lane))
@@ -358,7 +372,6 @@ impl<J> Roll<J> {
             *called = true;
         }
         standby.call.0.store(what, Ordering::Release);
-        standby.thread.unpark();
-        true
+        Some(standby.thread)
     }
 }

@@ -178,6 +178,29 @@ fn a_handle_that_parks_too_early_strands_nobody() {
     }
 }
 
+#[test]
+fn a_connection_whose_handler_waited_for_it_goes_on_as_before() {
+    let gate = Gate::default();
+    let inner = gate.clone();
+    let handler = handler(move |h, x| {
+        inner.pass();
+        let length = x.rfile.discard()?;
+        text(h, x, &format!("{length}"))
+    });
+    gate.open();
+    let server = spawn(handler, |_| ());
+    let mut client = Client::new(server.addr());
+    for round in 1..=20 {
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+        gate.await_comers(2 * round - 1);
+        client.send("123456789");
+        assert_eq!(client.response().text(), "9");
+        // Parked by now or not, it is read.
+        assert_eq!(client.get("/").response().text(), "0");
+    }
+    client.finish().assert_end();
+}
+
 /// Never answers anything.
 struct Idler;
 

@@ -145,6 +145,8 @@ impl Lane {
         let mut table = self.table();
         for mut job in lead.resting.drain(..) {
             let Some(slot) = job.slot else { continue };
+            // Only who gives the lead up has it taken off the poller.
+            debug_assert!(job.client.conn.wire().is_registered());
             job.note_wait(&self.hub.options.limits, now);
             // Whether the poller must wake up sooner does not matter: this is its thread.
             if let Parked::Again(client) = table.park(slot, job.client) {
@@ -190,29 +192,15 @@ impl Lane {
     /// if something has come meanwhile.
     fn park(
         &self,
-        mut client: Box<Client>,
+        client: Box<Client>,
         slot: Option<usize>,
     ) -> Option<(Box<Client>, Option<usize>)> {
         let mut table = self.table();
-        let slot = match slot {
-            Some(slot) => slot,
-            None => {
-                let slot = table.reserve();
-                let token = Token(slot + FIRST_SLOT);
-                if client
-                    .conn
-                    .stream_mut()
-                    .register(&self.registry, token)
-                    .is_err()
-                {
-                    drop(table);
-                    self.close(client, Some(slot));
-                    return None;
-                }
-                slot
-            }
-        };
-        if self.hub.control.is_stopping() {
+        let slot = slot.unwrap_or_else(|| table.reserve());
+        let wire = client.conn.wire();
+        let token = Token(slot + FIRST_SLOT);
+        let is_registered = wire.is_registered() || wire.register(&self.registry, token).is_ok();
+        if !is_registered || self.hub.control.is_stopping() {
             drop(table);
             self.close(client, Some(slot));
             return None;
@@ -236,10 +224,10 @@ impl Lane {
     }
 
     /// Closes a connection and frees its slot.
-    pub(super) fn close(&self, mut client: Box<Client>, slot: Option<usize>) {
+    pub(super) fn close(&self, client: Box<Client>, slot: Option<usize>) {
         if slot.is_some() && client.conn.is_detached() {
-            // The socket lives on, so closing alone does not do it. It can't fail: it is registered.
-            let _ = client.conn.stream_mut().deregister(&self.registry);
+            // The socket lives on, so closing alone does not do it.
+            client.conn.wire().deregister(&self.registry);
         }
         self.hub.close(client, self.number, slot);
     }
