@@ -124,6 +124,7 @@ impl Lane {
         }
         let mut table = self.table();
         for job in lead.resting.drain(..) {
+            // They have been parked before, so they have one, and it is of this lane.
             let Some(slot) = job.slot else { continue };
             // Whether the poller must wake up sooner does not matter: this is its thread.
             if let Parked::Again(client) = table.park(slot, job.client) {
