@@ -193,8 +193,7 @@ impl<H: RequestHandler> HttpServer<H> {
                 Some(Step::Serve(job)) => {
                     if let Some(job) = lane.prepare(job, &mut buffers) {
                         let served = lane.serve(&self.handler, job, &mut buffers, false);
-                        lead.put_to_rest(served.rests);
-                        served.again.into_iter().for_each(|job| lead.put_back(job));
+                        lead.take_back(served);
                     }
                 }
                 Some(Step::Stop) => return Ok(()),
@@ -323,9 +322,9 @@ impl Lane {
                         continue;
                     };
                     let served = self.serve(handler, job, &mut buffers, true);
-                    lead.put_to_rest(served.rests);
-                    served.again.into_iter().for_each(|job| lead.put_back(job));
-                    if served.answered {
+                    let answered = served.answered;
+                    lead.take_back(served);
+                    if answered {
                         return Ok(true);
                     }
                 }

@@ -12,11 +12,11 @@
 //!
 //! [`super::baton`] says who leads, [`super::shift`] who does what.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, Builder, Scope};
 use std::time::{Duration, Instant};
+use std::{io, mem};
 
 use super::baton::{Baton, Term, Turn};
 use super::lane::{Job, Lane, Served, Step};
@@ -144,15 +144,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         if !self.staff(scope) {
             self.help(buffers);
         }
-        // What was served last: it is parked with others, under a lock that is taken anyway.
-        let mut rests = None;
+        // What was served last goes on in the lane, under a lock that is taken anyway.
+        let mut last = Served::default();
         // First ask, then lock: a new leader holds the lock while it waits for events.
         while baton.is_held(term) {
             let mut lead = lane.claim_lead();
             if !baton.is_held(term) {
                 break;
             }
-            lead.put_to_rest(rests.take());
+            lead.take_back(mem::take(&mut last));
             let step = match lane.pick(&mut lead) {
                 Some(step) => step,
                 None if lane.is_claimed() => {
@@ -184,19 +184,13 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                 }
                 Step::Serve(job) => {
                     drop(lead);
-                    let served = self.take_on(scope, job, buffers);
-                    rests = served.rests;
-                    // Behind the others, as long as there is somebody to come back to it.
-                    match served.again {
-                        Some(job) if baton.is_held(term) => lane.claim_lead().put_back(job),
-                        Some(job) => self.serve_on(job, buffers),
-                        None => {}
-                    }
+                    last = self.take_on(scope, job, buffers);
                 }
             }
         }
         buffers.attendant = None;
-        if let Some(job) = rests.and_then(|job| lane.put_to_rest(job)) {
+        // Nobody comes back to it here.
+        if let Some(job) = self.rest(last) {
             self.serve_on(job, buffers);
         }
     }
@@ -259,10 +253,13 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
 
     /// The same where nobody leads: the connection is parked, or comes back if there is more to do.
     fn serve(&self, job: Job, buffers: &mut Buffers) -> Option<Job> {
-        let home = self.home(&job);
         let served = self.handle(job, buffers);
-        let rested = || served.rests.and_then(|job| home.put_to_rest(job));
-        served.again.or_else(rested)
+        self.rest(served)
+    }
+
+    fn rest(&self, served: Served) -> Option<Job> {
+        let rested = |job: Job| self.home(&job).put_to_rest(job);
+        served.again.or_else(|| served.rests.and_then(rested))
     }
 
     /// Reads and serves a connection until there is nothing to do on it.

@@ -136,9 +136,10 @@ impl Lead {
         self.unfinished.push_back(job);
     }
 
-    /// Has a connection parked that was served and waits.
-    pub(super) fn put_to_rest(&mut self, job: Option<Job>) {
-        self.resting.extend(job);
+    /// Takes back what was served: to be parked, or behind the others, if it has more to do.
+    pub(super) fn take_back(&mut self, served: Served) {
+        self.resting.extend(served.rests);
+        self.unfinished.extend(served.again);
     }
 }
 
@@ -382,11 +383,14 @@ impl Lane {
     /// Stops accepting, and closes whatever is parked.
     pub(super) fn stop(&self, lead: &mut Lead) {
         lead.acceptor = None;
-        let ready = std::mem::take(&mut lead.ready);
-        for job in ready
-            .into_iter()
-            .chain(std::mem::take(&mut lead.unfinished))
-        {
+        let Lead {
+            resting,
+            ready,
+            unfinished,
+            ..
+        } = lead;
+        let served = resting.drain(..);
+        for job in served.chain(ready.drain(..)).chain(unfinished.drain(..)) {
             self.close(job.client, job.slot);
         }
         let parked = self.table().take_all();

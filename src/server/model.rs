@@ -74,6 +74,8 @@ struct ModelLane {
     events: Vec<usize>,
     ready: VecDeque<usize>,
     unfinished: VecDeque<usize>,
+    turns: usize,
+    resting: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@
 //! while leads stay where they are.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::{io, mem};
 
 use super::baton::Baton;
 use super::lane::Job;
@@ -186,8 +186,10 @@ impl<J> Shift<J> {
     pub(super) fn end_watch_if_needed(&self) -> bool {
         let mut roll = self.roll();
         let is_needed = roll.needs_somebody();
-        if is_needed {
-            self.end_watch(&mut roll);
+        match is_needed {
+            true => self.end_watch(&mut roll),
+            // If it was called, another thread was faster: it is to be called anew next time.
+            false => roll.watch_has_come(),
         }
         is_needed
     }
@@ -199,11 +201,8 @@ impl<J> Shift<J> {
 
     /// Ends the calling thread's watch: it has taken a lead.
     pub(super) fn end_watch(&self, roll: &mut Roll<J>) {
-        if let Watch::Kept(_, Some(lane)) = mem::take(&mut roll.watch)
-            && let Some(called) = roll.called.get_mut(lane)
-        {
-            *called = false;
-        }
+        roll.watch_has_come();
+        roll.watch = Watch::Nobody;
         self.watch_sleeps.store(false, Ordering::SeqCst);
         self.count_reserves(roll);
     }
@@ -336,6 +335,15 @@ impl<J> Roll<J> {
         }
     }
 
+    /// The thread that watches looks for itself now, whatever it was called for.
+    fn watch_has_come(&mut self) {
+        if let Watch::Kept(_, call) = &mut self.watch
+            && let Some(called) = call.take().and_then(|lane| self.called.get_mut(lane))
+        {
+            *called = false;
+        }
+    }
+
     fn needs_somebody(&self) -> bool {
         !self.vacant.is_empty() || !self.waiting.is_empty() || self.stopped
     }
@@ -373,5 +381,36 @@ impl<J> Roll<J> {
         }
         standby.call.0.store(what, Ordering::Release);
         Some(standby.thread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sleeper::model::{Flag, run_as};
+    use super::*;
+
+    #[test]
+    fn the_watch_is_called_again_where_another_thread_was_faster() {
+        let shift = Shift::<()>::new(1, 5);
+        let watch = Flag::new(1);
+        let lead = || {
+            assert!(matches!(shift.next_post(), Post::Lead(0)));
+            shift.batons[0].take().unwrap()
+        };
+        let term = lead();
+        let call = shift.needs_thread().unwrap();
+        shift.arrive(&call);
+        assert!(matches!(run_as(&watch, || shift.next_post()), Post::Watch));
+
+        assert!(shift.batons[0].give_up(term));
+        shift.vacate(0);
+        assert!(watch.is_set());
+        let term = lead();
+        watch.set(false);
+        assert!(!shift.end_watch_if_needed());
+
+        assert!(shift.batons[0].give_up(term));
+        shift.vacate(0);
+        assert!(watch.is_set());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -9,7 +10,10 @@ use std::time::{Duration, Instant};
 use crate::client::{Client, crowd, get};
 use crate::lifesupport::{no_new_processes, spawn, spawn_both, spawn_gated, spawn_single};
 use crate::support::{PATIENCE, echo, handler, message, text, until};
-use servette::{HttpServer, RunningServer, ShutdownHandle, Status, ThreadingHttpServer};
+use servette::{
+    Connection, Exchange, HttpServer, Next, RequestHandler, Result, RunningServer, ServerInfo,
+    ShutdownHandle, Status, ThreadingHttpServer, base,
+};
 
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(60);
@@ -221,6 +225,60 @@ fn before_the_server_serves() {
     server.serve_forever().unwrap();
     client.is_closed_silently();
     drop(TcpListener::bind(address).unwrap());
+}
+
+/// Echoes, and stops the server when the second request is answered.
+#[derive(Default)]
+struct StopsWhenServed {
+    turns: AtomicUsize,
+    stop: OnceLock<ShutdownHandle>,
+}
+
+impl RequestHandler for StopsWhenServed {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        echo(self, x)
+    }
+
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        let next = base::handle(self, conn)?;
+        if self.turns.fetch_add(1, Relaxed) == 1 {
+            self.stop.get().unwrap().shutdown(LONG);
+        }
+        Ok(next)
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+}
+
+#[test]
+fn what_was_just_answered_is_closed_like_all_that_waits() {
+    fn check(
+        handler: &StopsWhenServed,
+        server: &ServerInfo,
+        serve: impl Fn() -> Result<()> + Send,
+    ) {
+        handler.stop.set(server.shutdown.clone()).unwrap();
+        std::thread::scope(|scope| {
+            let served = scope.spawn(serve);
+            let mut client = Client::new(server.server_address);
+            for path in ["/first", "/second"] {
+                let response = client.get(path).response();
+                assert_eq!(response.text(), path);
+                assert!(!response.says_close());
+            }
+            served.join().unwrap().unwrap();
+            // The server is still there, and holds what it has not closed.
+            client.is_closed_silently();
+        });
+    }
+    let handler = StopsWhenServed::default();
+    let server = HttpServer::bind("127.0.0.1:0", &handler).unwrap();
+    check(&handler, server.info(), || server.serve_forever());
+    let handler = StopsWhenServed::default();
+    let server = ThreadingHttpServer::bind("127.0.0.1:0", &handler).unwrap();
+    check(&handler, server.info(), || server.serve_forever());
 }
 
 #[test]

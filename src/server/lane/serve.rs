@@ -144,6 +144,7 @@ impl Lane {
         let now = Moment::now();
         let mut table = self.table();
         for mut job in lead.resting.drain(..) {
+            // They have been parked before, so they have one, and it is of this lane.
             let Some(slot) = job.slot else { continue };
             // Only who gives the lead up has it taken off the poller.
             debug_assert!(job.client.conn.wire().is_registered());

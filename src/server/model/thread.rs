@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Flag, Kind, Slot, World};
+use super::{Conn, Flag, Kind, Slot, World};
 use crate::server::baton::{Term, Turn};
 use crate::server::shift::{Call, Post, Shift};
 use crate::server::sleeper::model::run_as;
@@ -19,9 +19,9 @@ pub(super) enum Pc {
     /// Serves what is stranded, then goes on.
     Help(After),
     Ask,
-    /// Locks the lead, to pick or to put a connection back.
-    Lock(Option<usize>),
-    Claimed(Option<usize>),
+    /// Locks the lead.
+    Lock,
+    Claimed,
     Pick,
     Wait,
     Rouse,
@@ -73,6 +73,8 @@ pub(super) struct Sim {
     helps: Option<After>,
     /// The connection goes on being served here, whoever leads.
     serves_on: bool,
+    /// What it has served as the leader, and whether there is more to do on it.
+    last: Option<(usize, bool)>,
     seen: Vec<Turn>,
 }
 
@@ -84,6 +86,7 @@ impl Sim {
             seat: None,
             helps: None,
             serves_on: false,
+            last: None,
             seen: Vec::new(),
         }
     }
@@ -118,8 +121,22 @@ impl Sim {
             }
             pc => format!("{pc:?}"),
         };
-        let rest = (self.flag.is_set(), self.helps, self.serves_on);
+        let rest = (self.flag.is_set(), self.helps, self.serves_on, self.last);
         format!("{pc} {seat:?} {seen:?} {rest:?}")
+    }
+}
+
+impl Conn {
+    /// Parks it. True: something has come meanwhile, and it is to be served again.
+    fn park(&mut self) -> bool {
+        let Slot::Out { again } = self.slot else {
+            panic!("parked while {:?}", self.slot);
+        };
+        self.slot = match again {
+            true => Slot::Out { again: false },
+            false => Slot::Parked,
+        };
+        again
     }
 }
 
@@ -129,7 +146,7 @@ impl World {
         let lane = sim.seat.map(|seat| &self.lanes[seat.lane]);
         match &sim.pc {
             Pc::Gone => false,
-            Pc::Claimed(_) => lane.is_some_and(|lane| lane.holder.is_none()),
+            Pc::Claimed => lane.is_some_and(|lane| lane.holder.is_none()),
             Pc::Wait => lane.is_some_and(|lane| {
                 lane.is_woken || !lane.events.is_empty() || !lane.unfinished.is_empty()
             }),
@@ -283,21 +300,22 @@ impl World {
         let is_stopping = self.is_stopping;
         let lane = &mut self.lanes[seat.lane];
         match pc {
-            Pc::Ask if baton.is_held(seat.term) => Pc::Lock(None),
-            Pc::Ask => Pc::Next,
-            Pc::Lock(job) if lane.holder.is_some() => {
+            Pc::Ask if baton.is_held(seat.term) => Pc::Lock,
+            Pc::Ask => self.is_robbed(number),
+            Pc::Lock if lane.holder.is_some() => {
                 lane.claims += 1;
                 lane.is_woken = true;
-                Pc::Claimed(job)
+                Pc::Claimed
             }
-            Pc::Lock(job) | Pc::Claimed(job) => {
-                lane.claims -= usize::from(matches!(pc, Pc::Claimed(_)));
-                if let Some(job) = job {
-                    lane.unfinished.push_back(job);
-                    return Pc::Ask;
-                }
+            Pc::Lock | Pc::Claimed => {
+                lane.claims -= usize::from(matches!(pc, Pc::Claimed));
                 if !baton.is_held(seat.term) {
-                    return Pc::Next;
+                    return self.is_robbed(number);
+                }
+                match self.sims[number].last.take() {
+                    Some((conn, true)) => lane.unfinished.push_back(conn),
+                    Some((conn, false)) => lane.resting.push(conn),
+                    None => {}
                 }
                 lane.holder = Some(number);
                 Pc::Pick
@@ -307,18 +325,12 @@ impl World {
                 if is_stopping {
                     return Pc::StopLane(0);
                 }
-                while let Some(conn) = lane.ready.pop_front() {
-                    match &mut self.conns[conn].slot {
-                        slot @ Slot::Parked => {
-                            *slot = Slot::Out { again: false };
-                            baton.picked();
-                            return Pc::Prepare(conn);
-                        }
-                        Slot::Out { again } => *again = true,
-                        Slot::Closed => {}
-                    }
+                let mut next = lane.ready.pop_front();
+                if next.is_none() && lane.turns > 0 {
+                    lane.turns -= 1;
+                    next = lane.unfinished.pop_front();
                 }
-                if let Some(conn) = lane.unfinished.pop_front() {
+                if let Some(conn) = next {
                     baton.picked();
                     return Pc::Prepare(conn);
                 }
@@ -327,11 +339,26 @@ impl World {
                 }
                 lane.holder = Some(number);
                 baton.rests();
+                for conn in lane.resting.drain(..) {
+                    if self.conns[conn].park() {
+                        lane.unfinished.push_back(conn);
+                    }
+                }
                 Pc::Wait
             }
             Pc::Wait => {
                 lane.is_woken = false;
-                lane.ready.extend(lane.events.drain(..));
+                lane.turns = lane.unfinished.len();
+                for conn in lane.events.drain(..) {
+                    match &mut self.conns[conn].slot {
+                        slot @ Slot::Parked => {
+                            *slot = Slot::Out { again: false };
+                            lane.ready.push_back(conn);
+                        }
+                        Slot::Out { again } => *again = true,
+                        Slot::Closed => {}
+                    }
+                }
                 baton.rises();
                 Pc::Rouse
             }
@@ -353,8 +380,11 @@ impl World {
             lane.is_woken = true;
             return Pc::StopLane(number);
         }
-        lane.ready.clear();
-        for conn in std::mem::take(&mut lane.unfinished) {
+        let served = lane.resting.drain(..);
+        for conn in served
+            .chain(lane.ready.drain(..))
+            .chain(lane.unfinished.drain(..))
+        {
             self.conns[conn].slot = Slot::Closed;
         }
         for conn in self.conns.iter_mut().filter(|conn| conn.home == number) {
@@ -363,6 +393,16 @@ impl World {
             }
         }
         Pc::StopLane(number + 1)
+    }
+
+    /// The lead is lost: the thread goes on with what it has served as the leader, if anything.
+    fn is_robbed(&mut self, number: usize) -> Pc {
+        let sim = &mut self.sims[number];
+        sim.seat = None;
+        match sim.last.take() {
+            Some(last) => self.rest(number, last),
+            None => Pc::Next,
+        }
     }
 
     /// Where a thread goes on that has nothing more to do with a connection.
@@ -429,9 +469,9 @@ impl World {
             }
             Pc::Blocked(conn) => {
                 self.conns[conn].is_blocked = false;
-                self.finish_one(conn)
+                self.finish_one(number, conn)
             }
-            Pc::Finish(conn) => self.finish_one(conn),
+            Pc::Finish(conn) => self.finish_one(number, conn),
             Pc::Park(conn) => self.park(number, conn),
             pc => pc,
         }
@@ -442,39 +482,39 @@ impl World {
         Pc::Blocked(conn)
     }
 
-    fn finish_one(&mut self, conn: usize) -> Pc {
+    fn finish_one(&mut self, number: usize, conn: usize) -> Pc {
         let served = &mut self.conns[conn];
         assert!(matches!(served.slot, Slot::Out { .. }), "two owners");
         assert!(served.served < served.read, "served twice");
         served.served += 1;
-        Pc::Park(conn)
+        let last = (conn, served.read > served.served);
+        let sim = &mut self.sims[number];
+        if sim.seat.is_some() && !sim.serves_on && sim.helps.is_none() {
+            sim.last = Some(last);
+            return Pc::Ask;
+        }
+        self.rest(number, last)
+    }
+
+    /// Goes on with a connection that was served, or parks it, whoever leads.
+    fn rest(&mut self, number: usize, (conn, again): (usize, bool)) -> Pc {
+        self.sims[number].serves_on = true;
+        match again {
+            true => Pc::Prepare(conn),
+            false => Pc::Park(conn),
+        }
     }
 
     /// Puts a connection back, or goes on with it.
     fn park(&mut self, number: usize, conn: usize) -> Pc {
-        let state = &mut self.conns[conn];
-        let is_more = match state.slot {
-            // What was read with the last request, or what an event has told of since.
-            Slot::Out { again } => again || state.read > state.served,
-            slot => panic!("parked while {slot:?}"),
-        };
-        if !is_more {
-            state.slot = match self.is_stopping {
-                true => Slot::Closed,
-                false => Slot::Parked,
-            };
+        if self.is_stopping {
+            self.conns[conn].slot = Slot::Closed;
             return self.done(number);
         }
-        state.slot = Slot::Out { again: false };
-        let sim = &mut self.sims[number];
-        let holds = sim
-            .seat
-            .is_some_and(|seat| self.shift.batons[seat.lane].is_held(seat.term));
-        if holds && !sim.serves_on && sim.helps.is_none() {
-            return Pc::Lock(Some(conn));
+        match self.conns[conn].park() {
+            true => Pc::Prepare(conn),
+            false => self.done(number),
         }
-        sim.serves_on = true;
-        Pc::Prepare(conn)
     }
 
     fn watch(&mut self, number: usize, pc: Pc) -> Pc {
