@@ -233,9 +233,8 @@ impl World {
             } else if steps.is_empty() {
                 return false;
             } else {
-                // With several lanes, one that is called may take another lane than it was called for.
                 assert!(
-                    self.setup.lanes > 1 || !self.shift.needs_the_watch(),
+                    !self.shift.needs_the_watch(),
                     "only the tick of the watch helps"
                 );
             }

@@ -169,8 +169,13 @@ impl SimpleHandler {
         if !is_directory {
             return self.find(cache, path);
         }
+        // An absolute name is never that of a page, and would take the place of the path.
+        let page = self
+            .index_pages
+            .first()
+            .filter(|name| !name.starts_with('/'))?;
         let length = path.as_os_str().len();
-        path.push(self.index_pages.first()?);
+        path.push(page);
         let kept = self.find(cache, path);
         if kept.is_none() {
             path::truncate(path, length);

@@ -159,6 +159,8 @@ fn an_index_page_is_the_first_regular_file_of_that_name() {
     assert_eq!(own.field("Content-Type"), Some("text/xml"));
     let none = root.handler_with(|files| files.with_index_pages(["", ".", "..", "x/../start.xml"]));
     assert!(get(&none, "/own/").text().contains("start.xml</a>"));
+    let none = root.handler_with(|files| files.with_index_pages(["/start.xml"]));
+    assert!(get(&none, "/own/").text().contains("start.xml</a>"));
 }
 
 #[test]

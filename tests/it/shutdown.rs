@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, crowd, get};
-use crate::lifesupport::{no_new_processes, spawn, spawn_both, spawn_gated, spawn_single};
+use crate::lifesupport::{Gate, no_new_processes, spawn, spawn_both, spawn_gated, spawn_single};
 use crate::support::{PATIENCE, echo, handler, message, text, until};
 use servette::{
     Connection, Exchange, HttpServer, Next, RequestHandler, Result, RunningServer, ServerInfo,
@@ -279,6 +279,38 @@ fn what_was_just_answered_is_closed_like_all_that_waits() {
     let handler = StopsWhenServed::default();
     let server = ThreadingHttpServer::bind("127.0.0.1:0", &handler).unwrap();
     check(&handler, server.info(), || server.serve_forever());
+}
+
+#[test]
+fn what_was_about_to_be_served_is_closed() {
+    let gate = Gate::default();
+    let handler = handler(|h, x| {
+        match x.path {
+            "/held" => gate.pass(),
+            "/first" => {}
+            _ => drop(x.server.shutdown.shutdown(LONG)),
+        }
+        echo(h, x)
+    });
+    let server = HttpServer::bind("127.0.0.1:0", &handler).unwrap();
+    std::thread::scope(|scope| {
+        let served = scope.spawn(|| server.serve_forever());
+        let [mut held, mut one, mut other] = [(); 3].map(|()| Client::new(server.server_address()));
+        for client in [&mut held, &mut one, &mut other] {
+            assert_eq!(client.get("/first").response().text(), "/first");
+        }
+        held.get("/held");
+        gate.await_comers(1);
+        // Both are told of by the same look at the poller.
+        one.get("/stop");
+        other.get("/stop");
+        gate.open();
+        assert_eq!(held.response().text(), "/held");
+        served.join().unwrap().unwrap();
+        held.is_closed_silently();
+        let answers = [one, other].map(|mut client| client.rest_or_reset());
+        assert_eq!(answers.iter().filter(|answer| answer.is_empty()).count(), 1);
+    });
 }
 
 #[test]
