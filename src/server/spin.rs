@@ -3,7 +3,7 @@
 //! Waking a thread that sleeps in the poller takes longer than handling a small request. A client that
 //! asks again as soon as it has its answer is served three times as fast by a lane that looks again
 //! for some microseconds. That is done only while the last waits were short and ended with a request; the
-//! first one in vain ends it for a while, and a server at rest never does it. New connections don't count:
+//! first one in vain ends it for a while, the next one for longer, and a server at rest never does it. New connections don't count:
 //! there looking costs more CPU time than waking up, for one wake-up takes in several.
 
 use std::time::Duration;
@@ -14,13 +14,20 @@ pub(super) const SPIN: Duration = Duration::from_micros(50);
 const SHORT: Duration = Duration::from_micros(100);
 /// So many short waits in a row begin it.
 const ENOUGH: i8 = 3;
-/// A vain attempt costs as many.
-const VAIN: i8 = -32;
+/// A vain attempt costs as many, and twice as many each time, up to [`MOST_DOUBT`] times.
+const VAIN: i8 = -8;
+const MOST_DOUBT: u8 = 3;
+/// So many attempts that were not in vain take one doubt away.
+const TRUST: u8 = 16;
 
 /// What the last waits were like.
 #[derive(Debug, Default)]
 pub(super) struct Spin {
     credit: i8,
+    /// Vain attempts that are not made up for.
+    doubt: u8,
+    /// Attempts since then that were not in vain.
+    found: u8,
 }
 
 impl Spin {
@@ -30,7 +37,14 @@ impl Spin {
 
     /// A wait has ended, after so long; with something on a connection, or only with new ones.
     pub(super) fn learn(&mut self, waited: Duration, on_connection: bool) {
-        self.credit = match on_connection && waited < SHORT {
+        let is_short = on_connection && waited < SHORT;
+        if is_short && self.pays() {
+            self.found += 1;
+            if self.found >= TRUST {
+                (self.found, self.doubt) = (0, self.doubt.saturating_sub(1));
+            }
+        }
+        self.credit = match is_short {
             true => (self.credit + 1).min(ENOUGH),
             false => self.credit.min(0),
         };
@@ -38,7 +52,8 @@ impl Spin {
 
     /// Looking again found nothing.
     pub(super) fn was_vain(&mut self) {
-        self.credit = VAIN;
+        self.credit = VAIN << self.doubt;
+        (self.found, self.doubt) = (0, (self.doubt + 1).min(MOST_DOUBT));
     }
 }
 
@@ -57,10 +72,30 @@ mod tests {
         spin.learn(SOON, true);
         assert!(spin.pays());
         spin.was_vain();
-        (0..30).for_each(|_| spin.learn(SOON, true));
-        assert!(!spin.pays());
         (0..10).for_each(|_| spin.learn(SOON, true));
+        assert!(!spin.pays());
+        spin.learn(SOON, true);
         assert!(spin.pays());
+    }
+
+    /// How many short waits it takes to begin again.
+    fn pause(spin: &mut Spin) -> u32 {
+        spin.was_vain();
+        let mut waits = 0;
+        while !spin.pays() {
+            spin.learn(SOON, true);
+            waits += 1;
+        }
+        waits
+    }
+
+    #[test]
+    fn each_vain_attempt_costs_more_until_it_is_made_up_for() {
+        let mut spin = Spin::default();
+        let pauses = [(); 5].map(|()| pause(&mut spin));
+        assert_eq!(pauses, [11, 19, 35, 67, 67]);
+        (0..100).for_each(|_| spin.learn(SOON, true));
+        assert_eq!(pause(&mut spin), 11);
     }
 
     #[test]
@@ -72,6 +107,7 @@ mod tests {
             assert!(!spin.pays());
         }
     }
+
     #[test]
     fn new_connections_don_t_make_it_worth_while() {
         let mut spin = Spin::default();
