@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -197,8 +199,7 @@ fn tree() -> WebRoot {
         "a.zip",
     ];
     for name in names {
-        root.file(name, format!("content of {name}\n"))
-            .modified(name, at(784_111_777));
+        root.file(name, format!("content of {name}\n"));
     }
     root.file("empty", "")
         .file("dir/b.txt", "below")
@@ -225,11 +226,27 @@ fn tree() -> WebRoot {
         .file("names/\x01", "")
         .file(bytes("names/%FF"), "");
     root.file(bytes("bytes/%FF.bin"), "bytes").dir("\\host");
+    // A file of this very second would be as old as the answer, for one of the two servers.
+    set_times(&root.path());
     root.file("before-1970", "old")
         .modified("before-1970", UNIX_EPOCH - 364 * DAY);
     root.file("future", "new")
         .modified("future", at(4_102_444_800));
     root
+}
+
+/// Lets all files of a tree have changed long ago.
+fn set_times(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            set_times(&entry.path());
+        } else if kind.is_file() {
+            let file = fs::File::open(entry.path()).unwrap();
+            file.set_modified(at(784_111_777)).unwrap();
+        }
+    }
 }
 
 /// A name from its percent-encoding.
