@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The time of day.
+/// The time of day, without the part of the second that has begun.
 pub(crate) fn time_of_day() -> SystemTime {
     SystemTime::UNIX_EPOCH
         .checked_add(Duration::from_secs(seconds_since_1970()))
@@ -40,7 +40,7 @@ impl Moment {
         Moment(self.0.saturating_add(whole).saturating_add(rest))
     }
 
-    /// How long it is until this moment; zero if it is past.
+    /// How long it is from an earlier moment to this one; zero if that is the later one.
     pub(crate) fn since(self, earlier: Moment) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -60,8 +60,13 @@ impl Moment {
 #[cfg(target_os = "linux")]
 fn uptime() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    let whole = u64::try_from(time.tv_sec).unwrap_or_default();
-    let rest = u64::try_from(time.tv_nsec).unwrap_or_default();
+    millis(time.tv_sec, time.tv_nsec)
+}
+
+#[cfg(target_os = "linux")]
+fn millis(seconds: i64, nanoseconds: i64) -> u64 {
+    let whole = u64::try_from(seconds).unwrap_or_default();
+    let rest = u64::try_from(nanoseconds).unwrap_or_default();
     whole.saturating_mul(1000).saturating_add(rest / 1_000_000)
 }
 
@@ -91,6 +96,14 @@ mod tests {
         let last = now.after(Duration::MAX);
         assert_eq!(last.after(Duration::MAX), last);
         assert!(Moment::now() >= now);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn milliseconds_go_on_from_one_second_to_the_next() {
+        assert_eq!([millis(1, 999_999_999), millis(2, 0)], [1999, 2000]);
+        assert_eq!(millis(i64::MAX, 0), u64::MAX);
+        assert_eq!(millis(-1, 0), 0);
     }
 
     #[test]

@@ -66,7 +66,8 @@ fn suffix(name: &Path) -> Option<&str> {
     std::str::from_utf8(name.get(dot..)?).ok()
 }
 
-/// What most files of most sites are. `mime_guess` knows them too, but takes ten times as long to say so.
+/// What most files of most sites are. `mime_guess` knows them too, but takes three times as long (some 70 ns
+/// more) to say so, and a file that is in memory has little else to wait for.
 const COMMON: &[(&str, &str)] = &[
     (".css", "text/css"),
     (".gif", "image/gif"),
