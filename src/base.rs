@@ -285,6 +285,7 @@ pub fn send_content<H: RequestHandler + ?Sized>(
 }
 
 /// The body of [`RequestHandler::send_response`].
+#[inline(always)]
 pub fn send_response<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, status: Status<'_>) {
     h.log_request(x, status.code(), None);
     h.send_response_only(x, status);
@@ -293,6 +294,7 @@ pub fn send_response<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, st
 }
 
 /// The body of [`RequestHandler::send_response_only`].
+#[inline(always)]
 pub fn send_response_only<H: RequestHandler + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -309,6 +311,7 @@ pub fn send_response_only<H: RequestHandler + ?Sized>(
 }
 
 /// The body of [`RequestHandler::send_header`].
+#[inline(always)]
 pub fn send_header<H: RequestHandler + ?Sized>(
     _: &H,
     x: &mut Exchange<'_>,

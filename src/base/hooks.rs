@@ -124,11 +124,13 @@ pub trait RequestHandler {
     }
 
     /// Logs the request, and starts the response: status line, `Server`, `Date`.
+    #[inline(always)]
     fn send_response(&self, x: &mut Exchange<'_>, status: Status<'_>) {
         base::send_response(self, x, status);
     }
 
     /// The status line alone: for `100 Continue` and other interim responses, or to send other fields.
+    #[inline(always)]
     fn send_response_only(&self, x: &mut Exchange<'_>, status: Status<'_>) {
         base::send_response_only(self, x, status);
     }
@@ -139,6 +141,7 @@ pub trait RequestHandler {
     /// `Content-Length` and `Transfer-Encoding: chunked` decide how [`wfile`](crate::ResponseWriter)
     /// frames the body. `Connection: close` and `keep-alive` set
     /// [`close_connection`](Exchange::close_connection).
+    #[inline(always)]
     fn send_header(&self, x: &mut Exchange<'_>, name: &str, value: &str) {
         base::send_header(self, x, name, value);
     }

@@ -203,9 +203,24 @@ impl Outgoing {
         self.server_is_11 && self.terms.client >= Version::Http11
     }
 
+    /// Decides the framing, and completes the head by what that and the connection's fate add to it.
+    #[inline]
+    fn commit(&mut self, framing: Framing, closing: bool) {
+        let is_told = matches!(framing, Framing::Length(_)) && self.declared.length.is_some();
+        let persists = !closing && !self.must_close && self.declared.close.is_none();
+        let is_both_11 = self.server_is_11 && self.terms.client >= Version::Http11;
+        if is_told && persists && is_both_11 && self.buffer.len() == self.fields_end {
+            // Most often nothing is to be added.
+            self.buffer.extend_from_slice(b"\r\n");
+            self.stage = Stage::Open(framing);
+        } else {
+            self.complete(framing, closing);
+        }
+    }
+
     /// Writes what the framing and the connection's fate add to the head, and its blank line, before
     /// the body that was held.
-    fn commit(&mut self, framing: Framing, closing: bool) {
+    fn complete(&mut self, framing: Framing, closing: bool) {
         let held = self.buffer.len().saturating_sub(self.fields_end);
         self.must_close |= framing == Framing::UntilClose;
         let mut tail = Tail::default();

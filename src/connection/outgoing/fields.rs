@@ -49,6 +49,7 @@ impl Kind {
 
 impl Outgoing {
     /// The status line. A second one replaces what was not sent of the first.
+    #[inline(always)]
     pub(crate) fn status_line(&mut self, version: &str, code: u16, reason: &str) {
         if self.stage != Stage::Blank {
             if self.begun {
@@ -84,6 +85,7 @@ impl Outgoing {
         self.field_of(Kind::of(name), name, value);
     }
 
+    #[inline(always)]
     fn field_of(&mut self, kind: Kind, name: &str, value: &str) {
         let has_space = matches!(value.as_bytes(), [b' ', ..] | [.., b' ']);
         if self.stage != Stage::Fields || has_space || !bytes::is_printable(value.as_bytes()) {
@@ -113,6 +115,7 @@ impl Outgoing {
         }
     }
 
+    #[inline(always)]
     fn write_field(&mut self, name: &str, value: &[u8]) {
         self.buffer.reserve(name.len() + value.len() + 4);
         self.buffer.extend_from_slice(name.as_bytes());
