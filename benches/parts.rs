@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use servette::HttpDate;
-use servette::bench::{Response, with_head};
+use servette::bench::{Response, Texts, with_head};
 
 const SHORT: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// As a browser sends it.
@@ -30,10 +30,12 @@ Priority: u=0, i\r\n\r\n";
 
 fn head(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse a head");
+    let mut texts = Texts::default();
     for (name, input) in [("short", SHORT), ("of a browser", LONG)] {
         group.throughput(Throughput::Bytes(input.len() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| with_head(black_box(input), |headers| headers.len()).unwrap());
+            bencher
+                .iter(|| with_head(&mut texts, black_box(input), |headers| headers.len()).unwrap());
         });
     }
 }
@@ -45,7 +47,7 @@ fn look_up(criterion: &mut Criterion) {
         ("late", "if-modified-since"),
         ("absent", "range"),
     ] {
-        with_head(LONG, |headers| {
+        with_head(&mut Texts::default(), LONG, |headers| {
             group.bench_function(name, |bencher| {
                 bencher.iter(|| black_box(headers).get(black_box(field)).map(str::len));
             });

@@ -3,16 +3,27 @@
 use crate::connection::outgoing::{Outgoing, Terms};
 use crate::exchange::Headers;
 use crate::http1::HeadLimits;
-use crate::http1::head::{self, FieldSlots, Scan, Version};
+use crate::http1::head::{self, Places, Scan, Version};
+
+/// What a thread keeps from one head to the next.
+#[derive(Debug, Default)]
+pub struct Texts {
+    scratch: String,
+    places: Places,
+}
 
 /// Finds and parses a head, and hands its fields on; `None` if it is not one.
-pub fn with_head<T>(input: &[u8], then: impl FnOnce(Headers<'_>) -> T) -> Option<T> {
+pub fn with_head<T>(
+    texts: &mut Texts,
+    input: &[u8],
+    then: impl FnOnce(Headers<'_>) -> T,
+) -> Option<T> {
     let limits = HeadLimits::default();
-    let extent = Scan::default().find(input, &limits).ok()??;
-    let mut scratch = String::new();
-    let mut slots = FieldSlots::new();
+    let Texts { scratch, places } = texts;
+    let found = head::find(input, &mut Scan::default(), places, &limits).ok()??;
+    let extent = found.extent();
     let bytes = input.get(extent.start..extent.end)?;
-    let head = head::parse(bytes, &mut scratch, &mut slots, &limits).ok()?;
+    let head = head::parse(bytes, &found, scratch, places, &limits).ok()?;
     Some(then(Headers::new(head.fields)))
 }
 

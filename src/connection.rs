@@ -15,7 +15,7 @@ use self::request_body::Body;
 use self::stream::Stream;
 use self::wire::Wire;
 use crate::http1::Refusal;
-use crate::http1::head::Extent;
+use crate::http1::head::{Found, Places};
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::shutdown::ThreadGuard;
@@ -46,7 +46,7 @@ pub struct Connection {
     peer: Peer,
     server: Arc<ServerInfo>,
     /// Where the next head stands in the unread bytes.
-    found: Option<Extent>,
+    found: Option<Found>,
     /// The next request is refused before anything of it is handled.
     refusal: Option<Refusal>,
     /// A request was refused, so nobody knows what of the input belongs to it.
@@ -99,6 +99,7 @@ pub(crate) enum Ending {
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     input: Vec<u8>,
+    places: Places,
     output: Vec<u8>,
     /// The thread, if it is one of a server.
     pub(crate) thread: Option<ThreadGuard>,
@@ -210,20 +211,24 @@ impl Connection {
     /// Takes a thread's buffers for the time of serving. There may be something new to read; if
     /// `thorough`, even behind a read that is not full, where the end of the stream may follow.
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, thorough: bool) {
-        self.input.lend(std::mem::take(&mut buffers.input));
+        self.input.lend(&mut buffers.input, &mut buffers.places);
         self.input.drained = false;
         self.input.thorough = thorough;
-        self.channel.wire.attendant = buffers.attendant.take();
-        self.channel.out.borrow_mut().buffer = std::mem::take(&mut buffers.output);
+        std::mem::swap(&mut self.channel.wire.attendant, &mut buffers.attendant);
+        std::mem::swap(&mut self.channel.out.get_mut().buffer, &mut buffers.output);
     }
 
     /// Gives the buffers back; what is unread is kept. Unsent output is dropped: it was flushed before.
     pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
-        buffers.input = self.input.reclaim();
-        buffers.attendant = self.channel.wire.attendant.take();
-        let mut out = self.channel.out.borrow_mut();
+        self.input.reclaim(&mut buffers.input, &mut buffers.places);
+        if self.found.take().is_some() {
+            // It is found again.
+            self.input.reset_scan();
+        }
+        std::mem::swap(&mut self.channel.wire.attendant, &mut buffers.attendant);
+        let out = self.channel.out.get_mut();
         out.drop_all();
-        buffers.output = std::mem::take(&mut out.buffer);
+        std::mem::swap(&mut out.buffer, &mut buffers.output);
         if buffers.output.capacity() > 4 * outgoing::BUFFER {
             buffers.output = Vec::new();
         }
@@ -243,8 +248,8 @@ impl Connection {
             }
             if !self.input.unread().is_empty() {
                 match self.input.find_head(&self.channel.limits) {
-                    Ok(Some(extent)) => {
-                        self.found = Some(extent);
+                    Ok(Some(found)) => {
+                        self.found = Some(found);
                         return Ok(Readiness::Request);
                     }
                     Ok(None) => {}

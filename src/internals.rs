@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::Limits;
 use crate::base::log_text;
 use crate::http1::framing::BodyLength;
-use crate::http1::head::{self, FieldSlots, Scan, Version};
+use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
 use crate::simple::listing::{self, Line};
 use crate::simple::path;
@@ -31,10 +31,12 @@ pub fn find_head(
     ends: &[usize],
     limits: &Limits,
 ) -> Result<Option<(usize, usize)>, Refused> {
-    let (mut scan, limits) = (Scan::default(), limits.of_head());
+    let (mut scan, mut places, limits) = (Scan::default(), Places::default(), limits.of_head());
     for &end in ends {
         let received = input.get(..end).unwrap_or(input);
-        if let Some(extent) = scan.find(received, &limits).map_err(refused)? {
+        let found = head::find(received, &mut scan, &mut places, &limits).map_err(refused)?;
+        if let Some(found) = found {
+            let extent = found.extent();
             return Ok(Some((extent.start, extent.end)));
         }
     }
@@ -82,10 +84,9 @@ pub struct Head {
 /// # Errors
 /// The refusal.
 pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Head, Refused> {
-    let (mut scratch, mut slots) = (String::new(), FieldSlots::new());
+    let (mut scratch, mut places) = (String::new(), Places::default());
     let limits = limits.of_head();
-    let parsed = head::parse(bytes, &mut scratch, &mut slots, &limits).map_err(refused)?;
-    let value = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let parsed = head::parse_whole(bytes, &mut scratch, &mut places, &limits).map_err(refused)?;
     Ok(Head {
         requestline: parsed.requestline.to_owned(),
         command: parsed.command.to_owned(),
@@ -96,7 +97,7 @@ pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Head, Refused> {
         fields: parsed
             .fields
             .iter()
-            .map(|field| (field.name.to_owned(), value(field.value)))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         length: match parsed.meta.body {
             BodyLength::Exact(length) => Some(length),

@@ -2,7 +2,7 @@
 //! read beyond it.
 
 use crate::http1::Refusal;
-use crate::http1::head::{Extent, Scan};
+use crate::http1::head::{self, Extent, Found, Places, Scan};
 use crate::limits::Limits;
 
 /// The size of the buffer, unless a head needs more.
@@ -18,6 +18,8 @@ pub(crate) struct Input {
     pub(super) start: usize,
     pub(super) end: usize,
     scan: Scan,
+    /// Where the fields of the present head stand; lent by the thread as well.
+    pub(super) places: Places,
     /// The last read emptied the socket.
     pub(super) drained: bool,
     /// A read that is not full does not show that.
@@ -26,15 +28,26 @@ pub(crate) struct Input {
     pub(super) eof: bool,
     /// An unfinished head, while the connection is parked.
     held: Vec<u8>,
-    /// Text of a head that is not ASCII, and of a path that was completed.
-    pub(super) scratch: String,
-    pub(super) path: String,
+    /// See [`Texts`].
+    scratch: String,
+    path: String,
 }
 
 impl Input {
     /// Takes a thread's buffer, and puts back into it what was read before.
-    pub(super) fn lend(&mut self, buffer: Vec<u8>) {
-        self.buffer = buffer;
+    #[inline]
+    pub(super) fn lend(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
+        // To swap costs less than to take, after which something is dropped.
+        std::mem::swap(&mut self.buffer, buffer);
+        std::mem::swap(&mut self.places, places);
+        (self.start, self.end) = (0, 0);
+        if self.buffer.len() < BUFFER || !self.held.is_empty() {
+            self.put_back();
+        }
+    }
+
+    #[cold]
+    fn put_back(&mut self) {
         let held = std::mem::take(&mut self.held);
         let length = BUFFER.max(held.len() + AHEAD);
         if self.buffer.len() < length {
@@ -43,23 +56,29 @@ impl Input {
         if let Some(place) = self.buffer.get_mut(..held.len()) {
             place.copy_from_slice(&held);
         }
-        (self.start, self.end) = (0, held.len());
+        self.end = held.len();
     }
 
     /// Gives the buffer back, and keeps what is unread.
-    pub(super) fn reclaim(&mut self) -> Vec<u8> {
-        if self.start < self.end {
-            self.held = self.unread().to_vec();
+    #[inline]
+    pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
+        let uses_more =
+            self.buffer.len() > BUFFER || self.scratch.capacity() + self.path.capacity() > 0;
+        if uses_more || self.start < self.end {
+            self.hold();
         }
         (self.start, self.end) = (0, 0);
-        if self.scratch.capacity() + self.path.capacity() > 0 {
-            (self.scratch, self.path) = (String::new(), String::new());
+        std::mem::swap(&mut self.buffer, buffer);
+        std::mem::swap(&mut self.places, places);
+    }
+
+    #[cold]
+    fn hold(&mut self) {
+        self.held = self.unread().to_vec();
+        (self.scratch, self.path) = (String::new(), String::new());
+        if self.buffer.len() > BUFFER {
+            self.buffer = Vec::new();
         }
-        let mut buffer = std::mem::take(&mut self.buffer);
-        if buffer.len() > BUFFER {
-            buffer = Vec::new();
-        }
-        buffer
     }
 
     pub(super) fn unread(&self) -> &[u8] {
@@ -71,10 +90,11 @@ impl Input {
         (self.end - self.start) + self.held.len()
     }
 
-    /// Looks for a whole head; the extent counts from the start of the unread bytes.
-    pub(super) fn find_head(&mut self, limits: &Limits) -> Result<Option<Extent>, Refusal> {
+    /// Looks for a whole head; its extent counts from the start of the unread bytes.
+    pub(super) fn find_head(&mut self, limits: &Limits) -> Result<Option<Found>, Refusal> {
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-        let found = self.scan.find(unread, &limits.of_head());
+        let limits = limits.of_head();
+        let found = head::find(unread, &mut self.scan, &mut self.places, &limits);
         if !matches!(found, Ok(Some(_))) {
             self.scan.check_request_line(unread)?;
         }
@@ -107,12 +127,8 @@ impl Input {
     }
 
     /// Splits the buffer behind the first `count` unread bytes, a head from its byte `skip` on: the head,
-    /// what follows it, and the places for texts that are not in the buffer.
-    pub(super) fn split(
-        &mut self,
-        skip: usize,
-        count: usize,
-    ) -> (&[u8], Ahead<'_>, &mut String, &mut String) {
+    /// what follows it, and the places for what is not in the buffer.
+    pub(super) fn split(&mut self, skip: usize, count: usize) -> (&[u8], Ahead<'_>, Texts<'_>) {
         let from = self.start + skip;
         let base = self.start + count;
         if self.buffer.len() < base + AHEAD {
@@ -128,8 +144,22 @@ impl Input {
             drained: &mut self.drained,
         };
         let head = head.get(from..).unwrap_or_default();
-        (head, ahead, &mut self.scratch, &mut self.path)
+        let texts = Texts {
+            scratch: &mut self.scratch,
+            path: &mut self.path,
+            places: &mut self.places,
+        };
+        (head, ahead, texts)
     }
+}
+
+/// What is kept beside the buffer.
+pub(super) struct Texts<'a> {
+    /// For a head that is not ASCII.
+    pub(super) scratch: &'a mut String,
+    /// For a path that was completed.
+    pub(super) path: &'a mut String,
+    pub(super) places: &'a mut Places,
 }
 
 /// The part of the buffer behind a head: bytes of the body, and of what follows it.

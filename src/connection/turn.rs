@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::input::Texts;
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
@@ -11,7 +12,7 @@ use crate::exchange::{Exchange, Headers};
 use crate::http1::Refusal;
 use crate::http1::chunked::Decoder;
 use crate::http1::framing::BodyLength;
-use crate::http1::head::{self, FieldSlots, Head};
+use crate::http1::head::{self, Extent, Found, Head};
 
 impl Connection {
     /// Takes the head that [`poll_request`](Self::poll_request) has found, and has the exchange answered;
@@ -33,14 +34,21 @@ impl Connection {
             ..
         } = self;
         // Of a head that is refused unfinished there is the request line, or nothing.
-        let extent = found.take().or_else(|| input.refused_line());
-        let (start, end) = extent.map_or((0, 0), |extent| (extent.start, extent.end));
+        let found = found
+            .take()
+            .or_else(|| input.refused_line().map(Found::Other));
+        let found = found.unwrap_or(Found::Other(Extent::default()));
         input.reset_scan();
-        let (bytes, ahead, scratch, whole_path) = input.split(start, end);
-        let mut slots = FieldSlots::new();
+        let Extent { start, end } = found.extent();
+        let (bytes, ahead, texts) = input.split(start, end);
+        let Texts {
+            scratch,
+            path: whole_path,
+            places,
+        } = texts;
         let parsed = match refusal.take() {
             Some(refusal) => Err(refusal),
-            None => head::parse(bytes, scratch, &mut slots, &channel.limits.of_head()),
+            None => head::parse(bytes, &found, scratch, places, &channel.limits.of_head()),
         };
         if let Some(attendant) = &channel.wire.attendant {
             let parsed = parsed.as_ref();
@@ -153,7 +161,7 @@ impl Connection {
     }
 
     fn rest_of_body(&mut self) -> RequestBody<'_> {
-        let (_, ahead, _, _) = self.input.split(0, 0);
+        let (_, ahead, _) = self.input.split(0, 0);
         RequestBody {
             channel: &self.channel,
             body: &mut self.body,

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::http1::head::FieldLines;
+
 /// The fields of a request, in the order in which they came: Python's `self.headers`.
 ///
 /// Names are compared without regard to case. Values are text; bytes beyond ASCII are read as Latin-1
@@ -22,10 +24,10 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy)]
 #[doc(alias = "MessageClass")]
-pub struct Headers<'a>(&'a [httparse::Header<'a>]);
+pub struct Headers<'a>(FieldLines<'a>);
 
 impl<'a> Headers<'a> {
-    pub(crate) fn new(fields: &'a [httparse::Header<'a>]) -> Self {
+    pub(crate) fn new(fields: FieldLines<'a>) -> Self {
         Headers(fields)
     }
 
@@ -36,10 +38,7 @@ impl<'a> Headers<'a> {
 
     /// The values of all fields of this name.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| text(field.value))
+        self.0.values(name)
     }
 
     /// The value of the first field of this name, byte for byte.
@@ -53,7 +52,7 @@ impl<'a> Headers<'a> {
 
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0.iter().map(|field| (field.name, text(field.value)))
+        self.0.iter()
     }
 
     /// The number of fields.
@@ -63,17 +62,12 @@ impl<'a> Headers<'a> {
 
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.len() == 0
     }
-}
-
-/// A value was cut at ASCII characters out of a text, so it is one.
-fn text(value: &[u8]) -> &str {
-    std::str::from_utf8(value).unwrap_or_default()
 }
 
 impl fmt::Debug for Headers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        self.0.fmt(f)
     }
 }

@@ -23,30 +23,28 @@ pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     Some(words.len() * 8 + at)
 }
 
-/// One past the first empty line that follows another line, and how many lines end before it.
-pub(crate) fn blank_line(bytes: &[u8]) -> Option<(usize, usize)> {
+/// Where the first byte stands that is no printable ASCII from `FIRST` on.
+#[inline]
+pub(crate) fn first_outside<const FIRST: u8>(bytes: &[u8]) -> Option<usize> {
     let (words, tail) = bytes.as_chunks::<8>();
-    let mut lines = 0;
-    let mut is_last = |end: usize| {
-        lines += 1;
-        match bytes.get(end..) {
-            Some([b'\n', ..]) => Some((end + 1, lines)),
-            Some([b'\r', b'\n', ..]) => Some((end + 2, lines)),
-            _ => None,
-        }
-    };
     for (at, &word) in words.iter().enumerate() {
-        let mut found = equal(word, b'\n');
-        while found != 0 {
-            let end = at * 8 + found.trailing_zeros() as usize / 8 + 1;
-            if let Some(last) = is_last(end) {
-                return Some(last);
-            }
-            found &= found - 1;
+        // The lowest one is right, whatever comes behind it.
+        let found = outside::<FIRST>(word);
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
         }
     }
-    let mut ends = (words.len() * 8 + 1..).zip(tail);
-    ends.find_map(|(end, &byte)| (byte == b'\n').then(|| is_last(end)).flatten())
+    let at = tail
+        .iter()
+        .position(|byte| !(FIRST..=b'~').contains(byte))?;
+    Some(words.len() * 8 + at)
+}
+
+/// Where the token ends that starts at `from`: at once, if there is none.
+#[inline]
+pub(crate) fn token_end(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    from + rest.iter().take_while(|&&byte| is_in(byte, &TOKEN)).count()
 }
 
 /// The high bits of the bytes that are `wanted`.
@@ -70,15 +68,21 @@ pub(crate) fn is_printable(bytes: &[u8]) -> bool {
     refused | last == 0
 }
 
-/// Not 0 if one of the bytes is no printable ASCII. Each of the three has the high bit of a byte that is
-/// refused; a borrow or a carry into the next byte comes only from such a byte.
+/// Not 0 if one of the bytes is no printable ASCII.
 fn unprintable(word: [u8; 8]) -> u64 {
+    outside::<b' '>(word)
+}
+
+/// The high bit of the first byte that is no printable ASCII from `FIRST` on; 0 if there is none. Each of
+/// the three has the high bit of a byte that is refused; a borrow or a carry into the next byte comes only
+/// from such a byte.
+fn outside<const FIRST: u8>(word: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(word);
-    (word | word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & HIGH
+    (word | word.wrapping_sub(ONES * u64::from(FIRST)) | word.wrapping_add(ONES)) & HIGH
 }
 
 /// Whether a field name is this one, in any case; most often it is in the usual one.
-pub(crate) fn is_named(name: &str, usual: &str) -> bool {
+pub(crate) fn is_named(name: &[u8], usual: &[u8]) -> bool {
     name == usual || name.eq_ignore_ascii_case(usual)
 }
 
@@ -166,20 +170,23 @@ mod tests {
         }
 
         #[test]
-        fn the_first_empty_line_ends_the_head(
-            bytes in prop::collection::vec(prop::sample::select(vec![b'\r', b'\n', b'a', 0x0b]), 0..40),
+        fn the_first_byte_outside_is_found(
+            bytes in prop::collection::vec(prop_oneof![4 => b'!'..=b'~', 1 => any::<u8>()], 0..40),
         ) {
-            let mut lines = bytes.split_inclusive(|&byte| byte == b'\n').scan(0, |end, line| {
-                *end += line.len();
-                Some((*end, line))
-            });
-            let is_blank = |line: &[u8]| line == b"\n" || line == b"\r\n";
-            let found = lines
-                .by_ref()
-                .enumerate()
-                .skip(1)
-                .find_map(|(count, (end, line))| is_blank(line).then_some((end, count)));
-            prop_assert_eq!(blank_line(&bytes), found);
+            let from = |first: u8| bytes.iter().position(|byte| !(first..=b'~').contains(byte));
+            prop_assert_eq!(first_outside::<b' '>(&bytes), from(b' '));
+            prop_assert_eq!(first_outside::<b'!'>(&bytes), from(b'!'));
+        }
+
+        #[test]
+        fn a_token_ends_before_what_is_not_in_it(
+            bytes in prop::collection::vec(prop_oneof![4 => b'A'..=b'z', 1 => any::<u8>()], 0..20),
+            from in 0..22_usize,
+        ) {
+            let end = token_end(&bytes, from);
+            let is_tokens = |part: &[u8]| part.iter().all(|&byte| is_token(&[byte]));
+            prop_assert!(bytes.get(from..end).is_none_or(is_tokens));
+            prop_assert!(bytes.get(end).is_none_or(|&byte| !is_token(&[byte])));
         }
     }
 }

@@ -3,10 +3,8 @@
 //! A wrong guess about the end of a body is how requests are smuggled, so there is no guessing:
 //! every combination that someone may read in another way is refused.
 
-use httparse::Header;
-
 use super::bytes::is_named;
-use super::head::Version;
+use super::head::{FieldLines, Version};
 use super::{Refusal, host, is_token};
 
 /// Where the body of a request ends. A request without a body has `Exact(0)`.
@@ -30,19 +28,17 @@ pub(crate) struct Meta {
 }
 
 /// Read the fields that matter, in one pass.
-///
-/// The values must have no white space around them; `httparse` sees to that.
-pub(crate) fn read(version: Version, fields: &[Header<'_>]) -> Result<Meta, Refusal> {
+pub(crate) fn read(version: Version, fields: FieldLines<'_>) -> Result<Meta, Refusal> {
     let mut seen = Seen::default();
-    for field in fields {
-        seen.field(field)?;
+    for (name, value) in fields.iter() {
+        seen.field(name.as_bytes(), value.as_bytes())?;
     }
     seen.meta(version)
 }
 
 /// What the fields so far have said.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     host: bool,
     length: Option<u64>,
     codings: Codings,
@@ -63,20 +59,21 @@ enum Codings {
 }
 
 impl Seen {
-    fn field(&mut self, field: &Header<'_>) -> Result<(), Refusal> {
-        let (name, value) = (field.name, field.value);
+    /// Takes note of a field. Its value must have no white space around it.
+    #[inline]
+    pub(super) fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
         match name.len() {
-            4 if is_named(name, "Host") => self.host(value),
-            6 if is_named(name, "Expect") => {
+            4 if is_named(name, b"Host") => self.host(value),
+            6 if is_named(name, b"Expect") => {
                 self.expect(value);
                 Ok(())
             }
-            10 if is_named(name, "Connection") => {
+            10 if is_named(name, b"Connection") => {
                 self.connection(value);
                 Ok(())
             }
-            14 if is_named(name, "Content-Length") => self.content_length(value),
-            17 if is_named(name, "Transfer-Encoding") => self.transfer_encoding(value),
+            14 if is_named(name, b"Content-Length") => self.content_length(value),
+            17 if is_named(name, b"Transfer-Encoding") => self.transfer_encoding(value),
             _ => Ok(()),
         }
     }
@@ -142,7 +139,7 @@ impl Seen {
     }
 
     /// The sum of it all. An expectation that cannot be met is the last thing to be refused.
-    fn meta(self, version: Version) -> Result<Meta, Refusal> {
+    pub(super) fn meta(self, version: Version) -> Result<Meta, Refusal> {
         let is_http11 = version >= Version::Http11;
         if is_http11 && !self.host {
             return Err(Refusal::bad_request("Missing Host header"));

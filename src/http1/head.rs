@@ -1,21 +1,24 @@
-//! The head of a request: where it ends ([`Scan`]), and what it says ([`parse`]).
+//! The head of a request: where it ends ([`find`]), and what it says ([`parse`]).
 //!
-//! The two are apart so that a head is parsed once, when it is complete, however slowly it came.
+//! Most heads are found and parsed at once ([`usual`]). For all others the two are apart, so that a head is
+//! parsed once, when it is complete, however slowly it came.
 
 use std::borrow::Cow;
-use std::mem::MaybeUninit;
 
-use httparse::Header;
-
+use self::fields::Place;
+pub(crate) use self::fields::{FieldLines, Places};
 pub(crate) use self::scan::{Extent, Scan};
+pub(crate) use self::usual::Usual;
 use super::framing::{self, BodyLength, Meta};
 use super::target::{self, Target};
 use super::{HeadLimits, Refusal};
 
+mod fields;
 mod request_line;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod usual;
 
 /// The text of a head: `bytes` themselves if they are ASCII, else transcoded from Latin-1 into
 /// `scratch`.
@@ -42,28 +45,6 @@ pub(crate) enum Version {
     Http11,
 }
 
-/// As many fields as are parsed without an allocation; browsers send less.
-const FEW: usize = 32;
-
-/// Room for the parsed fields of one head, on the stack in the common case.
-#[derive(Debug)]
-pub(crate) struct FieldSlots<'a> {
-    few: [MaybeUninit<Header<'a>>; FEW],
-    /// Grows only if `few` does not suffice.
-    many: Vec<Header<'a>>,
-}
-
-impl FieldSlots<'_> {
-    /// Room without fields.
-    #[inline]
-    pub(crate) fn new() -> Self {
-        FieldSlots {
-            few: [const { MaybeUninit::uninit() }; FEW],
-            many: Vec::new(),
-        }
-    }
-}
-
 /// A request as its head tells it.
 #[derive(Debug)]
 pub(crate) struct Head<'a> {
@@ -78,7 +59,7 @@ pub(crate) struct Head<'a> {
     /// The version by whose rules the request is served.
     pub(crate) version: Version,
     /// All field lines in their order.
-    pub(crate) fields: &'a [Header<'a>],
+    pub(crate) fields: FieldLines<'a>,
     /// What the fields say about the body and the connection.
     pub(crate) meta: Meta,
 }
@@ -95,7 +76,7 @@ impl<'a> Head<'a> {
             },
             request_version: "",
             version: Version::Http11,
-            fields: &[],
+            fields: FieldLines::NONE,
             meta: Meta {
                 body: BodyLength::Exact(0),
                 keep_alive: false,
@@ -105,76 +86,85 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Parse `bytes`, which are exactly one head from its request line to its blank line, as found by
-/// [`Scan::find`]. A head that is not ASCII is transcoded from Latin-1 into `scratch`.
+/// A head that was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    /// It is parsed.
+    Usual(Usual),
+    Other(Extent),
+}
+
+impl Found {
+    pub(crate) fn extent(&self) -> Extent {
+        match self {
+            Found::Usual(usual) => Extent {
+                start: 0,
+                end: usual.end,
+            },
+            Found::Other(extent) => *extent,
+        }
+    }
+}
+
+/// Look for the end of the head in all bytes received so far, as [`Scan::find`] does; `None` means that more
+/// are needed. The places of a usual head's fields are put into `places`.
+pub(crate) fn find(
+    input: &[u8],
+    scan: &mut Scan,
+    places: &mut Places,
+    limits: &HeadLimits,
+) -> Result<Option<Found>, Refusal> {
+    if scan.is_new()
+        && let Some(usual) = usual::find(input, places, limits)
+    {
+        return Ok(Some(Found::Usual(usual)));
+    }
+    Ok(scan.find(input, limits)?.map(Found::Other))
+}
+
+/// Parse `bytes`, which are exactly one head from its request line to its blank line, as it was found. A
+/// head that is not ASCII is transcoded from Latin-1 into `scratch`.
 ///
 /// What is wrong with the request line is said in Python's words; of several faults the first is
 /// reported: version, syntax, target, field lines, framing.
 pub(crate) fn parse<'a>(
     bytes: &'a [u8],
+    found: &Found,
     scratch: &'a mut String,
-    slots: &'a mut FieldSlots<'a>,
+    places: &'a mut Places,
     limits: &HeadLimits,
 ) -> Result<Head<'a>, Refusal> {
-    let FieldSlots { few, many } = slots;
-    match usual(bytes, few, limits) {
-        Some(head) => head,
-        None => any(text(bytes, scratch), many, limits),
+    match found {
+        Found::Usual(usual) => Ok(usual.head(bytes, places)),
+        Found::Other(_) => any(text(bytes, scratch), places, limits),
     }
 }
 
-/// Parse a head as most are: ASCII, of HTTP/1.0 or 1.1, its target in origin-form, with not too many
-/// fields. `None` if it is another one, or something is wrong with it: [`any`] says what.
-fn usual<'a>(
+/// The same for bytes that were not looked for.
+#[cfg(any(test, feature = "_internals"))]
+pub(crate) fn parse_whole<'a>(
     bytes: &'a [u8],
-    slots: &'a mut [MaybeUninit<Header<'a>>],
+    scratch: &'a mut String,
+    places: &'a mut Places,
     limits: &HeadLimits,
-) -> Option<Result<Head<'a>, Refusal>> {
-    // The parser passes over empty lines and takes 8-bit bytes.
-    if !bytes.is_ascii() || !bytes.first()?.is_ascii_graphic() {
-        return None;
-    }
-    let mut parsed = httparse::Request::new(&mut []);
-    let length = parsed.parse_with_uninit_headers(bytes, slots).ok()?;
-    let fields: &'a [Header<'a>] = parsed.headers;
-    let is_whole = length == httparse::Status::Complete(bytes.len());
-    let (command, path) = (parsed.method?, parsed.path?);
-    let is_origin_form =
-        matches!(path.as_bytes(), [b'/'] | [b'/', b'\x21'..=b'\x2e' | b'\x30'.., ..]);
-    if !is_whole || !is_origin_form || command == "CONNECT" || fields.len() > limits.fields {
-        return None;
-    }
-    let (request_version, version) = match parsed.version? {
-        0 => ("HTTP/1.0", Version::Http10),
-        _ => ("HTTP/1.1", Version::Http11),
-    };
-    let line = command.len() + path.len() + request_version.len() + 2;
-    let requestline = str::from_utf8(bytes.get(..line)?).ok()?;
-    Some(framing::read(version, fields).map(|meta| Head {
-        requestline,
-        command,
-        target: Target {
-            path: Cow::Borrowed(path),
-            authority: None,
-        },
-        request_version,
-        version,
-        fields,
-        meta,
-    }))
+) -> Result<Head<'a>, Refusal> {
+    let usual = usual::find(bytes, places, limits).filter(|usual| usual.end == bytes.len());
+    let found = usual.map_or(Found::Other(Extent::default()), Found::Usual);
+    parse(bytes, &found, scratch, places, limits)
 }
 
 /// Parse any head, line by line, or say what is wrong with it.
 #[cold]
 fn any<'a>(
     text: &'a str,
-    slots: &'a mut Vec<Header<'a>>,
+    places: &'a mut Places,
     limits: &HeadLimits,
 ) -> Result<Head<'a>, Refusal> {
     let (requestline, rest) = split_first_line(text);
     let line = request_line::parse(requestline)?;
     let target = target::parse(line.command, line.target)?;
-    let fields = parse_fields(rest.as_bytes(), slots, limits)?;
+    place_fields(text, rest, places, limits)?;
+    let fields = places.of(text);
     let meta = framing::read(line.version, fields)?;
     Ok(Head {
         requestline,
@@ -187,6 +177,21 @@ fn any<'a>(
     })
 }
 
+/// The fields of a head, whatever its request line is.
+#[cfg(test)]
+pub(crate) fn lines_of<'a>(
+    text: &'a str,
+    places: &'a mut Places,
+) -> Result<FieldLines<'a>, Refusal> {
+    place_fields(
+        text,
+        split_first_line(text).1,
+        places,
+        &HeadLimits::default(),
+    )?;
+    Ok(places.of(text))
+}
+
 /// The first line of `text` without its line end, for the log of a refused head.
 pub(crate) fn first_line(text: &str) -> &str {
     split_first_line(text).0
@@ -197,20 +202,38 @@ fn split_first_line(text: &str) -> (&str, &str) {
     (line.strip_suffix('\r').unwrap_or(line), rest)
 }
 
-/// Parse the field lines, the blank line included.
-fn parse_fields<'a>(
-    lines: &'a [u8],
-    slots: &'a mut Vec<Header<'a>>,
+/// Parse the field lines, the blank line included: the rest of `text`.
+fn place_fields(
+    text: &str,
+    lines: &str,
+    places: &mut Places,
     limits: &HeadLimits,
-) -> Result<&'a [Header<'a>], Refusal> {
-    let line_count = lines.iter().filter(|&&byte| byte == b'\n').count();
-    slots.resize(line_count.min(limits.fields), httparse::EMPTY_HEADER);
-    match httparse::parse_headers(lines, slots) {
-        Ok(httparse::Status::Complete((length, fields))) if length == lines.len() => Ok(fields),
+) -> Result<(), Refusal> {
+    let line_count = lines.bytes().filter(|&byte| byte == b'\n').count();
+    let mut slots = vec![httparse::EMPTY_HEADER; line_count.min(limits.fields)];
+    let fields = match httparse::parse_headers(lines.as_bytes(), &mut slots) {
+        Ok(httparse::Status::Complete((length, fields))) if length == lines.len() => fields,
         // Not what Scan has found: the end of the head must be certain.
-        Ok(_) => Err(Refusal::bad_request("Bad end of head")),
-        Err(error) => Err(bad_field(error)),
+        Ok(_) => return Err(Refusal::bad_request("Bad end of head")),
+        Err(error) => return Err(bad_field(error)),
+    };
+    let place = |part: &[u8]| {
+        let start = part.as_ptr().addr() - text.as_ptr().addr();
+        (start, start + part.len())
+    };
+    places.clear();
+    for field in fields {
+        // An empty value may be no part of the text.
+        let value = match field.value {
+            [] => (0, 0),
+            value => place(value),
+        };
+        places.push(Place {
+            name: place(field.name.as_bytes()),
+            value,
+        });
     }
+    Ok(())
 }
 
 #[cold]

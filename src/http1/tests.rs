@@ -8,7 +8,7 @@ use proptest::sample::Index;
 
 use super::chunked::{ChunkLimits, Decoder, Piece};
 use super::framing::BodyLength;
-use super::head::{self, Extent, FieldSlots, Scan, Version};
+use super::head::{self, Extent, Places, Scan, Version};
 use super::{HeadLimits, Refusal, host, target};
 
 const SMALL_HEAD: HeadLimits = HeadLimits {
@@ -65,11 +65,10 @@ fn cuts(length: usize, at: &[Index]) -> Vec<usize> {
 
 /// What one scan finds in a buffer that grows up to each of `ends`.
 fn scan(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Extent>, Refusal> {
-    let mut scan = Scan::default();
+    let (mut scan, mut places) = (Scan::default(), Places::default());
     for &end in ends {
-        let found = scan.find(&input[..end], limits);
-        if found != Ok(None) {
-            return found;
+        if let Some(found) = head::find(&input[..end], &mut scan, &mut places, limits)? {
+            return Ok(Some(found.extent()));
         }
     }
     Ok(None)
@@ -117,8 +116,8 @@ fn judge(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Ext
             continue;
         };
         let mut scratch = String::new();
-        let (head, mut slots) = (&input[extent.start..extent.end], FieldSlots::new());
-        return head::parse(head, &mut scratch, &mut slots, limits).map(|_| Some(extent));
+        let (head, mut places) = (&input[extent.start..extent.end], Places::default());
+        return head::parse_whole(head, &mut scratch, &mut places, limits).map(|_| Some(extent));
     }
     Ok(None)
 }
@@ -192,15 +191,15 @@ proptest! {
         let found = Scan::default().find(&[&bytes[..], b"\r\nmore"].concat(), &limits);
         prop_assert_eq!(found, Ok(Some(Extent { start: 0, end: bytes.len() })));
 
-        let (mut scratch, mut slots) = (String::new(), FieldSlots::new());
-        let head = head::parse(&bytes, &mut scratch, &mut slots, &limits).unwrap();
+        let (mut scratch, mut places) = (String::new(), Places::default());
+        let head = head::parse_whole(&bytes, &mut scratch, &mut places, &limits).unwrap();
         prop_assert_eq!(head.command, &method);
         prop_assert_eq!(&*head.target.path, &path);
         prop_assert_eq!(head.requestline, format!("{method} {path} HTTP/1.{minor}"));
         prop_assert_eq!(head.version == Version::Http10, minor == 0);
         prop_assert_eq!(head.meta.body, BodyLength::Exact(length));
         let read: Vec<(String, String)> = head.fields.iter()
-            .map(|field| (field.name.into(), str::from_utf8(field.value).unwrap().into()))
+            .map(|(name, value)| (name.into(), value.into()))
             .collect();
         prop_assert_eq!(read, fields);
     }
@@ -262,8 +261,8 @@ proptest! {
         for limits in [HeadLimits::default(), SMALL_HEAD] {
             for prefix in ["", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: h\r\n"] {
                 let bytes = [prefix.as_bytes(), &input].concat();
-                let (mut slots, mut scratch) = (FieldSlots::new(), String::new());
-                if let Err(refusal) = head::parse(&bytes, &mut scratch, &mut slots, &limits) {
+                let (mut places, mut scratch) = (Places::default(), String::new());
+                if let Err(refusal) = head::parse_whole(&bytes, &mut scratch, &mut places, &limits) {
                     prop_assert!(refusal.message.bytes().all(|b| matches!(b, b' '..=b'~')));
                 }
             }

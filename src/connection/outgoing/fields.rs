@@ -38,9 +38,9 @@ impl Kind {
 
     fn of_any(name: &str) -> Self {
         match name.len() {
-            10 if bytes::is_named(name, "Connection") => Kind::Connection,
-            14 if bytes::is_named(name, "Content-Length") => Kind::ContentLength,
-            17 if bytes::is_named(name, "Transfer-Encoding") => Kind::TransferEncoding,
+            10 if bytes::is_named(name.as_bytes(), b"Connection") => Kind::Connection,
+            14 if bytes::is_named(name.as_bytes(), b"Content-Length") => Kind::ContentLength,
+            17 if bytes::is_named(name.as_bytes(), b"Transfer-Encoding") => Kind::TransferEncoding,
             _ if is_token(name.as_bytes()) => Kind::Plain,
             _ => Kind::Bad,
         }

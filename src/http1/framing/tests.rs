@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::http1::head::{self, Places};
 use BodyLength::{Chunked, Exact};
 use Version::{Http10, Http11};
 
@@ -15,15 +16,11 @@ fn read_lines(version: Version, lines: &str) -> Result<Meta, u16> {
 }
 
 fn read_exactly(version: Version, lines: &str) -> Result<Meta, u16> {
-    let text = format!("{lines}\n\n");
-    let text = text.trim_start_matches('\n');
-    let text = if text.is_empty() { "\n" } else { text };
-    let mut slots = [httparse::EMPTY_HEADER; 8];
-    let httparse::Status::Complete((_, fields)) =
-        httparse::parse_headers(text.as_bytes(), &mut slots).unwrap()
-    else {
-        return Err(0);
-    };
+    let lines = lines.trim_matches('\n').lines();
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let head = format!("GET / HTTP/1.1\n{text}\n");
+    let mut places = Places::default();
+    let fields = head::lines_of(&head, &mut places).unwrap();
     read(version, fields).map_err(|refusal| refusal.code)
 }
 

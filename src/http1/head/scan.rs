@@ -1,7 +1,7 @@
 //! Where a head ends: the search for its blank line, as the bytes come in.
 
 use super::{first_line, request_line, text, too_many_fields};
-use crate::http1::bytes::{blank_line, line_end};
+use crate::http1::bytes::line_end;
 use crate::http1::{HeadLimits, Refusal, target};
 
 /// How far the search for the end of a head has come.
@@ -24,7 +24,7 @@ pub(crate) struct Scan {
 }
 
 /// Where a head stands in the buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Extent {
     /// The first byte of the request line; empty lines before it are skipped.
     pub(crate) start: usize,
@@ -33,6 +33,11 @@ pub(crate) struct Extent {
 }
 
 impl Scan {
+    /// Whether nothing was looked at yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.seen == 0
+    }
+
     /// Look for the end of the head in all bytes received so far; `None` means that more are
     /// needed.
     ///
@@ -43,11 +48,6 @@ impl Scan {
         input: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<Extent>, Refusal> {
-        if self.seen == 0
-            && let Some(extent) = short(input, limits)
-        {
-            return Ok(Some(extent));
-        }
         while let Some(end) = line_end(input, self.seen) {
             self.check_line(input, end, limits)?;
             let is_blank = matches!(input.get(self.line..end), Some(b"\n" | b"\r\n"));
@@ -143,15 +143,6 @@ impl Scan {
         self.seen = end;
         Ok(())
     }
-}
-
-/// The whole of a head that is here at once, in no place longer than any limit, and without empty lines
-/// before it: that is what most are. `None` if it is another one, or not complete.
-fn short(input: &[u8], limits: &HeadLimits) -> Option<Extent> {
-    let is_usual = input.first()?.is_ascii_graphic();
-    let (end, lines) = blank_line(input)?;
-    let fits = end <= limits.shortest() && lines <= limits.fields.saturating_add(1);
-    (is_usual && fits).then_some(Extent { start: 0, end })
 }
 
 /// Whether a first byte shows that this is another protocol: a control or an 8-bit byte.

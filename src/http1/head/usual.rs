@@ -1,0 +1,107 @@
+//! The heads that most clients send, found and parsed in one pass: ASCII, of HTTP/1.0 or 1.1, with a target
+//! in origin-form, and lines that end with CRLF.
+//!
+//! Whatever else it is, and whatever may be wrong with it, is left to [`Scan`](super::Scan) and
+//! [`any`](super::any), which alone refuse; a property holds the two ways equal.
+
+use super::fields::{Place, Places};
+use super::{Head, Version};
+use crate::http1::HeadLimits;
+use crate::http1::bytes::{first_outside, token_end};
+use crate::http1::framing::{Meta, Seen};
+use crate::http1::target::Target;
+
+/// Where the parts of a head stand that starts with the first byte and has no oddities, and what its fields
+/// say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usual {
+    /// One past the blank line.
+    pub(crate) end: usize,
+    command_end: usize,
+    target_end: usize,
+    version: Version,
+    meta: Meta,
+}
+
+/// The head at the start of `input`; `None` if it is not a usual one, or not complete.
+pub(crate) fn find(input: &[u8], places: &mut Places, limits: &HeadLimits) -> Option<Usual> {
+    let command_end = token_end(input, 0);
+    let target = input.get(command_end..)?.strip_prefix(b" ")?;
+    let target_length = first_outside::<b'!'>(target)?;
+    let (target, rest) = target.split_at_checked(target_length)?;
+    let is_origin_form = matches!(target, [b'/'] | [b'/', b'\x21'..=b'\x2e' | b'\x30'.., ..]);
+    let version = match rest.first_chunk()? {
+        version if version == b" HTTP/1.1\r\n" => Version::Http11,
+        version if version == b" HTTP/1.0\r\n" => Version::Http10,
+        _ => return None,
+    };
+    if command_end == 0 || !is_origin_form || input.starts_with(b"CONNECT ") {
+        return None;
+    }
+    let target_end = command_end + 1 + target_length;
+    let mut seen = Seen::default();
+    let lines = target_end + VERSION;
+    let end = fields(input, lines, places, &mut seen)?;
+    let fits = end <= limits.shortest() && places.len() <= limits.fields;
+    fits.then_some(Usual {
+        end,
+        command_end,
+        target_end,
+        version,
+        meta: seen.meta(version).ok()?,
+    })
+}
+
+/// A space, the version, and the line end.
+const VERSION: usize = " HTTP/1.1\r\n".len();
+
+/// Reads the field lines from `start` on; returns the end of the blank line.
+fn fields(input: &[u8], start: usize, places: &mut Places, seen: &mut Seen) -> Option<usize> {
+    places.clear();
+    let mut line = start;
+    loop {
+        let name_end = token_end(input, line);
+        let value = match input.get(name_end..)? {
+            [b'\r', b'\n', ..] if name_end == line => return Some(line + 2),
+            [b':', b' ', ..] if name_end > line => name_end + 2,
+            [b':', ..] if name_end > line => name_end + 1,
+            _ => return None,
+        };
+        let rest = input.get(value..)?;
+        let (text, rest) = rest.split_at_checked(first_outside::<b' '>(rest)?)?;
+        let has_space = matches!(text, [b' ', ..] | [.., b' ']);
+        if has_space || !rest.starts_with(b"\r\n") {
+            return None;
+        }
+        seen.field(input.get(line..name_end)?, text).ok()?;
+        let value_end = value + text.len();
+        places.push(Place {
+            name: (line, name_end),
+            value: (value, value_end),
+        });
+        line = value_end + 2;
+    }
+}
+
+impl Usual {
+    /// The head of which the parts are known, `bytes`.
+    pub(super) fn head<'a>(&self, bytes: &'a [u8], places: &'a Places) -> Head<'a> {
+        // Of printable ASCII, as it was found.
+        let text = str::from_utf8(bytes).unwrap_or_default();
+        let part = |start, end| text.get(start..end).unwrap_or_default();
+        let version = self.target_end + 1;
+        let line_end = self.target_end + VERSION - 2;
+        Head {
+            requestline: part(0, line_end),
+            command: part(0, self.command_end),
+            target: Target {
+                path: part(self.command_end + 1, self.target_end).into(),
+                authority: None,
+            },
+            request_version: part(version, line_end),
+            version: self.version,
+            fields: places.of(text),
+            meta: self.meta,
+        }
+    }
+}
