@@ -27,16 +27,7 @@ enum Kind {
 }
 
 impl Kind {
-    #[inline]
     fn of(name: &str) -> Self {
-        match name {
-            "Server" | "Date" | "Content-Type" | "Content-type" | "Last-Modified" => Kind::Plain,
-            "Content-Length" => Kind::ContentLength,
-            _ => Kind::of_any(name),
-        }
-    }
-
-    fn of_any(name: &str) -> Self {
         match name.len() {
             10 if bytes::is_named(name.as_bytes(), b"Connection") => Kind::Connection,
             14 if bytes::is_named(name.as_bytes(), b"Content-Length") => Kind::ContentLength,
@@ -63,7 +54,6 @@ impl Outgoing {
         if !bytes::is_printable(version.as_bytes()) {
             self.fail("a control character in a status line");
         }
-        self.buffer.reserve(version.len() + reason.len() + 12);
         self.buffer.extend_from_slice(version.as_bytes());
         let digit = |place: u16| b'0' + (code / place % 10) as u8;
         self.buffer
@@ -79,21 +69,41 @@ impl Outgoing {
     }
 
     /// A field. What frames the message is taken note of, and dropped where the RFC forbids it.
-    #[inline]
+    // Where the compiler knows the name, and it most often does, little is left of this.
+    #[inline(always)]
     pub(crate) fn field(&mut self, name: &str, value: &str) {
-        // For a name that is known to the compiler this costs nothing.
-        self.field_of(Kind::of(name), name, value);
+        let (kind, start): (_, &[u8]) = match name {
+            "Server" => (Kind::Plain, b"Server: "),
+            "Date" => (Kind::Plain, b"Date: "),
+            "Content-Type" => (Kind::Plain, b"Content-Type: "),
+            "Content-Length" => (Kind::ContentLength, b"Content-Length: "),
+            "Last-Modified" => (Kind::Plain, b"Last-Modified: "),
+            _ => return self.any_field(name, value),
+        };
+        if !self.is_usual(value) {
+            self.odd_field(kind, name, value);
+        } else if kind == Kind::Plain || self.note(kind, value) {
+            self.buffer.extend_from_slice(start);
+            self.buffer.extend_from_slice(value.as_bytes());
+            self.buffer.extend_from_slice(b"\r\n");
+        }
     }
 
-    #[inline(always)]
-    fn field_of(&mut self, kind: Kind, name: &str, value: &str) {
-        let has_space = matches!(value.as_bytes(), [b' ', ..] | [.., b' ']);
-        if self.stage != Stage::Fields || has_space || !bytes::is_printable(value.as_bytes()) {
-            return self.odd_field(kind, name, value);
-        }
-        if kind == Kind::Plain || self.note(kind, value) {
+    fn any_field(&mut self, name: &str, value: &str) {
+        let kind = Kind::of(name);
+        if !self.is_usual(value) {
+            self.odd_field(kind, name, value);
+        } else if kind == Kind::Plain || self.note(kind, value) {
             self.write_field(name, value.as_bytes());
         }
+    }
+
+    /// Whether there may be a field now, and its value can be sent as it stands.
+    #[inline(always)]
+    fn is_usual(&self, value: &str) -> bool {
+        let value = value.as_bytes();
+        let has_space = matches!(value, [b' ', ..] | [.., b' ']);
+        self.stage == Stage::Fields && !has_space && bytes::is_printable(value)
     }
 
     /// A field that is in the wrong place, or whose value is not plain ASCII.
@@ -115,9 +125,7 @@ impl Outgoing {
         }
     }
 
-    #[inline(always)]
     fn write_field(&mut self, name: &str, value: &[u8]) {
-        self.buffer.reserve(name.len() + value.len() + 4);
         self.buffer.extend_from_slice(name.as_bytes());
         self.buffer.extend_from_slice(b": ");
         self.buffer.extend_from_slice(value);
