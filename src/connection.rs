@@ -241,9 +241,17 @@ impl Connection {
 
     /// Looks for a whole head, reading what is there without waiting. Before the first read that finds
     /// nothing buffered, the finished responses are sent.
+    #[inline]
     pub(crate) fn poll_request(&mut self) -> Result<Readiness> {
+        match self.found {
+            Some(_) => Ok(Readiness::Request),
+            None => self.look_for_request(),
+        }
+    }
+
+    fn look_for_request(&mut self) -> Result<Readiness> {
         loop {
-            if self.refusal.is_some() || self.found.is_some() {
+            if self.refusal.is_some() {
                 return Ok(Readiness::Request);
             }
             if !self.input.unread().is_empty() {
@@ -289,9 +297,6 @@ impl Connection {
             rate: u64::MAX,
         };
         loop {
-            if self.found.is_some() {
-                return Ok(Readiness::Request);
-            }
             match self.poll_request()? {
                 Readiness::Pending => {}
                 ready => return Ok(ready),

@@ -95,6 +95,7 @@ impl Channel {
         self.broken.get()
     }
 
+    #[inline]
     pub(crate) fn end_fields(&self) -> io::Result<()> {
         let kind = self.out.borrow_mut().end_fields(self.is_closing())?;
         if kind == HeadKind::Interim {
@@ -105,6 +106,7 @@ impl Channel {
     }
 
     /// Writes some of the body.
+    #[inline]
     pub(super) fn write_body(&self, data: &[u8]) -> io::Result<usize> {
         let taken = self.out.borrow_mut().body(data, || self.is_closing())?;
         match taken {

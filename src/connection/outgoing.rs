@@ -139,6 +139,7 @@ impl Outgoing {
     }
 
     /// The end of the fields.
+    #[inline]
     pub(crate) fn end_fields(&mut self, closing: bool) -> io::Result<HeadKind> {
         if self.stage == Stage::Blank {
             self.fail("the end of a head without a status line");

@@ -115,6 +115,7 @@ impl ResponseWriter<'_> {
 }
 
 impl Write for ResponseWriter<'_> {
+    #[inline]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.channel.write_body(data)
     }

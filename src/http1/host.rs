@@ -9,6 +9,7 @@ use super::bytes::{alphanumeric_and, are_in, is_in};
 ///
 /// Valid are `name:` with an empty port, a trailing dot and `_`. Not valid, though the grammar has
 /// them: a comma, which would make a list of it, a single quote, and a port without a host.
+#[inline]
 pub(crate) fn is_valid(host: &[u8]) -> bool {
     if are_in(host, &NAME) {
         return true;

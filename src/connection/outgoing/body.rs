@@ -7,11 +7,25 @@ use super::{BUFFER, Framing, Outgoing, Stage, misuse};
 impl Outgoing {
     /// Takes body bytes into the buffer as far as they fit, and returns how many were used up.
     /// `Ok(0)` for a body that is not empty: send first, or [`write_through`](Self::write_through).
+    #[inline]
     pub(crate) fn body(
         &mut self,
         data: &[u8],
         closing: impl FnOnce() -> bool,
     ) -> io::Result<Taken> {
+        if let Stage::Open(Framing::Length(left)) = self.stage
+            && data.len() as u64 <= left
+            && data.len() + self.buffer.len() <= BUFFER
+        {
+            self.buffer.extend_from_slice(data);
+            self.stage = Stage::Open(Framing::Length(left - data.len() as u64));
+            return Ok(Taken::Buffered(data.len()));
+        }
+        self.other_body(data, closing)
+    }
+
+    /// The same for what is not that simple.
+    fn other_body(&mut self, data: &[u8], closing: impl FnOnce() -> bool) -> io::Result<Taken> {
         match self.stage {
             Stage::Blank | Stage::Fields => Err(misuse("a body before the end of the head")),
             Stage::Held if self.terms.is_head => {

@@ -25,7 +25,7 @@ pub(crate) struct Usual {
 
 /// The head at the start of `input`; `None` if it is not a usual one, or not complete.
 pub(crate) fn find(input: &[u8], places: &mut Places, limits: &HeadLimits) -> Option<Usual> {
-    let command_end = token_end(input, 0);
+    let command_end = token_end(input);
     let target = input.get(command_end..)?.strip_prefix(b" ")?;
     let target_length = first_outside::<b'!'>(target)?;
     let (target, rest) = target.split_at_checked(target_length)?;
@@ -59,27 +59,29 @@ const VERSION: usize = " HTTP/1.1\r\n".len();
 fn fields(input: &[u8], start: usize, places: &mut Places, seen: &mut Seen) -> Option<usize> {
     places.clear();
     let mut line = start;
+    let mut rest = input.get(start..)?;
     loop {
-        let name_end = token_end(input, line);
-        let value = match input.get(name_end..)? {
-            [b'\r', b'\n', ..] if name_end == line => return Some(line + 2),
-            [b':', b' ', ..] if name_end > line => name_end + 2,
-            [b':', ..] if name_end > line => name_end + 1,
+        let (name, after) = rest.split_at_checked(token_end(rest))?;
+        let after = match after {
+            [b':', b' ', after @ ..] | [b':', after @ ..] if !name.is_empty() => after,
+            [b'\r', b'\n', ..] if name.is_empty() => return Some(line + 2),
             _ => return None,
         };
-        let rest = input.get(value..)?;
-        let (text, rest) = rest.split_at_checked(first_outside::<b' '>(rest)?)?;
-        let has_space = matches!(text, [b' ', ..] | [.., b' ']);
-        if has_space || !rest.starts_with(b"\r\n") {
+        let (value, after) = after.split_at_checked(first_outside::<b' '>(after)?)?;
+        let has_space = matches!(value, [b' ', ..] | [.., b' ']);
+        let [b'\r', b'\n', next @ ..] = after else {
+            return None;
+        };
+        if has_space {
             return None;
         }
-        seen.field(input.get(line..name_end)?, text).ok()?;
-        let value_end = value + text.len();
+        seen.field(name, value).ok()?;
+        let value_end = input.len() - after.len();
         places.push(Place {
-            name: (line, name_end),
-            value: (value, value_end),
+            name: (line, line + name.len()),
+            value: (value_end - value.len(), value_end),
         });
-        line = value_end + 2;
+        (line, rest) = (value_end + 2, next);
     }
 }
 
