@@ -54,6 +54,8 @@ use crate::{Result, Status, base};
 /// assert!(respond(&Spam, "EGGS / HTTP/1.0\r\n\r\n").starts_with(b"HTTP/1.0 501 "));
 /// ```
 #[doc(alias = "BaseHTTPRequestHandler")]
+// What writes the head is inlined wherever it is called: of a name or a value that the compiler knows, it does
+// the checks. That is a sixth of all instructions of a small answer.
 pub trait RequestHandler {
     /// Serves a connection that has something to read: request after request until none is ready.
     /// Called again each time there is more. You normally don't need to override this.
