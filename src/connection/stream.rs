@@ -31,6 +31,7 @@ pub(crate) struct Memory {
 
 impl Stream {
     /// The descriptor to poll; memory has none, and never makes anybody wait.
+    #[inline]
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Stream::Tcp(socket) => Some(socket.as_fd()),
@@ -197,12 +198,19 @@ impl Stream {
         }
     }
 
+    #[inline]
     fn socket(&self) -> io::Result<BorrowedFd<'_>> {
         self.fd()
-            .ok_or_else(|| io::Error::other("memory has no descriptor"))
+            .ok_or_else(no_descriptor)
     }
 }
 
+#[cold]
+fn no_descriptor() -> io::Error {
+    io::Error::other("memory has no descriptor")
+}
+
+#[inline]
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {

@@ -78,6 +78,7 @@ impl Wire {
     }
 
     /// Reads what is there, or `None`; 0 is the end.
+    #[inline]
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.stream.recv(buffer) {
             Ok(count) => {
