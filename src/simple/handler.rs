@@ -7,8 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::cache::{Cache, KeptFile};
+use super::cache::Cache;
 use super::open::{self, Description, Found, Located, Symlinks};
+use super::ready::ReadyFile;
 use super::{SERVER_VERSION, ServeFiles, mime, path, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
 
@@ -129,7 +130,11 @@ impl SimpleHandler {
     /// Whether files of up to 64 KiB are kept in memory, 16 MiB in all. The file system is asked on
     /// every request whether the file is unchanged, so an edit is seen by the next request in any case. That is
     /// one call for files directly in the directory, or if all links are followed; else it is three, for a
-    /// directory on the way could have become a link that leads out. Default: true.
+    /// directory on the way could have become a link that leads out.
+    ///
+    /// Where it is one call, the 32 files of up to 1 MiB that were opened last stay open too. One that
+    /// was deleted takes its space until the next request for it, or until others take its place; and
+    /// the file system can't be unmounted meanwhile. Default: true.
     #[must_use]
     pub fn keep_small_files(mut self, keep: bool) -> Self {
         self.cache = keep.then(Arc::default);
@@ -164,7 +169,7 @@ impl SimpleHandler {
 
     /// The file at a path, or the first index page of a directory, if it is kept and unchanged; then
     /// `path` becomes that of the index page.
-    pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<KeptFile> {
+    pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<ReadyFile> {
         let cache = self.cache.as_ref()?;
         if !is_directory {
             return self.find(cache, path);
@@ -183,20 +188,21 @@ impl SimpleHandler {
         kept
     }
 
-    fn find(&self, cache: &Cache, path: &Path) -> Option<KeptFile> {
+    fn find(&self, cache: &Cache, path: &Path) -> Option<ReadyFile> {
         cache.find(path, || {
             open::describe(&self.directory, path, self.symlinks)
         })
     }
 
-    /// Keeps a file that was just opened, if it is one to keep.
-    pub(super) fn keep(
-        &self,
-        path: &Path,
-        file: &File,
-        description: &Description,
-    ) -> Option<KeptFile> {
-        self.cache.as_ref()?.keep(path, file, description)
+    /// A file that was just opened, to be sent now; it is kept for later, if it is one to keep.
+    pub(super) fn keep(&self, path: &Path, file: File, description: Description) -> ReadyFile {
+        match &self.cache {
+            None => ReadyFile::open(file, description),
+            Some(cache) => {
+                let is_cheap = open::is_described_at_once(&self.directory, path, self.symlinks);
+                cache.keep(path, file, description, is_cheap)
+            }
+        }
     }
 
     /// Opens a path that `translate_path` made.

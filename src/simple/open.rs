@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 
-pub(crate) use self::describe::{Description, describe};
+pub(crate) use self::describe::{Description, describe, is_described_at_once};
 pub(crate) use self::locate::{Located, locate};
 use super::listing::{self, Entry};
 

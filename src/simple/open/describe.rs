@@ -102,6 +102,12 @@ pub(crate) fn describe(root: &Path, path: &Path, symlinks: Symlinks) -> io::Resu
     }
 }
 
+/// Whether [`describe`] takes one call for what `path` leads to, unless its last name is a link. Else it
+/// takes as many as to open the file.
+pub(crate) fn is_described_at_once(root: &Path, path: &Path, symlinks: Symlinks) -> bool {
+    symlinks == Symlinks::Follow || is_directly_in(root, path) || !path.starts_with(root)
+}
+
 /// Whether `path` is `root`, as it is written, and one name. False says nothing.
 fn is_directly_in(root: &Path, path: &Path) -> bool {
     let (root, path) = (root.as_os_str().as_bytes(), path.as_os_str().as_bytes());
