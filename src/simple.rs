@@ -223,7 +223,7 @@ pub fn translate_path<H: ServeFiles + ?Sized>(h: &H, path: &str) -> PathBuf {
 /// The body of [`ServeFiles::guess_type`].
 pub fn guess_type<'h, H: ServeFiles + ?Sized>(h: &'h H, path: &Path) -> Cow<'h, str> {
     let files = h.files();
-    mime::guess(path, files.extensions_map())
+    mime::guess(path, files.extensions())
         .unwrap_or_else(|| files.default_content_type())
         .into()
 }

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cache::Cache;
+use super::mime::Extensions;
 use super::open::{self, Description, Found, Located, Symlinks};
 use super::ready::ReadyFile;
-use super::{SERVER_VERSION, ServeFiles, mime, path, software};
+use super::{SERVER_VERSION, ServeFiles, path, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
 
 /// Serves the files below a directory: Python's `SimpleHTTPRequestHandler`, and its attributes for
@@ -30,7 +31,7 @@ use crate::{Exchange, RequestHandler, Result, base, simple};
 #[doc(alias = "SimpleHTTPRequestHandler")]
 pub struct SimpleHandler {
     directory: PathBuf,
-    extensions_map: BTreeMap<String, String>,
+    extensions: Extensions,
     index_pages: Vec<String>,
     extra_response_headers: Vec<(String, String)>,
     default_content_type: String,
@@ -47,10 +48,9 @@ impl SimpleHandler {
     /// Serves this directory; a relative path is taken from the current directory of each moment, as
     /// in Python, and a directory that does not exist is a 404 for each request.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        let own = |(suffix, media_type): (&str, &str)| (suffix.to_owned(), media_type.to_owned());
         SimpleHandler {
             directory: directory.into(),
-            extensions_map: mime::EXTENSIONS.into_iter().map(own).collect(),
+            extensions: Extensions::default(),
             index_pages: vec!["index.html".into(), "index.htm".into()],
             extra_response_headers: Vec::new(),
             default_content_type: "application/octet-stream".into(),
@@ -66,7 +66,7 @@ impl SimpleHandler {
     /// that the crate knows.
     pub fn extension(mut self, suffix: &str, content_type: impl Into<String>) -> Self {
         let suffix = suffix.trim_start_matches('.').to_ascii_lowercase();
-        self.extensions_map
+        self.extensions
             .insert(format!(".{suffix}"), content_type.into());
         self
     }
@@ -149,7 +149,11 @@ impl SimpleHandler {
     /// Media types by lower-case suffix, with its dot; asked before the types that the crate knows.
     /// Default: those of compressed files, `.gz`, `.Z`, `.bz2`, `.xz`.
     pub fn extensions_map(&self) -> &BTreeMap<String, String> {
-        &self.extensions_map
+        self.extensions.map()
+    }
+
+    pub(super) fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     /// The names that stand for a directory.

@@ -46,8 +46,29 @@ pub(crate) fn below(root: &Path, target: &str) -> Result<PathBuf, BadPath> {
     if !matches!(path.last(), None | Some(b'/')) {
         path.push(b'/');
     }
-    push_names(&mut path, &decoded_path(target))?;
+    match plain_names(target.as_bytes()) {
+        Some(names) => path.extend_from_slice(names),
+        None => push_names(&mut path, &decoded_path(target))?,
+    }
     Ok(PathBuf::from(OsString::from_vec(path)))
+}
+
+/// The names of a target as most are: a path that says what it means, where no name starts with a dot.
+fn plain_names(target: &[u8]) -> Option<&[u8]> {
+    let mut after_slash = false;
+    for &byte in target {
+        let is_plain = match byte {
+            b'%' | b'?' | b'#' | b'\0' => false,
+            b'/' | b'.' => !after_slash,
+            _ => true,
+        };
+        if !is_plain {
+            return None;
+        }
+        after_slash = byte == b'/';
+    }
+    let names = target.strip_prefix(b"/")?;
+    Some(names.strip_suffix(b"/").unwrap_or(names))
 }
 
 /// Whether the target means a directory.
