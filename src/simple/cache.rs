@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use super::hash::Seed;
 use super::open::Description;
 use super::ready::{Body, ReadyFile};
 use crate::shutdown::lock;
@@ -42,7 +43,7 @@ pub(super) struct Cache(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     /// By the bytes of their paths: these are hashed and compared in one go, a path name by name.
-    files: HashMap<Box<[u8]>, ReadyFile>,
+    files: HashMap<Box<[u8]>, ReadyFile, Seed>,
     /// The paths of those that are open, the one that was opened first in front.
     open: VecDeque<Box<[u8]>>,
     size: usize,

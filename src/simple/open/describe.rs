@@ -111,9 +111,13 @@ pub(crate) fn is_described_at_once(root: &Path, path: &Path, symlinks: Symlinks)
 /// Whether `path` is `root`, as it is written, and one name. False says nothing.
 fn is_directly_in(root: &Path, path: &Path) -> bool {
     let (root, path) = (root.as_os_str().as_bytes(), path.as_os_str().as_bytes());
-    match path.strip_prefix(root.strip_suffix(b"/").unwrap_or(root)) {
+    let last = path.iter().rposition(|&byte| byte == b'/');
+    match last.and_then(|last| path.split_at_checked(last)) {
         _ if root.is_empty() => false,
-        Some([b'/', name @ ..]) => !name.contains(&b'/') && !matches!(name, b"" | b"." | b".."),
+        Some((directory, [b'/', name @ ..])) => {
+            root.strip_suffix(b"/").unwrap_or(root) == directory
+                && !matches!(name, b"" | b"." | b"..")
+        }
         _ => false,
     }
 }
