@@ -211,18 +211,18 @@ impl SimpleHandler {
 
     /// Opens a path that `translate_path` made.
     pub(super) fn open<'a>(&'a self, path: &'a Path) -> io::Result<Found<'a>> {
-        match path.strip_prefix(&self.directory) {
-            Ok(relative) if self.is_unserved(relative) => Err(io::ErrorKind::NotFound.into()),
-            Ok(relative) => open::open(&self.directory, relative, self.symlinks),
-            Err(_) => open::open_any(path),
+        match open::relative_to(&self.directory, path) {
+            Some(relative) if self.is_unserved(relative) => Err(io::ErrorKind::NotFound.into()),
+            Some(relative) => open::open(&self.directory, relative, self.symlinks),
+            None => open::open_any(path),
         }
     }
 
     /// Finds what a path that `translate_path` made leads to, by the same rules, without opening it.
     pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
-        match path.strip_prefix(&self.directory) {
-            Ok(relative) => open::locate(&self.directory, relative, self.symlinks),
-            Err(_) => open::locate(path, Path::new(""), Symlinks::Follow),
+        match open::relative_to(&self.directory, path) {
+            Some(relative) => open::locate(&self.directory, relative, self.symlinks),
+            None => open::locate(path, Path::new(""), Symlinks::Follow),
         }
     }
 
