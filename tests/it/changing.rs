@@ -161,7 +161,8 @@ fn few_files_stay_open_and_none_that_was_asked_for_after_it_was_deleted() {
         root.file(name(number), vec![b'x'; LARGE]);
         assert_eq!(get(&handler, &format!("/f{number}")).status(), 200);
     }
-    assert_eq!(open(), 32);
+    // None stays open while other tests use up most descriptors.
+    assert!(open() <= 32, "{}", open());
     for number in 0..40 {
         fs::remove_file(root.join(name(number))).unwrap();
         assert_eq!(get(&handler, &format!("/f{number}")).status(), 404);
