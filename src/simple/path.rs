@@ -271,6 +271,9 @@ mod tests {
             let found = relative(target).unwrap();
             assert_eq!(found.path.as_os_str().as_bytes(), path, "{target}");
             assert_eq!(found.trailing_slash, trailing_slash, "{target}");
+            let joined = Path::new("/srv").join(found.path);
+            let path = below(Path::new("/srv"), target).map(PathBuf::into_os_string);
+            assert_eq!(path, Ok(joined.into_os_string()), "{target}");
         }
     }
 
@@ -369,6 +372,15 @@ mod tests {
             }
             prop_assert_eq!(path_of(&target), Parts::of(&target).path);
             prop_assert_eq!(has_trailing_slash(&target), decoded_path(&target).ends_with(b"/"));
+        }
+
+        #[test]
+        fn names_that_are_taken_as_they_stand_are_those_of_the_long_way(target in "/?[a/.]{0,9}[%?#\0]?[a/.]?") {
+            if let Some(names) = plain_names(target.as_bytes()) {
+                let mut path = Vec::new();
+                push_names(&mut path, &decoded_path(&target)).unwrap();
+                prop_assert_eq!(names, path);
+            }
         }
 
         #[test]
