@@ -2,21 +2,20 @@
 //!
 //! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
 //! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
-//! to file, without leaving the root), [`mime`], [`condition`] and [`listing`].
+//! to file, without leaving the root), [`cache`] (what was opened before), [`mime`], [`condition`] and [`listing`].
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use self::cache::KeptFile;
-use self::open::{Description, Found};
+use self::open::Found;
+use self::ready::ReadyFile;
 use crate::base::{self, software};
 use crate::http1::decimal::Decimal;
 use crate::{Exchange, Result, Status, clock};
 
+pub use self::content::{Content, OpenFile};
 pub use self::handler::SimpleHandler;
 pub use self::hooks::ServeFiles;
 pub use self::listing::Entry;
@@ -24,37 +23,19 @@ pub use self::open::{Directory, Symlinks};
 
 mod cache;
 mod condition;
+mod content;
 mod handler;
+mod hash;
 mod hooks;
 pub(crate) mod listing;
 mod mime;
 mod names;
 pub(crate) mod open;
 pub(crate) mod path;
+mod ready;
 
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
-
-/// What [`ServeFiles::send_head`] found to send: Python's open file.
-#[derive(Debug)]
-pub enum Content {
-    /// A file, and how many bytes of it were announced.
-    File(File, u64),
-    /// A page made in memory.
-    Page(io::Cursor<Vec<u8>>),
-    /// A small file that was kept in memory and is unchanged.
-    Kept(io::Cursor<Arc<[u8]>>),
-}
-
-impl Read for Content {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Content::File(file, _) => file.read(buffer),
-            Content::Page(page) => page.read(buffer),
-            Content::Kept(content) => content.read(buffer),
-        }
-    }
-}
 
 /// The `do_method` of a handler that serves files: GET, HEAD, and 501 for the rest. A handler that
 /// embeds a [`SimpleHandler`] calls it from its own
@@ -97,7 +78,7 @@ pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
     let mut path = h.translate_path(x.path);
     let has_slash = path::has_trailing_slash(x.path);
     let sent = match h.files().kept(&mut path, has_slash) {
-        Some(kept) => send_kept_head(h, x, &path, kept),
+        Some(kept) => send_file_head(h, x, &path, kept),
         None => send_opened_head(h, x, &path, has_slash),
     };
     path::give_back(path);
@@ -113,12 +94,13 @@ fn send_opened_head<H: ServeFiles + ?Sized>(
     let files = h.files();
     match files.open(path) {
         Ok(Found::File(file, description)) if !has_slash => {
-            send_file_head(h, x, path, file, &description)
+            send_file_head(h, x, path, files.keep(path, file, description))
         }
         Ok(Found::Directory(_)) if !has_slash => redirect(h, x),
         Ok(Found::Directory(directory)) => match directory.open_index(files.index_pages()) {
             Ok(Some((file, description, name))) => {
-                send_file_head(h, x, &path.join(name), file, &description)
+                let path = path.join(name);
+                send_file_head(h, x, &path, files.keep(&path, file, description))
             }
             Ok(None) => h.list_directory(x, &directory),
             Err(error) => not_found(h, x, error),
@@ -154,36 +136,17 @@ fn send_file_head<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     path: &Path,
-    file: File,
-    description: &Description,
-) -> Result<Option<Content>> {
-    if let Some(kept) = h.files().keep(path, &file, description) {
-        return send_kept_head(h, x, path, kept);
-    }
-    let (length, modified) = (description.size(), description.modified());
-    let since = x.headers.get("If-Modified-Since");
-    if condition::not_modified(since, has_tags(x), modified) {
-        return send_not_modified(h, x);
-    }
-    send_head_of(h, x, path, length, modified)?;
-    Ok(Some(Content::File(file, length)))
-}
-
-fn send_kept_head<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    path: &Path,
-    kept: KeptFile,
+    file: ReadyFile,
 ) -> Result<Option<Content>> {
     if let Some(since) = x.headers.get("If-Modified-Since")
         && !has_tags(x)
         // What most clients send is the very text that they got, which is cheaper to compare than to read.
-        && (*since == *kept.modified_text || condition::not_modified(Some(since), false, kept.modified))
+        && (*since == *file.modified_text || condition::not_modified(Some(since), false, file.modified))
     {
         return send_not_modified(h, x);
     }
-    send_head_of(h, x, path, kept.content.len() as u64, kept.modified)?;
-    Ok(Some(Content::Kept(io::Cursor::new(kept.content))))
+    send_head_of(h, x, path, file.length(), file.modified)?;
+    Ok(Some(file.into()))
 }
 
 fn has_tags(x: &Exchange<'_>) -> bool {
@@ -261,7 +224,7 @@ pub fn translate_path<H: ServeFiles + ?Sized>(h: &H, path: &str) -> PathBuf {
 /// The body of [`ServeFiles::guess_type`].
 pub fn guess_type<'h, H: ServeFiles + ?Sized>(h: &'h H, path: &Path) -> Cow<'h, str> {
     let files = h.files();
-    mime::guess(path, files.extensions_map())
+    mime::guess(path, files.extensions())
         .unwrap_or_else(|| files.default_content_type())
         .into()
 }
@@ -277,7 +240,10 @@ pub fn copyfile<H: ServeFiles + ?Sized>(
     source: Content,
 ) -> Result<()> {
     match source {
-        Content::File(file, length) => x.wfile.send_file(&file, 0, length)?,
+        Content::File(file) => {
+            x.wfile
+                .send_file(file.file(), file.position(), file.left())?;
+        }
         Content::Page(page) => x.wfile.write_all(unread(&page))?,
         Content::Kept(content) => x.wfile.write_all(unread(&content))?,
     }

@@ -1,25 +1,36 @@
-//! Small files in memory, each shown by the file system, on the very request, to be unchanged.
+//! Files that were asked for before, small ones in memory and larger ones open, each shown by the file
+//! system, on the very request, to be unchanged.
 //!
-//! An entry is the content of a file together with what the file system said of it: device, number,
-//! size, times of change. It is served only if the file system says the same now, so an edit is seen by
-//! the next request; nothing is believed for a time. A file that was changed within the last moments is
-//! not kept, for a second change in the same grain of the clock would not show.
+//! An entry is the content of a file, or its descriptor, together with what the file system said of it:
+//! device, number, size, times of change. It is served only if the file system says the same now, so an
+//! edit is seen by the next request; nothing is believed for a time. The content of a file that was changed
+//! within the last moments is not kept, for a second change in the same grain of the clock would not show.
+//! A descriptor always reads what is there now, and its file keeps its number for as long.
+//!
+//! What is kept open can't be freed when it is deleted. So it is few files, and none so large that opening
+//! it costs nothing beside sending it; and only those of which one call says that they are unchanged, for
+//! three are as many as it takes to open them anew.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use super::hash::Seed;
 use super::open::Description;
-use crate::http1::date::HttpDate;
+use super::ready::{Body, ReadyFile};
 use crate::shutdown::lock;
 
-/// The largest file that is kept.
+/// The largest file that is kept in memory.
 const MOST_OF_A_FILE: u64 = 64 << 10;
+/// The largest file that is kept open.
+const MOST_OF_AN_OPEN_FILE: u64 = 1 << 20;
+/// So many files are kept open.
+const MOST_OPEN: usize = 32;
 /// As much as is kept in all; past it everything is dropped, and what is asked for comes back.
 const MOST_IN_ALL: usize = 16 << 20;
 /// Changes nearer than this may look like one: the coarsest file systems count in two seconds.
@@ -32,38 +43,10 @@ pub(super) struct Cache(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     /// By the bytes of their paths: these are hashed and compared in one go, a path name by name.
-    files: HashMap<Box<[u8]>, KeptFile>,
+    files: HashMap<Box<[u8]>, ReadyFile, Seed>,
+    /// The paths of those that are open, the one that was opened first in front.
+    open: VecDeque<Box<[u8]>>,
     size: usize,
-}
-
-/// A file in memory. A clone shares the content.
-#[derive(Clone, Debug)]
-pub(super) struct KeptFile {
-    pub(super) content: Arc<[u8]>,
-    pub(super) modified: SystemTime,
-    /// The text of that moment, as a client sends it back.
-    pub(super) modified_text: HttpDate,
-    description: Description,
-}
-
-impl KeptFile {
-    /// Reads a file that was just opened; `None` if it has changed since it was described.
-    fn read(file: &File, description: &Description) -> io::Result<Option<Self>> {
-        let Some(content) = read_whole(file, description.size())? else {
-            return Ok(None);
-        };
-        // What was read is what was described only if the description still holds.
-        if Description::of_open(file)? != *description {
-            return Ok(None);
-        }
-        let modified = description.modified();
-        Ok(Some(KeptFile {
-            content,
-            modified,
-            modified_text: HttpDate::from(modified),
-            description: *description,
-        }))
-    }
 }
 
 impl Cache {
@@ -73,39 +56,56 @@ impl Cache {
         &self,
         path: &Path,
         describe: impl FnOnce() -> io::Result<Description>,
-    ) -> Option<KeptFile> {
+    ) -> Option<ReadyFile> {
         let key = path.as_os_str().as_bytes();
         let kept = lock(&self.0).files.get(key).cloned()?;
-        if describe().is_ok_and(|now| now == kept.description) {
+        if describe().is_ok_and(|now| now == *kept.description()) {
             return Some(kept);
         }
         lock(&self.0).remove(key);
         None
     }
 
-    /// Reads a file that was just opened, and keeps it, if it is small and has not changed lately.
+    /// Makes a file ready that was just opened. It is kept if it is small and has not changed lately, or,
+    /// where it is cheap to learn whether it is unchanged, if it is not very large.
     pub(super) fn keep(
         &self,
         path: &Path,
-        file: &File,
-        description: &Description,
-    ) -> Option<KeptFile> {
-        let is_settled = description.is_older(GRAIN, SystemTime::now());
-        if description.size() > MOST_OF_A_FILE || !is_settled {
-            return None;
+        file: File,
+        description: Description,
+        is_cheap: bool,
+    ) -> ReadyFile {
+        let size = description.size();
+        let is_small = size <= MOST_OF_A_FILE;
+        let content = match is_small && description.is_older(GRAIN, SystemTime::now()) {
+            true => ReadyFile::read(&file, description).ok().flatten(),
+            false => None,
+        };
+        let is_read = content.is_some();
+        let stays_open =
+            !is_small && size <= MOST_OF_AN_OPEN_FILE && is_cheap && leaves_room(&file);
+        let ready = content.unwrap_or_else(|| ReadyFile::open(file, description));
+        if is_read || stays_open {
+            lock(&self.0).insert(path.as_os_str().as_bytes(), ready.clone());
         }
-        let kept = KeptFile::read(file, description).ok()??;
-        lock(&self.0).insert(path.as_os_str().as_bytes(), kept.clone());
-        Some(kept)
+        ready
     }
 }
 
 impl Kept {
-    fn insert(&mut self, path: &[u8], file: KeptFile) {
+    fn insert(&mut self, path: &[u8], file: ReadyFile) {
         self.remove(path);
         let size = cost(path, &file);
         if self.size + size > MOST_IN_ALL {
             *self = Kept::default();
+        }
+        if let Body::Open(_) = file.body {
+            if self.open.len() >= MOST_OPEN
+                && let Some(first) = self.open.front().cloned()
+            {
+                self.remove(&first);
+            }
+            self.open.push_back(path.into());
         }
         self.size += size;
         self.files.insert(path.into(), file);
@@ -114,23 +114,31 @@ impl Kept {
     fn remove(&mut self, path: &[u8]) {
         if let Some(file) = self.files.remove(path) {
             self.size = self.size.saturating_sub(cost(path, &file));
+            if let Body::Open(_) = file.body {
+                self.open.retain(|open| **open != *path);
+            }
         }
     }
 }
 
 /// What an entry takes of memory, about.
-fn cost(path: &[u8], file: &KeptFile) -> usize {
-    file.content.len() + path.len() + 256
+fn cost(path: &[u8], file: &ReadyFile) -> usize {
+    let content = match &file.body {
+        Body::Memory(content) => content.len(),
+        Body::Open(_) => path.len(),
+    };
+    content + path.len() + 256
 }
 
-/// `None` for a file that ends before its size.
-fn read_whole(file: &File, size: u64) -> io::Result<Option<Arc<[u8]>>> {
-    let mut content = vec![0; size as usize];
-    match file.read_exact_at(&mut content, 0) {
-        Ok(()) => Ok(Some(content.into())),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
+/// Whether a file that was just opened may stay so: most descriptors that this process may have are free.
+/// A new one has the lowest number that was.
+fn leaves_room(file: &File) -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    is_low(file.as_raw_fd(), limit)
+}
+
+fn is_low(descriptor: i32, limit: Option<u64>) -> bool {
+    u64::try_from(descriptor).is_ok_and(|number| number < limit.unwrap_or(u64::MAX) / 2)
 }
 
 #[cfg(test)]
@@ -139,18 +147,27 @@ mod tests {
     use super::*;
     use std::fs;
     use std::path::PathBuf;
+    use std::sync::Arc;
 
     struct Place(PathBuf);
 
     impl Place {
         /// A file that was changed so long ago.
         fn new(name: &str, age: Duration) -> Self {
+            Place::with(name, "first", age)
+        }
+
+        fn with(name: &str, content: impl AsRef<[u8]>, age: Duration) -> Self {
             let path =
                 std::env::temp_dir().join(format!("servette-cache-{name}-{}", std::process::id()));
-            fs::write(&path, "first").unwrap();
+            fs::write(&path, content).unwrap();
             let place = Place(path);
             place.set_age(age);
             place
+        }
+
+        fn open(&self) -> (File, Description) {
+            (File::open(&self.0).unwrap(), self.describe().unwrap())
         }
 
         fn set_age(&self, age: Duration) {
@@ -169,12 +186,18 @@ mod tests {
         }
     }
 
+    impl ReadyFile {
+        fn is_open(&self) -> bool {
+            matches!(self.body, Body::Open(_))
+        }
+    }
+
     /// A cache that has the file, however lately it was changed.
     fn with(place: &Place) -> Cache {
         let cache = Cache::default();
-        let file = File::open(&place.0).unwrap();
-        let kept = KeptFile::read(&file, &Description::of_open(&file).unwrap());
-        lock(&cache.0).insert(place.0.as_os_str().as_bytes(), kept.unwrap().unwrap());
+        let (file, description) = place.open();
+        let kept = ReadyFile::read(&file, description).unwrap().unwrap();
+        lock(&cache.0).insert(place.0.as_os_str().as_bytes(), kept);
         cache
     }
 
@@ -182,43 +205,111 @@ mod tests {
     fn a_file_that_was_changed_lately_is_not_kept() {
         // The times of the change itself can't be set back, so this one is always new.
         let place = Place::new("lately", Duration::from_secs(60));
-        let file = File::open(&place.0).unwrap();
-        let description = place.describe().unwrap();
-        assert!(
-            Cache::default()
-                .keep(&place.0, &file, &description)
-                .is_none()
-        );
+        let (file, description) = place.open();
+        let cache = Cache::default();
+        assert!(cache.keep(&place.0, file, description, true).is_open());
+        assert!(lock(&cache.0).files.is_empty());
         let now = SystemTime::now();
         assert!(!description.is_older(GRAIN, now));
         assert!(description.is_older(GRAIN, now + Duration::from_secs(10)));
     }
 
+    type Change = fn(&Place);
+    const CHANGES: [Change; 5] = [
+        |place| fs::write(&place.0, "other").unwrap(),
+        |place| place.set_age(Duration::from_secs(9)),
+        |place| fs::remove_file(&place.0).unwrap(),
+        |place| {
+            let new = place.0.with_extension("new");
+            fs::copy(&place.0, &new).unwrap();
+            fs::rename(&new, &place.0).unwrap();
+        },
+        |place| {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).unwrap();
+        },
+    ];
+
     #[test]
     fn an_unchanged_file_is_found_and_every_change_is_seen() {
-        let changes: [fn(&Place); 5] = [
-            |place| fs::write(&place.0, "other").unwrap(),
-            |place| place.set_age(Duration::from_secs(9)),
-            |place| fs::remove_file(&place.0).unwrap(),
-            |place| {
-                let new = place.0.with_extension("new");
-                fs::write(&new, "first").unwrap();
-                fs::rename(&new, &place.0).unwrap();
-            },
-            |place| {
-                use std::os::unix::fs::PermissionsExt;
-                fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).unwrap();
-            },
-        ];
-        for change in changes {
+        for change in CHANGES {
             let place = Place::new("changes", Duration::from_secs(60));
             let cache = with(&place);
             let found = cache.find(&place.0, || place.describe()).unwrap();
-            assert_eq!(&*found.content, b"first");
+            assert!(matches!(found.body, Body::Memory(content) if *content == *b"first"));
             change(&place);
             assert!(cache.find(&place.0, || place.describe()).is_none());
             assert!(lock(&cache.0).files.is_empty());
         }
+    }
+
+    #[test]
+    fn a_larger_file_stays_open_until_it_is_seen_to_have_changed() {
+        for change in CHANGES {
+            let place = Place::with("open", vec![b'x'; 100 << 10], Duration::ZERO);
+            let cache = Cache::default();
+            let (file, description) = place.open();
+            let number = file.as_raw_fd();
+            assert!(cache.keep(&place.0, file, description, true).is_open());
+            let found = cache.find(&place.0, || place.describe()).unwrap();
+            let Body::Open(file) = found.body else {
+                panic!("it was read");
+            };
+            assert_eq!(file.as_raw_fd(), number);
+            change(&place);
+            assert!(cache.find(&place.0, || place.describe()).is_none());
+            assert_eq!(Arc::strong_count(&file), 1, "it is still kept open");
+            assert!(lock(&cache.0).open.is_empty());
+        }
+    }
+
+    #[test]
+    fn only_larger_files_stay_open_that_are_neither_huge_nor_below_other_directories() {
+        for (length, is_cheap, stays) in [
+            (MOST_OF_A_FILE, true, false),
+            (MOST_OF_A_FILE + 1, false, false),
+            (MOST_OF_A_FILE + 1, true, true),
+            (MOST_OF_AN_OPEN_FILE, true, true),
+            (MOST_OF_AN_OPEN_FILE + 1, true, false),
+        ] {
+            let place = Place::new("sizes", Duration::ZERO);
+            let (file, _) = place.open();
+            File::options()
+                .write(true)
+                .open(&place.0)
+                .and_then(|file| file.set_len(length))
+                .unwrap();
+            let cache = Cache::default();
+            let description = place.describe().unwrap();
+            let ready = cache.keep(&place.0, file, description, is_cheap);
+            assert!(ready.is_open() && ready.length() == length);
+            assert_eq!(lock(&cache.0).files.len(), usize::from(stays), "{length}");
+        }
+        assert!(is_low(511, Some(1024)) && is_low(511, None));
+        assert!(!is_low(512, Some(1024)));
+    }
+
+    #[test]
+    fn of_the_open_files_the_first_makes_room() {
+        let place = Place::new("room", Duration::ZERO);
+        let (file, description) = place.open();
+        let file = ReadyFile::open(file, description);
+        let mut kept = Kept::default();
+        for number in 0..100 {
+            kept.insert(format!("/{number}").as_bytes(), file.clone());
+            // Again, as by another thread that has opened it too.
+            kept.insert(format!("/{number}").as_bytes(), file.clone());
+            assert!(kept.files.len() == kept.open.len() && kept.open.len() <= MOST_OPEN);
+        }
+        let names = (100 - MOST_OPEN..100).map(|number| format!("/{number}").into_bytes());
+        assert!(names.eq(kept.open.iter().map(|path| path.to_vec())));
+        assert_forgets_all(&mut kept);
+    }
+
+    fn assert_forgets_all(kept: &mut Kept) {
+        let paths: Vec<_> = kept.files.keys().cloned().collect();
+        paths.iter().for_each(|path| kept.remove(path));
+        assert!(kept.size == 0 && kept.open.is_empty());
     }
 
     #[test]
@@ -262,9 +353,6 @@ mod tests {
             kept.insert(&path, file.clone());
             assert!(kept.size <= MOST_IN_ALL && kept.files.contains_key(&*path));
         }
-        let mut kept = lock(&cache.0);
-        let paths: Vec<_> = kept.files.keys().cloned().collect();
-        paths.iter().for_each(|path| kept.remove(path));
-        assert_eq!(kept.size, 0);
+        assert_forgets_all(&mut lock(&cache.0));
     }
 }

@@ -7,9 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::cache::{Cache, KeptFile};
+use super::cache::Cache;
+use super::mime::Extensions;
 use super::open::{self, Description, Found, Located, Symlinks};
-use super::{SERVER_VERSION, ServeFiles, mime, path, software};
+use super::ready::ReadyFile;
+use super::{SERVER_VERSION, ServeFiles, path, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
 
 /// Serves the files below a directory: Python's `SimpleHTTPRequestHandler`, and its attributes for
@@ -29,7 +31,7 @@ use crate::{Exchange, RequestHandler, Result, base, simple};
 #[doc(alias = "SimpleHTTPRequestHandler")]
 pub struct SimpleHandler {
     directory: PathBuf,
-    extensions_map: BTreeMap<String, String>,
+    extensions: Extensions,
     index_pages: Vec<String>,
     extra_response_headers: Vec<(String, String)>,
     default_content_type: String,
@@ -46,10 +48,9 @@ impl SimpleHandler {
     /// Serves this directory; a relative path is taken from the current directory of each moment, as
     /// in Python, and a directory that does not exist is a 404 for each request.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        let own = |(suffix, media_type): (&str, &str)| (suffix.to_owned(), media_type.to_owned());
         SimpleHandler {
             directory: directory.into(),
-            extensions_map: mime::EXTENSIONS.into_iter().map(own).collect(),
+            extensions: Extensions::default(),
             index_pages: vec!["index.html".into(), "index.htm".into()],
             extra_response_headers: Vec::new(),
             default_content_type: "application/octet-stream".into(),
@@ -65,7 +66,7 @@ impl SimpleHandler {
     /// that the crate knows.
     pub fn extension(mut self, suffix: &str, content_type: impl Into<String>) -> Self {
         let suffix = suffix.trim_start_matches('.').to_ascii_lowercase();
-        self.extensions_map
+        self.extensions
             .insert(format!(".{suffix}"), content_type.into());
         self
     }
@@ -129,7 +130,11 @@ impl SimpleHandler {
     /// Whether files of up to 64 KiB are kept in memory, 16 MiB in all. The file system is asked on
     /// every request whether the file is unchanged, so an edit is seen by the next request in any case. That is
     /// one call for files directly in the directory, or if all links are followed; else it is three, for a
-    /// directory on the way could have become a link that leads out. Default: true.
+    /// directory on the way could have become a link that leads out.
+    ///
+    /// Where it is one call, the 32 files of up to 1 MiB that were opened last stay open too. One that
+    /// was deleted takes its space until the next request for it, or until others take its place; and
+    /// the file system can't be unmounted meanwhile. Default: true.
     #[must_use]
     pub fn keep_small_files(mut self, keep: bool) -> Self {
         self.cache = keep.then(Arc::default);
@@ -144,7 +149,11 @@ impl SimpleHandler {
     /// Media types by lower-case suffix, with its dot; asked before the types that the crate knows.
     /// Default: those of compressed files, `.gz`, `.Z`, `.bz2`, `.xz`.
     pub fn extensions_map(&self) -> &BTreeMap<String, String> {
-        &self.extensions_map
+        self.extensions.map()
+    }
+
+    pub(super) fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     /// The names that stand for a directory.
@@ -164,7 +173,7 @@ impl SimpleHandler {
 
     /// The file at a path, or the first index page of a directory, if it is kept and unchanged; then
     /// `path` becomes that of the index page.
-    pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<KeptFile> {
+    pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<ReadyFile> {
         let cache = self.cache.as_ref()?;
         if !is_directory {
             return self.find(cache, path);
@@ -183,36 +192,37 @@ impl SimpleHandler {
         kept
     }
 
-    fn find(&self, cache: &Cache, path: &Path) -> Option<KeptFile> {
+    fn find(&self, cache: &Cache, path: &Path) -> Option<ReadyFile> {
         cache.find(path, || {
             open::describe(&self.directory, path, self.symlinks)
         })
     }
 
-    /// Keeps a file that was just opened, if it is one to keep.
-    pub(super) fn keep(
-        &self,
-        path: &Path,
-        file: &File,
-        description: &Description,
-    ) -> Option<KeptFile> {
-        self.cache.as_ref()?.keep(path, file, description)
+    /// A file that was just opened, to be sent now; it is kept for later, if it is one to keep.
+    pub(super) fn keep(&self, path: &Path, file: File, description: Description) -> ReadyFile {
+        match &self.cache {
+            None => ReadyFile::open(file, description),
+            Some(cache) => {
+                let is_cheap = open::is_described_at_once(&self.directory, path, self.symlinks);
+                cache.keep(path, file, description, is_cheap)
+            }
+        }
     }
 
     /// Opens a path that `translate_path` made.
     pub(super) fn open<'a>(&'a self, path: &'a Path) -> io::Result<Found<'a>> {
-        match path.strip_prefix(&self.directory) {
-            Ok(relative) if self.is_unserved(relative) => Err(io::ErrorKind::NotFound.into()),
-            Ok(relative) => open::open(&self.directory, relative, self.symlinks),
-            Err(_) => open::open_any(path),
+        match open::relative_to(&self.directory, path) {
+            Some(relative) if self.is_unserved(relative) => Err(io::ErrorKind::NotFound.into()),
+            Some(relative) => open::open(&self.directory, relative, self.symlinks),
+            None => open::open_any(path),
         }
     }
 
     /// Finds what a path that `translate_path` made leads to, by the same rules, without opening it.
     pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
-        match path.strip_prefix(&self.directory) {
-            Ok(relative) => open::locate(&self.directory, relative, self.symlinks),
-            Err(_) => open::locate(path, Path::new(""), Symlinks::Follow),
+        match open::relative_to(&self.directory, path) {
+            Some(relative) => open::locate(&self.directory, relative, self.symlinks),
+            None => open::locate(path, Path::new(""), Symlinks::Follow),
         }
     }
 

@@ -10,15 +10,18 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 
-pub(crate) use self::describe::{Description, describe};
+use self::below::is_plain;
+pub(crate) use self::below::relative_to;
+pub(crate) use self::describe::{Description, describe, is_described_at_once};
 pub(crate) use self::locate::{Located, locate};
 use super::listing::{self, Entry};
 
+mod below;
 mod describe;
 mod locate;
 
@@ -359,12 +362,6 @@ fn openat2(_: BorrowedFd<'_>, _: &Path, _: OFlags, _: Links) -> Result<OwnedFd, 
 /// the call itself never does with these flags.
 fn is_missing(error: Errno) -> bool {
     matches!(error, Errno::NOSYS | Errno::PERM)
-}
-
-/// Whether a path has names only. This is what makes a join with the root safe.
-fn is_plain(path: &Path) -> bool {
-    path.components()
-        .all(|component| matches!(component, Component::Normal(_)))
 }
 
 /// Without memory for each name.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
+use crate::http1::bytes;
+
 /// Where a request target leads, seen from the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Relative {
@@ -46,8 +48,29 @@ pub(crate) fn below(root: &Path, target: &str) -> Result<PathBuf, BadPath> {
     if !matches!(path.last(), None | Some(b'/')) {
         path.push(b'/');
     }
-    push_names(&mut path, &decoded_path(target))?;
+    match plain_names(target.as_bytes()) {
+        Some(names) => path.extend_from_slice(names),
+        None => push_names(&mut path, &decoded_path(target))?,
+    }
     Ok(PathBuf::from(OsString::from_vec(path)))
+}
+
+/// The names of a target as most are: a path that says what it means, where no name starts with a dot.
+fn plain_names(target: &[u8]) -> Option<&[u8]> {
+    let mut after_slash = false;
+    for &byte in target {
+        let is_plain = match byte {
+            b'%' | b'?' | b'#' | b'\0' => false,
+            b'/' | b'.' => !after_slash,
+            _ => true,
+        };
+        if !is_plain {
+            return None;
+        }
+        after_slash = byte == b'/';
+    }
+    let names = target.strip_prefix(b"/")?;
+    Some(names.strip_suffix(b"/").unwrap_or(names))
 }
 
 /// Whether the target means a directory.
@@ -169,8 +192,13 @@ impl<'a> Parts<'a> {
 /// The path alone: what is before the first `?` or `#`.
 fn path_of(target: &str) -> &str {
     let target = after_authority(target).unwrap_or(target);
-    let end = target.bytes().position(|byte| matches!(byte, b'?' | b'#'));
-    end.and_then(|end| target.get(..end)).unwrap_or(target)
+    before(before(target, b'#'), b'?')
+}
+
+/// What stands before the first of these marks; everything, if there is none.
+fn before(text: &str, mark: u8) -> &str {
+    let end = bytes::find(text.as_bytes(), mark);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// What follows scheme and authority, if the target is in absolute-form. A path that is empty
@@ -243,6 +271,9 @@ mod tests {
             let found = relative(target).unwrap();
             assert_eq!(found.path.as_os_str().as_bytes(), path, "{target}");
             assert_eq!(found.trailing_slash, trailing_slash, "{target}");
+            let joined = Path::new("/srv").join(found.path);
+            let path = below(Path::new("/srv"), target).map(PathBuf::into_os_string);
+            assert_eq!(path, Ok(joined.into_os_string()), "{target}");
         }
     }
 
@@ -341,6 +372,15 @@ mod tests {
             }
             prop_assert_eq!(path_of(&target), Parts::of(&target).path);
             prop_assert_eq!(has_trailing_slash(&target), decoded_path(&target).ends_with(b"/"));
+        }
+
+        #[test]
+        fn names_that_are_taken_as_they_stand_are_those_of_the_long_way(target in "/?[a/.]{0,9}[%?#\0]?[a/.]?") {
+            if let Some(names) = plain_names(target.as_bytes()) {
+                let mut path = Vec::new();
+                push_names(&mut path, &decoded_path(&target)).unwrap();
+                prop_assert_eq!(names, path);
+            }
         }
 
         #[test]

@@ -15,6 +15,7 @@ mod cgi_faults;
 mod cgi_languages;
 mod cgi_python;
 mod cgi_site;
+mod changing;
 #[cfg(feature = "cli")]
 mod child;
 mod client;

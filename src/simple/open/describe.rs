@@ -2,13 +2,13 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FileType, Stat};
 use rustix::io::retry_on_intr;
 
+use super::below::{is_directly_in, relative_to};
 use super::{LOCATE, Place, Symlinks, open_whole, or_dot};
 
 /// What the file system says of a file. It changes when the file does.
@@ -89,8 +89,8 @@ pub(crate) fn describe(root: &Path, path: &Path, symlinks: Symlinks) -> io::Resu
             return Ok(description);
         }
     }
-    match path.strip_prefix(root) {
-        Ok(relative) if symlinks != Symlinks::Follow => {
+    match relative_to(root, path) {
+        Some(relative) if symlinks != Symlinks::Follow => {
             let place = Place {
                 root: or_dot(root),
                 relative,
@@ -102,45 +102,15 @@ pub(crate) fn describe(root: &Path, path: &Path, symlinks: Symlinks) -> io::Resu
     }
 }
 
-/// Whether `path` is `root`, as it is written, and one name. False says nothing.
-fn is_directly_in(root: &Path, path: &Path) -> bool {
-    let (root, path) = (root.as_os_str().as_bytes(), path.as_os_str().as_bytes());
-    match path.strip_prefix(root.strip_suffix(b"/").unwrap_or(root)) {
-        _ if root.is_empty() => false,
-        Some([b'/', name @ ..]) => !name.contains(&b'/') && !matches!(name, b"" | b"." | b".."),
-        _ => false,
-    }
+/// Whether [`describe`] takes one call for what `path` leads to, unless its last name is a link. Else it
+/// takes as many as to open the file.
+pub(crate) fn is_described_at_once(root: &Path, path: &Path, symlinks: Symlinks) -> bool {
+    symlinks == Symlinks::Follow || is_directly_in(root, path) || relative_to(root, path).is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_one_name_behind_the_root_as_it_is_written_is_directly_in_it() {
-        for (root, path, is_direct) in [
-            ("/srv", "/srv/a", true),
-            ("/srv/", "/srv/a", true),
-            ("/", "/a", true),
-            (".", "./a", true),
-            ("www", "www/..a", true),
-            ("/srv", "/srv/a/b", false),
-            ("/srv", "/srv/a/", false),
-            ("/srv", "/srv//a", false),
-            ("/srv", "/srv/", false),
-            ("/srv", "/srv", false),
-            ("/srv", "/srv/.", false),
-            ("/srv", "/srv/..", false),
-            ("/srv", "/srva", false),
-            ("/srv", "/other/a", false),
-            ("/", "a", false),
-            ("", "a", false),
-            ("", "/a", false),
-        ] {
-            let (root, path) = (Path::new(root), Path::new(path));
-            assert_eq!(is_directly_in(root, path), is_direct, "{root:?} {path:?}");
-        }
-    }
 
     #[test]
     fn the_time_of_a_change_may_lie_before_1970() {

@@ -1,0 +1,101 @@
+//! [`Content`]: what was found to send, as a hook is given it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// What [`ServeFiles::send_head`](super::ServeFiles::send_head) found to send: Python's open file.
+#[derive(Debug)]
+pub enum Content {
+    /// A file.
+    File(OpenFile),
+    /// A page made in memory.
+    Page(io::Cursor<Vec<u8>>),
+    /// A small file that was kept in memory and is unchanged.
+    Kept(io::Cursor<Arc<[u8]>>),
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Content::File(file) => file.read(buffer),
+            Content::Page(page) => page.read(buffer),
+            Content::Kept(content) => content.read(buffer),
+        }
+    }
+}
+
+/// An open file, of which so many bytes were announced. It is read up to there, and from a position of
+/// its own: other answers may read the same file at the same time.
+#[derive(Debug)]
+pub struct OpenFile {
+    file: Arc<File>,
+    position: u64,
+    length: u64,
+}
+
+impl OpenFile {
+    /// A file from its start on, and the length that the answer's head announces.
+    pub fn new(file: impl Into<Arc<File>>, length: u64) -> Self {
+        OpenFile {
+            file: file.into(),
+            position: 0,
+            length,
+        }
+    }
+
+    /// The file. Whoever reads it, or moves its position, does so for all that share it.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// How many bytes were announced.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// How many of them have been read.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How many have not.
+    pub(super) fn left(&self) -> u64 {
+        self.length.saturating_sub(self.position)
+    }
+}
+
+impl Read for OpenFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let room = buffer.get_mut(..wanted).unwrap_or_default();
+        let count = self.file.read_at(room, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reader_of_a_file_has_a_position_of_its_own_and_stops_at_the_announced_length() {
+        let file =
+            Arc::new(File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap());
+        let mut readers = [11, 4].map(|length| OpenFile::new(file.clone(), length));
+        let mut texts = [String::new(), String::new()];
+        for _ in 0..11 {
+            for (reader, text) in readers.iter_mut().zip(&mut texts) {
+                reader.take(1).read_to_string(text).unwrap();
+            }
+        }
+        assert_eq!(texts, ["[package]\nn", "[pac"]);
+        assert_eq!(
+            readers.map(|reader| (reader.position(), reader.left())),
+            [(11, 0), (4, 0)]
+        );
+    }
+}
