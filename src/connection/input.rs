@@ -7,6 +7,9 @@ use crate::limits::Limits;
 
 /// The size of the buffer, unless a head needs more.
 pub(crate) const BUFFER: usize = 64 << 10;
+/// So much is read of what may be a head and the start of its body: most heads are smaller by far, and what
+/// the handler drops or reads itself of a body need not be copied here.
+const FIRST: usize = 8 << 10;
 /// At least so much room is left behind a head, for its body to be read into.
 const AHEAD: usize = 4 << 10;
 
@@ -104,6 +107,17 @@ impl Input {
             self.buffer.resize(length, 0);
         }
         self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Room to read a head into, and no more than that of what follows a usual one.
+    pub(super) fn room_for_head(&mut self) -> &mut [u8] {
+        let is_first = self.start == self.end;
+        let room = self.room();
+        let most = match is_first {
+            true => room.len().min(FIRST),
+            false => room.len(),
+        };
+        room.get_mut(..most).unwrap_or_default()
     }
 
     /// Splits the buffer behind the first `count` unread bytes, a head from its byte `skip` on: the head,

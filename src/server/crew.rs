@@ -162,6 +162,9 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                 }
                 None => {
                     baton.rests();
+                    if baton.has_waited() {
+                        lead.is_not_hurried();
+                    }
                     let waited = lane.wait(&mut lead, None);
                     baton.rises();
                     self.shift.rouse_watch();
@@ -175,7 +178,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                     }
                 }
             };
-            baton.picked();
+            baton.picked(lead.is_empty());
             match step {
                 Step::Stop => {
                     drop(lead);
