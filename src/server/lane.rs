@@ -136,6 +136,11 @@ impl Lead {
         self.unfinished.push_back(job);
     }
 
+    /// New connections may be picked.
+    pub(super) fn accepts(&self) -> bool {
+        self.accepts > 0
+    }
+
     /// There is nothing to pick before the next poll.
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty()
