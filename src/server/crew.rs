@@ -377,3 +377,37 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::OnceLock;
+
+    use super::super::options::Options;
+    use super::*;
+    use crate::handler_fn;
+
+    #[test]
+    fn while_a_leader_accepts_there_is_nothing_to_take() {
+        let baton = Arc::new(OnceLock::<Arc<Baton>>::new());
+        let known = baton.clone();
+        let options = Options {
+            verify_request: Some(Box::new(move |_| !known.get().unwrap().turn().is_serving())),
+            ..Options::default()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let lanes = Lane::all(listener.into(), options, 1).unwrap();
+        let handler = handler_fn(|_, _| Ok(()));
+        let crew = Crew::new(&lanes, &handler, 5, Duration::from_secs(10));
+        let baton = baton.get_or_init(|| crew.shift.batons[0].clone());
+        let mut lead = lanes[0].lead();
+        while !lead.accepts() {
+            lanes[0].wait(&mut lead, None).unwrap();
+        }
+        baton.rises();
+        let step = crew.pick(&lanes[0], baton, &mut lead);
+        assert!(matches!(step, Some(Step::Serve(_))));
+        assert!(baton.turn().is_serving());
+    }
+}
