@@ -46,6 +46,7 @@ fn state(number: u32) -> Option<char> {
 mod tests {
     use std::sync::{Arc, mpsc};
     use std::thread;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -69,7 +70,9 @@ mod tests {
             });
         told.recv().unwrap();
         // It is about to fall asleep.
+        let start = Instant::now();
         while other.is_runnable() {
+            assert!(start.elapsed() < Duration::from_secs(10), "it sleeps");
             thread::yield_now();
         }
         drop(end);
