@@ -276,7 +276,7 @@ impl Connection {
             if self.input.drained {
                 return Ok(Readiness::Pending);
             }
-            let room = self.input.room();
+            let room = self.input.room_for_head();
             let asked = room.len();
             match self.channel.wire.try_recv(room)? {
                 None => self.input.drained = true,

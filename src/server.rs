@@ -30,6 +30,7 @@ mod listener;
 mod model;
 mod options;
 mod predictor;
+mod pulse;
 mod queue;
 mod running;
 mod seat;

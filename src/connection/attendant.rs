@@ -1,6 +1,7 @@
 //! Who is told what a connection is about to do, before it does it.
 
 use std::fmt;
+use std::os::fd::BorrowedFd;
 
 use super::wire::Wire;
 
@@ -13,6 +14,9 @@ pub(crate) trait Attendant: fmt::Debug + Send {
 
     /// The handler has returned.
     fn after_handler(&self);
+
+    /// The handler is about to wait for something to read. True: it was waited for here, and it has come.
+    fn waits_briefly(&self, socket: BorrowedFd<'_>) -> bool;
 
     /// The handler is about to wait, itself, for something to read: nobody else needs to be told.
     fn before_read(&self, wire: &Wire);

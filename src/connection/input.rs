@@ -7,6 +7,9 @@ use crate::limits::Limits;
 
 /// The size of the buffer, unless a head needs more.
 pub(crate) const BUFFER: usize = 64 << 10;
+/// So much is read of what may be a head and the start of its body: most heads are smaller by far, and what
+/// the handler drops or reads itself of a body need not be copied here.
+const FIRST: usize = 8 << 10;
 /// At least so much room is left behind a head, for its body to be read into.
 const AHEAD: usize = 4 << 10;
 
@@ -126,6 +129,17 @@ impl Input {
         self.buffer.get_mut(self.end..).unwrap_or_default()
     }
 
+    /// Room to read a head into, and no more than that of what follows a usual one.
+    pub(super) fn room_for_head(&mut self) -> &mut [u8] {
+        let is_first = self.start == self.end;
+        let room = self.room();
+        let most = match is_first {
+            true => room.len().min(FIRST),
+            false => room.len(),
+        };
+        room.get_mut(..most).unwrap_or_default()
+    }
+
     /// Splits the buffer behind the first `count` unread bytes, a head from its byte `skip` on: the head,
     /// what follows it, and the places for what is not in the buffer.
     pub(super) fn split(&mut self, skip: usize, count: usize) -> (&[u8], Ahead<'_>, Texts<'_>) {
@@ -208,5 +222,19 @@ impl Ahead<'_> {
     /// So many bytes were read into the room.
     pub(super) fn filled(&mut self, count: usize) {
         *self.end += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_is_read_beyond_a_usual_head_and_more_of_a_long_one() {
+        let mut input = Input::default();
+        input.lend(Vec::new());
+        assert_eq!(input.room_for_head().len(), FIRST);
+        input.end = FIRST;
+        assert_eq!(input.room_for_head().len(), BUFFER - FIRST);
     }
 }

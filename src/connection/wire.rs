@@ -220,14 +220,18 @@ impl Wire {
         let Some(socket) = self.stream.fd() else {
             return Err(Fault::EarlyEnd.into());
         };
+        let start = Instant::now();
         if let Some(attendant) = &self.attendant {
             if direction == Direction::Read {
+                if attendant.waits_briefly(socket) {
+                    pace.waited(start.elapsed());
+                    return Ok(());
+                }
                 attendant.before_read(self);
             }
             attendant.before_wait();
         }
         let patience = pace.next_wait(allowance);
-        let start = Instant::now();
         loop {
             let left = patience.saturating_sub(start.elapsed());
             if left.is_zero() {
@@ -342,6 +346,7 @@ fn timespec(time: Duration) -> Timespec {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::os::fd::BorrowedFd;
     use std::os::unix::net::UnixStream;
 
     use mio::{Events, Poll};
@@ -358,6 +363,10 @@ mod tests {
         }
 
         fn after_handler(&self) {}
+
+        fn waits_briefly(&self, _: BorrowedFd<'_>) -> bool {
+            false
+        }
 
         fn before_read(&self, wire: &Wire) {
             wire.deregister(&self.0);

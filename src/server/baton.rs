@@ -3,9 +3,10 @@
 //! A number says who leads: odd, somebody does, for this term; even, the lead is vacant. Only the
 //! change of this number decides who carries on; what is picked under the lane's lock is safe anyway.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use super::predictor::{Predictor, Route};
+use super::pulse::Pulse;
 
 /// A time of leading; the next one has another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +17,15 @@ pub(super) struct Baton {
     term: AtomicU64,
     /// Bit 0: something is being served, not waited for. The rest counts what was picked.
     turn: AtomicU64,
+    /// Something else waits in the lane for the one who leads.
+    is_wanted: AtomicBool,
+    /// The handler of the one who leads has waited for its client.
+    has_waited: AtomicBool,
     /// The route of the handler that runs under the lead.
     doing: AtomicU8,
     pub(super) predictor: Predictor,
+    /// Of the thread that leads.
+    pub(super) pulse: Pulse,
 }
 
 /// What the watch has seen of a lane at its last look.
@@ -37,8 +44,11 @@ impl Baton {
         Baton {
             term: AtomicU64::new(0),
             turn: AtomicU64::new(0),
+            is_wanted: AtomicBool::new(false),
+            has_waited: AtomicBool::new(false),
             doing: AtomicU8::new(0),
             predictor: Predictor::new(),
+            pulse: Pulse::default(),
         }
     }
 
@@ -78,10 +88,43 @@ impl Baton {
             .then_some(Term(from + by))
     }
 
-    /// The one who leads has picked something to serve. Called under the lane's lock only.
-    pub(super) fn picked(&self) {
+    /// The one who leads has picked something to serve; `is_last`: there is nothing else to pick. Called
+    /// under the lane's lock only.
+    pub(super) fn picked(&self, is_last: bool) {
+        self.is_wanted.store(!is_last, Ordering::Relaxed);
         let turn = self.turn.load(Ordering::Relaxed);
         self.turn.store((turn + 2) | 1, Ordering::Release);
+    }
+
+    /// There was something else to pick for the one who leads.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+
+    /// The handler of this term is about to wait for its client, under the lead and without the lane's lock:
+    /// for so long there is nothing to steal. `None` if the lead was lost.
+    pub(super) fn pauses(&self, term: Term) -> Option<Turn> {
+        // Whoever has taken the lead meanwhile moves on by itself.
+        let turn = self.turn.load(Ordering::Acquire);
+        let paused = turn & !1;
+        (self.is_held(term) && self.turns(turn, paused)).then_some(Turn(paused))
+    }
+
+    /// It goes on.
+    pub(super) fn goes_on(&self, paused: Turn) {
+        self.has_waited.store(true, Ordering::Relaxed);
+        self.turns(paused.0, (paused.0 + 2) | 1);
+    }
+
+    fn turns(&self, from: u64, to: u64) -> bool {
+        self.turn
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Whether a handler has waited for its client under the lead since this was asked last.
+    pub(super) fn has_waited(&self) -> bool {
+        self.has_waited.load(Ordering::Relaxed) && self.has_waited.swap(false, Ordering::Relaxed)
     }
 
     /// The one who leads is about to wait for events.
@@ -130,9 +173,36 @@ mod tests {
         baton.rises();
         let risen = baton.turn();
         assert!(!at_rest.is_serving() && risen.is_serving());
-        baton.picked();
+        baton.picked(true);
         assert!(baton.turn() != risen && baton.turn().is_serving());
         baton.rests();
         assert!(!baton.turn().is_serving());
+    }
+
+    #[test]
+    fn what_pauses_under_the_lead_is_not_served_until_it_goes_on() {
+        let baton = Baton::new();
+        let term = baton.take().unwrap();
+        baton.picked(true);
+        let picked = baton.turn();
+        let paused = baton.pauses(term).unwrap();
+        assert!(!baton.turn().is_serving() && !baton.has_waited());
+        baton.goes_on(paused);
+        assert!(baton.turn() != picked && baton.turn().is_serving());
+        assert!(baton.has_waited() && !baton.has_waited());
+    }
+
+    #[test]
+    fn whoever_has_lost_the_lead_does_not_pause_for_the_next_one() {
+        let baton = Baton::new();
+        let term = baton.take().unwrap();
+        baton.picked(true);
+        let paused = baton.pauses(term).unwrap();
+        baton.goes_on(paused);
+        baton.steal().unwrap();
+        let turn = baton.turn();
+        assert_eq!(baton.pauses(term), None);
+        baton.goes_on(paused);
+        assert_eq!(baton.turn(), turn);
     }
 }

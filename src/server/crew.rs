@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use std::{io, mem};
 
 use super::baton::{Baton, Term, Turn};
-use super::lane::{Job, Lane, Served, Step};
+use super::lane::{Job, Lane, Lead, Served, Step};
 use super::seat::Seat;
 use super::shift::{Call, Post, Shift};
 use crate::base::RequestHandler;
@@ -29,6 +29,8 @@ use crate::connection::Buffers;
 const TICK: Duration = Duration::from_millis(4);
 /// Ticks without anything to watch before the watch sleeps for good.
 const QUIET_TICKS: u32 = 10;
+/// Ticks that a leader gets in addition which does not sleep: it computes, or waits for a core.
+const GRACE: u32 = 2;
 
 /// The threads that serve a server's lanes.
 #[derive(Debug)]
@@ -139,6 +141,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             return;
         };
         lane.is_led();
+        baton.pulse.is_mine();
         let seat = Seat::new(self.shift.clone(), lane, baton.clone(), term);
         buffers.attendant = Some(Box::new(seat));
         if !self.staff(scope) {
@@ -153,7 +156,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                 break;
             }
             lead.take_back(mem::take(&mut last));
-            let step = match lane.pick(&mut lead) {
+            let step = match self.pick(lane, baton, &mut lead) {
                 Some(step) => step,
                 None if lane.is_claimed() => {
                     drop(lead);
@@ -162,6 +165,9 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                 }
                 None => {
                     baton.rests();
+                    if baton.has_waited() {
+                        lead.is_not_hurried();
+                    }
                     let waited = lane.wait(&mut lead, None);
                     baton.rises();
                     self.shift.rouse_watch();
@@ -175,7 +181,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                     }
                 }
             };
-            baton.picked();
+            baton.picked(lead.is_empty());
             match step {
                 Step::Stop => {
                     drop(lead);
@@ -193,6 +199,20 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         if let Some(job) = self.rest(last) {
             self.serve_on(job, buffers);
         }
+    }
+
+    /// Picks what is next in a lane that is led.
+    fn pick(&self, lane: &Lane, baton: &Baton, lead: &mut Lead) -> Option<Step> {
+        if !lead.accepts() {
+            return lane.pick(lead);
+        }
+        // The system may block here, to make its table of descriptors larger. A thief could not go on either,
+        // for the lead is locked, and no handler is to blame.
+        baton.rests();
+        let step = lane.pick(lead);
+        baton.rises();
+        self.shift.rouse_watch();
+        step
     }
 
     /// Ends the work of all threads. The other lanes stop too, for their leaders may be lost in
@@ -297,7 +317,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
     /// Watches over the leads, until one is taken (its lane and term) or there is something else to do.
     fn watch(&self) -> Option<(usize, Term)> {
         let shift = &*self.shift;
-        let mut seen: Vec<Turn> = vec![Turn::default(); self.lanes.len()];
+        // What was seen of each lane, and how often since.
+        let mut seen = vec![(Turn::default(), 0); self.lanes.len()];
         let mut quiet = 0;
         loop {
             if shift.end_watch_if_needed() {
@@ -306,15 +327,17 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             let mut moves = false;
             for (lane, (baton, seen)) in shift.batons.iter().zip(&mut seen).enumerate() {
                 let turn = baton.turn();
-                if turn.is_serving()
-                    && turn == *seen
+                let (before, looks) = *seen;
+                let stands = turn.is_serving() && turn == before;
+                *seen = (turn, if stands { looks + 1 } else { 0 });
+                if stands
+                    && (looks >= GRACE || !baton.pulse.is_runnable())
                     && let Some(term) = baton.steal()
                 {
                     shift.end_watch(&mut shift.roll());
                     return Some((lane, term));
                 }
-                moves |= turn != *seen || turn.is_serving();
-                *seen = turn;
+                moves |= turn != before || turn.is_serving();
             }
             quiet = if moves { 0 } else { quiet + 1 };
             if quiet < QUIET_TICKS {
@@ -322,8 +345,9 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                 continue;
             }
             shift.watch_sleeps.store(true, Ordering::SeqCst);
-            let has_moved = |(baton, seen): (&Arc<Baton>, &Turn)| baton.turn() != *seen;
-            if !shift.batons.iter().zip(&seen).any(has_moved) && !shift.needs_the_watch() {
+            let mut lanes = shift.batons.iter().zip(&seen);
+            let has_moved = lanes.any(|(baton, (seen, _))| baton.turn() != *seen);
+            if !has_moved && !shift.needs_the_watch() {
                 thread::park();
             }
             shift.watch_sleeps.store(false, Ordering::SeqCst);
@@ -351,5 +375,39 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         }
         self.shift.arrive(call);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::OnceLock;
+
+    use super::super::options::Options;
+    use super::*;
+    use crate::handler_fn;
+
+    #[test]
+    fn while_a_leader_accepts_there_is_nothing_to_take() {
+        let baton = Arc::new(OnceLock::<Arc<Baton>>::new());
+        let known = baton.clone();
+        let options = Options {
+            verify_request: Some(Box::new(move |_| !known.get().unwrap().turn().is_serving())),
+            ..Options::default()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let lanes = Lane::all(listener.into(), options, 1).unwrap();
+        let handler = handler_fn(|_, _| Ok(()));
+        let crew = Crew::new(&lanes, &handler, 5, Duration::from_secs(10));
+        let baton = baton.get_or_init(|| crew.shift.batons[0].clone());
+        let mut lead = lanes[0].lead();
+        while !lead.accepts() {
+            lanes[0].wait(&mut lead, None).unwrap();
+        }
+        baton.rises();
+        let step = crew.pick(&lanes[0], baton, &mut lead);
+        assert!(matches!(step, Some(Step::Serve(_))));
+        assert!(baton.turn().is_serving());
     }
 }

@@ -136,6 +136,24 @@ impl Lead {
         self.unfinished.push_back(job);
     }
 
+    /// New connections may be picked.
+    pub(super) fn accepts(&self) -> bool {
+        self.accepts > 0
+    }
+
+    /// There is nothing to pick before the next poll.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+            && self.unfinished.is_empty()
+            && self.accepts == 0
+            && self.accept_again.is_none()
+    }
+
+    /// The last requests were large ones, after which looking again costs more than it brings.
+    pub(super) fn is_not_hurried(&mut self) {
+        self.spin.ends();
+    }
+
     /// Takes back what was served: to be parked, or behind the others, if it has more to do.
     pub(super) fn take_back(&mut self, served: Served) {
         self.resting.extend(served.rests);

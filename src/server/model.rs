@@ -20,8 +20,10 @@ mod thread;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Quick,
-    /// It passes the lead, then waits.
+    /// It waits under the lead, in vain; passes it, then waits.
     Waits,
+    /// It waits under the lead, then without a word.
+    Dawdles,
     /// It waits without a word.
     Blocks,
 }
@@ -314,9 +316,15 @@ fn random_setup(random: &mut Random) -> Setup {
         1 => 1 + random.below(5),
         _ => 5 + random.below(2),
     };
-    let kinds = [Kind::Quick, Kind::Quick, Kind::Waits, Kind::Blocks];
+    let kinds = [
+        Kind::Quick,
+        Kind::Quick,
+        Kind::Waits,
+        Kind::Dawdles,
+        Kind::Blocks,
+    ];
     let conns = (0..1 + random.below(5)).map(|_| {
-        let requests = (0..1 + random.below(3)).map(|_| kinds[random.below(4)]);
+        let requests = (0..1 + random.below(3)).map(|_| kinds[random.below(kinds.len())]);
         let requests = requests.collect();
         (random.below(lanes), requests)
     });
@@ -428,13 +436,14 @@ fn small(max_threads: usize, conns: &[&[Kind]], spawn_failures: usize) -> Setup 
 }
 
 fn smalls() -> Vec<Setup> {
-    use Kind::{Blocks, Quick, Waits};
+    use Kind::{Blocks, Dawdles, Quick, Waits};
     vec![
         small(1, &[&[Quick, Waits], &[Blocks]], 0),
         small(2, &[&[Quick]], 0),
         small(2, &[&[Blocks], &[Quick]], 0),
         small(2, &[&[Waits], &[Quick]], 1),
         small(3, &[&[Waits], &[Blocks]], 0),
+        small(3, &[&[Dawdles], &[Quick, Quick]], 0),
         small(3, &[&[Blocks, Quick], &[Quick]], 2),
         Setup {
             lanes: 2,

@@ -50,6 +50,11 @@ impl Spin {
         };
     }
 
+    /// The next waits will be long ones.
+    pub(super) fn ends(&mut self) {
+        self.credit = self.credit.min(0);
+    }
+
     /// Looking again found nothing.
     pub(super) fn was_vain(&mut self) {
         self.credit = VAIN << self.doubt;
@@ -96,6 +101,17 @@ mod tests {
         assert_eq!(pauses, [11, 19, 35, 67, 67]);
         (0..100).for_each(|_| spin.learn(SOON, true));
         assert_eq!(pause(&mut spin), 11);
+    }
+
+    #[test]
+    fn after_large_requests_it_begins_anew() {
+        let mut spin = Spin::default();
+        (0..9).for_each(|_| spin.learn(SOON, true));
+        spin.ends();
+        (0..2).for_each(|_| spin.learn(SOON, true));
+        assert!(!spin.pays());
+        spin.learn(SOON, true);
+        assert!(spin.pays());
     }
 
     #[test]

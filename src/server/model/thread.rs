@@ -30,6 +30,10 @@ pub(super) enum Pc {
     PutAside(usize),
     Prepare(usize),
     Handle(usize),
+    /// Waits for its client under the lead.
+    Paused(usize, Turn),
+    RouseAgain(usize),
+    Pass(usize),
     Vacate(usize),
     Blocked(usize),
     Finish(usize),
@@ -103,7 +107,13 @@ impl Sim {
     pub(super) fn is_handling(&self) -> bool {
         matches!(
             self.pc,
-            Pc::Handle(_) | Pc::Vacate(_) | Pc::Blocked(_) | Pc::Finish(_)
+            Pc::Handle(_)
+                | Pc::Paused(..)
+                | Pc::RouseAgain(_)
+                | Pc::Pass(_)
+                | Pc::Vacate(_)
+                | Pc::Blocked(_)
+                | Pc::Finish(_)
         )
     }
 
@@ -118,6 +128,10 @@ impl Sim {
         let pc = match &self.pc {
             Pc::EndWatch(lane, term) => {
                 format!("EndWatch {lane} {}", shift.batons[*lane].is_held(*term))
+            }
+            Pc::Paused(conn, paused) => {
+                let is_last = |seat: Seat| shift.batons[seat.lane].turn() == *paused;
+                format!("Paused {conn} {:?}", self.seat.map(is_last))
             }
             pc => format!("{pc:?}"),
         };
@@ -223,6 +237,9 @@ impl World {
             | Pc::PutAside(_)
             | Pc::Prepare(_)
             | Pc::Handle(_)
+            | Pc::Paused(..)
+            | Pc::RouseAgain(_)
+            | Pc::Pass(_)
             | Pc::Vacate(_)
             | Pc::Blocked(_)
             | Pc::Finish(_)
@@ -331,7 +348,7 @@ impl World {
                     next = lane.unfinished.pop_front();
                 }
                 if let Some(conn) = next {
-                    baton.picked();
+                    baton.picked(true);
                     return Pc::Prepare(conn);
                 }
                 if lane.claims > 0 {
@@ -446,22 +463,36 @@ impl World {
             Pc::Handle(conn) => match self.kind(conn) {
                 Kind::Quick => Pc::Finish(conn),
                 Kind::Blocks => self.block(conn),
-                Kind::Waits => {
-                    let can_pass = !self.shift.is_solo();
-                    let seat = self.sims[number]
-                        .seat
-                        .as_mut()
-                        .filter(|seat| can_pass && seat.leads);
-                    let Some(seat) = seat else {
-                        return self.block(conn);
-                    };
-                    seat.leads = false;
-                    match self.shift.batons[seat.lane].give_up(seat.term) {
-                        true => Pc::Vacate(conn),
-                        false => self.block(conn),
-                    }
-                }
+                Kind::Waits | Kind::Dawdles => self.pause(number, conn),
             },
+            Pc::Paused(conn, paused) => {
+                if let Some(seat) = self.sims[number].seat {
+                    self.shift.batons[seat.lane].goes_on(paused);
+                }
+                Pc::RouseAgain(conn)
+            }
+            Pc::RouseAgain(conn) => {
+                self.shift.rouse_watch();
+                match self.kind(conn) {
+                    Kind::Dawdles => self.block(conn),
+                    _ => Pc::Pass(conn),
+                }
+            }
+            Pc::Pass(conn) => {
+                let can_pass = !self.shift.is_solo();
+                let seat = self.sims[number]
+                    .seat
+                    .as_mut()
+                    .filter(|seat| can_pass && seat.leads);
+                let Some(seat) = seat else {
+                    return self.block(conn);
+                };
+                seat.leads = false;
+                match self.shift.batons[seat.lane].give_up(seat.term) {
+                    true => Pc::Vacate(conn),
+                    false => self.block(conn),
+                }
+            }
             Pc::Vacate(conn) => {
                 let lane = self.sims[number].seat.map_or(0, |seat| seat.lane);
                 self.shift.vacate(lane);
@@ -474,6 +505,17 @@ impl World {
             Pc::Finish(conn) => self.finish_one(number, conn),
             Pc::Park(conn) => self.park(number, conn),
             pc => pc,
+        }
+    }
+
+    /// The handler waits for its client, as long as nothing else is to be done in the lane.
+    fn pause(&mut self, number: usize, conn: usize) -> Pc {
+        let seat = self.sims[number].seat.filter(|seat| seat.leads);
+        let seat = seat.filter(|_| !self.shift.is_solo());
+        let paused = seat.and_then(|seat| self.shift.batons[seat.lane].pauses(seat.term));
+        match paused {
+            Some(paused) => Pc::Paused(conn, paused),
+            None => Pc::Pass(conn),
         }
     }
 
