@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn little_is_read_beyond_a_usual_head_and_more_of_a_long_one() {
         let mut input = Input::default();
-        input.lend(Vec::new());
+        input.lend(&mut Vec::new(), &mut Places::default());
         assert_eq!(input.room_for_head().len(), FIRST);
         input.end = FIRST;
         assert_eq!(input.room_for_head().len(), BUFFER - FIRST);
