@@ -30,7 +30,6 @@ mod listener;
 mod model;
 mod options;
 mod predictor;
-mod pulse;
 mod queue;
 mod running;
 mod seat;

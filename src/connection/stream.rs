@@ -200,8 +200,7 @@ impl Stream {
 
     #[inline]
     fn socket(&self) -> io::Result<BorrowedFd<'_>> {
-        self.fd()
-            .ok_or_else(no_descriptor)
+        self.fd().ok_or_else(no_descriptor)
     }
 }
 

@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use super::predictor::{Predictor, Route};
-use super::pulse::Pulse;
 
 /// A time of leading; the next one has another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +23,6 @@ pub(super) struct Baton {
     /// The route of the handler that runs under the lead.
     doing: AtomicU8,
     pub(super) predictor: Predictor,
-    /// Of the thread that leads.
-    pub(super) pulse: Pulse,
 }
 
 /// What the watch has seen of a lane at its last look.
@@ -48,7 +45,6 @@ impl Baton {
             has_waited: AtomicBool::new(false),
             doing: AtomicU8::new(0),
             predictor: Predictor::new(),
-            pulse: Pulse::default(),
         }
     }
 

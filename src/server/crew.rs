@@ -29,8 +29,6 @@ use crate::connection::Buffers;
 const TICK: Duration = Duration::from_millis(4);
 /// Ticks without anything to watch before the watch sleeps for good.
 const QUIET_TICKS: u32 = 10;
-/// Ticks that a leader gets in addition which does not sleep: it computes, or waits for a core.
-const GRACE: u32 = 2;
 
 /// The threads that serve a server's lanes.
 #[derive(Debug)]
@@ -141,7 +139,6 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             return;
         };
         lane.is_led();
-        baton.pulse.is_mine();
         let seat = Seat::new(self.shift.clone(), lane, baton.clone(), term);
         buffers.attendant = Some(Box::new(seat));
         if !self.staff(scope) {
@@ -317,8 +314,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
     /// Watches over the leads, until one is taken (its lane and term) or there is something else to do.
     fn watch(&self) -> Option<(usize, Term)> {
         let shift = &*self.shift;
-        // What was seen of each lane, and how often since.
-        let mut seen = vec![(Turn::default(), 0); self.lanes.len()];
+        let mut seen: Vec<Turn> = vec![Turn::default(); self.lanes.len()];
         let mut quiet = 0;
         loop {
             if shift.end_watch_if_needed() {
@@ -327,17 +323,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             let mut moves = false;
             for (lane, (baton, seen)) in shift.batons.iter().zip(&mut seen).enumerate() {
                 let turn = baton.turn();
-                let (before, looks) = *seen;
-                let stands = turn.is_serving() && turn == before;
-                *seen = (turn, if stands { looks + 1 } else { 0 });
-                if stands
-                    && (looks >= GRACE || !baton.pulse.is_runnable())
+                if turn.is_serving()
+                    && turn == *seen
                     && let Some(term) = baton.steal()
                 {
                     shift.end_watch(&mut shift.roll());
                     return Some((lane, term));
                 }
-                moves |= turn != before || turn.is_serving();
+                moves |= turn != *seen || turn.is_serving();
+                *seen = turn;
             }
             quiet = if moves { 0 } else { quiet + 1 };
             if quiet < QUIET_TICKS {
@@ -345,9 +339,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
                 continue;
             }
             shift.watch_sleeps.store(true, Ordering::SeqCst);
-            let mut lanes = shift.batons.iter().zip(&seen);
-            let has_moved = lanes.any(|(baton, (seen, _))| baton.turn() != *seen);
-            if !has_moved && !shift.needs_the_watch() {
+            let has_moved = |(baton, seen): (&Arc<Baton>, &Turn)| baton.turn() != *seen;
+            if !shift.batons.iter().zip(&seen).any(has_moved) && !shift.needs_the_watch() {
                 thread::park();
             }
             shift.watch_sleeps.store(false, Ordering::SeqCst);
