@@ -12,11 +12,11 @@ use mio::Registry;
 
 use super::lane::{Job, Lane, Served, Step};
 use super::{ThreadingHttpServer, first, poll_error};
+use crate::Result;
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
 use crate::connection::attendant::Attendant;
 use crate::connection::wire::Wire;
-use crate::Result;
 
 impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     /// Serves on this thread until the server is shut down, or a handler is about to wait. Then `relieve`
@@ -59,10 +59,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
         // Nobody else comes back to this connection.
         let mut next = rest(lane, last);
         while let Some(job) = next.and_then(|job| lane.prepare(job, &mut buffers)) {
-            next = rest(
-                lane,
-                lane.serve(&self.handler, job, &mut buffers, false),
-            );
+            next = rest(lane, lane.serve(&self.handler, job, &mut buffers, false));
         }
         Ok(())
     }

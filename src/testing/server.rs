@@ -14,8 +14,8 @@ use super::report;
 use super::request::Request;
 use super::reserved_port::{ReservedPort, url};
 use super::stubs::Stubs;
-use crate::base::RequestHandler;
 use crate::ShutdownHandle;
+use crate::base::RequestHandler;
 
 /// A server for one test: on 127.0.0.1 and a free port, on threads of its own, gone when it is dropped.
 ///
@@ -147,7 +147,8 @@ impl TestServer {
         self.shared.notes()
     }
 
-    /// What the handler has logged, the last 200 lines. Failure messages show it too.
+    /// What the handler has logged, the last 200 lines. Failure messages show the last of them, and say
+    /// how many came before.
     pub fn log(&self) -> Vec<String> {
         self.shared.log_lines()
     }
