@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`lane`] (the
 //! poller) with its [`table`] of connections, [`client`], [`wheel`] (deadlines) and [`queue`] (who
-//! has waited for longest), [`crew`] (the threads), [`running`] (a server in the background).
+//! has waited for longest), [`crew`] (the threads), [`running`] (a server in the background); `relief`
+//! is how most test fixtures do with one thread.
 
 use std::net::ToSocketAddrs;
 use std::thread;
@@ -31,6 +32,8 @@ mod model;
 mod options;
 mod predictor;
 mod queue;
+#[cfg(feature = "testing")]
+mod relief;
 mod running;
 mod seat;
 mod shift;

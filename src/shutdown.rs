@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How long handlers whose sockets were given up get to end, on a busy machine, before they are counted.
 const UNWINDING: Duration = Duration::from_millis(500);
-/// How often who waits for the end looks before sleeping: without handlers it is a matter of
-/// microseconds, and less than it takes to fall asleep and to be woken.
-const YIELDS: u32 = 50;
+/// How long who waits for the end looks before sleeping: without handlers it comes as soon as one thread
+/// is awake, and to fall asleep and be woken takes as long again.
+const AWAKE: Duration = Duration::from_micros(100);
 
 /// Stops a server from anywhere: another thread, a signal's thread, a handler.
 ///
@@ -206,19 +206,19 @@ impl Control {
 
     /// Waits until no loop and no handler is left; false at the deadline.
     fn wait_until_over(&self, deadline: Duration) -> bool {
-        let until = Instant::now().checked_add(deadline);
-        let mut yields = 0;
+        let start = Instant::now();
+        let until = start.checked_add(deadline);
         let mut loops = lock(&self.loops);
         while *loops > 0 || self.running() > 0 {
+            let now = Instant::now();
             let left = match until {
-                Some(until) => until.saturating_duration_since(Instant::now()),
+                Some(until) => until.saturating_duration_since(now),
                 None => Duration::from_secs(3600),
             };
             if left.is_zero() {
                 return false;
             }
-            if yields < YIELDS {
-                yields += 1;
+            if now.duration_since(start) < AWAKE {
                 drop(loops);
                 thread::yield_now();
                 loops = lock(&self.loops);

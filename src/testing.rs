@@ -21,6 +21,8 @@ mod builder;
 
 mod reserved_port;
 
+mod threads;
+
 // What it has seen.
 mod request;
 

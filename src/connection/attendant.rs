@@ -23,4 +23,7 @@ pub(crate) trait Attendant: fmt::Debug + Send {
 
     /// The handler is about to wait for its client.
     fn before_wait(&self);
+
+    /// The handler may be about to wait for something else. (Most never say so.)
+    fn may_wait(&self) {}
 }

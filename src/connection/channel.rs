@@ -233,6 +233,12 @@ impl Channel {
         self.wire.wait_beside(others, wants_read, timeout)
     }
 
+    /// See [`Wire::may_wait`].
+    #[cfg(feature = "testing")]
+    pub(crate) fn may_wait(&self) {
+        self.wire.may_wait();
+    }
+
     /// Completes the response.
     pub(crate) fn finish(&self) -> io::Result<()> {
         let closing = self.is_closing();

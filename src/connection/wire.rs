@@ -210,6 +210,14 @@ impl Wire {
         }
     }
 
+    /// The handler may be about to wait for something else than its client.
+    #[cfg(feature = "testing")]
+    pub(crate) fn may_wait(&self) {
+        if let Some(attendant) = &self.attendant {
+            attendant.may_wait();
+        }
+    }
+
     /// Blocks this thread until the socket is ready, the pace is used up, or the server gives up its
     /// connections.
     fn wait(&self, direction: Direction, pace: &mut Pace, allowance: Allowance) -> io::Result<()> {

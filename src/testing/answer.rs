@@ -217,12 +217,14 @@ impl Answer {
     fn load(&self, x: &Exchange<'_>) -> Result<Vec<u8>> {
         match &self.body {
             Body::Bytes(bytes) => Ok(bytes.clone()),
-            Body::File(path) => std::fs::read(path).map_err(|error| {
-                problem(
-                    x,
-                    &format!("can't read the file {}: {error}", path.display()),
-                )
-            }),
+            Body::File(path) => {
+                // It may be a pipe.
+                x.channel().may_wait();
+                std::fs::read(path).map_err(|error| {
+                    let path = path.display();
+                    problem(x, &format!("can't read the file {path}: {error}"))
+                })
+            }
         }
     }
 

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::answer::Answer;
 use super::recording::{Bounds, Shared};
 use super::reserved_port::ReservedPort;
+use super::script::{Act, Script};
 use super::server::TestServer;
 use super::stubs::Stubs;
 use super::tap::Tap;
+use super::threads;
 use crate::base::RequestHandler;
 use crate::connection::{Connection, Next};
 use crate::server::ThreadingHttpServer;
@@ -129,21 +132,18 @@ impl Builder {
         port: ReservedPort,
         handler: H,
     ) -> TestServer {
+        let canned = is_canned(&handler);
         if let Some(stubs) = (&handler as &dyn Any).downcast_ref::<Stubs>() {
             self.stubs.push(stubs.clone());
         }
-        let (server, mut fixture) = wanted(self.prepare(port, handler));
-        // Counted until all is closed: whoever waits for the end is then woken once, for all of it.
-        let counted = fixture.shutdown.control().enter_loop();
-        let thread = std::thread::Builder::new()
-            .name("fixture".into())
-            .spawn(move || {
-                let result = server.serve_forever();
-                drop(server);
-                drop(counted);
-                result
-            });
-        fixture.thread = Some(wanted(thread));
+        // With few threads every one counts, and `serve_on_one` takes one more.
+        let is_limited = self.limits.max_threads < Limits::default().max_threads;
+        let (server, fixture) = wanted(self.prepare(port, handler));
+        let shared = fixture.shared.clone();
+        match canned && !is_limited {
+            true => wanted(serve_on_one(Arc::new(server), shared)),
+            false => wanted(serve(server, shared)),
+        }
         fixture
     }
 
@@ -200,10 +200,72 @@ impl Builder {
             shared,
             stubs: self.stubs,
             drop_deadline: self.drop_deadline,
-            thread: None,
             is_reported: AtomicBool::new(false),
         };
         Ok((server, fixture))
+    }
+}
+
+/// Whether all that this handler does is known: it returns at once, or says before that it won't.
+fn is_canned(handler: &dyn Any) -> bool {
+    let stubs = handler.downcast_ref::<Stubs>();
+    stubs.is_some_and(Stubs::are_canned)
+        || handler.is::<Answer>()
+        || handler.is::<Script>()
+        || handler.is::<Act>()
+}
+
+/// Serves on threads that live as long as the fixture.
+fn serve<H: RequestHandler + Send + Sync + 'static>(
+    server: ThreadingHttpServer<H>,
+    shared: Arc<Shared>,
+) -> std::io::Result<()> {
+    // Counted until all is closed: whoever waits for the end is then woken once, for all of it.
+    let counted = server.shutdown_handle().control().enter_loop();
+    let thread = std::thread::Builder::new().name("fixture".into());
+    thread.spawn(move || {
+        note_end(&shared, || server.serve_forever());
+        drop(server);
+        drop(counted);
+    })?;
+    Ok(())
+}
+
+/// Serves on one thread until an answer is about to wait for something; then on others as well.
+fn serve_on_one<H: RequestHandler + Send + Sync + 'static>(
+    server: Arc<ThreadingHttpServer<H>>,
+    shared: Arc<Shared>,
+) -> std::io::Result<()> {
+    let counted = server.shutdown_handle().control().enter_loop();
+    threads::run(move || {
+        let relieve = {
+            let (server, shared) = (server.clone(), shared.clone());
+            move || relieve(server.clone(), shared.clone()).is_ok()
+        };
+        note_end(&shared, || server.serve_until_relieved(relieve));
+        drop(server);
+        counted
+    })
+}
+
+fn relieve<H: RequestHandler + Send + Sync + 'static>(
+    server: Arc<ThreadingHttpServer<H>>,
+    shared: Arc<Shared>,
+) -> std::io::Result<()> {
+    let counted = server.shutdown_handle().control().enter_loop();
+    threads::run(move || {
+        note_end(&shared, || server.serve_forever());
+        drop(server);
+        counted
+    })
+}
+
+/// Notes it if the server does not end as it should.
+fn note_end(shared: &Shared, serve: impl FnOnce() -> Result<()>) {
+    match catch_unwind(AssertUnwindSafe(serve)) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => shared.problem(format!("the server failed: {error}")),
+        Err(_) => shared.problem("the server panicked".into()),
     }
 }
 

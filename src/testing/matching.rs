@@ -248,6 +248,12 @@ impl RequestPattern {
         head.matches(request)
     }
 
+    /// Whether it has a test that the program wrote.
+    pub(super) fn runs_code(&self) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.any(|condition| matches!(condition, Condition::That(..)))
+    }
+
     /// Whether the body decides.
     pub(super) fn needs_body(&self) -> bool {
         self.conditions.iter().any(Condition::needs_body)

@@ -30,7 +30,7 @@ pub fn glob(pattern: &str) -> PathPattern {
 
 /// Which paths are meant: made by [`exact`], [`prefix`] and [`glob`], or from a text. A text with a `*`
 /// is a [`glob`], others are [`exact`]; what follows a `?` in it are parameters that the query must
-/// have, in any order.
+/// have, in any order. A text with a `#` is refused, for clients keep the fragment of a URL to themselves.
 ///
 /// Paths are compared without their query, as they were sent and also without percent-encoding.
 #[derive(Clone, Debug)]
@@ -48,7 +48,14 @@ pub(super) enum Path {
 
 impl From<&str> for PathPattern {
     #[track_caller]
+    #[allow(clippy::panic)]
     fn from(text: &str) -> Self {
+        if text.contains('#') {
+            panic!(
+                "no client sends the fragment of {text:?}: leave it out, or write %23 for a `#` that is \
+                 part of the path or the query"
+            );
+        }
         let (path, query) = match text.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (text, None),

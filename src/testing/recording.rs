@@ -55,6 +55,8 @@ struct Log {
     problems: Vec<String>,
     notes: Vec<String>,
     lines: VecDeque<String>,
+    /// Lines that are not kept any more.
+    lines_dropped: usize,
 }
 
 #[derive(Debug)]
@@ -160,10 +162,16 @@ impl Shared {
         lock(&self.log).lines.iter().cloned().collect()
     }
 
+    /// How many lines came before those that are kept.
+    pub(super) fn lines_dropped(&self) -> usize {
+        lock(&self.log).lines_dropped
+    }
+
     pub(super) fn log(&self, line: &str) {
         let mut log = lock(&self.log);
         if log.lines.len() == LOG_LINES {
             log.lines.pop_front();
+            log.lines_dropped += 1;
         }
         log.lines.push_back(line.trim_end().to_owned());
     }

@@ -63,8 +63,8 @@ impl Reply {
         }
     }
 
-    /// Whether it decides itself how much of the request's body it reads.
-    pub(super) fn reads_by_itself(&self) -> bool {
+    /// Whether it is a closure. That decides itself how much of the request's body it reads.
+    pub(super) fn runs_code(&self) -> bool {
         matches!(self.0, Kind::With(_))
     }
 }

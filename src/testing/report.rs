@@ -116,6 +116,14 @@ pub(super) fn failure(name: &str, problems: &[String], shared: &Shared) -> Strin
     if !lines.is_empty() {
         text.push_str("\nThe handler's log:");
     }
+    let dropped = shared.lines_dropped();
+    if skipped + dropped > 0 {
+        let _ = write!(text, "\n  ({} earlier lines", skipped + dropped);
+        if dropped > 0 {
+            let _ = write!(text, ", {dropped} of them not kept any more");
+        }
+        text.push(')');
+    }
     for line in lines.iter().skip(skipped) {
         let _ = write!(text, "\n  {line}");
     }

@@ -75,6 +75,7 @@ impl Act {
                 if x.channel().out.borrow().has_head() {
                     x.wfile.flush()?;
                 }
+                x.channel().may_wait();
                 let asker = x.requestline.to_owned();
                 self.wait(fixture_of(x).as_deref(), &asker)
             }
@@ -183,6 +184,9 @@ impl Script {
     /// # Errors
     /// Those of writing, and of waiting at a gate.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
+        if self.has_waits() {
+            x.channel().may_wait();
+        }
         let shared = fixture_of(x);
         let asker = x.requestline.to_owned();
         let mut stream = x.raw()?;
@@ -216,6 +220,17 @@ impl Script {
 }
 
 impl Script {
+    /// Whether it waits for something else than its socket.
+    fn has_waits(&self) -> bool {
+        let waits = |step: &Step| match step {
+            Step::Bytes(_) => false,
+            Step::Drip(..) => true,
+            // A reset waits until its client has taken what was sent.
+            Step::Act(Act(kind)) => !matches!(kind, Kind::Close | Kind::Hang),
+        };
+        self.steps.iter().any(waits)
+    }
+
     fn has_reset(&self) -> bool {
         self.steps.contains(&Step::Act(reset()))
     }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::builder::Builder;
@@ -15,8 +14,8 @@ use super::report;
 use super::request::Request;
 use super::reserved_port::{ReservedPort, url};
 use super::stubs::Stubs;
+use crate::ShutdownHandle;
 use crate::base::RequestHandler;
-use crate::{Result, ShutdownHandle};
 
 /// A server for one test: on 127.0.0.1 and a free port, on threads of its own, gone when it is dropped.
 ///
@@ -45,8 +44,6 @@ pub struct TestServer {
     pub(super) shared: Arc<Shared>,
     pub(super) stubs: Vec<Stubs>,
     pub(super) drop_deadline: Duration,
-    /// None in a scope, which waits for its threads itself.
-    pub(super) thread: Option<JoinHandle<Result<()>>>,
     /// The test was told what is wrong.
     pub(super) is_reported: AtomicBool,
 }
@@ -150,7 +147,8 @@ impl TestServer {
         self.shared.notes()
     }
 
-    /// What the handler has logged, the last 200 lines. Failure messages show it too.
+    /// What the handler has logged, the last 200 lines. Failure messages show the last of them, and say
+    /// how many came before.
     pub fn log(&self) -> Vec<String> {
         self.shared.log_lines()
     }
@@ -246,23 +244,17 @@ impl TestServer {
     }
 
     /// Stops; what still runs, in words.
-    fn end(&mut self) -> Option<String> {
+    fn end(&self) -> Option<String> {
         self.shared.gates.end();
         let running = self.shutdown.cut(self.drop_deadline);
-        if running > 0 {
-            return Some(format!(
+        (running > 0).then(|| {
+            format!(
                 "TestServer {}: {running} still running {:?} after the end, and left: {}",
                 self.address,
                 self.drop_deadline,
                 self.shared.running().join(", "),
-            ));
-        }
-        match self.thread.take().map(JoinHandle::join) {
-            None | Some(Ok(Ok(()))) => {}
-            Some(Ok(Err(error))) => self.shared.problem(format!("the server failed: {error}")),
-            Some(Err(_)) => self.shared.problem("the server panicked".into()),
-        }
-        None
+            )
+        })
     }
 }
 

@@ -50,6 +50,8 @@ struct State {
     unmatched: Vec<Request>,
     unmatched_count: usize,
     is_strict: bool,
+    /// Some of them run code of the test.
+    runs_code: bool,
 }
 
 impl Stubs {
@@ -88,6 +90,7 @@ impl Stubs {
                 stub.pattern
             );
         }
+        state.runs_code |= stub.runs_code();
         state.stubs.push((stub, 0));
     }
 
@@ -160,6 +163,11 @@ impl Stubs {
         (state.unmatched_count > 0 && !state.is_strict).then(|| state.describe_unmatched())
     }
 
+    /// All there is are patterns and canned answers, so far.
+    pub(super) fn are_canned(&self) -> bool {
+        !lock(&self.0).runs_code
+    }
+
     /// The first stub that matches, counted.
     fn choose(&self, request: &Request, has_body: bool) -> Choice {
         let mut state = lock(&self.0);
@@ -170,7 +178,7 @@ impl Stubs {
             if has_body || stub.is_early || !stub.pattern.needs_body() {
                 if stub.pattern.matches(request) {
                     *count += 1;
-                    let reads = stub.is_early || reply.reads_by_itself();
+                    let reads = stub.is_early || reply.runs_code();
                     return Choice::Found(reply.clone(), reads);
                 }
             } else if stub.pattern.may_match_head(request) {
@@ -220,6 +228,10 @@ fn plural(count: usize) -> String {
 
 impl RequestHandler for Stubs {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        if !self.are_canned() {
+            // Nobody knows how long it takes.
+            x.channel().may_wait();
+        }
         let mut request = Request::of(x);
         let mut choice = self.choose(&request, false);
         if let Choice::NeedsBody = choice {

@@ -63,6 +63,7 @@ mod testing_faults;
 mod testing_lifetime;
 mod testing_recording;
 mod testing_stubs;
+mod testing_waits;
 mod threads;
 mod torrent;
 mod webroot;

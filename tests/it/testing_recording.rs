@@ -231,3 +231,24 @@ fn recording_is_bounded() {
     assert_eq!(request.body.len(), 1000);
     assert!(request.is_truncated && request.raw.len() <= 1000 + (64 << 10));
 }
+
+#[test]
+fn a_message_says_how_many_lines_of_the_log_it_leaves_out() {
+    let log = |lines: usize| {
+        let server = TestServer::start(handler_fn(move |h, x| {
+            (0..lines).for_each(|line| h.log_message(x, format_args!("line {line}")));
+            panic!("on purpose")
+        }));
+        send(&server, "GET / HTTP/1.0\r\n\r\n");
+        let text = message(|| drop(server));
+        let log = text.split_once("The handler's log:\n").unwrap().1;
+        log.lines().next().unwrap().trim().to_owned()
+    };
+    // The panic is answered with 500, which is three more lines.
+    assert!(log(17).ends_with("line 0"), "{}", log(17));
+    assert_eq!(log(18), "(1 earlier lines)");
+    assert_eq!(
+        log(300),
+        "(283 earlier lines, 103 of them not kept any more)"
+    );
+}

@@ -208,6 +208,12 @@ fn what_can_never_be_is_refused_where_it_is_written() {
     say(message(|| method("CONNECT", "/")), "host:port");
     say(message(|| get("*")), "only OPTIONS");
     say(message(|| get(exact("/a?b=c"))), "use .query(name, value)");
+    for fragment in ["/a#x", "/a*#x", "/a?b=c#x"] {
+        say(
+            message(|| get(fragment)),
+            &format!("no client sends the fragment of {fragment:?}"),
+        );
+    }
     say(
         message(|| get("/").header("a b", "c")),
         "\"a b\" is not the name of a field",
@@ -253,5 +259,7 @@ fn what_can_never_be_is_refused_where_it_is_written() {
         method("CONNECT", "*:443"),
         get("/**"),
         get("/"),
+        get("/a%23x"),
+        get(exact("/a#x")),
     );
 }
