@@ -16,7 +16,9 @@ pub(crate) trait Attendant: fmt::Debug + Send {
     fn after_handler(&self);
 
     /// The handler is about to wait for something to read. True: it was waited for here, and it has come.
-    fn waits_briefly(&self, socket: BorrowedFd<'_>) -> bool;
+    fn waits_briefly(&self, _socket: BorrowedFd<'_>) -> bool {
+        false
+    }
 
     /// The handler is about to wait, itself, for something to read: nobody else needs to be told.
     fn before_read(&self, wire: &Wire);

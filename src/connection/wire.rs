@@ -354,7 +354,6 @@ fn timespec(time: Duration) -> Timespec {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::os::fd::BorrowedFd;
     use std::os::unix::net::UnixStream;
 
     use mio::{Events, Poll};
@@ -371,10 +370,6 @@ mod tests {
         }
 
         fn after_handler(&self) {}
-
-        fn waits_briefly(&self, _: BorrowedFd<'_>) -> bool {
-            false
-        }
 
         fn before_read(&self, wire: &Wire) {
             wire.deregister(&self.0);
