@@ -156,6 +156,7 @@ impl Input {
             start: &mut self.start,
             end: &mut self.end,
             drained: &mut self.drained,
+            thorough: self.thorough,
         };
         let head = head.get(from..).unwrap_or_default();
         let texts = Texts {
@@ -185,6 +186,7 @@ pub(super) struct Ahead<'a> {
     start: &'a mut usize,
     end: &'a mut usize,
     pub(super) drained: &'a mut bool,
+    thorough: bool,
 }
 
 impl Ahead<'_> {
@@ -196,6 +198,7 @@ impl Ahead<'_> {
             start: self.start,
             end: self.end,
             drained: self.drained,
+            thorough: self.thorough,
         }
     }
 
@@ -222,6 +225,12 @@ impl Ahead<'_> {
     /// So many bytes were read into the room.
     pub(super) fn filled(&mut self, count: usize) {
         *self.end += count;
+    }
+
+    /// Of a read that asked for so many bytes, so many came. What is behind a read that is not full has an
+    /// event of its own, unless it was there already at the last one: the end of the stream mostly.
+    pub(super) fn note_read(&mut self, asked: usize, count: usize) {
+        *self.drained = count < asked && !self.thorough;
     }
 }
 

@@ -179,7 +179,7 @@ impl RequestBody<'_> {
             };
             let count = self.check_read(read)?;
             self.body.pace.moved(count);
-            *self.ahead.drained = count < asked;
+            self.ahead.note_read(asked, count);
             self.ahead.filled(count);
         }
     }
@@ -268,7 +268,7 @@ impl RequestBody<'_> {
                 channel.before_wait()
             });
         let count = self.check_read(read)?;
-        *self.ahead.drained = count < asked;
+        self.ahead.note_read(asked, count);
         self.ahead.filled(count);
         Ok(())
     }
@@ -310,7 +310,7 @@ impl RequestBody<'_> {
         let pace = &mut self.body.pace;
         let read = read(&channel.wire, pace, allowance, &mut before_wait);
         let count = self.check_read(read)?;
-        *self.ahead.drained = count < asked;
+        self.ahead.note_read(asked, count);
         self.took(count);
         Ok(count)
     }
