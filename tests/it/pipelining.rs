@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 
-use crate::client::get;
-use crate::support::{Ask, Numbers, serve, text};
+use crate::client::{Client, get};
+use crate::lifesupport::{Gate, spawn_single};
+use crate::support::{Ask, Numbers, handler, serve, text};
 use servette::testing::TestServer;
 use servette::{Status, base};
 
@@ -112,6 +113,36 @@ fn long_answers_come_in_order_too() {
     client.send([get("/1"), get("/long"), get("/2"), get("/long"), get("/3")].concat());
     let lengths: Vec<_> = (0..5).map(|_| client.response().body.len()).collect();
     assert_eq!(lengths, [2, 200_000, 2, 200_000, 2]);
+}
+
+#[test]
+fn the_end_that_came_with_a_body_is_seen_behind_it() {
+    let gate = Gate::default();
+    let its = gate.clone();
+    let server = spawn_single(handler(move |h, x| {
+        if x.path == "/gate" {
+            its.pass();
+        }
+        let mut length = 0;
+        // So little that more is read ahead.
+        loop {
+            match x.rfile.read(&mut [0; 100])? {
+                0 => return text(h, x, &length.to_string()),
+                count => length += count,
+            }
+        }
+    }));
+    let mut client = Client::new(server.addr());
+    client.get("/").response();
+    let mut other = Client::new(server.addr());
+    other.get("/gate");
+    gate.await_comers(1);
+    // All of it is there when the server looks, and more than is read beside a head.
+    client.send(post("/", &"x".repeat(20_000))).finish();
+    gate.open();
+    other.response();
+    assert_eq!(client.response().text(), "20000");
+    client.assert_end();
 }
 
 #[test]
