@@ -55,7 +55,6 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
                 Some(Step::Stop) => return Ok(()),
             }
         }
-        buffers.attendant = None;
         // Nobody else comes back to this connection.
         let mut next = rest(lane, last);
         while let Some(job) = next.and_then(|job| lane.prepare(job, &mut buffers)) {
