@@ -27,5 +27,6 @@ pub(crate) trait Attendant: fmt::Debug + Send {
     fn before_wait(&self);
 
     /// The handler may be about to wait for something else. (Most never say so.)
+    #[cfg(feature = "testing")]
     fn may_wait(&self) {}
 }
