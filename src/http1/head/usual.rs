@@ -30,10 +30,14 @@ pub(crate) fn find(input: &[u8], places: &mut Places, limits: &HeadLimits) -> Op
     let target_length = first_outside::<b'!'>(target)?;
     let (target, rest) = target.split_at_checked(target_length)?;
     let is_origin_form = matches!(target, [b'/'] | [b'/', b'\x21'..=b'\x2e' | b'\x30'.., ..]);
-    let version = match rest.first_chunk()? {
-        version if version == b" HTTP/1.1\r\n" => Version::Http11,
-        version if version == b" HTTP/1.0\r\n" => Version::Http10,
-        _ => return None,
+    // As a pattern each would be compared byte by byte.
+    let version = rest.first_chunk()?;
+    let version = if version == b" HTTP/1.1\r\n" {
+        Version::Http11
+    } else if version == b" HTTP/1.0\r\n" {
+        Version::Http10
+    } else {
+        return None;
     };
     if command_end == 0 || !is_origin_form || input.starts_with(b"CONNECT ") {
         return None;
