@@ -4,22 +4,18 @@
 //! So overriding `end_headers` and calling `base::end_headers(self, x)` is what `super().end_headers()`
 //! is in Python.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::SystemTime;
 
 use crate::connection::witness::Event;
 use crate::connection::{Connection, Ending, Next, Readiness};
-use crate::error::Fault;
 use crate::exchange::Exchange;
-use crate::http1::Refusal;
 use crate::http1::date::HttpDate;
 use crate::http1::decimal::Decimal;
 use crate::http1::quote::quoted;
-use crate::{Error, Result, Status, status};
+use crate::{Result, Status, status};
 
 pub use self::closure::{HandlerFn, handler_fn};
 pub use self::error_page::{DEFAULT_ERROR_CONTENT_TYPE, DEFAULT_ERROR_MESSAGE};
@@ -31,6 +27,7 @@ mod forward;
 mod hooks;
 mod local_time;
 pub(crate) mod log_text;
+mod outcome;
 
 /// Software and version as `server_version` names it, `name` and the version of this crate.
 macro_rules! software {
@@ -80,136 +77,11 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
     let cut = conn.exchange(server_keeps, |mut x, refusal| {
         let event = Event::Begun(&x, refusal.as_ref());
         x.channel().watch().tell(event);
-        let result = match refusal {
-            None => guarded(|| dispatch(h, &mut x)),
-            Some(refusal) => Err(refused(&refusal)),
-        };
-        note_panic(&x, &result);
-        settle(h, &mut x, result)
+        outcome::answer(h, &mut x, refusal)
     });
     conn.end_exchange(cut);
     conn.note_over();
     Ok(())
-}
-
-#[cold]
-fn refused(refusal: &Refusal) -> Error {
-    let status = Status::new(refusal.code);
-    match &*refusal.message {
-        "" => status.into(),
-        message => status.with_message(message).into(),
-    }
-}
-
-/// Has the request answered by the handler.
-fn dispatch<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    match x.expects_continue && !is_expectation_met(h, x)? {
-        true => Ok(()),
-        false => h.do_method(x),
-    }
-}
-
-/// Asks the handler whether the client may send its body; if not, that was answered.
-#[cold]
-fn is_expectation_met<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<bool> {
-    // Before the hook, which may send `100 Continue` itself.
-    x.rfile.await_continue();
-    let is_met = h.handle_expect_100(x)?;
-    if !is_met {
-        x.channel().doom();
-    }
-    Ok(is_met)
-}
-
-/// Brings the exchange to its end, whatever came of it: completes the response, or answers the error,
-/// or (true) gives up a response that can be neither completed nor replaced.
-fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Result<()>) -> bool {
-    let channel = x.channel();
-    let overlong = channel.out.borrow().is_overlong();
-    match result {
-        Ok(()) if !overlong => match channel.finish() {
-            Ok(()) => false,
-            Err(error) => settle_error(h, x, error.into()),
-        },
-        // What was declared went out; what was too much did not.
-        Err(error) if !matches!(error.fault(), Some(Fault::Overlong)) => settle_error(h, x, error),
-        _ => settle_overlong(h, x),
-    }
-}
-
-/// Completes a response of which more was written than declared.
-#[cold]
-fn settle_overlong<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> bool {
-    if let Err(error) = x.channel().finish() {
-        return settle_error(h, x, error.into());
-    }
-    log(h, x, &Error::from(std::io::Error::from(Fault::Overlong)));
-    false
-}
-
-/// Answers an error.
-#[cold]
-fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: Error) -> bool {
-    let channel = x.channel();
-    channel.doom();
-    let answerable = error.fault().is_none_or(Fault::is_answerable);
-    if x.has_begun() || !answerable {
-        // That a client leaves is nothing to report.
-        if error.fault() != Some(&Fault::Gone) {
-            log(h, x, &error);
-        }
-        return true;
-    }
-    if !error.is_status() && error.fault().is_none() {
-        log(h, x, &error);
-    }
-    channel.out.borrow_mut().drop_unsent();
-    let answered = guarded(|| h.send_error(x, error.status())).and_then(|()| Ok(channel.finish()?));
-    note_panic(x, &answered);
-    match answered {
-        Ok(()) => false,
-        Err(error) => {
-            log(h, x, &error);
-            if !x.has_begun() {
-                channel.out.borrow_mut().drop_unsent();
-            }
-            true
-        }
-    }
-}
-
-/// Logs what went wrong, even where logging itself does.
-#[cold]
-fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
-    let logged = guarded(|| {
-        h.log_error(x, format_args!("\"{}\" {error}", x.requestline));
-        Ok(())
-    });
-    note_panic(x, &logged);
-}
-
-/// A fixture has its test fail by a panic.
-fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
-    if let Err(error) = result {
-        tell_panic(x, error);
-    }
-}
-
-#[cold]
-fn tell_panic(x: &Exchange<'_>, error: &Error) {
-    if let Some(message) = error.panic_message() {
-        x.channel().watch().tell(Event::Panic(message));
-    }
-}
-
-/// A panic in a hook is an error like any other: the thread and the server live on.
-fn guarded<T>(hook: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(hook)).unwrap_or_else(|payload| Err(panicked(&*payload)))
-}
-
-#[cold]
-fn panicked(payload: &(dyn Any + Send)) -> Error {
-    Error::panic(payload)
 }
 
 /// The body of [`RequestHandler::handle_expect_100`].

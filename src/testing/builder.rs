@@ -236,25 +236,25 @@ fn serve_on_one<H: RequestHandler + Send + Sync + 'static>(
     server: Arc<ThreadingHttpServer<H>>,
     shared: Arc<Shared>,
 ) -> std::io::Result<()> {
-    let counted = server.shutdown_handle().control().enter_loop();
-    threads::run(move || {
-        let relieve = {
-            let (server, shared) = (server.clone(), shared.clone());
-            move || relieve(server.clone(), shared.clone()).is_ok()
-        };
-        note_end(&shared, || server.serve_until_relieved(relieve));
-        drop(server);
-        counted
+    let (others, known) = (server.clone(), shared.clone());
+    let relieve = move || {
+        let serve = |server: &ThreadingHttpServer<H>| server.serve_forever();
+        on_thread(others.clone(), known.clone(), serve).is_ok()
+    };
+    on_thread(server, shared, |server| {
+        server.serve_until_relieved(relieve)
     })
 }
 
-fn relieve<H: RequestHandler + Send + Sync + 'static>(
+/// Has a thread serve that goes from fixture to fixture.
+fn on_thread<H: RequestHandler + Send + Sync + 'static>(
     server: Arc<ThreadingHttpServer<H>>,
     shared: Arc<Shared>,
+    serve: impl FnOnce(&ThreadingHttpServer<H>) -> Result<()> + Send + 'static,
 ) -> std::io::Result<()> {
     let counted = server.shutdown_handle().control().enter_loop();
     threads::run(move || {
-        note_end(&shared, || server.serve_forever());
+        note_end(&shared, || serve(&server));
         drop(server);
         counted
     })

@@ -5,9 +5,11 @@ use std::fmt;
 use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::client::{Response, get};
+use crate::client::{Client, Response, get};
+use crate::lifesupport::{Gate, spawn_single};
 use crate::support::{Ask, Log};
 use servette::testing::TestServer;
 use servette::{
@@ -188,6 +190,44 @@ fn flush_headers_is_called_by_end_headers() {
         answer.starts_with("HTTP/1.0 200 ") && answer.ends_with("\r\n\r\nbody"),
         "{answer}"
     );
+}
+
+/// A request that was found, and put off by `handle`, has its own fields though others came between.
+#[test]
+fn a_request_that_is_put_off_is_itself_later() {
+    struct Putting(Gate, AtomicUsize);
+    impl RequestHandler for Putting {
+        fn handle(&self, conn: &mut Connection) -> Result<Next> {
+            if self.1.fetch_add(1, Ordering::SeqCst) != 2 {
+                return base::handle(self, conn);
+            }
+            self.0.pass();
+            Ok(Next::Again)
+        }
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            let name = x.headers.get("X-Name").unwrap_or("none").to_owned();
+            self.send_content(x, Status::OK, "text/plain", name.as_bytes())
+        }
+        fn protocol_version(&self) -> &str {
+            "HTTP/1.1"
+        }
+    }
+    let gate = Gate::default();
+    let server = spawn_single(Putting(gate.clone(), AtomicUsize::new(0)));
+    let request = |name: &str| format!("GET / HTTP/1.1\r\nX-Name: {name}\r\nHost: h\r\n\r\n");
+    let mut clients = ["one", "another"].map(|name| {
+        let mut client = Client::new(server.addr());
+        client.send(request(name));
+        assert_eq!(client.response().text(), name);
+        client
+    });
+    let [first, second] = &mut clients;
+    first.send(request("put off"));
+    gate.await_comers(1);
+    second.send("GET / HTTP/1.1\r\nHost: a.longer.one\r\nX-Name: between\r\n\r\n");
+    gate.open();
+    assert_eq!(second.response().text(), "between");
+    assert_eq!(first.response().text(), "put off");
 }
 
 #[test]

@@ -105,16 +105,7 @@ impl Sim {
     }
 
     pub(super) fn is_handling(&self) -> bool {
-        matches!(
-            self.pc,
-            Pc::Handle(_)
-                | Pc::Paused(..)
-                | Pc::RouseAgain(_)
-                | Pc::Pass(_)
-                | Pc::Vacate(_)
-                | Pc::Blocked(_)
-                | Pc::Finish(_)
-        )
+        self.pc.is_handling()
     }
 
     pub(super) fn fingerprint(&self, shift: &Shift<usize>) -> String {
@@ -137,6 +128,21 @@ impl Sim {
         };
         let rest = (self.flag.is_set(), self.helps, self.serves_on, self.last);
         format!("{pc} {seat:?} {seen:?} {rest:?}")
+    }
+}
+
+impl Pc {
+    fn is_handling(&self) -> bool {
+        matches!(
+            self,
+            Pc::Handle(_)
+                | Pc::Paused(..)
+                | Pc::RouseAgain(_)
+                | Pc::Pass(_)
+                | Pc::Vacate(_)
+                | Pc::Blocked(_)
+                | Pc::Finish(_)
+        )
     }
 }
 
@@ -236,14 +242,8 @@ impl World {
             | Pc::SetAside(_)
             | Pc::PutAside(_)
             | Pc::Prepare(_)
-            | Pc::Handle(_)
-            | Pc::Paused(..)
-            | Pc::RouseAgain(_)
-            | Pc::Pass(_)
-            | Pc::Vacate(_)
-            | Pc::Blocked(_)
-            | Pc::Finish(_)
             | Pc::Park(_)) => self.serve(number, pc),
+            pc if pc.is_handling() => self.serve(number, pc),
             pc => self.lead(number, pc),
         }
     }

@@ -1,0 +1,147 @@
+//! What comes of an exchange: it is answered by the handler, refused, or ends with an error or a panic, and
+//! each of these leaves a whole response or a connection that ends.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::RequestHandler;
+use crate::connection::witness::Event;
+use crate::error::Fault;
+use crate::exchange::Exchange;
+use crate::http1::Refusal;
+use crate::{Error, Result, Status};
+
+/// Answers the request, or refuses it. True: its response was given up.
+#[inline]
+pub(super) fn answer<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    refusal: Option<Refusal>,
+) -> bool {
+    let result = match refusal {
+        None => guarded(|| dispatch(h, x)),
+        Some(refusal) => Err(refused(&refusal)),
+    };
+    note_panic(x, &result);
+    settle(h, x, result)
+}
+
+#[cold]
+fn refused(refusal: &Refusal) -> Error {
+    let status = Status::new(refusal.code);
+    match &*refusal.message {
+        "" => status.into(),
+        message => status.with_message(message).into(),
+    }
+}
+
+/// Has the request answered by the handler.
+fn dispatch<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    match x.expects_continue && !is_expectation_met(h, x)? {
+        true => Ok(()),
+        false => h.do_method(x),
+    }
+}
+
+/// Asks the handler whether the client may send its body; if not, that was answered.
+#[cold]
+fn is_expectation_met<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<bool> {
+    // Before the hook, which may send `100 Continue` itself.
+    x.rfile.await_continue();
+    let is_met = h.handle_expect_100(x)?;
+    if !is_met {
+        x.channel().doom();
+    }
+    Ok(is_met)
+}
+
+/// Brings the exchange to its end, whatever came of it: completes the response, or answers the error,
+/// or (true) gives up a response that can be neither completed nor replaced.
+fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Result<()>) -> bool {
+    let channel = x.channel();
+    let overlong = channel.out.borrow().is_overlong();
+    match result {
+        Ok(()) if !overlong => match channel.finish() {
+            Ok(()) => false,
+            Err(error) => settle_error(h, x, error.into()),
+        },
+        // What was declared went out; what was too much did not.
+        Err(error) if !matches!(error.fault(), Some(Fault::Overlong)) => settle_error(h, x, error),
+        _ => settle_overlong(h, x),
+    }
+}
+
+/// Completes a response of which more was written than declared.
+#[cold]
+fn settle_overlong<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> bool {
+    if let Err(error) = x.channel().finish() {
+        return settle_error(h, x, error.into());
+    }
+    log(h, x, &Error::from(std::io::Error::from(Fault::Overlong)));
+    false
+}
+
+/// Answers an error.
+#[cold]
+fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: Error) -> bool {
+    let channel = x.channel();
+    channel.doom();
+    let answerable = error.fault().is_none_or(Fault::is_answerable);
+    if x.has_begun() || !answerable {
+        // That a client leaves is nothing to report.
+        if error.fault() != Some(&Fault::Gone) {
+            log(h, x, &error);
+        }
+        return true;
+    }
+    if !error.is_status() && error.fault().is_none() {
+        log(h, x, &error);
+    }
+    channel.out.borrow_mut().drop_unsent();
+    let answered = guarded(|| h.send_error(x, error.status())).and_then(|()| Ok(channel.finish()?));
+    note_panic(x, &answered);
+    match answered {
+        Ok(()) => false,
+        Err(error) => {
+            log(h, x, &error);
+            if !x.has_begun() {
+                channel.out.borrow_mut().drop_unsent();
+            }
+            true
+        }
+    }
+}
+
+/// Logs what went wrong, even where logging itself does.
+#[cold]
+fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
+    let logged = guarded(|| {
+        h.log_error(x, format_args!("\"{}\" {error}", x.requestline));
+        Ok(())
+    });
+    note_panic(x, &logged);
+}
+
+/// A fixture has its test fail by a panic.
+fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
+    if let Err(error) = result {
+        tell_panic(x, error);
+    }
+}
+
+#[cold]
+fn tell_panic(x: &Exchange<'_>, error: &Error) {
+    if let Some(message) = error.panic_message() {
+        x.channel().watch().tell(Event::Panic(message));
+    }
+}
+
+/// A panic in a hook is an error like any other: the thread and the server live on.
+fn guarded<T>(hook: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(hook)).unwrap_or_else(|payload| Err(panicked(&*payload)))
+}
+
+#[cold]
+fn panicked(payload: &(dyn Any + Send)) -> Error {
+    Error::panic(payload)
+}
