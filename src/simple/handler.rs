@@ -127,7 +127,7 @@ impl SimpleHandler {
         self
     }
 
-    /// Whether files of up to 64 KiB are kept in memory, 16 MiB in all. The file system is asked on
+    /// Whether files are kept: those of up to 64 KiB in memory, 16 MiB in all. The file system is asked on
     /// every request whether the file is unchanged, so an edit is seen by the next request in any case. That is
     /// one call for files directly in the directory, or if all links are followed; else it is three, for a
     /// directory on the way could have become a link that leads out.
@@ -136,7 +136,7 @@ impl SimpleHandler {
     /// was deleted takes its space until the next request for it, or until others take its place; and
     /// the file system can't be unmounted meanwhile. Default: true.
     #[must_use]
-    pub fn keep_small_files(mut self, keep: bool) -> Self {
+    pub fn keep_files(mut self, keep: bool) -> Self {
         self.cache = keep.then(Arc::default);
         self
     }
