@@ -4,13 +4,20 @@ use std::fmt::Write as _;
 
 /// The middle one, or the mean of the two in the middle; NaN if there is none.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The value below which this share of them lies, between the two next to it if there is none there;
+/// NaN if there are no values.
+pub fn quantile(values: impl IntoIterator<Item = f64>, share: f64) -> f64 {
     let mut values: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
     values.sort_by(f64::total_cmp);
+    let place = values.len().saturating_sub(1) as f64 * share;
     match (
-        values.get(values.len().saturating_sub(1) / 2),
-        values.get(values.len() / 2),
+        values.get(place.floor() as usize),
+        values.get(place.ceil() as usize),
     ) {
-        (Some(low), Some(high)) => (low + high) / 2.0,
+        (Some(low), Some(high)) => low + (high - low) * place.fract(),
         _ => f64::NAN,
     }
 }
@@ -99,6 +106,16 @@ mod tests {
         assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, f64::NAN, 3.0]), 2.5);
         assert!(median([]).is_nan());
+    }
+
+    #[test]
+    fn quartiles() {
+        let values = [5.0, 1.0, 4.0, 2.0, 3.0];
+        assert_eq!(
+            [0.25, 0.75].map(|share| quantile(values, share)),
+            [2.0, 4.0]
+        );
+        assert_eq!(quantile([1.0, 2.0], 0.25), 1.25);
     }
 
     #[test]

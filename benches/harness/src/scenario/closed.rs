@@ -9,7 +9,7 @@ use crate::bench::{Bench, request};
 use crate::load::{self, Edge, Outcome, Plan};
 use crate::peers::Role;
 use crate::server::Server;
-use crate::table::{Table, median, number};
+use crate::table::{Table, median, number, quantile};
 use crate::trace::{self, Calls, Trace};
 use crate::usage::Usage;
 
@@ -146,10 +146,9 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
         }
         Ok(measure(&server, &plan, spec.unit)?.0)
     });
-    let limit = all.iter().find(|rounds| rounds.peer == "limit");
-    let limit = limit.map_or(f64::NAN, |limit| {
-        median(limit.samples.iter().map(|sample| sample.cost))
-    });
+    let limits: Vec<f64> = (all.iter().find(|rounds| rounds.peer == "limit"))
+        .map(|limit| limit.samples.iter().map(|sample| sample.cost).collect())
+        .unwrap_or_default();
     let traces =
         bench.options.traces && trace::program().is_some() && !matches!(spec.unit, Unit::Gib(_));
     let (cost, rate) = match spec.unit {
@@ -160,6 +159,8 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
     let columns = [
         cost,
         "/ limit",
+        "from",
+        "to",
         rate,
         "p50 ms",
         "p99 ms",
@@ -173,7 +174,10 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
     ];
     finish(Table::new(&columns), &all, |table, rounds| {
         let middle = |field: fn(&Sample) -> f64| median(rounds.samples.iter().map(field));
-        let cost = middle(|sample| sample.cost);
+        // Of each round by itself: what happens on the machine lasts longer than one, and meets both.
+        let ratios: Vec<f64> = (rounds.samples.iter().zip(&limits))
+            .map(|(sample, limit)| sample.cost / limit)
+            .collect();
         let calls = match traces {
             true => {
                 trace_of(bench, spec, rounds.peer).map_or(f64::NAN, |calls| calls.values().sum())
@@ -184,8 +188,10 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
         table.row(
             rounds.peer,
             &[
-                cost,
-                cost / limit,
+                middle(|sample| sample.cost),
+                median(ratios.iter().copied()),
+                quantile(ratios.iter().copied(), 0.25),
+                quantile(ratios.iter().copied(), 0.75),
                 middle(|sample| sample.rate),
                 middle(|sample| sample.p50),
                 middle(|sample| sample.p99),
