@@ -15,7 +15,7 @@ use self::request_body::Body;
 use self::stream::Stream;
 use self::wire::Wire;
 use crate::http1::Refusal;
-use crate::http1::head::{Found, Places};
+use crate::http1::head::{Found, LastHead};
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::shutdown::ThreadGuard;
@@ -99,7 +99,7 @@ pub(crate) enum Ending {
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     input: Vec<u8>,
-    places: Places,
+    last_head: LastHead,
     output: Vec<u8>,
     /// The thread, if it is one of a server.
     pub(crate) thread: Option<ThreadGuard>,
@@ -211,7 +211,7 @@ impl Connection {
     /// Takes a thread's buffers for the time of serving. There may be something new to read; if
     /// `thorough`, even behind a read that is not full, where the end of the stream may follow.
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, thorough: bool) {
-        self.input.lend(&mut buffers.input, &mut buffers.places);
+        self.input.lend(&mut buffers.input, &mut buffers.last_head);
         self.input.drained = false;
         self.input.thorough = thorough;
         std::mem::swap(&mut self.channel.wire.attendant, &mut buffers.attendant);
@@ -220,7 +220,8 @@ impl Connection {
 
     /// Gives the buffers back; what is unread is kept. Unsent output is dropped: it was flushed before.
     pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
-        self.input.reclaim(&mut buffers.input, &mut buffers.places);
+        self.input
+            .reclaim(&mut buffers.input, &mut buffers.last_head);
         if self.found.take().is_some() {
             // It is found again.
             self.input.reset_scan();

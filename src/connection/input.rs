@@ -2,7 +2,7 @@
 //! read beyond it.
 
 use crate::http1::Refusal;
-use crate::http1::head::{self, Extent, Found, Places, Scan};
+use crate::http1::head::{self, Extent, Found, LastHead, Scan};
 use crate::limits::Limits;
 
 /// The size of the buffer, unless a head needs more.
@@ -22,7 +22,7 @@ pub(crate) struct Input {
     pub(super) end: usize,
     scan: Scan,
     /// Where the fields of the present head stand; lent by the thread as well.
-    pub(super) places: Places,
+    pub(super) last_head: LastHead,
     /// The last read emptied the socket.
     pub(super) drained: bool,
     /// A read that is not full does not show that.
@@ -39,10 +39,10 @@ pub(crate) struct Input {
 impl Input {
     /// Takes a thread's buffer, and puts back into it what was read before.
     #[inline]
-    pub(super) fn lend(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
+    pub(super) fn lend(&mut self, buffer: &mut Vec<u8>, last_head: &mut LastHead) {
         // To swap costs less than to take, after which something is dropped.
         std::mem::swap(&mut self.buffer, buffer);
-        std::mem::swap(&mut self.places, places);
+        std::mem::swap(&mut self.last_head, last_head);
         (self.start, self.end) = (0, 0);
         if self.buffer.len() < BUFFER || !self.held.is_empty() {
             self.put_back();
@@ -64,7 +64,7 @@ impl Input {
 
     /// Gives the buffer back, and keeps what is unread.
     #[inline]
-    pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
+    pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, last_head: &mut LastHead) {
         let uses_more =
             self.buffer.len() > BUFFER || self.scratch.capacity() + self.path.capacity() > 0;
         if uses_more || self.start < self.end {
@@ -72,7 +72,7 @@ impl Input {
         }
         (self.start, self.end) = (0, 0);
         std::mem::swap(&mut self.buffer, buffer);
-        std::mem::swap(&mut self.places, places);
+        std::mem::swap(&mut self.last_head, last_head);
     }
 
     #[cold]
@@ -97,7 +97,7 @@ impl Input {
     pub(super) fn find_head(&mut self, limits: &Limits) -> Result<Option<Found>, Refusal> {
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
         let limits = limits.of_head();
-        let found = head::find(unread, &mut self.scan, &mut self.places, &limits);
+        let found = head::find(unread, &mut self.scan, &mut self.last_head, &limits);
         if !matches!(found, Ok(Some(_))) {
             self.scan.check_request_line(unread)?;
         }
@@ -141,7 +141,7 @@ impl Input {
     }
 
     /// Splits the buffer behind the first `count` unread bytes, a head from its byte `skip` on: the head,
-    /// what follows it, and the places for what is not in the buffer.
+    /// what follows it, and the places for what is not in it.
     pub(super) fn split(&mut self, skip: usize, count: usize) -> (&[u8], Ahead<'_>, Texts<'_>) {
         let from = self.start + skip;
         let base = self.start + count;
@@ -162,7 +162,7 @@ impl Input {
         let texts = Texts {
             scratch: &mut self.scratch,
             path: &mut self.path,
-            places: &mut self.places,
+            last_head: &mut self.last_head,
         };
         (head, ahead, texts)
     }
@@ -174,7 +174,7 @@ pub(super) struct Texts<'a> {
     pub(super) scratch: &'a mut String,
     /// For a path that was completed.
     pub(super) path: &'a mut String,
-    pub(super) places: &'a mut Places,
+    pub(super) last_head: &'a mut LastHead,
 }
 
 /// The part of the buffer behind a head: bytes of the body, and of what follows it.
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn little_is_read_beyond_a_usual_head_and_more_of_a_long_one() {
         let mut input = Input::default();
-        input.lend(&mut Vec::new(), &mut Places::default());
+        input.lend(&mut Vec::new(), &mut LastHead::default());
         assert_eq!(input.room_for_head().len(), FIRST);
         input.end = FIRST;
         assert_eq!(input.room_for_head().len(), BUFFER - FIRST);

@@ -44,11 +44,11 @@ impl Connection {
         let Texts {
             scratch,
             path: whole_path,
-            places,
+            last_head,
         } = texts;
         let parsed = match refusal.take() {
             Some(refusal) => Err(refusal),
-            None => head::parse(bytes, &found, scratch, places, &channel.limits.of_head()),
+            None => head::parse(bytes, &found, scratch, last_head, &channel.limits.of_head()),
         };
         if let Some(attendant) = &channel.wire.attendant {
             let parsed = parsed.as_ref();

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
-use self::fields::Place;
-pub(crate) use self::fields::{FieldLines, Places};
+pub(crate) use self::fields::FieldLines;
+use self::fields::{Place, Places};
+pub(crate) use self::last::LastHead;
 pub(crate) use self::scan::{Extent, Scan};
 pub(crate) use self::usual::Usual;
 use super::framing::{self, BodyLength, Meta};
@@ -14,6 +15,7 @@ use super::target::{self, Target};
 use super::{HeadLimits, Refusal};
 
 mod fields;
+mod last;
 mod request_line;
 mod scan;
 #[cfg(test)]
@@ -107,15 +109,15 @@ impl Found {
 }
 
 /// Look for the end of the head in all bytes received so far, as [`Scan::find`] does; `None` means that more
-/// are needed. The places of a usual head's fields are put into `places`.
+/// are needed. A usual head is in `last` then, until another one is looked for.
 pub(crate) fn find(
     input: &[u8],
     scan: &mut Scan,
-    places: &mut Places,
+    last: &mut LastHead,
     limits: &HeadLimits,
 ) -> Result<Option<Found>, Refusal> {
     if scan.is_new()
-        && let Some(usual) = usual::find(input, places, limits)
+        && let Some(usual) = usual::find(input, last, limits)
     {
         return Ok(Some(Found::Usual(usual)));
     }
@@ -131,12 +133,12 @@ pub(crate) fn parse<'a>(
     bytes: &'a [u8],
     found: &Found,
     scratch: &'a mut String,
-    places: &'a mut Places,
+    last: &'a mut LastHead,
     limits: &HeadLimits,
 ) -> Result<Head<'a>, Refusal> {
     match found {
-        Found::Usual(usual) => Ok(usual.head(bytes, places)),
-        Found::Other(_) => any(text(bytes, scratch), places, limits),
+        Found::Usual(usual) => Ok(usual.head(bytes, last)),
+        Found::Other(_) => any(text(bytes, scratch), last, limits),
     }
 }
 
@@ -145,24 +147,25 @@ pub(crate) fn parse<'a>(
 pub(crate) fn parse_whole<'a>(
     bytes: &'a [u8],
     scratch: &'a mut String,
-    places: &'a mut Places,
+    last: &'a mut LastHead,
     limits: &HeadLimits,
 ) -> Result<Head<'a>, Refusal> {
-    let usual = usual::find(bytes, places, limits).filter(|usual| usual.end == bytes.len());
+    let usual = usual::find(bytes, last, limits).filter(|usual| usual.end == bytes.len());
     let found = usual.map_or(Found::Other(Extent::default()), Found::Usual);
-    parse(bytes, &found, scratch, places, limits)
+    parse(bytes, &found, scratch, last, limits)
 }
 
 /// Parse any head, line by line, or say what is wrong with it.
 #[cold]
 fn any<'a>(
     text: &'a str,
-    places: &'a mut Places,
+    last: &'a mut LastHead,
     limits: &HeadLimits,
 ) -> Result<Head<'a>, Refusal> {
     let (requestline, rest) = split_first_line(text);
     let line = request_line::parse(requestline)?;
     let target = target::parse(line.command, line.target)?;
+    let places = last.open().forget();
     place_fields(text, rest, places, limits)?;
     let fields = places.of(text);
     let meta = framing::read(line.version, fields)?;
@@ -181,14 +184,11 @@ fn any<'a>(
 #[cfg(test)]
 pub(crate) fn lines_of<'a>(
     text: &'a str,
-    places: &'a mut Places,
+    last: &'a mut LastHead,
 ) -> Result<FieldLines<'a>, Refusal> {
-    place_fields(
-        text,
-        split_first_line(text).1,
-        places,
-        &HeadLimits::default(),
-    )?;
+    let places = last.open().forget();
+    let (_, lines) = split_first_line(text);
+    place_fields(text, lines, places, &HeadLimits::default())?;
     Ok(places.of(text))
 }
 
@@ -221,7 +221,6 @@ fn place_fields(
         let start = part.as_ptr().addr() - text.as_ptr().addr();
         (start, start + part.len())
     };
-    places.clear();
     for field in fields {
         // An empty value may be no part of the text.
         let value = match field.value {

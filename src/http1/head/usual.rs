@@ -5,6 +5,7 @@
 //! [`any`](super::any), which alone refuse; a property holds the two ways equal.
 
 use super::fields::{Place, Places};
+use super::last::{LastHead, Remembered};
 use super::{Head, Version};
 use crate::http1::HeadLimits;
 use crate::http1::bytes::{first_outside, token_end};
@@ -23,13 +24,39 @@ pub(crate) struct Usual {
     meta: Meta,
 }
 
-/// The head at the start of `input`; `None` if it is not a usual one, or not complete.
-pub(crate) fn find(input: &[u8], places: &mut Places, limits: &HeadLimits) -> Option<Usual> {
+/// The head at the start of `input`, which is remembered; `None` if it is not a usual one, or not complete.
+pub(crate) fn find(input: &[u8], last: &mut LastHead, limits: &HeadLimits) -> Option<Usual> {
     let command_end = token_end(input);
     let target = input.get(command_end..)?.strip_prefix(b" ")?;
     let target_length = first_outside::<b'!'>(target)?;
     let (target, rest) = target.split_at_checked(target_length)?;
     let is_origin_form = matches!(target, [b'/'] | [b'/', b'\x21'..=b'\x2e' | b'\x30'.., ..]);
+    if command_end == 0 || !is_origin_form || input.starts_with(b"CONNECT ") {
+        return None;
+    }
+    let remembered = last.open();
+    let (version, meta) = match remembered.recall(rest) {
+        Some(said) => said,
+        None => read(rest, remembered)?,
+    };
+    let target_end = command_end + 1 + target_length;
+    let end = target_end + remembered.lines.len();
+    let fits = end <= limits.shortest() && remembered.places.len() <= limits.fields;
+    fits.then_some(Usual {
+        end,
+        command_end,
+        target_end,
+        version,
+        meta,
+    })
+}
+
+/// A space, the version, and the line end.
+const VERSION: usize = " HTTP/1.1\r\n".len();
+
+/// Reads a head from its version on.
+fn read(rest: &[u8], remembered: &mut Remembered) -> Option<(Version, Meta)> {
+    let places = remembered.forget();
     // As a pattern each would be compared byte by byte.
     let version = rest.first_chunk()?;
     let version = if version == b" HTTP/1.1\r\n" {
@@ -39,29 +66,17 @@ pub(crate) fn find(input: &[u8], places: &mut Places, limits: &HeadLimits) -> Op
     } else {
         return None;
     };
-    if command_end == 0 || !is_origin_form || input.starts_with(b"CONNECT ") {
-        return None;
-    }
-    let target_end = command_end + 1 + target_length;
     let mut seen = Seen::default();
-    let lines = target_end + VERSION;
-    let end = fields(input, lines, places, &mut seen)?;
-    let fits = end <= limits.shortest() && places.len() <= limits.fields;
-    fits.then_some(Usual {
-        end,
-        command_end,
-        target_end,
-        version,
-        meta: seen.meta(version).ok()?,
-    })
+    let end = fields(rest, VERSION, places, &mut seen)?;
+    let meta = seen.meta(version).ok()?;
+    // Of printable ASCII, as it was found.
+    let lines = str::from_utf8(rest.get(..end)?).ok()?;
+    remembered.remember(lines, version, meta);
+    Some((version, meta))
 }
-
-/// A space, the version, and the line end.
-const VERSION: usize = " HTTP/1.1\r\n".len();
 
 /// Reads the field lines from `start` on; returns the end of the blank line.
 fn fields(input: &[u8], start: usize, places: &mut Places, seen: &mut Seen) -> Option<usize> {
-    places.clear();
     let mut line = start;
     let mut rest = input.get(start..)?;
     loop {
@@ -90,23 +105,24 @@ fn fields(input: &[u8], start: usize, places: &mut Places, seen: &mut Seen) -> O
 }
 
 impl Usual {
-    /// The head of which the parts are known, `bytes`.
-    pub(super) fn head<'a>(&self, bytes: &'a [u8], places: &'a Places) -> Head<'a> {
-        // Of printable ASCII, as it was found.
-        let text = str::from_utf8(bytes).unwrap_or_default();
-        let part = |start, end| text.get(start..end).unwrap_or_default();
-        let version = self.target_end + 1;
+    /// The head that was found last, `bytes`.
+    pub(super) fn head<'a>(&self, bytes: &'a [u8], last: &'a mut LastHead) -> Head<'a> {
         let line_end = self.target_end + VERSION - 2;
+        let line = bytes.get(..line_end).unwrap_or_default();
+        // Of printable ASCII, as it was found.
+        let line = str::from_utf8(line).unwrap_or_default();
+        let part = |start, end| line.get(start..end).unwrap_or_default();
+        let Remembered { places, lines, .. } = last.open();
         Head {
-            requestline: part(0, line_end),
+            requestline: line,
             command: part(0, self.command_end),
             target: Target {
                 path: part(self.command_end + 1, self.target_end).into(),
                 authority: None,
             },
-            request_version: part(version, line_end),
+            request_version: part(self.target_end + 1, line_end),
             version: self.version,
-            fields: places.of(text),
+            fields: places.of(lines),
             meta: self.meta,
         }
     }
