@@ -195,8 +195,8 @@ impl<H: RequestHandler> HttpServer<H> {
                 None => lane.wait(&mut lead, None).map_err(poll_error)?,
                 Some(Step::Serve(job)) => {
                     if let Some(job) = lane.prepare(job, &mut buffers) {
-                        let served = lane.serve(&self.handler, job, &mut buffers, false);
-                        lead.take_back(served);
+                        let (left, _) = lane.serve(&self.handler, job, &mut buffers, false);
+                        lead.take_back(left);
                     }
                 }
                 Some(Step::Stop) => return Ok(()),
@@ -324,9 +324,8 @@ impl Lane {
                     let Some(job) = self.prepare(job, &mut buffers) else {
                         continue;
                     };
-                    let served = self.serve(handler, job, &mut buffers, true);
-                    let answered = served.answered;
-                    lead.take_back(served);
+                    let (left, answered) = self.serve(handler, job, &mut buffers, true);
+                    lead.take_back(left);
                     if answered {
                         return Ok(true);
                     }

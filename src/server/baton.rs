@@ -3,9 +3,9 @@
 //! A number says who leads: odd, somebody does, for this term; even, the lead is vacant. Only the
 //! change of this number decides who carries on; what is picked under the lane's lock is safe anyway.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::predictor::{Predictor, Route};
+use super::predictor::Predictor;
 
 /// A time of leading; the next one has another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,6 @@ pub(super) struct Baton {
     is_wanted: AtomicBool,
     /// The handler of the one who leads has waited for its client.
     has_waited: AtomicBool,
-    /// The route of the handler that runs under the lead.
-    doing: AtomicU8,
     pub(super) predictor: Predictor,
 }
 
@@ -43,7 +41,6 @@ impl Baton {
             turn: AtomicU64::new(0),
             is_wanted: AtomicBool::new(false),
             has_waited: AtomicBool::new(false),
-            doing: AtomicU8::new(0),
             predictor: Predictor::new(),
         }
     }
@@ -67,8 +64,7 @@ impl Baton {
         }
         let stolen = self.step(term, 2);
         if stolen.is_some() {
-            self.predictor
-                .cost_the_lead(Route::from(self.doing.load(Ordering::Relaxed)));
+            self.predictor.cost_the_lead();
         }
         stolen
     }
@@ -138,11 +134,6 @@ impl Baton {
 
     pub(super) fn turn(&self) -> Turn {
         Turn(self.turn.load(Ordering::SeqCst))
-    }
-
-    /// The handler that runs next.
-    pub(super) fn does(&self, route: Route) {
-        self.doing.store(route.into(), Ordering::Relaxed);
     }
 }
 

@@ -1,13 +1,23 @@
 //! A connection as a lane knows it: with the deadline under which it is parked.
 
+use std::mem;
+
 use crate::clock::Moment;
-use crate::connection::Connection;
+use crate::connection::{Buffers, Connection};
 use crate::limits::Limits;
 
-/// A connection and what it is waiting for.
+/// A connection, where it is parked, and what it is waiting for.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) conn: Connection,
+    /// The lane in which it parks.
+    pub(super) home: usize,
+    /// Its slot there, if it was parked before.
+    pub(super) slot: Option<usize>,
+    /// A read that is not full does not mean that nothing is left: the end may follow.
+    pub(super) thorough: bool,
+    /// It was answered, so its next wait is a new one.
+    pub(super) answered: bool,
     pub(super) phase: Phase,
     pub(super) deadline: Moment,
     /// This wait is a new one, and not the one that a few bytes have interrupted.
@@ -32,9 +42,13 @@ pub(super) enum Phase {
 }
 
 impl Client {
-    pub(super) fn new(conn: Connection, limits: &Limits, now: Moment) -> Self {
+    pub(super) fn new(conn: Connection, home: usize, limits: &Limits, now: Moment) -> Self {
         Client {
             conn,
+            home,
+            slot: None,
+            thorough: false,
+            answered: false,
             phase: Phase::Fresh,
             deadline: now.after(limits.head_deadline),
             waits_anew: true,
@@ -42,8 +56,26 @@ impl Client {
         }
     }
 
+    /// Gives the buffers back while it waits for a thread.
+    pub(super) fn set_aside(&mut self, buffers: &mut Buffers) {
+        self.conn.reclaim(buffers);
+    }
+
+    /// Takes buffers again.
+    pub(super) fn take_up(&mut self, buffers: &mut Buffers) {
+        self.conn.lend(buffers, true);
+    }
+
+    /// It waits from now on.
+    pub(super) fn note_wait(&mut self, limits: &Limits, now: Moment) {
+        if mem::take(&mut self.answered) {
+            self.was_served(limits, now);
+        }
+        self.note_head(limits, now);
+    }
+
     /// A handler has run: the next wait is a new one.
-    pub(super) fn was_served(&mut self, limits: &Limits, now: Moment) {
+    fn was_served(&mut self, limits: &Limits, now: Moment) {
         self.phase = Phase::Idle;
         self.deadline = now.after(limits.idle_deadline);
         self.waits_anew = true;

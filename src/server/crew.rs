@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use std::{io, mem};
 
 use super::baton::{Baton, Term, Turn};
-use super::lane::{Job, Lane, Lead, Served, Step};
+use super::lane::{Job, Lane, Lead, Left, Step};
 use super::seat::Seat;
 use super::shift::{Call, Post, Shift};
 use crate::base::RequestHandler;
@@ -115,7 +115,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         if self.lanes.iter().any(|lane| lane.hub.control.is_cut()) {
             // What no thread has begun by now is given up.
             while let Some(job) = self.shift.take_waiting() {
-                self.home(&job).give_up(job);
+                self.home(&job).close(job);
             }
         }
         self.shift.next_post()
@@ -145,7 +145,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             self.help(buffers);
         }
         // What was served last goes on in the lane, under a lock that is taken anyway.
-        let mut last = Served::default();
+        let mut last = Left::Nothing;
         // First ask, then lock: a new leader holds the lock while it waits for events.
         while baton.is_held(term) {
             let mut lead = lane.claim_lead();
@@ -227,12 +227,12 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
         scope: &'scope Scope<'scope, 'env>,
         job: Job,
         buffers: &mut Buffers,
-    ) -> Served
+    ) -> Left
     where
         'env: 'scope,
     {
         let Some(mut job) = self.home(&job).prepare(job, buffers) else {
-            return Served::default();
+            return Left::Nothing;
         };
         if !self.shift.may_run_inline.load(Ordering::Relaxed) {
             if !self.staff(scope) {
@@ -243,7 +243,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
             if !self.shift.may_run_inline.load(Ordering::Relaxed) {
                 job.set_aside(buffers);
                 let Some(returned) = self.shift.set_aside(job) else {
-                    return Served::default();
+                    return Left::Nothing;
                 };
                 // It came back: all threads lead.
                 job = returned;
@@ -264,19 +264,22 @@ impl<'env, H: RequestHandler + Sync + ?Sized> Crew<'env, H> {
     }
 
     /// Runs the handler of a connection that was read.
-    fn handle(&self, job: Job, buffers: &mut Buffers) -> Served {
-        self.home(&job).serve(self.handler, job, buffers, false)
+    fn handle(&self, job: Job, buffers: &mut Buffers) -> Left {
+        self.home(&job).serve(self.handler, job, buffers, false).0
     }
 
     /// The same where nobody leads: the connection is parked, or comes back if there is more to do.
     fn serve(&self, job: Job, buffers: &mut Buffers) -> Option<Job> {
-        let served = self.handle(job, buffers);
-        self.rest(served)
+        let left = self.handle(job, buffers);
+        self.rest(left)
     }
 
-    fn rest(&self, served: Served) -> Option<Job> {
-        let rested = |job: Job| self.home(&job).put_to_rest(job);
-        served.again.or_else(|| served.rests.and_then(rested))
+    fn rest(&self, left: Left) -> Option<Job> {
+        match left {
+            Left::Nothing => None,
+            Left::Rests(job) => self.home(&job).put_to_rest(job),
+            Left::GoesOn(job) => Some(job),
+        }
     }
 
     /// Reads and serves a connection until there is nothing to do on it.

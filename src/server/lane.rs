@@ -19,14 +19,13 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Registry, Token, Waker};
 
 use self::accept::{ACCEPTS, spare_descriptors};
-pub(super) use self::serve::Served;
+pub(super) use self::serve::Left;
 use super::client::{Client, Phase};
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
 use super::spin::{SPIN, Spin};
 use super::table::Table;
 use crate::clock::Moment;
-use crate::connection::Buffers;
 use crate::http1::Refusal;
 use crate::info::ServerInfo;
 use crate::shutdown::{Control, ShutdownHandle, lock};
@@ -95,40 +94,8 @@ pub(super) struct Lead {
     spin: Spin,
 }
 
-/// A connection to serve, and its slot, if it was parked before.
-#[derive(Debug)]
-pub(super) struct Job {
-    client: Box<Client>,
-    /// The lane in which it parks.
-    pub(super) home: usize,
-    slot: Option<usize>,
-    /// A read that is not full does not mean that nothing is left: the end may follow.
-    thorough: bool,
-    /// It was answered, so its next wait is a new one.
-    answered: bool,
-}
-
-impl Job {
-    fn new(client: Box<Client>, home: usize, slot: Option<usize>, thorough: bool) -> Self {
-        Job {
-            client,
-            home,
-            slot,
-            thorough,
-            answered: false,
-        }
-    }
-
-    /// Gives the buffers back while the job waits for a thread.
-    pub(super) fn set_aside(&mut self, buffers: &mut Buffers) {
-        self.client.conn.reclaim(buffers);
-    }
-
-    /// Takes buffers again.
-    pub(super) fn take_up(&mut self, buffers: &mut Buffers) {
-        self.client.conn.lend(buffers, true);
-    }
-}
+/// A connection to serve.
+pub(super) type Job = Box<Client>;
 
 impl Lead {
     /// Puts a connection back that has more to do.
@@ -155,9 +122,12 @@ impl Lead {
     }
 
     /// Takes back what was served: to be parked, or behind the others, if it has more to do.
-    pub(super) fn take_back(&mut self, served: Served) {
-        self.resting.extend(served.rests);
-        self.unfinished.extend(served.again);
+    pub(super) fn take_back(&mut self, left: Left) {
+        match left {
+            Left::Nothing => {}
+            Left::Rests(job) => self.resting.push(job),
+            Left::GoesOn(job) => self.unfinished.push_back(job),
+        }
     }
 }
 
@@ -319,15 +289,16 @@ impl Lane {
         let (now, moment) = (Instant::now(), Moment::now());
         loop {
             let expired = self.table().take_expired(moment);
-            let Some((slot, mut client)) = expired else {
+            let Some(mut client) = expired else {
                 break;
             };
             if client.phase == Phase::Head {
                 client.phase = Phase::Late;
                 client.conn.refuse(Refusal::new(408, ""));
-                lead.put_back(Job::new(client, self.number, Some(slot), false));
+                client.thorough = false;
+                lead.put_back(client);
             } else {
-                self.close(client, Some(slot));
+                self.close(client);
             }
         }
         self.run_service_actions(lead, now);
@@ -376,10 +347,9 @@ impl Lane {
                 Token(token) => {
                     let slot = token.wrapping_sub(FIRST_SLOT);
                     // One that is being served is marked, and comes back by itself.
-                    if let Some(client) = table.take(slot) {
-                        let thorough = event.is_read_closed();
-                        let job = Job::new(client, self.number, Some(slot), thorough);
-                        lead.ready.push_back(job);
+                    if let Some(mut client) = table.take(slot) {
+                        client.thorough = event.is_read_closed();
+                        lead.ready.push_back(client);
                     }
                 }
             }
@@ -409,11 +379,11 @@ impl Lane {
         } = lead;
         let served = resting.drain(..);
         for job in served.chain(ready.drain(..)).chain(unfinished.drain(..)) {
-            self.close(job.client, job.slot);
+            self.close(job);
         }
         let parked = self.table().take_all();
-        for (slot, client) in parked {
-            self.close(client, Some(slot));
+        for client in parked {
+            self.close(client);
         }
     }
 }
@@ -424,12 +394,13 @@ impl Hub {
         lock(&self.tables[lane])
     }
 
-    /// Closes a connection of a lane.
-    fn close(&self, client: Box<Client>, lane: usize, slot: Option<usize>) {
+    /// Closes a connection.
+    fn close(&self, client: Box<Client>) {
+        let (home, slot) = (client.home, client.slot);
         drop(client);
         self.open.fetch_sub(1, Relaxed);
         if let Some(slot) = slot {
-            self.table(lane).free(slot);
+            self.table(home).free(slot);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! two hundred clients of such a handler, one after the other, would stall the lane for good. So the
 //! route of a handler that lost the lead is remembered, and next time the lead passes before it runs.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::http1::bytes;
@@ -15,6 +15,8 @@ const SLOW: Duration = Duration::from_micros(500);
 const PENALTY: u8 = 64;
 /// How many requests of any route are treated with care after that.
 const CAUTION: u32 = 32;
+/// No route.
+const UNKNOWN: u16 = u16::MAX;
 
 /// Method and path of a request, folded into an index of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,25 +48,15 @@ fn fold(hash: u64, word: u64) -> u64 {
     hash ^ (hash >> 29)
 }
 
-impl From<u8> for Route {
-    fn from(index: u8) -> Self {
-        Route(index)
-    }
-}
-
-impl From<Route> for u8 {
-    fn from(route: Route) -> Self {
-        route.0
-    }
-}
-
 /// What a lane has learned of its handlers.
 #[derive(Debug)]
 pub(crate) struct Predictor {
     routes: [AtomicU8; 256],
+    /// The route of the handler that runs under the lead, if it was looked at.
+    doing: AtomicU16,
     /// Requests that are still to be treated with care, whatever their route.
     caution: AtomicU32,
-    /// Something was ever learned: without it, nothing is looked up and no clock is read.
+    /// A handler has ever cost the lead: until then, nothing is looked up and no clock is read.
     wary: AtomicBool,
 }
 
@@ -72,21 +64,23 @@ impl Predictor {
     pub(crate) fn new() -> Self {
         Predictor {
             routes: [const { AtomicU8::new(0) }; 256],
+            doing: AtomicU16::new(UNKNOWN),
             caution: AtomicU32::new(0),
             wary: AtomicBool::new(false),
         }
     }
 
-    /// Whether there is anything to be careful about at all.
-    pub(crate) fn is_wary(&self) -> bool {
-        self.wary.load(Relaxed)
+    /// A handler is about to run under the lead: its route, if it is expected to block.
+    pub(crate) fn begins(&self, method: &str, path: &str) -> Option<Route> {
+        if !self.wary.load(Relaxed) {
+            return None;
+        }
+        let route = Route::of(method, path);
+        self.doing.store(u16::from(route.0), Relaxed);
+        self.expects_block(route).then_some(route)
     }
 
-    /// Whether a handler of this route is expected to block.
-    pub(crate) fn expects_block(&self, route: Route) -> bool {
-        if !self.is_wary() {
-            return false;
-        }
+    fn expects_block(&self, route: Route) -> bool {
         let caution = self.caution.load(Relaxed);
         if caution > 0 {
             self.caution.store(caution - 1, Relaxed);
@@ -95,10 +89,13 @@ impl Predictor {
         self.counter(route).load(Relaxed) > 0
     }
 
-    /// A handler of this route cost the lane its leader.
-    pub(crate) fn cost_the_lead(&self, route: Route) {
-        let counter = self.counter(route);
-        counter.store(counter.load(Relaxed).saturating_add(PENALTY), Relaxed);
+    /// The handler that runs has cost the lane its leader.
+    pub(crate) fn cost_the_lead(&self) {
+        // The first time nobody knows which one that is; caution finds it, if it comes again soon.
+        if let Ok(doing) = u8::try_from(self.doing.load(Relaxed)) {
+            let counter = self.counter(Route(doing));
+            counter.store(counter.load(Relaxed).saturating_add(PENALTY), Relaxed);
+        }
         let caution = self.caution.load(Relaxed);
         self.caution
             .store(caution.saturating_add(CAUTION).min(8 * CAUTION), Relaxed);
@@ -147,20 +144,33 @@ mod tests {
     #[test]
     fn a_route_that_blocked_is_remembered_and_forgiven() {
         let predictor = Predictor::new();
-        let (slow, quick) = (Route(1), Route(2));
-        assert!(!predictor.expects_block(slow) && !predictor.is_wary());
-        predictor.cost_the_lead(slow);
-        // For a while everything is suspect, then only the route itself.
-        assert_eq!(
-            (0..100).filter(|_| predictor.expects_block(quick)).count(),
-            CAUTION as usize
-        );
-        assert!(predictor.expects_block(slow));
+        let blocks = |path| predictor.begins("GET", path);
+        let suspects = || (0..100).filter(|_| blocks("/quick").is_some()).count();
+        assert_eq!(blocks("/slow"), None);
+        predictor.cost_the_lead();
+        // For a while everything is suspect, then what was found.
+        assert_eq!(suspects(), CAUTION as usize);
+        assert_eq!(blocks("/slow"), None);
+        predictor.cost_the_lead();
+        assert_eq!(suspects(), CAUTION as usize);
+        let slow = blocks("/slow").unwrap();
         predictor.ran(slow, Duration::from_millis(100));
         for _ in 0..usize::from(u8::MAX) {
-            assert!(predictor.expects_block(slow));
+            assert_eq!(blocks("/slow"), Some(slow));
             predictor.ran(slow, Duration::ZERO);
         }
-        assert!(!predictor.expects_block(slow));
+        assert_eq!(blocks("/slow"), None);
+    }
+
+    #[test]
+    fn a_route_is_found_while_everything_is_suspect() {
+        let predictor = Predictor::new();
+        predictor.cost_the_lead();
+        let slow = predictor.begins("GET", "/slow").unwrap();
+        predictor.ran(slow, Duration::from_millis(100));
+        let quick = (0..100).filter_map(|_| predictor.begins("GET", "/quick"));
+        quick.for_each(|quick| predictor.ran(quick, Duration::ZERO));
+        assert_eq!(predictor.begins("GET", "/slow"), Some(slow));
+        assert_eq!(predictor.begins("GET", "/quick"), None);
     }
 }

@@ -5,12 +5,13 @@
 //! fixtures need one thread, where the [`crew`](super::crew) starts with two.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mio::Registry;
 
-use super::lane::{Job, Lane, Served, Step};
+use super::lane::{Job, Lane, Left, Step};
 use super::{ThreadingHttpServer, first, poll_error};
 use crate::Result;
 use crate::base::RequestHandler;
@@ -38,18 +39,17 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
             is_relieved: is_relieved.clone(),
             registry: lane.registry.clone(),
         }));
-        let mut last = Served::default();
+        let mut last = Left::Nothing;
         while !is_relieved.load(Ordering::Relaxed) {
             let mut lead = lane.lead();
-            lead.take_back(last);
-            last = Served::default();
+            lead.take_back(mem::take(&mut last));
             match lane.pick(&mut lead) {
                 None => lane.wait(&mut lead, None).map_err(poll_error)?,
                 Some(Step::Serve(job)) => {
                     // Who relieves this thread needs it.
                     drop(lead);
                     if let Some(job) = lane.prepare(job, &mut buffers) {
-                        last = lane.serve(&self.handler, job, &mut buffers, false);
+                        (last, _) = lane.serve(&self.handler, job, &mut buffers, false);
                     }
                 }
                 Some(Step::Stop) => return Ok(()),
@@ -58,16 +58,20 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
         // Nobody else comes back to this connection.
         let mut next = rest(lane, last);
         while let Some(job) = next.and_then(|job| lane.prepare(job, &mut buffers)) {
-            next = rest(lane, lane.serve(&self.handler, job, &mut buffers, false));
+            let (left, _) = lane.serve(&self.handler, job, &mut buffers, false);
+            next = rest(lane, left);
         }
         Ok(())
     }
 }
 
 /// Parks what was served, where it is not known whether it is off the poller.
-fn rest(lane: &Lane, served: Served) -> Option<Job> {
-    let rested = |job| lane.put_to_rest(job);
-    served.again.or_else(|| served.rests.and_then(rested))
+fn rest(lane: &Lane, left: Left) -> Option<Job> {
+    match left {
+        Left::Nothing => None,
+        Left::Rests(job) => lane.put_to_rest(job),
+        Left::GoesOn(job) => Some(job),
+    }
 }
 
 /// Hears that a handler is about to wait.

@@ -69,11 +69,9 @@ impl Attendant for Seat {
             return false;
         }
         self.brief_waits.set(BRIEF_WAITS);
-        let route = Route::of(method, path);
-        self.baton.does(route);
-        if !self.baton.predictor.expects_block(route) {
+        let Some(route) = self.baton.predictor.begins(method, path) else {
             return false;
-        }
+        };
         self.timed.set(Some((route, Instant::now())));
         self.pass();
         true

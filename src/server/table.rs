@@ -107,14 +107,19 @@ impl Table {
         }
     }
 
-    /// Parks a connection until its deadline.
-    pub(super) fn park(&mut self, slot: usize, mut client: Box<Client>) -> Parked {
+    /// Parks a connection, which has a slot, until its deadline. If it comes back, the end of the stream may
+    /// follow what is there.
+    pub(super) fn park(&mut self, mut client: Box<Client>) -> Parked {
+        let Some(slot) = client.slot else {
+            return Parked::Again(client);
+        };
         let tick = Tick::of(client.deadline);
         let kind = match client.phase {
             Phase::Head => Kind::Heads,
             Phase::Fresh | Phase::Idle => Kind::Idle,
             Phase::Late | Phase::Lingering(_) => Kind::Ending,
         };
+        client.thorough = true;
         let Some(place) = self.slots.get_mut(slot) else {
             return Parked::Again(client);
         };
@@ -140,10 +145,10 @@ impl Table {
     }
 
     /// Takes a connection whose deadline is over.
-    pub(super) fn take_expired(&mut self, now: Moment) -> Option<(usize, Box<Client>)> {
+    pub(super) fn take_expired(&mut self, now: Moment) -> Option<Box<Client>> {
         while let Some((tick, slot)) = self.wheel.take_due(now) {
             if let Some(client) = self.look(tick, slot) {
-                return Some((slot, client));
+                return Some(client);
             }
         }
         None
@@ -162,11 +167,11 @@ impl Table {
     }
 
     /// Takes that connection.
-    pub(super) fn take_longest_waiting(&mut self, kind: Kind) -> Option<(usize, Box<Client>)> {
+    pub(super) fn take_longest_waiting(&mut self, kind: Kind) -> Option<Box<Client>> {
         self.waits_since(kind)?;
         let slot = self.queues.first(kind)?;
         self.queues.remove(&mut self.slots, slot);
-        self.take(slot).map(|client| (slot, client))
+        self.take(slot)
     }
 
     /// Looks at a slot whose entry was taken from the wheel: takes the connection if the entry is that
@@ -195,12 +200,12 @@ impl Table {
     }
 
     /// Takes every parked connection.
-    pub(super) fn take_all(&mut self) -> Vec<(usize, Box<Client>)> {
+    pub(super) fn take_all(&mut self) -> Vec<Box<Client>> {
         let slots = 0..self.slots.len();
         slots
             .filter_map(|slot| {
                 let parked = matches!(self.slots.get(slot)?.state, State::Parked(_));
-                parked.then(|| Some((slot, self.take(slot)?))).flatten()
+                parked.then(|| self.take(slot)).flatten()
             })
             .collect()
     }

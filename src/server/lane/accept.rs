@@ -86,7 +86,8 @@ impl Lane {
             }
             let limits = &self.hub.options.limits;
             let conn = Connection::new(stream, peer, self.hub.info.clone(), limits.clone());
-            let mut client = Box::new(Client::new(conn, limits, Moment::now()));
+            lead.next_home = (lead.next_home + 1) % self.hub.dealt.load(Relaxed).max(1);
+            let mut client = Box::new(Client::new(conn, lead.next_home, limits, Moment::now()));
             if self.is_full() {
                 self.complain(lead, "the limit of connections is reached");
             }
@@ -95,8 +96,7 @@ impl Lane {
                 client.conn.refuse(Refusal::new(503, ""));
             }
             self.hub.open.fetch_add(1, Relaxed);
-            lead.next_home = (lead.next_home + 1) % self.hub.dealt.load(Relaxed).max(1);
-            return Some(Job::new(client, lead.next_home, None, false));
+            return Some(client);
         }
         None
     }
@@ -145,8 +145,8 @@ impl Lane {
                 return false;
             };
             let taken = hub.table(lane).take_longest_waiting(kind);
-            taken.is_some_and(|(slot, client)| {
-                hub.close(client, lane, Some(slot));
+            taken.is_some_and(|client| {
+                hub.close(client);
                 true
             })
         })

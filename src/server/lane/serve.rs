@@ -1,7 +1,6 @@
 //! Serving: what was picked is read, handled, and parked again or closed. No lock is held over a
 //! handler.
 
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mio::Token;
@@ -11,116 +10,93 @@ use crate::Error;
 use crate::base::RequestHandler;
 use crate::clock::Moment;
 use crate::connection::{Buffers, Connection, Ending, Next, Readiness};
-use crate::limits::Limits;
-use crate::server::client::{Client, Phase};
+use crate::server::client::Phase;
 use crate::server::table::Parked;
 use crate::shutdown::ThreadGuard;
 
-/// What came of serving.
+/// What is left to do of a connection that was served.
 #[derive(Debug, Default)]
-pub(in crate::server) struct Served {
-    /// A request was answered.
-    pub(in crate::server) answered: bool,
-    /// There is more to do on the connection.
-    pub(in crate::server) again: Option<Job>,
-    /// The connection waits, and is to be parked.
-    pub(in crate::server) rests: Option<Job>,
-}
-
-impl Job {
-    /// It waits from now on.
-    fn note_wait(&mut self, limits: &Limits, now: Moment) {
-        if mem::take(&mut self.answered) {
-            self.client.was_served(limits, now);
-        }
-        self.client.note_head(limits, now);
-    }
+pub(in crate::server) enum Left {
+    /// It was parked or closed.
+    #[default]
+    Nothing,
+    /// It waits, and is to be parked.
+    Rests(Job),
+    /// There is more to do on it.
+    GoesOn(Job),
 }
 
 impl Lane {
     /// Reads what is there, without waiting. The job is returned if a handler is to run; else the
     /// connection was parked or closed.
-    pub(in crate::server) fn prepare(&self, job: Job, buffers: &mut Buffers) -> Option<Job> {
-        let Job {
-            mut client,
-            home,
-            mut slot,
-            mut thorough,
-            ..
-        } = job;
+    pub(in crate::server) fn prepare(&self, mut job: Job, buffers: &mut Buffers) -> Option<Job> {
         loop {
-            if let Phase::Lingering(_) = client.phase {
-                if !client.lingers_on(&self.hub.options.limits) {
-                    self.close(client, slot);
+            if let Phase::Lingering(_) = job.phase {
+                if !job.lingers_on(&self.hub.options.limits) {
+                    self.close(job);
                     return None;
                 }
             } else {
-                client.conn.lend(buffers, thorough);
-                match client.conn.poll_request() {
-                    Ok(Readiness::Request) => {
-                        return Some(Job::new(client, home, slot, thorough));
-                    }
+                let thorough = job.thorough;
+                job.conn.lend(buffers, thorough);
+                match job.conn.poll_request() {
+                    Ok(Readiness::Request) => return Some(job),
                     Ok(Readiness::Pending) => {
-                        client.note_head(&self.hub.options.limits, Moment::now());
-                        client.conn.reclaim(buffers);
+                        job.note_head(&self.hub.options.limits, Moment::now());
+                        job.conn.reclaim(buffers);
                     }
                     Ok(Readiness::Ended) | Err(_) => {
-                        client.conn.reclaim(buffers);
-                        self.close(client, slot);
+                        job.conn.reclaim(buffers);
+                        self.close(job);
                         return None;
                     }
                 }
             }
-            (client, slot) = self.park(client, slot)?;
-            thorough = true;
+            job = self.park(job)?;
         }
     }
 
-    /// Has a prepared connection handled, and then parks or closes it. `one` stops after one request.
+    /// Has a prepared connection handled, and then parks or closes it. `one` stops after one request. True:
+    /// a request was answered.
     pub(in crate::server) fn serve<H: RequestHandler + ?Sized>(
         &self,
         handler: &H,
-        job: Job,
+        mut job: Job,
         buffers: &mut Buffers,
         one: bool,
-    ) -> Served {
-        let Job {
-            mut client,
-            home,
-            slot,
-            ..
-        } = job;
-        client.conn.set_one_at_a_time(one);
-        client.conn.set_alone(self.hub.options.is_single);
-        let before = client.conn.answered();
+    ) -> (Left, bool) {
+        let conn = &mut job.conn;
+        conn.set_one_at_a_time(one);
+        conn.set_alone(self.hub.options.is_single);
+        let before = conn.answered();
         let running = buffers.thread.as_ref().map(ThreadGuard::enter_handler);
-        let next = self.handle(handler, &mut client.conn);
+        let next = self.handle(handler, conn);
         drop(running);
-        let answered = client.conn.answered() > before;
-        let is_spent = client.conn.is_spent();
-        client.conn.reclaim(buffers);
-        let job = Job {
-            client,
-            home,
-            slot,
-            thorough: true,
-            answered,
-        };
-        let mut served = Served {
-            answered,
-            ..Served::default()
-        };
-        match next {
-            _ if job.client.conn.ending() != Ending::Open => self.end(job.client, slot),
-            Next::Close => self.close(job.client, slot),
-            Next::Again => served.again = Some(self.goes_on(job)),
+        let answered = conn.answered() > before;
+        let is_spent = conn.is_spent();
+        conn.reclaim(buffers);
+        let is_open = conn.ending() == Ending::Open;
+        job.thorough = true;
+        job.answered = answered;
+        let left = match next {
+            _ if !is_open => {
+                self.end(job);
+                Left::Nothing
+            }
+            Next::Close => {
+                self.close(job);
+                Left::Nothing
+            }
+            Next::Again => Left::GoesOn(self.goes_on(job)),
             // No event will tell of what has come already.
-            Next::Park if answered && !is_spent => served.again = Some(self.goes_on(job)),
+            Next::Park if answered && !is_spent => Left::GoesOn(self.goes_on(job)),
             // For the first time.
-            Next::Park if slot.is_none() => served.again = self.put_to_rest(job),
-            Next::Park => served.rests = Some(job),
-        }
-        served
+            Next::Park if job.slot.is_none() => {
+                self.put_to_rest(job).map_or(Left::Nothing, Left::GoesOn)
+            }
+            Next::Park => Left::Rests(job),
+        };
+        (left, answered)
     }
 
     /// The connection has not begun to wait, but would from now on.
@@ -132,8 +108,7 @@ impl Lane {
     /// Parks a connection that was served. It comes back if something has come meanwhile.
     pub(in crate::server) fn put_to_rest(&self, mut job: Job) -> Option<Job> {
         job.note_wait(&self.hub.options.limits, Moment::now());
-        let (client, slot) = self.park(job.client, job.slot)?;
-        Some(Job::new(client, job.home, slot, true))
+        self.park(job)
     }
 
     /// Parks those that the leader has served since the last poll, under one lock and by one clock.
@@ -144,14 +119,12 @@ impl Lane {
         let now = Moment::now();
         let mut table = self.table();
         for mut job in lead.resting.drain(..) {
-            // They have been parked before, so they have one, and it is of this lane.
-            let Some(slot) = job.slot else { continue };
-            // Only who gives the lead up has it taken off the poller.
-            debug_assert!(job.client.conn.wire().is_registered());
+            // They have been parked before, in this lane. Only who gives the lead up has one taken off the
+            // poller.
+            debug_assert!(job.slot.is_some() && job.conn.wire().is_registered());
             job.note_wait(&self.hub.options.limits, now);
             // Whether the poller must wake up sooner does not matter: this is its thread.
-            if let Parked::Again(client) = table.park(slot, job.client) {
-                let job = Job::new(client, job.home, job.slot, true);
+            if let Parked::Again(job) = table.park(job) {
                 lead.unfinished.push_back(job);
             }
         }
@@ -174,40 +147,36 @@ impl Lane {
     }
 
     /// Ends a connection: at once, or when the client has read its answer.
-    fn end(&self, mut client: Box<Client>, slot: Option<usize>) {
-        if client.conn.ending() != Ending::Linger {
-            return self.close(client, slot);
+    fn end(&self, mut job: Job) {
+        if job.conn.ending() != Ending::Linger {
+            return self.close(job);
         }
         // A server that stops does the same, as far as it goes without waiting: see `park`.
-        client.starts_to_linger(&self.hub.options.limits, Moment::now());
-        let mut next = Some((client, slot));
-        while let Some((mut client, slot)) = next {
-            if !client.lingers_on(&self.hub.options.limits) {
-                return self.close(client, slot);
+        job.starts_to_linger(&self.hub.options.limits, Moment::now());
+        let mut next = Some(job);
+        while let Some(mut job) = next {
+            if !job.lingers_on(&self.hub.options.limits) {
+                return self.close(job);
             }
-            next = self.park(client, slot);
+            next = self.park(job);
         }
     }
 
     /// Puts a connection back until there is something to read. It comes back at once, with its slot,
     /// if something has come meanwhile.
-    fn park(
-        &self,
-        client: Box<Client>,
-        slot: Option<usize>,
-    ) -> Option<(Box<Client>, Option<usize>)> {
+    fn park(&self, mut job: Job) -> Option<Job> {
         let mut table = self.table();
-        let slot = slot.unwrap_or_else(|| table.reserve());
-        let wire = client.conn.wire();
+        let slot = *job.slot.get_or_insert_with(|| table.reserve());
+        let wire = job.conn.wire();
         let token = Token(slot + FIRST_SLOT);
         let is_registered = wire.is_registered() || wire.register(&self.registry, token).is_ok();
         if !is_registered || self.hub.control.is_stopping() {
             drop(table);
-            self.close(client, Some(slot));
+            self.close(job);
             return None;
         }
-        match table.park(slot, client) {
-            Parked::Again(client) => Some((client, Some(slot))),
+        match table.park(job) {
+            Parked::Again(job) => Some(job),
             Parked::Waits { sooner } => {
                 drop(table);
                 if sooner {
@@ -219,17 +188,12 @@ impl Lane {
         }
     }
 
-    /// Closes a connection that was to be served.
-    pub(in crate::server) fn give_up(&self, job: Job) {
-        self.close(job.client, job.slot);
-    }
-
     /// Closes a connection and frees its slot.
-    pub(super) fn close(&self, client: Box<Client>, slot: Option<usize>) {
-        if slot.is_some() && client.conn.is_detached() {
+    pub(in crate::server) fn close(&self, job: Job) {
+        if job.slot.is_some() && job.conn.is_detached() {
             // The socket lives on, so closing alone does not do it.
-            client.conn.wire().deregister(&self.registry);
+            job.conn.wire().deregister(&self.registry);
         }
-        self.hub.close(client, self.number, slot);
+        self.hub.close(job);
     }
 }
