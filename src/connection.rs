@@ -53,6 +53,8 @@ pub struct Connection {
     refused: bool,
     /// The client said that the present request is its last one.
     client_ends: bool,
+    /// The handler that runs may take its time: who is told what it does hears of its end.
+    takes_time: bool,
     /// Requests that were answered.
     answered: u64,
     /// `handle` stops after a request even if another one is there.
@@ -134,6 +136,7 @@ impl Connection {
             refusal: None,
             refused: false,
             client_ends: false,
+            takes_time: false,
             answered: 0,
             one_at_a_time: false,
             is_alone: false,

@@ -98,6 +98,7 @@ pub use status::Status;
 pub mod server;
 
 mod clock;
+mod hash;
 mod info;
 mod limits;
 mod shutdown;

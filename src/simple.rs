@@ -25,7 +25,6 @@ mod cache;
 mod condition;
 mod content;
 mod handler;
-mod hash;
 mod hooks;
 pub(crate) mod listing;
 mod mime;

@@ -8,11 +8,11 @@ use super::wire::Wire;
 /// Told by a connection before it runs a handler and before it waits. A server's lane passes the lead
 /// to another thread then; elsewhere there is none.
 pub(crate) trait Attendant: fmt::Debug + Send {
-    /// A request is about to be handled; one that is refused has neither method nor path. True: what is
-    /// finished should be sent first, for the handler may take its time.
+    /// A request is about to be handled; one that is refused has neither method nor path. True: the handler
+    /// may take its time, so what is finished should be sent first.
     fn before_handler(&self, method: &str, path: &str) -> bool;
 
-    /// The handler has returned.
+    /// Such a handler has returned.
     fn after_handler(&self);
 
     /// The handler is about to wait for something to read. True: it was waited for here, and it has come.

@@ -1,6 +1,7 @@
 //! One exchange on a connection: from the head that was found to what becomes of the connection.
 
 use std::borrow::Cow;
+use std::mem;
 use std::time::Duration;
 
 use super::input::Texts;
@@ -31,6 +32,7 @@ impl Connection {
             refusal,
             refused,
             client_ends,
+            takes_time,
             ..
         } = self;
         // Of a head that is refused unfinished there is the request line, or nothing.
@@ -53,7 +55,8 @@ impl Connection {
         if let Some(attendant) = &channel.wire.attendant {
             let parsed = parsed.as_ref();
             let (method, path) = parsed.map_or(("", ""), |head| (head.command, &*head.target.path));
-            if attendant.before_handler(method, path) {
+            *takes_time = attendant.before_handler(method, path);
+            if *takes_time {
                 // It fails again, and is reported, where the response is sent.
                 let _ = channel.send_ready(false);
             }
@@ -115,7 +118,9 @@ impl Connection {
     /// that its response could not be completed.
     pub(crate) fn end_exchange(&mut self, cut: bool) {
         self.answered += 1;
-        if let Some(attendant) = &self.channel.wire.attendant {
+        if mem::take(&mut self.takes_time)
+            && let Some(attendant) = &self.channel.wire.attendant
+        {
             attendant.after_handler();
         }
         let channel = &self.channel;

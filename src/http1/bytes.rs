@@ -19,8 +19,15 @@ pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
             return Some(at * 8 + found.trailing_zeros() as usize / 8);
         }
     }
-    let at = tail.iter().position(|&byte| byte == wanted)?;
-    Some(words.len() * 8 + at)
+    // The last word again, with the bytes that are left; only a short text has none.
+    let at = match bytes.last_chunk() {
+        Some(&word) => match equal(word, wanted) {
+            0 => return None,
+            found => bytes.len() - 8 + found.trailing_zeros() as usize / 8,
+        },
+        None => tail.iter().position(|&byte| byte == wanted)?,
+    };
+    Some(at)
 }
 
 /// Where the first byte stands that is no printable ASCII from `FIRST` on.

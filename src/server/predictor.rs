@@ -4,9 +4,11 @@
 //! two hundred clients of such a handler, one after the other, would stall the lane for good. So the
 //! route of a handler that lost the lead is remembered, and next time the lead passes before it runs.
 
+use std::hash::Hasher as _;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::hash::Folded;
 use crate::http1::bytes;
 
 /// A handler that runs for longer than this counts as one that blocks.
@@ -31,21 +33,13 @@ impl Route {
             Some(query) => path.get(..query).unwrap_or_default(),
             None => path,
         };
-        let (words, tail) = path.as_chunks::<8>();
-        let tail = tail.iter().fold(method.len() as u64, |word, &byte| {
-            (word << 8) | u64::from(byte)
-        });
+        // More of a method tells no others apart.
         let first = method.as_bytes().first().copied().unwrap_or_default();
-        let hash = words.iter().fold(u64::from(first), |hash, &word| {
-            fold(hash, u64::from_le_bytes(word))
-        });
-        Route((fold(hash, tail) >> 56) as u8)
+        let mut hash = Folded::default();
+        hash.write_usize((path.len() << 16) | (method.len() << 8) | usize::from(first));
+        hash.write(path);
+        Route((hash.finish() >> 56) as u8)
     }
-}
-
-fn fold(hash: u64, word: u64) -> u64 {
-    let hash = (hash.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    hash ^ (hash >> 29)
 }
 
 /// What a lane has learned of its handlers.

@@ -20,9 +20,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use super::hash::Seed;
 use super::open::Description;
 use super::ready::{Body, ReadyFile};
+use crate::hash::Seed;
 use crate::shutdown::lock;
 
 /// The largest file that is kept in memory.

@@ -145,27 +145,43 @@ fn who_reads_a_file_takes_nothing_of_it_from_others() {
     }
 }
 
+/// How many files below the root are open. (The test's process has open what other tests have, too.)
+#[cfg(target_os = "linux")]
+fn open_files(root: &WebRoot) -> usize {
+    let links = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let paths = links.filter_map(|link| fs::read_link(link.path()).ok());
+    paths.filter(|path| path.starts_with(root.path())).count()
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn few_files_stay_open_and_none_that_was_asked_for_after_it_was_deleted() {
     let root = WebRoot::new();
     let handler = root.handler();
     let name = |number: usize| format!("f{number}");
-    // The test's process has open what other tests have, too.
-    let open = || {
-        let links = fs::read_dir("/proc/self/fd").unwrap().flatten();
-        let paths = links.filter_map(|link| fs::read_link(link.path()).ok());
-        paths.filter(|path| path.starts_with(root.path())).count()
-    };
     for number in 0..40 {
         root.file(name(number), vec![b'x'; LARGE]);
         assert_eq!(get(&handler, &format!("/f{number}")).status(), 200);
     }
     // None stays open while other tests use up most descriptors.
-    assert!(open() <= 32, "{}", open());
+    assert!(open_files(&root) <= 32, "{}", open_files(&root));
     for number in 0..40 {
         fs::remove_file(root.join(name(number))).unwrap();
         assert_eq!(get(&handler, &format!("/f{number}")).status(), 404);
     }
-    assert_eq!(open(), 0);
+    assert_eq!(open_files(&root), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_keeps_no_files_has_none_open_and_answers_the_same() {
+    let root = WebRoot::new();
+    let handler = root.handler_with(|files| files.keep_files(false));
+    for content in [vec![b'a'; LARGE], vec![b'b'; LARGE], vec![b'c'; 100]] {
+        root.file("f", &content);
+        for _ in 0..2 {
+            assert!(get(&handler, "/f").body == content);
+            assert_eq!(open_files(&root), 0);
+        }
+    }
 }

@@ -1,14 +1,14 @@
-//! [`Seed`]: a hash of paths, a word at a time, which takes a quarter of the steps of the standard one.
+//! A hash of paths, a word at a time, which takes a quarter of the steps of the standard one.
 //!
-//! That one withstands who sends keys to make them meet in one place of the table. Here this takes files
-//! with such names in the directory that is served; and the seed, which differs from table to table, is known to
-//! nobody.
+//! That one withstands who sends keys to make them meet in one place of the table. Here keys are the names of
+//! files that are there, and the seed, which differs from table to table, is known to nobody; or it does not
+//! matter where they meet.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// What a table mixes into the hashes of its keys.
 #[derive(Clone, Debug)]
-pub(super) struct Seed(u64);
+pub(crate) struct Seed(u64);
 
 impl Default for Seed {
     fn default() -> Self {
@@ -28,7 +28,8 @@ impl BuildHasher for Seed {
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A hash that is being made.
-pub(super) struct Folded(u64);
+#[derive(Default)]
+pub(crate) struct Folded(u64);
 
 impl Folded {
     /// Every bit of a product depends on lower ones, so its halves are laid on each other.
@@ -44,14 +45,12 @@ impl Hasher for Folded {
         for &word in words {
             self.fold(u64::from_le_bytes(word));
         }
-        // The last word again, with the bytes that are left; only a short key has none.
+        // The last word again, with the bytes that are left; only a short key has none. That its length counts is
+        // up to whoever hashes it.
         match bytes.last_chunk() {
             _ if tail.is_empty() => {}
             Some(&last) => self.fold(u64::from_le_bytes(last)),
-            None => self.fold(
-                tail.iter()
-                    .fold(0, |word, &byte| (word << 8) | u64::from(byte)),
-            ),
+            None => self.fold(short(tail)),
         }
     }
 
@@ -61,6 +60,16 @@ impl Hasher for Folded {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+/// Up to eight bytes: of four and more the first half and the last.
+fn short(bytes: &[u8]) -> u64 {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(&first), Some(&last)) => {
+            u64::from(u32::from_le_bytes(first)) << 32 | u64::from(u32::from_le_bytes(last))
+        }
+        _ => (bytes.iter()).fold(0, |word, &byte| (word << 8) | u64::from(byte)),
     }
 }
 
