@@ -35,7 +35,7 @@ mod tests;
 #[inline]
 pub(crate) fn is_11(version: &str) -> bool {
     // Most often it is this very one, which is told by one look.
-    version == "HTTP/1.1" || version > "HTTP/1.1"
+    matches!(version, "HTTP/1.1") || version >= "HTTP/1.1"
 }
 
 /// A request that is refused: the status code to answer with before the connection is closed, and

@@ -65,9 +65,7 @@ impl HttpDate {
         debug_assert!(written.is_ok());
         HttpDate(text)
     }
-}
 
-impl HttpDate {
     /// Whether this is the text, byte for byte.
     pub(crate) fn is(&self, text: &str) -> bool {
         self.0.get(..LENGTH) == Some(text.as_bytes())
