@@ -14,6 +14,7 @@ use crate::connection::{Connection, Ending, Next, Readiness};
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
 use crate::http1::decimal::Decimal;
+use crate::http1::is_11;
 use crate::http1::quote::quoted;
 use crate::{Result, Status, status};
 
@@ -73,7 +74,7 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
     if conn.wait_request()? != Readiness::Request {
         return Ok(());
     }
-    let server_keeps = conn.version(h.protocol_version()) >= "HTTP/1.1";
+    let server_keeps = is_11(conn.version(h.protocol_version()));
     let cut = conn.exchange(server_keeps, |mut x, refusal| {
         let event = Event::Begun(&x, refusal.as_ref());
         x.channel().watch().tell(event);

@@ -31,6 +31,13 @@ pub(crate) mod bytes;
 #[cfg(test)]
 mod tests;
 
+/// Whether a server that says this version speaks 1.1, or what comes after it.
+#[inline]
+pub(crate) fn is_11(version: &str) -> bool {
+    // Most often it is this very one, which is told by one look.
+    matches!(version, "HTTP/1.1") || version >= "HTTP/1.1"
+}
+
 /// A request that is refused: the status code to answer with before the connection is closed, and
 /// what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

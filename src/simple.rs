@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use self::open::Found;
 use self::ready::ReadyFile;
@@ -77,7 +76,7 @@ pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
     let mut path = h.translate_path(x.path);
     let has_slash = path::has_trailing_slash(x.path);
     let sent = match h.files().kept(&mut path, has_slash) {
-        Some(kept) => send_file_head(h, x, &path, kept),
+        Some(kept) => send_file_head(h, x, &path, &kept.file),
         None => send_opened_head(h, x, &path, has_slash),
     };
     path::give_back(path);
@@ -93,13 +92,13 @@ fn send_opened_head<H: ServeFiles + ?Sized>(
     let files = h.files();
     match files.open(path) {
         Ok(Found::File(file, description)) if !has_slash => {
-            send_file_head(h, x, path, files.keep(path, file, description))
+            send_file_head(h, x, path, &files.keep(path, file, description))
         }
         Ok(Found::Directory(_)) if !has_slash => redirect(h, x),
         Ok(Found::Directory(directory)) => match directory.open_index(files.index_pages()) {
             Ok(Some((file, description, name))) => {
                 let path = path.join(name);
-                send_file_head(h, x, &path, files.keep(&path, file, description))
+                send_file_head(h, x, &path, &files.keep(&path, file, description))
             }
             Ok(None) => h.list_directory(x, &directory),
             Err(error) => not_found(h, x, error),
@@ -135,17 +134,17 @@ fn send_file_head<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     path: &Path,
-    file: ReadyFile,
+    file: &ReadyFile,
 ) -> Result<Option<Content>> {
     if let Some(since) = x.headers.get("If-Modified-Since")
         && !has_tags(x)
         // What most clients send is the very text that they got, which is cheaper to compare than to read.
-        && (*since == *file.modified_text || condition::not_modified(Some(since), false, file.modified))
+        && (file.modified_text.is(since) || condition::not_modified(Some(since), false, file.modified))
     {
         return send_not_modified(h, x);
     }
-    send_head_of(h, x, path, file.length(), file.modified)?;
-    Ok(Some(file.into()))
+    send_head_of(h, x, path, file)?;
+    Ok(Some(file.content()))
 }
 
 fn has_tags(x: &Exchange<'_>) -> bool {
@@ -167,13 +166,12 @@ fn send_head_of<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     path: &Path,
-    length: u64,
-    modified: SystemTime,
+    file: &ReadyFile,
 ) -> Result<()> {
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", &h.guess_type(path));
-    h.send_header(x, "Content-Length", &Decimal::from(length));
-    if let Some(time) = condition::last_modified(modified, clock::time_of_day()) {
+    h.send_header(x, "Content-Length", &file.length_text);
+    if let Some(time) = condition::last_modified(file.modified, clock::time_of_day()) {
         h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
     }
     send_extra_headers(h, x, "Last-Modified");

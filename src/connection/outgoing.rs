@@ -207,7 +207,11 @@ impl Outgoing {
     /// Decides the framing, and completes the head by what that and the connection's fate add to it.
     #[inline]
     fn commit(&mut self, framing: Framing, closing: bool) {
-        let is_told = matches!(framing, Framing::Length(_)) && self.declared.length.is_some();
+        let is_told = match framing {
+            Framing::Length(_) => self.declared.length.is_some(),
+            Framing::Nothing => !self.declared.chunked && self.code != 205,
+            _ => false,
+        };
         let persists = !closing && !self.must_close && self.declared.close.is_none();
         let is_both_11 = self.server_is_11 && self.terms.client >= Version::Http11;
         if is_told && persists && is_both_11 && self.buffer.len() == self.fields_end {

@@ -88,9 +88,11 @@ fn outside<const FIRST: u8>(word: [u8; 8]) -> u64 {
     (word | word.wrapping_sub(ONES * u64::from(FIRST)) | word.wrapping_add(ONES)) & HIGH
 }
 
-/// Whether a field name is this one, in any case; most often it is in the usual one.
+/// Whether a field name is this one, in any case; most often it is in the usual one, or starts with another
+/// letter.
 pub(crate) fn is_named(name: &[u8], usual: &[u8]) -> bool {
-    name == usual || name.eq_ignore_ascii_case(usual)
+    let initial = |name: &[u8]| name.first().map(u8::to_ascii_lowercase);
+    name == usual || (initial(name) == initial(usual) && name.eq_ignore_ascii_case(usual))
 }
 
 /// Whether this is a token (RFC 9110, 5.6.2): the grammar of methods, field names and codings.
@@ -167,6 +169,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_name_is_the_same_in_any_case(name in "[a-cA-C@`-]{0,3}", usual in "[a-cA-C@`-]{0,3}") {
+            let is_same = name.eq_ignore_ascii_case(&usual);
+            prop_assert_eq!(is_named(name.as_bytes(), usual.as_bytes()), is_same);
+        }
+
         #[test]
         fn a_line_ends_behind_its_first_line_feed(
             bytes in prop::collection::vec(prop_oneof![Just(b'\n'), 8..12_u8, any::<u8>()], 0..40),

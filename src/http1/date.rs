@@ -65,6 +65,11 @@ impl HttpDate {
         debug_assert!(written.is_ok());
         HttpDate(text)
     }
+
+    /// Whether this is the text, byte for byte.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        self.0.get(..LENGTH) == Some(text.as_bytes())
+    }
 }
 
 impl From<SystemTime> for HttpDate {
@@ -186,6 +191,19 @@ mod tests {
         let place = 784_111_777 % PLACES as u64;
         KEPT.with(|kept| kept[place as usize].set(Some((784_111_777, mark))));
         assert_eq!(date(784_111_777), mark);
+    }
+
+    #[test]
+    fn is_its_own_text_and_no_longer_or_shorter_one() {
+        let date = date(784_111_777);
+        assert!(date.is("Sun, 06 Nov 1994 08:49:37 GMT"));
+        for other in [
+            "",
+            "Sun, 06 Nov 1994 08:49:38 GMT",
+            "Sun, 06 Nov 1994 08:49:37 GMT   ",
+        ] {
+            assert!(!date.is(other), "{other}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 use super::chunked::{ChunkLimits, Decoder, Piece};
 use super::framing::BodyLength;
 use super::head::{self, Extent, LastHead, Scan, Version};
-use super::{HeadLimits, Refusal, host, target};
+use super::{HeadLimits, Refusal, host, is_11, target};
 
 const SMALL_HEAD: HeadLimits = HeadLimits {
     request_line: 12,
@@ -120,6 +120,20 @@ fn judge(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Ext
         return head::parse_whole(head, &mut scratch, &mut last, limits).map(|_| Some(extent));
     }
     Ok(None)
+}
+
+#[test]
+fn what_a_server_says_is_1_1_or_later() {
+    for (version, expected) in [
+        ("", false),
+        ("HTTP/1.0", false),
+        ("HTTP/1.", false),
+        ("HTTP/1.1", true),
+        ("HTTP/1.10", true),
+        ("HTTP/2.0", true),
+    ] {
+        assert_eq!(is_11(version), expected, "{version}");
+    }
 }
 
 proptest! {

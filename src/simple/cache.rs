@@ -17,10 +17,10 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use super::open::Description;
+use super::open::{Description, Way};
 use super::ready::{Body, ReadyFile};
 use crate::hash::Seed;
 use crate::shutdown::lock;
@@ -43,10 +43,17 @@ pub(super) struct Cache(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     /// By the bytes of their paths: these are hashed and compared in one go, a path name by name.
-    files: HashMap<Box<[u8]>, ReadyFile, Seed>,
+    files: HashMap<Box<[u8]>, Arc<Entry>, Seed>,
     /// The paths of those that are open, the one that was opened first in front.
     open: VecDeque<Box<[u8]>>,
     size: usize,
+}
+
+/// A file that is kept, and how to learn whether it is unchanged.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) file: ReadyFile,
+    way: Way,
 }
 
 impl Cache {
@@ -55,11 +62,11 @@ impl Cache {
     pub(super) fn find(
         &self,
         path: &Path,
-        describe: impl FnOnce() -> io::Result<Description>,
-    ) -> Option<ReadyFile> {
+        describe: impl FnOnce(&Way) -> io::Result<Description>,
+    ) -> Option<Arc<Entry>> {
         let key = path.as_os_str().as_bytes();
         let kept = lock(&self.0).files.get(key).cloned()?;
-        if describe().is_ok_and(|now| now == *kept.description()) {
+        if describe(&kept.way).is_ok_and(|now| now == *kept.file.description()) {
             return Some(kept);
         }
         lock(&self.0).remove(key);
@@ -73,7 +80,7 @@ impl Cache {
         path: &Path,
         file: File,
         description: Description,
-        is_cheap: bool,
+        way: Way,
     ) -> ReadyFile {
         let size = description.size();
         let is_small = size <= MOST_OF_A_FILE;
@@ -83,23 +90,27 @@ impl Cache {
         };
         let is_read = content.is_some();
         let stays_open =
-            !is_small && size <= MOST_OF_AN_OPEN_FILE && is_cheap && leaves_room(&file);
+            !is_small && size <= MOST_OF_AN_OPEN_FILE && way.is_one_call() && leaves_room(&file);
         let ready = content.unwrap_or_else(|| ReadyFile::open(file, description));
         if is_read || stays_open {
-            lock(&self.0).insert(path.as_os_str().as_bytes(), ready.clone());
+            let entry = Entry {
+                file: ready.clone(),
+                way,
+            };
+            lock(&self.0).insert(path.as_os_str().as_bytes(), entry);
         }
         ready
     }
 }
 
 impl Kept {
-    fn insert(&mut self, path: &[u8], file: ReadyFile) {
+    fn insert(&mut self, path: &[u8], entry: Entry) {
         self.remove(path);
-        let size = cost(path, &file);
+        let size = cost(path, &entry.file);
         if self.size + size > MOST_IN_ALL {
             *self = Kept::default();
         }
-        if let Body::Open(_) = file.body {
+        if let Body::Open(_) = entry.file.body {
             if self.open.len() >= MOST_OPEN
                 && let Some(first) = self.open.front().cloned()
             {
@@ -108,13 +119,13 @@ impl Kept {
             self.open.push_back(path.into());
         }
         self.size += size;
-        self.files.insert(path.into(), file);
+        self.files.insert(path.into(), entry.into());
     }
 
     fn remove(&mut self, path: &[u8]) {
-        if let Some(file) = self.files.remove(path) {
-            self.size = self.size.saturating_sub(cost(path, &file));
-            if let Body::Open(_) = file.body {
+        if let Some(entry) = self.files.remove(path) {
+            self.size = self.size.saturating_sub(cost(path, &entry.file));
+            if let Body::Open(_) = entry.file.body {
                 self.open.retain(|open| **open != *path);
             }
         }
@@ -127,7 +138,7 @@ fn cost(path: &[u8], file: &ReadyFile) -> usize {
         Body::Memory(content) => content.len(),
         Body::Open(_) => path.len(),
     };
-    content + path.len() + 256
+    content + 2 * path.len() + 320
 }
 
 /// Whether a file that was just opened may stay so: most descriptors that this process may have are free.
@@ -143,11 +154,10 @@ fn is_low(descriptor: i32, limit: Option<u64>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::open::{Symlinks, describe};
+    use super::super::open::Symlinks;
     use super::*;
     use std::fs;
     use std::path::PathBuf;
-    use std::sync::Arc;
 
     struct Place(PathBuf);
 
@@ -175,8 +185,13 @@ mod tests {
             file.set_modified(SystemTime::now() - age).unwrap();
         }
 
+        fn way(&self) -> Way {
+            Way::new(Path::new("/"), &self.0, Symlinks::Follow)
+        }
+
         fn describe(&self) -> io::Result<Description> {
-            describe(Path::new("/"), &self.0, Symlinks::Follow)
+            let way = self.way();
+            way.describe(Path::new("/"), &self.0, Symlinks::Follow)
         }
     }
 
@@ -193,11 +208,11 @@ mod tests {
     }
 
     /// A cache that has the file, however lately it was changed.
-    fn with(place: &Place) -> Cache {
+    fn with(place: &Place, way: Way) -> Cache {
         let cache = Cache::default();
         let (file, description) = place.open();
-        let kept = ReadyFile::read(&file, description).unwrap().unwrap();
-        lock(&cache.0).insert(place.0.as_os_str().as_bytes(), kept);
+        let file = ReadyFile::read(&file, description).unwrap().unwrap();
+        lock(&cache.0).insert(place.0.as_os_str().as_bytes(), Entry { file, way });
         cache
     }
 
@@ -207,7 +222,11 @@ mod tests {
         let place = Place::new("lately", Duration::from_secs(60));
         let (file, description) = place.open();
         let cache = Cache::default();
-        assert!(cache.keep(&place.0, file, description, true).is_open());
+        assert!(
+            cache
+                .keep(&place.0, file, description, place.way())
+                .is_open()
+        );
         assert!(lock(&cache.0).files.is_empty());
         let now = SystemTime::now();
         assert!(!description.is_older(GRAIN, now));
@@ -234,11 +253,11 @@ mod tests {
     fn an_unchanged_file_is_found_and_every_change_is_seen() {
         for change in CHANGES {
             let place = Place::new("changes", Duration::from_secs(60));
-            let cache = with(&place);
-            let found = cache.find(&place.0, || place.describe()).unwrap();
-            assert!(matches!(found.body, Body::Memory(content) if *content == *b"first"));
+            let cache = with(&place, place.way());
+            let found = cache.find(&place.0, |_| place.describe()).unwrap();
+            assert!(matches!(&found.file.body, Body::Memory(content) if **content == *b"first"));
             change(&place);
-            assert!(cache.find(&place.0, || place.describe()).is_none());
+            assert!(cache.find(&place.0, |_| place.describe()).is_none());
             assert!(lock(&cache.0).files.is_empty());
         }
     }
@@ -250,14 +269,19 @@ mod tests {
             let cache = Cache::default();
             let (file, description) = place.open();
             let number = file.as_raw_fd();
-            assert!(cache.keep(&place.0, file, description, true).is_open());
-            let found = cache.find(&place.0, || place.describe()).unwrap();
-            let Body::Open(file) = found.body else {
+            assert!(
+                cache
+                    .keep(&place.0, file, description, place.way())
+                    .is_open()
+            );
+            let found = cache.find(&place.0, |_| place.describe()).unwrap();
+            let Body::Open(file) = found.file.body.clone() else {
                 panic!("it was read");
             };
+            drop(found);
             assert_eq!(file.as_raw_fd(), number);
             change(&place);
-            assert!(cache.find(&place.0, || place.describe()).is_none());
+            assert!(cache.find(&place.0, |_| place.describe()).is_none());
             assert_eq!(Arc::strong_count(&file), 1, "it is still kept open");
             assert!(lock(&cache.0).open.is_empty());
         }
@@ -281,7 +305,11 @@ mod tests {
                 .unwrap();
             let cache = Cache::default();
             let description = place.describe().unwrap();
-            let ready = cache.keep(&place.0, file, description, is_cheap);
+            let way = match is_cheap {
+                true => place.way(),
+                false => Way::Opening,
+            };
+            let ready = cache.keep(&place.0, file, description, way);
             assert!(ready.is_open() && ready.length() == length);
             assert_eq!(lock(&cache.0).files.len(), usize::from(stays), "{length}");
         }
@@ -294,11 +322,15 @@ mod tests {
         let place = Place::new("room", Duration::ZERO);
         let (file, description) = place.open();
         let file = ReadyFile::open(file, description);
+        let entry = || Entry {
+            file: file.clone(),
+            way: place.way(),
+        };
         let mut kept = Kept::default();
         for number in 0..100 {
-            kept.insert(format!("/{number}").as_bytes(), file.clone());
+            kept.insert(format!("/{number}").as_bytes(), entry());
             // Again, as by another thread that has opened it too.
-            kept.insert(format!("/{number}").as_bytes(), file.clone());
+            kept.insert(format!("/{number}").as_bytes(), entry());
             assert!(kept.files.len() == kept.open.len() && kept.open.len() <= MOST_OPEN);
         }
         let names = (100 - MOST_OPEN..100).map(|number| format!("/{number}").into_bytes());
@@ -321,20 +353,19 @@ mod tests {
         for (name, moved) in [("dir/f", "dir"), ("f", "f")] {
             fs::write(root.join(name), "inside").unwrap();
             let place = Place(root.join(name));
-            let caches = [with(&place), with(&place), with(&place)];
-            let find = |cache: usize, symlinks| {
-                caches[cache].find(&place.0, || describe(&root, &place.0, symlinks))
+            let rules = [Symlinks::Deny, Symlinks::InsideRoot, Symlinks::Follow];
+            let caches = rules.map(|rule| with(&place, Way::new(&root, &place.0, rule)));
+            let find = |at: usize| {
+                caches[at].find(&place.0, |way| way.describe(&root, &place.0, rules[at]))
             };
-            assert!(find(0, Symlinks::Deny).is_some());
-            assert!(find(1, Symlinks::InsideRoot).is_some());
+            assert!(find(0).is_some() && find(1).is_some());
             let outside = base.join("outside");
             // What the system says of the file itself does not change by this, not even the time of
             // its last change, if it is the directory that moves.
             fs::rename(root.join(moved), &outside).unwrap();
             std::os::unix::fs::symlink(&outside, root.join(moved)).unwrap();
-            assert!(moved == "f" || find(2, Symlinks::Follow).is_some());
-            assert!(find(1, Symlinks::InsideRoot).is_none(), "{name}");
-            assert!(find(0, Symlinks::Deny).is_none(), "{name}");
+            assert!(moved == "f" || find(2).is_some());
+            assert!(find(1).is_none() && find(0).is_none(), "{name}");
             fs::remove_file(root.join(moved)).unwrap();
             let _ = fs::remove_dir_all(&outside).or_else(|_| fs::remove_file(&outside));
         }
@@ -344,13 +375,15 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded() {
         let place = Place::new("bounded", Duration::ZERO);
-        let cache = with(&place);
-        let (_, file) = lock(&cache.0).files.drain().next().unwrap();
+        let cache = with(&place, place.way());
+        let (_, first) = lock(&cache.0).files.drain().next().unwrap();
         *lock(&cache.0) = Kept::default();
         for number in 0..100_000 {
             let path = format!("/{number:0>500}").into_bytes();
             let mut kept = lock(&cache.0);
-            kept.insert(&path, file.clone());
+            let file = first.file.clone();
+            let way = Way::Opening;
+            kept.insert(&path, Entry { file, way });
             assert!(kept.size <= MOST_IN_ALL && kept.files.contains_key(&*path));
         }
         assert_forgets_all(&mut lock(&cache.0));

@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::cache::Cache;
+use super::cache::{Cache, Entry};
 use super::mime::Extensions;
-use super::open::{self, Description, Found, Located, Symlinks};
+use super::open::{self, Description, Found, Located, Symlinks, Way};
 use super::ready::ReadyFile;
 use super::{SERVER_VERSION, ServeFiles, path, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
@@ -173,7 +173,7 @@ impl SimpleHandler {
 
     /// The file at a path, or the first index page of a directory, if it is kept and unchanged; then
     /// `path` becomes that of the index page.
-    pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<ReadyFile> {
+    pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<Arc<Entry>> {
         let cache = self.cache.as_ref()?;
         if !is_directory {
             return self.find(cache, path);
@@ -192,9 +192,9 @@ impl SimpleHandler {
         kept
     }
 
-    fn find(&self, cache: &Cache, path: &Path) -> Option<ReadyFile> {
-        cache.find(path, || {
-            open::describe(&self.directory, path, self.symlinks)
+    fn find(&self, cache: &Cache, path: &Path) -> Option<Arc<Entry>> {
+        cache.find(path, |way| {
+            way.describe(&self.directory, path, self.symlinks)
         })
     }
 
@@ -203,8 +203,8 @@ impl SimpleHandler {
         match &self.cache {
             None => ReadyFile::open(file, description),
             Some(cache) => {
-                let is_cheap = open::is_described_at_once(&self.directory, path, self.symlinks);
-                cache.keep(path, file, description, is_cheap)
+                let way = Way::new(&self.directory, path, self.symlinks);
+                cache.keep(path, file, description, way)
             }
         }
     }

@@ -65,7 +65,8 @@ fn initial(suffix: &[u8]) -> u64 {
 /// it stands, then in lower case. After them come the types known to the crate, in any case.
 pub(super) fn guess<'a>(name: &Path, own: &'a Extensions) -> Option<&'a str> {
     let suffix = suffix(name)?;
-    if let Some(media_type) = own.get(suffix) {
+    // What is listed is in lower case.
+    if let Some(media_type) = own.get(suffix).or_else(|| listed(suffix)) {
         return Some(media_type);
     }
     if suffix.iter().any(u8::is_ascii_uppercase) {
@@ -77,16 +78,20 @@ pub(super) fn guess<'a>(name: &Path, own: &'a Extensions) -> Option<&'a str> {
 
 /// The type that the crate knows for a suffix in lower case.
 fn known(suffix: &[u8]) -> Option<&'static str> {
+    listed(suffix).or_else(|| {
+        let suffix = std::str::from_utf8(suffix).ok()?;
+        mime_guess::from_ext(suffix.strip_prefix('.')?).first_raw()
+    })
+}
+
+/// The type that a table here has for a suffix in lower case.
+fn listed(suffix: &[u8]) -> Option<&'static str> {
+    let word = word(suffix)?;
     let find = |words: &[u64], table: &[(&str, &'static str)]| {
-        let at = words.binary_search(&word(suffix)?).ok()?;
+        let at = words.binary_search(&word).ok()?;
         table.get(at).map(|&(_, media_type)| media_type)
     };
-    find(&COMMON_WORDS, &COMMON)
-        .or_else(|| find(&OVERLAY_WORDS, &OVERLAY))
-        .or_else(|| {
-            let suffix = std::str::from_utf8(suffix).ok()?;
-            mime_guess::from_ext(suffix.strip_prefix('.')?).first_raw()
-        })
+    find(&COMMON_WORDS, &COMMON).or_else(|| find(&OVERLAY_WORDS, &OVERLAY))
 }
 
 /// A suffix of up to eight bytes as a number, which is faster compared; in the order of the suffixes.

@@ -17,7 +17,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use self::below::is_plain;
 pub(crate) use self::below::relative_to;
-pub(crate) use self::describe::{Description, describe, is_described_at_once};
+pub(crate) use self::describe::{Description, Way};
 pub(crate) use self::locate::{Located, locate};
 use super::listing::{self, Entry};
 

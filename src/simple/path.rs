@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use crate::http1::bytes;
-
 /// Where a request target leads, seen from the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Relative {
@@ -192,13 +190,9 @@ impl<'a> Parts<'a> {
 /// The path alone: what is before the first `?` or `#`.
 fn path_of(target: &str) -> &str {
     let target = after_authority(target).unwrap_or(target);
-    before(before(target, b'#'), b'?')
-}
-
-/// What stands before the first of these marks; everything, if there is none.
-fn before(text: &str, mark: u8) -> &str {
-    let end = bytes::find(text.as_bytes(), mark);
-    end.and_then(|end| text.get(..end)).unwrap_or(text)
+    let mut bytes = target.as_bytes().iter();
+    let end = bytes.position(|byte| matches!(byte, b'?' | b'#'));
+    end.and_then(|end| target.get(..end)).unwrap_or(target)
 }
 
 /// What follows scheme and authority, if the target is in absolute-form. A path that is empty

@@ -14,9 +14,12 @@ use crate::http1::date::HttpDate;
 #[derive(Clone, Debug)]
 pub(super) struct ReadyFile {
     pub(super) body: Body,
+    /// In whole seconds.
     pub(super) modified: SystemTime,
     /// The text of that moment, as a client sends it back.
     pub(super) modified_text: HttpDate,
+    /// The decimal digits of its length.
+    pub(super) length_text: String,
     description: Description,
 }
 
@@ -51,6 +54,7 @@ impl ReadyFile {
             body,
             modified,
             modified_text: HttpDate::from(modified),
+            length_text: description.size().to_string(),
             description,
         }
     }
@@ -63,14 +67,11 @@ impl ReadyFile {
     pub(super) fn length(&self) -> u64 {
         self.description.size()
     }
-}
 
-impl From<ReadyFile> for Content {
-    fn from(file: ReadyFile) -> Self {
-        let length = file.length();
-        match file.body {
-            Body::Memory(content) => Content::Kept(io::Cursor::new(content)),
-            Body::Open(file) => Content::File(OpenFile::new(file, length)),
+    pub(super) fn content(&self) -> Content {
+        match &self.body {
+            Body::Memory(content) => Content::Kept(io::Cursor::new(content.clone())),
+            Body::Open(file) => Content::File(OpenFile::new(file.clone(), self.length())),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Outgoing, Stage};
 use crate::http1::bytes;
 use crate::http1::framing;
-use crate::http1::is_token;
+use crate::http1::{is_11, is_token};
 
 /// What the fields of the response declare.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,14 +50,15 @@ impl Outgoing {
         }
         self.stage = Stage::Fields;
         self.code = code;
-        self.server_is_11 = version >= "HTTP/1.1";
-        if !bytes::is_printable(version.as_bytes()) {
-            self.fail("a control character in a status line");
-        }
-        self.buffer.extend_from_slice(version.as_bytes());
         let digit = |place: u16| b'0' + (code / place % 10) as u8;
-        self.buffer
-            .extend_from_slice(&[b' ', digit(100), digit(10), digit(1), b' ']);
+        let code = [b' ', digit(100), digit(10), digit(1), b' '];
+        if version == "HTTP/1.1" {
+            self.server_is_11 = true;
+            self.buffer.extend_from_slice(b"HTTP/1.1");
+        } else {
+            self.other_version(version);
+        }
+        self.buffer.extend_from_slice(&code);
         if bytes::is_printable(reason.as_bytes()) {
             self.buffer.extend_from_slice(reason.as_bytes());
         } else {
@@ -68,6 +69,15 @@ impl Outgoing {
         self.buffer.extend_from_slice(b"\r\n");
     }
 
+    /// The start of the status line of a server that speaks 1.0, or what it likes.
+    fn other_version(&mut self, version: &str) {
+        self.server_is_11 = is_11(version);
+        if !bytes::is_printable(version.as_bytes()) {
+            self.fail("a control character in a status line");
+        }
+        self.buffer.extend_from_slice(version.as_bytes());
+    }
+
     /// A field. What frames the message is taken note of, and dropped where the RFC forbids it.
     // Where the compiler knows the name, and it most often does, little is left of this.
     #[inline(always)]
@@ -76,6 +86,8 @@ impl Outgoing {
             "Server" => (Kind::Plain, b"Server: "),
             "Date" => (Kind::Plain, b"Date: "),
             "Content-Type" => (Kind::Plain, b"Content-Type: "),
+            // So Python writes it for files.
+            "Content-type" => (Kind::Plain, b"Content-type: "),
             "Content-Length" => (Kind::ContentLength, b"Content-Length: "),
             "Last-Modified" => (Kind::Plain, b"Last-Modified: "),
             _ => return self.any_field(name, value),

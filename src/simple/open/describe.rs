@@ -1,7 +1,10 @@
-//! [`Description`]: what the file system says of a file, without opening it where that is safe.
+//! [`Description`]: what the file system says of a file, and [`Way`]: how it is asked, without opening
+//! the file where that is safe.
 
+use std::ffi::CString;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -54,18 +57,15 @@ impl Description {
         self.size
     }
 
-    /// When the content changed last; 1970 if that is not to be told.
+    /// The second in which the content changed last, as HTTP counts; 1970 if that is not to be told.
     pub(crate) fn modified(&self) -> SystemTime {
-        let (seconds, nanos) = self.modified;
-        let part = Duration::from_nanos(nanos.max(0) as u64);
-        let whole = Duration::from_secs(seconds.unsigned_abs());
+        let (seconds, _) = self.modified;
+        let distance = Duration::from_secs(seconds.unsigned_abs());
         let moment = match seconds < 0 {
-            true => SystemTime::UNIX_EPOCH.checked_sub(whole),
-            false => SystemTime::UNIX_EPOCH.checked_add(whole),
+            true => SystemTime::UNIX_EPOCH.checked_sub(distance),
+            false => SystemTime::UNIX_EPOCH.checked_add(distance),
         };
-        moment
-            .and_then(|moment| moment.checked_add(part))
-            .unwrap_or(SystemTime::UNIX_EPOCH)
+        moment.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// The last change of any kind is longer ago than this.
@@ -76,36 +76,64 @@ impl Description {
     }
 }
 
-/// What the file system says now of what `path` leads to, by the rules of [`open`](super::open) for
-/// paths below `root`; elsewhere links are followed.
-///
-/// Most of the time this is one call. Where links may not be followed it takes an open descriptor to
-/// know that no directory on the way has become one; but a name directly in the root has no such
-/// directory, and what the call says of the name itself shows a link as a link.
-pub(crate) fn describe(root: &Path, path: &Path, symlinks: Symlinks) -> io::Result<Description> {
-    if symlinks != Symlinks::Follow && is_directly_in(root, path) {
-        let description = Description::of(&retry_on_intr(|| rustix::fs::lstat(path))?);
-        if !description.file_type().is_symlink() {
-            return Ok(description);
-        }
-    }
-    match relative_to(root, path) {
-        Some(relative) if symlinks != Symlinks::Follow => {
-            let place = Place {
-                root: or_dot(root),
-                relative,
-                symlinks,
-            };
-            Description::of_open(open_whole(place, path, LOCATE)?)
-        }
-        _ => Ok(Description::of(&retry_on_intr(|| rustix::fs::stat(path))?)),
-    }
+/// How the file system is asked what a path leads to now, by the rules of [`open`](super::open) for paths
+/// below a root; elsewhere links are followed.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// By one call, which follows links.
+    Following(CString),
+    /// By one call for a name directly in the root, which shows a link as a link. There is no directory
+    /// on the way that could have become one.
+    Direct(CString),
+    /// By opening it: to know that no directory on the way has become a link takes a descriptor.
+    Opening,
 }
 
-/// Whether [`describe`] takes one call for what `path` leads to, unless its last name is a link. Else it
-/// takes as many as to open the file.
-pub(crate) fn is_described_at_once(root: &Path, path: &Path, symlinks: Symlinks) -> bool {
-    symlinks == Symlinks::Follow || is_directly_in(root, path) || relative_to(root, path).is_none()
+impl Way {
+    pub(crate) fn new(root: &Path, path: &Path, symlinks: Symlinks) -> Self {
+        match CString::new(path.as_os_str().as_bytes()) {
+            Ok(text) if symlinks == Symlinks::Follow || relative_to(root, path).is_none() => {
+                Way::Following(text)
+            }
+            Ok(text) if is_directly_in(root, path) => Way::Direct(text),
+            _ => Way::Opening,
+        }
+    }
+
+    /// Whether this is one call, unless the last name is a link. Else it takes as many as to open the file.
+    pub(crate) fn is_one_call(&self) -> bool {
+        !matches!(self, Way::Opening)
+    }
+
+    /// What the file system says now. The root, the path and the rule are those of the way.
+    pub(crate) fn describe(
+        &self,
+        root: &Path,
+        path: &Path,
+        symlinks: Symlinks,
+    ) -> io::Result<Description> {
+        match self {
+            Way::Following(text) => {
+                return Ok(Description::of(&retry_on_intr(|| {
+                    rustix::fs::stat(&**text)
+                })?));
+            }
+            Way::Direct(text) => {
+                let description = Description::of(&retry_on_intr(|| rustix::fs::lstat(&**text))?);
+                if !description.file_type().is_symlink() {
+                    return Ok(description);
+                }
+            }
+            Way::Opening => {}
+        }
+        let relative = relative_to(root, path).ok_or(io::ErrorKind::NotFound)?;
+        let place = Place {
+            root: or_dot(root),
+            relative,
+            symlinks,
+        };
+        Description::of_open(open_whole(place, path, LOCATE)?)
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +144,7 @@ mod tests {
     fn the_time_of_a_change_may_lie_before_1970() {
         let mut description = Description::of_open(std::fs::File::open("/").unwrap()).unwrap();
         for (seconds, nanos, from_1970) in
-            [(0, 0, 0.0), (1, 500_000_000, 1.5), (-2, 500_000_000, -1.5)]
+            [(0, 0, 0.0), (1, 500_000_000, 1.0), (-2, 500_000_000, -2.0)]
         {
             description.modified = (seconds, nanos);
             let modified = description.modified();

@@ -461,6 +461,28 @@ fn any_path_may_be_opened_and_its_index_too() {
 }
 
 #[test]
+fn a_way_is_one_call_unless_a_directory_on_it_could_have_become_a_link() {
+    let root = Path::new("/srv");
+    for (path, symlinks, is_one_call) in [
+        ("/srv/a", Symlinks::Deny, true),
+        ("/srv/a", Symlinks::InsideRoot, true),
+        ("/srv/a/b", Symlinks::Deny, false),
+        ("/srv/a/b", Symlinks::InsideRoot, false),
+        ("/srv/a/b", Symlinks::Follow, true),
+        ("/elsewhere/a/b", Symlinks::Deny, true),
+        ("/srv/a\0", Symlinks::Deny, false),
+    ] {
+        let way = Way::new(root, Path::new(path), symlinks);
+        assert_eq!(way.is_one_call(), is_one_call, "{path:?} {symlinks:?}");
+    }
+    let (root, path) = (Path::new("/"), Path::new("/\0"));
+    for symlinks in [Symlinks::Deny, Symlinks::Follow] {
+        let way = Way::new(root, path, symlinks);
+        assert!(way.describe(root, path, symlinks).is_err());
+    }
+}
+
+#[test]
 fn what_is_described_is_what_would_be_opened() {
     both_ways(|| {
         let temp = Temp::new();
@@ -485,7 +507,9 @@ fn what_is_described_is_what_would_be_opened() {
                     _ => None,
                 };
                 assert_eq!(
-                    describe(&root, &path, symlinks).ok(),
+                    Way::new(&root, &path, symlinks)
+                        .describe(&root, &path, symlinks)
+                        .ok(),
                     opened,
                     "{name} {symlinks:?}"
                 );
