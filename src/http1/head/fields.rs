@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::http1::bytes::is_named;
+
 /// Where the name and the value of each field stand in the text of a head.
 #[derive(Debug, Default)]
 pub(crate) struct Places(Vec<Place>);
@@ -70,7 +72,7 @@ impl<'a> FieldLines<'a> {
             .filter(move |place| {
                 // The length tells most names apart.
                 place.name.1 - place.name.0 == name.len()
-                    && part(text, place.name).eq_ignore_ascii_case(name)
+                    && is_named(part(text, place.name).as_bytes(), name.as_bytes())
             })
             .map(move |place| part(text, place.value))
     }
