@@ -315,11 +315,13 @@ impl Connection {
         self.ending
     }
 
-    /// Sends what is finished.
+    /// Sends what is finished. The last of it waits in the socket for the end of the stream, which follows as
+    /// soon as `handle` returns, and goes in one segment with it. (Before a reset it would be lost.)
     pub(crate) fn flush(&mut self) -> Result<()> {
+        let end_follows = self.ending != Ending::Open && !self.channel.resets.get();
         match self.channel.is_idle() {
             true => Ok(()),
-            false => self.channel.send_ready(false).map_err(Error::from),
+            false => self.channel.send_ready(end_follows).map_err(Error::from),
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct Channel {
     pub(super) body_left: Cell<u64>,
     /// The stream has another owner now.
     pub(super) detached: Cell<bool>,
-    /// The handler wants the connection to end with a reset.
+    /// The connection is to end with a reset.
     pub(super) resets: Cell<bool>,
     /// A write failed: nothing more goes out.
     broken: Cell<bool>,

@@ -180,6 +180,7 @@ impl Connection {
         if ambiguous {
             // It fails only where there is no connection any more.
             let _ = self.channel.wire.reset_on_close();
+            self.channel.resets.set(true);
         } else {
             self.channel.out.borrow_mut().give_up();
             let _ = self.channel.send_ready(false);

@@ -316,6 +316,7 @@ impl Lane {
         now: Instant,
         moment: Moment,
     ) -> io::Result<()> {
+        let accepts_again = lead.accepts_again(now);
         let due = [until, lead.accept_again, lead.next_actions];
         let due = due.into_iter().flatten().min();
         let look = self.table().next_look();
@@ -326,12 +327,7 @@ impl Lane {
         // Rounded up: a poll that ends too early would spin.
         let mut timeout = waits.into_iter().flatten().min();
         timeout = timeout.map(|wait| wait.saturating_add(Duration::from_millis(1)));
-        if lead.accept_again.is_some_and(|again| again <= now) {
-            lead.accept_again = None;
-            lead.accepts = ACCEPTS;
-            timeout = Some(Duration::ZERO);
-        }
-        if !lead.unfinished.is_empty() {
+        if accepts_again || !lead.unfinished.is_empty() {
             timeout = Some(Duration::ZERO);
         }
         lead.turns = lead.unfinished.len();

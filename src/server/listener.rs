@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::connection::stream::Stream;
@@ -100,6 +102,18 @@ impl Acceptor {
         }
     }
 
+    /// Whether a connection waits, or that can't be told. To try in vain costs several times as much: Linux
+    /// makes the socket before it looks for a connection.
+    pub(super) fn has_more(&self) -> bool {
+        let listener = match self {
+            Acceptor::Tcp(listener) => listener.as_fd(),
+            Acceptor::Unix(listener) => listener.as_fd(),
+        };
+        let mut polled = [PollFd::from_borrowed_fd(listener, PollFlags::IN)];
+        let at_once = Timespec::default();
+        rustix::event::poll(&mut polled, Some(&at_once)) != Ok(0)
+    }
+
     pub(super) fn accept(&self) -> io::Result<(Stream, Peer)> {
         match self {
             Acceptor::Tcp(listener) => {
@@ -115,5 +129,42 @@ impl Acceptor {
                 Ok((Stream::Unix(stream), Peer::Unix))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_listener_says_whether_a_connection_waits() {
+        fn check(listener: Listener, connect: impl Fn()) {
+            let (acceptor, _) = Acceptor::new(listener).unwrap();
+            assert!(!acceptor.has_more());
+            connect();
+            connect();
+            for _ in 0..2 {
+                let start = Instant::now();
+                // The client may hear of it first.
+                while !acceptor.has_more() {
+                    assert!(start.elapsed() < Duration::from_secs(10));
+                    std::thread::yield_now();
+                }
+                acceptor.accept().unwrap();
+            }
+            assert!(!acceptor.has_more());
+        }
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = tcp.local_addr().unwrap();
+        check(tcp.into(), || drop(TcpStream::connect(address).unwrap()));
+        let name = format!("servette-listener-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let unix = UnixListener::bind(&path).unwrap();
+        check(unix.into(), || drop(UnixStream::connect(&path).unwrap()));
+        std::fs::remove_file(&path).unwrap();
     }
 }

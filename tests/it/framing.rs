@@ -414,11 +414,16 @@ fn a_body_that_ends_with_the_connection_is_cut_by_a_reset() {
         head(h, x, &[])?;
         x.wfile.write_all(b"begin")?;
         x.wfile.flush()?;
+        x.wfile.write_all(b" and more")?;
         Err(Error::other("broken"))
     });
     let mut client = server.connect();
     client.send("GET / HTTP/1.0\r\n\r\n");
     client.try_response("GET").unwrap_err();
+    // What was written goes before it.
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    assert!(client.rest_or_reset().ends_with(b"begin and more"));
 }
 
 #[test]

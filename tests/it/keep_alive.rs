@@ -1,9 +1,12 @@
 //! When a connection is kept, and that the last response says so (RFC 9112, 9.3 and 9.6).
 
-use crate::client::get;
-use crate::support::{Ask, serve, serve_http10, text};
+use std::io::ErrorKind;
+use std::sync::{Mutex, mpsc};
+
+use crate::client::{Client, get};
+use crate::support::{Ask, PATIENCE, serve, serve_http10, text};
 use servette::testing::TestServer;
-use servette::{Error, Exchange, RequestHandler, Result, Status};
+use servette::{Connection, Error, Exchange, Next, RequestHandler, Result, Status, base};
 
 const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
 const OLD_KEPT: &str = "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n";
@@ -178,4 +181,61 @@ fn a_client_that_sends_on_after_the_server_has_closed_is_not_reset() {
         client.send(get("/2")).send("x".repeat(100_000)).finish();
         client.assert_end();
     }
+}
+
+/// Serves as usual, but then stops before the connection is closed or kept.
+struct Stops {
+    served: mpsc::SyncSender<()>,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl RequestHandler for Stops {
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        let next = base::handle(self, conn)?;
+        self.served.send(()).unwrap();
+        self.go_on.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+        Ok(next)
+    }
+
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        text(self, x, "x")
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+}
+
+/// It goes in one segment with it, which no client can tell but by what it can read before. (The system
+/// does not wait for long.)
+#[test]
+fn the_last_answer_waits_for_the_end_of_the_stream() {
+    let (served, is_served) = mpsc::sync_channel(0);
+    let (go_on, goes_on) = mpsc::channel();
+    let server = TestServer::start(Stops {
+        served,
+        go_on: Mutex::new(goes_on),
+    });
+    let waits = |client: &mut Client| {
+        is_served.recv_timeout(PATIENCE).unwrap();
+        client.stream.set_nonblocking(true).unwrap();
+        let peeked = client.stream.peek(&mut [0]);
+        client.stream.set_nonblocking(false).unwrap();
+        matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+    };
+    let mut waited = 0;
+    for _ in 0..9 {
+        let mut client = server.connect();
+        client.send(get("/"));
+        // One that is kept does not wait.
+        is_served.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(client.response().text(), "x");
+        go_on.send(()).unwrap();
+        client.send(CLOSE);
+        waited += usize::from(waits(&mut client));
+        go_on.send(()).unwrap();
+        assert_eq!(client.response().text(), "x");
+        client.assert_end();
+    }
+    assert!(waited > 4 || cfg!(not(target_os = "linux")), "{waited}");
 }

@@ -13,6 +13,7 @@ use crate::clock::Moment;
 use crate::connection::Connection;
 use crate::http1::Refusal;
 use crate::server::client::Client;
+use crate::server::listener::Acceptor;
 use crate::server::queue::Kind;
 
 /// Connections accepted between two polls; without a bound the parked ones would starve.
@@ -30,6 +31,25 @@ const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 impl Lead {
+    /// No connection waits: the poller reports the next one.
+    fn accepts_no_more(&mut self) {
+        self.accepts = 0;
+        self.accept_again = None;
+    }
+
+    /// Goes on with accepting where that was put off until now; false if it was not, or no connection waits.
+    pub(super) fn accepts_again(&mut self, now: Instant) -> bool {
+        if self.accept_again.is_none_or(|again| again > now) {
+            return false;
+        }
+        self.accept_again = None;
+        let has_more = self.acceptor.as_ref().is_some_and(Acceptor::has_more);
+        if has_more {
+            self.accepts = ACCEPTS;
+        }
+        has_more
+    }
+
     /// Accepts nothing for a while.
     fn rest(&mut self) {
         self.accepts = 0;
@@ -42,6 +62,11 @@ impl Lane {
     pub(super) fn accept(&self, lead: &mut Lead) -> Option<Job> {
         while lead.accepts > 0 {
             let acceptor = lead.acceptor.as_ref()?;
+            // Of the first one it is known.
+            if lead.accepts < ACCEPTS && !acceptor.has_more() {
+                lead.accepts_no_more();
+                return None;
+            }
             let is_crowded = self.open() >= self.hub.max_connections.saturating_add(BEYOND);
             if is_crowded && !self.evict(&ALL) {
                 self.complain(lead, "too many connections: accepting rests");
@@ -56,8 +81,7 @@ impl Lane {
             let (stream, peer) = match acceptor.accept() {
                 Ok(accepted) => accepted,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    lead.accepts = 0;
-                    lead.accept_again = None;
+                    lead.accepts_no_more();
                     return None;
                 }
                 // Out of descriptors: make room for one.
@@ -184,4 +208,45 @@ pub(super) fn spare_descriptors() -> usize {
         .saturating_sub(OTHERS)
         .max(OTHERS / 2);
     usize::try_from(spare).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::connection::Buffers;
+    use crate::server::options::Options;
+
+    #[test]
+    fn nobody_makes_room_for_a_connection_that_is_not_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let lanes = Lane::all(listener.into(), Options::default(), 1).unwrap();
+        let lane = &lanes[0];
+        let mut lead = lane.lead();
+        let connect = |lead: &mut Lead| {
+            let client = TcpStream::connect(address).unwrap();
+            while !lead.accepts() {
+                lane.wait(lead, None).unwrap();
+            }
+            client
+        };
+        let _idle = connect(&mut lead);
+        let job = lane.accept(&mut lead).unwrap();
+        assert!(lane.prepare(job, &mut Buffers::default()).is_none());
+        let as_many_as_there_may_be = lane.hub.max_connections + BEYOND;
+        lane.hub.open.store(as_many_as_there_may_be, Relaxed);
+        assert!(lane.accept(&mut lead).is_none() && !lead.accepts());
+        lead.rest();
+        assert!(!lead.accepts_again(Instant::now()));
+        assert!(!lead.accepts_again(Instant::now() + ACCEPT_REST));
+        assert_eq!(lane.table().waiting(Kind::Idle), 1);
+
+        let _next = connect(&mut lead);
+        lead.rest();
+        assert!(lead.accepts_again(Instant::now() + ACCEPT_REST));
+        assert!(lane.accept(&mut lead).is_some());
+        assert_eq!(lane.table().waiting(Kind::Idle), 0);
+    }
 }
