@@ -8,9 +8,9 @@ use super::channel::Channel;
 
 /// A file or a rest of one up to this size is read beside the head and leaves in one write with it.
 const ONE_WRITE: u64 = 64 << 10;
-/// A file from this size on is sent in segments as large as they can be. The system makes many small ones
-/// of it else, whenever the client is slower; for smaller files that costs less than two calls more.
-const CORKED: u64 = 2 << 20;
+/// A file from this size on is sent in bulk. The system makes many small segments of it else, whenever the client
+/// is slower; for smaller files that costs less than four calls more.
+const BULK: u64 = 2 << 20;
 /// As much as one call of sendfile is asked for.
 const MOST: u64 = 1 << 30;
 
@@ -46,13 +46,13 @@ impl ResponseWriter<'_> {
             return Ok(());
         }
         let end = offset.saturating_add(count);
-        if count < CORKED {
+        if count < BULK {
             return self.send_range(file, offset, end);
         }
         let stream = &self.channel.wire.stream;
-        stream.cork(true);
+        stream.set_bulk(true);
         let sent = self.send_range(file, offset, end);
-        stream.cork(false);
+        stream.set_bulk(false);
         sent
     }
 
