@@ -145,8 +145,16 @@ impl Control {
     }
 
     pub(crate) fn stop(&self) {
+        // Once is enough: they don't wait again.
+        if !self.stopping.swap(true, Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    /// For who knows that the pollers will look around.
+    #[cfg(feature = "testing")]
+    pub(crate) fn stop_without_waking(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.wake();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

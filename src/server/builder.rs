@@ -10,6 +10,8 @@ use super::ThreadingHttpServer;
 use super::lane::Lane;
 use super::listener::{self, Listener};
 use super::options::Options;
+#[cfg(feature = "testing")]
+use super::poller::Access;
 use crate::info::Peer;
 use crate::limits::Limits;
 use crate::{Error, Result};
@@ -83,6 +85,13 @@ impl<H, S> Builder<H, S> {
     #[cfg(feature = "testing")]
     pub(crate) fn reset_refused(mut self) -> Self {
         self.options.resets_refused = true;
+        self
+    }
+
+    /// The server waits with a poller that is not its own: see [`Poller`](super::poller::Poller).
+    #[cfg(feature = "testing")]
+    pub(crate) fn lent(mut self, access: Access) -> Self {
+        self.options.access = Some(access);
         self
     }
 
