@@ -88,10 +88,11 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// The server waits with a poller that is not its own: see [`Poller`](super::poller::Poller).
+    /// The server lives for a test. It may wait with a poller that is not its own.
     #[cfg(feature = "testing")]
-    pub(crate) fn lent(mut self, access: Access) -> Self {
-        self.options.access = Some(access);
+    pub(crate) fn brief(mut self, access: Option<Access>) -> Self {
+        self.options.is_brief = true;
+        self.options.access = access;
         self
     }
 

@@ -174,7 +174,11 @@ impl Lane {
 
     fn set_up(listener: Listener, mut options: Options, count: usize) -> io::Result<Vec<Self>> {
         let (acceptor, address) = Acceptor::new(listener)?;
-        let (handle, control) = ShutdownHandle::new()?;
+        let handle = ShutdownHandle::new();
+        let control = handle.control().clone();
+        if !options.is_brief {
+            control.cut_signal()?;
+        }
         let mut lent = options.access.take();
         let hub = Arc::new(Hub {
             max_connections: options.limits.max_connections.min(spare_descriptors()),

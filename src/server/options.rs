@@ -29,6 +29,8 @@ pub(super) struct Options {
     pub(super) handle_error: Option<Box<HandleError>>,
     pub(super) service_actions: Option<Box<Hook>>,
     pub(super) handle_timeout: Option<Box<Hook>>,
+    /// It lives for a test: what most of those don't need is made when it is needed.
+    pub(super) is_brief: bool,
     /// The poller of the first lane, if it is lent: whoever has it brings it along.
     pub(super) access: Option<Access>,
 }
@@ -46,6 +48,7 @@ impl Default for Options {
             handle_error: None,
             service_actions: None,
             handle_timeout: None,
+            is_brief: false,
             access: None,
         }
     }

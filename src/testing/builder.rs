@@ -187,10 +187,7 @@ impl Builder {
         };
         // A test waits for its server to start and to end, and asks it a little: one poller is enough.
         let builder = ThreadingHttpServer::builder(watched).lanes(1);
-        let mut builder = builder.limits(self.limits);
-        if let Some(access) = lent {
-            builder = builder.lent(access);
-        }
+        let mut builder = builder.limits(self.limits).brief(lent);
         if self.resets > 0 {
             let accepted = AtomicUsize::new(0);
             let resets = self.resets;

@@ -207,9 +207,8 @@ impl TestServer {
     #[allow(clippy::panic)]
     pub fn verify(&self) {
         let mut problems = self.shared.take_problems();
-        let requests = self.requests();
         for stubs in &self.stubs {
-            problems.extend(stubs.problems(&requests));
+            problems.extend(stubs.problems(&|| self.requests()));
         }
         if problems.is_empty() {
             return;
