@@ -139,7 +139,7 @@ mod tests {
     fn a_url_can_be_asked_for_even_where_the_server_is_bound_to_all_interfaces() {
         let url = |address: &str, path| {
             let address = Peer::Ip(address.parse().unwrap());
-            ServerInfo::new(address, ShutdownHandle::detached()).url(path)
+            ServerInfo::new(address, ShutdownHandle::new()).url(path)
         };
         assert_eq!(url("192.0.2.1:80", "/x?y"), "http://192.0.2.1:80/x?y");
         assert_eq!(url("0.0.0.0:8000", "x"), "http://127.0.0.1:8000/x");

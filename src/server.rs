@@ -1,7 +1,7 @@
 //! `HTTPServer` and `ThreadingHTTPServer`: a socket, a poller, and the threads that run handlers.
 //!
-//! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`lane`] (the
-//! poller) with its [`table`] of connections, [`client`], [`wheel`] (deadlines) and [`queue`] (who
+//! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`lane`] (who
+//! polls) with its [`poller`] and its [`table`] of connections, [`client`], [`wheel`] (deadlines) and [`queue`] (who
 //! has waited for longest), [`crew`] (the threads), [`running`] (a server in the background); `relief`
 //! is how most test fixtures do with one thread.
 
@@ -30,10 +30,11 @@ mod listener;
 #[cfg(test)]
 mod model;
 mod options;
+pub(crate) mod poller;
 mod predictor;
 mod queue;
 #[cfg(feature = "testing")]
-mod relief;
+pub(crate) mod relief;
 mod running;
 mod seat;
 mod shift;

@@ -80,18 +80,8 @@ impl ShutdownHandle {
         self.0.is_stopping()
     }
 
-    pub(crate) fn new() -> io::Result<(Self, Arc<Control>)> {
-        let (signal, trigger) = UnixStream::pair()?;
-        let control = Arc::new(Control {
-            cut_signal: Some(signal),
-            cut_trigger: Mutex::new(Some(trigger)),
-            ..Control::default()
-        });
-        Ok((ShutdownHandle(control.clone()), control))
-    }
-
-    /// A handle of no server: what an exchange in memory shows.
-    pub(crate) fn detached() -> Self {
+    /// A handle of a server that does not run yet, or of none: what an exchange in memory shows.
+    pub(crate) fn new() -> Self {
         ShutdownHandle(Arc::default())
     }
 
@@ -119,8 +109,9 @@ thread_local! {
 pub(crate) struct Control {
     stopping: AtomicBool,
     cut: AtomicBool,
-    /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut.
-    cut_signal: Option<UnixStream>,
+    /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut. Made under the
+    /// lock of that.
+    cut_signal: OnceLock<UnixStream>,
     cut_trigger: Mutex<Option<UnixStream>>,
     /// Whether a handler runs, for each thread that serves now.
     threads: Mutex<Vec<Arc<AtomicBool>>>,
@@ -145,8 +136,16 @@ impl Control {
     }
 
     pub(crate) fn stop(&self) {
+        // Once is enough: they don't wait again.
+        if !self.stopping.swap(true, Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    /// For who knows that the pollers will look around.
+    #[cfg(feature = "testing")]
+    pub(crate) fn stop_without_waking(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.wake();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -159,17 +158,34 @@ impl Control {
     }
 
     fn cut(&self) {
+        let mut trigger = lock(&self.cut_trigger);
         self.cut.store(true, Ordering::SeqCst);
-        if let Some(trigger) = lock(&self.cut_trigger).take() {
+        if let Some(trigger) = trigger.take() {
             // Closing alone would wait for a copy that a process holds which is just being started. It
             // can't fail: both ends are there.
             let _ = trigger.shutdown(Shutdown::Both);
         }
     }
 
-    /// What a thread that waits for a socket polls beside it.
-    pub(crate) fn cut_signal(&self) -> Option<BorrowedFd<'_>> {
-        self.cut_signal.as_ref().map(AsFd::as_fd)
+    /// What a thread that waits for a socket polls beside it. It is made when it is asked for first:
+    /// by a server before it runs, so that later it needs no more descriptors.
+    ///
+    /// # Errors
+    /// If there are no descriptors for it.
+    pub(crate) fn cut_signal(&self) -> io::Result<BorrowedFd<'_>> {
+        let mut trigger = lock(&self.cut_trigger);
+        let signal = match self.cut_signal.get() {
+            Some(signal) => signal,
+            None => {
+                let (signal, other) = UnixStream::pair()?;
+                match self.is_cut() {
+                    true => other.shutdown(Shutdown::Both)?,
+                    false => *trigger = Some(other),
+                }
+                self.cut_signal.get_or_init(|| signal)
+            }
+        };
+        Ok(signal.as_fd())
     }
 
     /// Counts a loop until the guard is dropped, on whatever thread that is.
@@ -294,4 +310,27 @@ impl Drop for HandlerGuard<'_> {
 /// A lock that outlives a panic elsewhere: what it guards is consistent between statements.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    use super::*;
+
+    fn is_cut(control: &Control) -> bool {
+        let signal = control.cut_signal().unwrap();
+        let now = Timespec::default();
+        let mut polled = [PollFd::from_borrowed_fd(signal, PollFlags::IN)];
+        poll(&mut polled, Some(&now)).unwrap() == 1
+    }
+
+    #[test]
+    fn the_cut_is_seen_by_who_asked_for_its_signal_before_and_by_who_asks_after_it() {
+        let (before, after) = (Control::default(), Control::default());
+        assert!(!is_cut(&before));
+        before.cut();
+        after.cut();
+        assert!(is_cut(&before) && is_cut(&after));
+    }
 }

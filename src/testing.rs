@@ -21,7 +21,7 @@ mod builder;
 
 mod reserved_port;
 
-mod threads;
+mod hosts;
 
 // What it has seen.
 mod request;

@@ -49,9 +49,61 @@ fn canned_answers_take_one_thread_that_goes_from_fixture_to_fixture_and_ends() {
     ask(&TestServer::start(handler.quiet()));
     assert!(!first.contains(&*here.lock().unwrap()));
 
+    wait_until("the threads have ended", || threads() == before);
+
+    start_and_stop_wake_nobody(&before);
+    one_at_rest_sleeps_and_its_thread_ends_after_it(&before);
+}
+
+fn start_and_stop_wake_nobody(before: &BTreeSet<String>) {
+    let fixture = || TestServer::start(status(200));
+    drop(fixture());
+    let host = &threads() - before;
+    let host = host.first().unwrap();
+    let count = sleeps(host);
+    for _ in 0..50 {
+        // Time for a thread that was woken to fall asleep again.
+        let server = fixture();
+        std::thread::sleep(Duration::from_millis(1));
+        drop(server);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // It looks now and then whether it is time to end.
+    let more = sleeps(host) - count;
+    assert!(more < 20, "{more} times");
+    wait_until("the thread has ended", || threads() == *before);
+}
+
+fn one_at_rest_sleeps_and_its_thread_ends_after_it(before: &BTreeSet<String>) {
+    let server = TestServer::start(status(200));
+    ask(&server);
+    let host = &threads() - before;
+    let host = host.first().unwrap();
+    let rest = || std::thread::sleep(Duration::from_millis(1200));
+    // It looks once, for the fixture might have gone; then no more.
+    rest();
+    let count = sleeps(host);
+    rest();
+    assert_eq!(sleeps(host), count);
+    ask(&server);
+    assert_eq!(server.requests().len(), 2);
+    rest();
+    drop(server);
+    wait_until("the thread has ended", || threads() == *before);
+}
+
+/// How often a thread has gone to sleep.
+fn sleeps(thread: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap();
+    let mut lines = status.lines();
+    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
-    while threads() != before {
-        assert!(start.elapsed() < Duration::from_secs(20), "threads stay");
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -240,6 +240,7 @@ impl Wire {
             attendant.before_wait();
         }
         let patience = pace.next_wait(allowance);
+        let cut = self.control.cut_signal()?;
         loop {
             let left = patience.saturating_sub(start.elapsed());
             if left.is_zero() {
@@ -251,24 +252,18 @@ impl Wire {
                 }
                 return Err(late.into());
             }
-            let cut = self.control.cut_signal().unwrap_or(socket);
             let mut polled = [
                 PollFd::from_borrowed_fd(socket, flags),
                 PollFd::from_borrowed_fd(cut, PollFlags::IN),
             ];
-            let count = if self.control.cut_signal().is_some() {
-                2
-            } else {
-                1
-            };
-            let polled = polled.get_mut(..count).unwrap_or_default();
-            match rustix::event::poll(polled, Some(&timespec(left))) {
+            match rustix::event::poll(&mut polled, Some(&timespec(left))) {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
                 Ok(_) => {}
             }
             self.check_cut()?;
-            if polled.first().is_some_and(|fd| !fd.revents().is_empty()) {
+            let [socket, _] = &polled;
+            if !socket.revents().is_empty() {
                 pace.waited(start.elapsed());
                 return Ok(());
             }
@@ -300,8 +295,7 @@ impl Wire {
         };
         if let Some(socket) = self.stream.fd() {
             others.push(PollFd::from_borrowed_fd(socket, interest));
-        }
-        if let Some(cut) = self.control.cut_signal() {
+            let cut = self.control.cut_signal()?;
             others.push(PollFd::from_borrowed_fd(cut, PollFlags::IN));
         }
         match rustix::event::poll(others, timeout.map(timespec).as_ref()) {

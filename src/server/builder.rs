@@ -10,6 +10,8 @@ use super::ThreadingHttpServer;
 use super::lane::Lane;
 use super::listener::{self, Listener};
 use super::options::Options;
+#[cfg(feature = "testing")]
+use super::poller::Access;
 use crate::info::Peer;
 use crate::limits::Limits;
 use crate::{Error, Result};
@@ -83,6 +85,14 @@ impl<H, S> Builder<H, S> {
     #[cfg(feature = "testing")]
     pub(crate) fn reset_refused(mut self) -> Self {
         self.options.resets_refused = true;
+        self
+    }
+
+    /// The server lives for a test. It may wait with a poller that is not its own.
+    #[cfg(feature = "testing")]
+    pub(crate) fn brief(mut self, access: Option<Access>) -> Self {
+        self.options.is_brief = true;
+        self.options.access = access;
         self
     }
 

@@ -16,14 +16,14 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Registry, Token, Waker};
+use mio::{Registry, Token, Waker};
 
 use self::accept::{ACCEPTS, spare_descriptors};
 pub(super) use self::serve::Left;
 use super::client::{Client, Phase};
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
-use super::spin::{SPIN, Spin};
+use super::poller::{Access, FIRST_SLOT, LISTENER, Poller, WAKER};
 use super::table::Table;
 use crate::clock::Moment;
 use crate::http1::Refusal;
@@ -34,10 +34,6 @@ use crate::{Error, Result};
 mod accept;
 mod serve;
 
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-/// The token of slot 0.
-const FIRST_SLOT: usize = 2;
 /// How often `service_actions` runs, as in Python.
 const SERVICE_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -71,8 +67,8 @@ pub(super) struct Lane {
 /// What only the one who leads touches.
 #[derive(Debug)]
 pub(super) struct Lead {
-    poll: Poll,
-    events: Events,
+    /// None while it is lent to another server, or waited at without the lead.
+    pub(super) poller: Option<Poller>,
     /// Connections that were put back with more to do.
     unfinished: VecDeque<Job>,
     /// How many of them get their turn before the next poll, so that none keeps the others waiting.
@@ -91,7 +87,6 @@ pub(super) struct Lead {
     next_actions: Option<Instant>,
     /// When it was reported that connections run short.
     complained: Option<Instant>,
-    spin: Spin,
 }
 
 /// A connection to serve.
@@ -118,7 +113,9 @@ impl Lead {
 
     /// The last requests were large ones, after which looking again costs more than it brings.
     pub(super) fn is_not_hurried(&mut self) {
-        self.spin.ends();
+        if let Some(poller) = &mut self.poller {
+            poller.is_not_hurried();
+        }
     }
 
     /// Takes back what was served: to be parked, or behind the others, if it has more to do.
@@ -128,34 +125,6 @@ impl Lead {
             Left::Rests(job) => self.resting.push(job),
             Left::GoesOn(job) => self.unfinished.push_back(job),
         }
-    }
-}
-
-impl Lead {
-    /// Waits for events; where waits are short, by looking for a moment before sleeping.
-    fn sleep(&mut self, timeout: Option<Duration>, start: Instant) -> io::Result<()> {
-        if timeout == Some(Duration::ZERO) {
-            return self.poll.poll(&mut self.events, timeout);
-        }
-        while self.spin.pays() {
-            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
-            if !self.events.is_empty() {
-                self.learn(start.elapsed());
-                return Ok(());
-            }
-            if start.elapsed() >= SPIN {
-                self.spin.was_vain();
-            }
-        }
-        self.poll.poll(&mut self.events, timeout)?;
-        self.learn(start.elapsed());
-        Ok(())
-    }
-
-    fn learn(&mut self, waited: Duration) {
-        let mut tokens = self.events.iter().map(|event| event.token());
-        let on_connection = tokens.any(|token| token != LISTENER && token != WAKER);
-        self.spin.learn(waited, on_connection);
     }
 }
 
@@ -173,9 +142,14 @@ impl Lane {
         Lane::set_up(listener, options, count.max(1)).map_err(error)
     }
 
-    fn set_up(listener: Listener, options: Options, count: usize) -> io::Result<Vec<Self>> {
+    fn set_up(listener: Listener, mut options: Options, count: usize) -> io::Result<Vec<Self>> {
         let (acceptor, address) = Acceptor::new(listener)?;
-        let (handle, control) = ShutdownHandle::new()?;
+        let handle = ShutdownHandle::new();
+        let control = handle.control().clone();
+        if !options.is_brief {
+            control.cut_signal()?;
+        }
+        let mut lent = options.access.take();
         let hub = Arc::new(Hub {
             max_connections: options.limits.max_connections.min(spare_descriptors()),
             info: Arc::new(ServerInfo::new(address, handle)),
@@ -186,27 +160,36 @@ impl Lane {
             options,
         });
         let mut acceptor = Some(acceptor);
-        let lanes = (0..count).map(|number| Lane::new(hub.clone(), number, acceptor.take()));
+        let lanes = (0..count).map(|number| {
+            let (poller, access) = match lent.take() {
+                Some(access) => (None, access),
+                None => Poller::new().map(|(poller, access)| (Some(poller), access))?,
+            };
+            Lane::new(hub.clone(), number, acceptor.take(), poller, access)
+        });
         let lanes = lanes.collect::<io::Result<Vec<_>>>()?;
         let wakers = lanes.iter().map(|lane| lane.waker.clone());
         hub.control.set_wakers(wakers.collect());
         Ok(lanes)
     }
 
-    fn new(hub: Arc<Hub>, number: usize, mut acceptor: Option<Acceptor>) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let registry = Arc::new(poll.registry().try_clone()?);
+    fn new(
+        hub: Arc<Hub>,
+        number: usize,
+        mut acceptor: Option<Acceptor>,
+        poller: Option<Poller>,
+        Access { registry, waker }: Access,
+    ) -> io::Result<Self> {
         if let Some(acceptor) = &mut acceptor {
             acceptor.register(&registry, LISTENER)?;
         }
         Ok(Lane {
             hub,
             number,
-            waker: Arc::new(Waker::new(&registry, WAKER)?),
+            waker,
             registry,
             lead: Mutex::new(Lead {
-                poll,
-                events: Events::with_capacity(256),
+                poller,
                 unfinished: VecDeque::new(),
                 turns: 0,
                 resting: Vec::new(),
@@ -217,7 +200,6 @@ impl Lane {
                 accept_again: None,
                 next_actions: None,
                 complained: None,
-                spin: Spin::default(),
             }),
             claims: AtomicUsize::new(0),
         })
@@ -285,8 +267,32 @@ impl Lane {
     /// # Errors
     /// If polling fails; the server has stopped then.
     pub(super) fn wait(&self, lead: &mut Lead, until: Option<Instant>) -> io::Result<()> {
+        let now = Instant::now();
+        let timeout = self.settle(lead, until, now);
+        let Some(poller) = &mut lead.poller else {
+            return Err(io::Error::other("the poller is with somebody else"));
+        };
+        match poller.sleep(timeout, now) {
+            Ok(()) => self.take_events(lead),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.hub.control.stop();
+                self.stop(lead);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due before a wait; how long that may take, so that nothing is missed.
+    pub(super) fn settle(
+        &self,
+        lead: &mut Lead,
+        until: Option<Instant>,
+        now: Instant,
+    ) -> Option<Duration> {
         self.put_all_to_rest(lead);
-        let (now, moment) = (Instant::now(), Moment::now());
+        let moment = Moment::now();
         loop {
             let expired = self.table().take_expired(moment);
             let Some(mut client) = expired else {
@@ -302,20 +308,7 @@ impl Lane {
             }
         }
         self.run_service_actions(lead, now);
-        self.poll(lead, until, now, moment).inspect_err(|_| {
-            self.hub.control.stop();
-            self.stop(lead);
-        })
-    }
 
-    /// Waits for events, until something else is due.
-    fn poll(
-        &self,
-        lead: &mut Lead,
-        until: Option<Instant>,
-        now: Instant,
-        moment: Moment,
-    ) -> io::Result<()> {
         let accepts_again = lead.accepts_again(now);
         let due = [until, lead.accept_again, lead.next_actions];
         let due = due.into_iter().flatten().min();
@@ -324,19 +317,20 @@ impl Lane {
             due.map(|due| due.saturating_duration_since(now)),
             look.map(|look| look.since(moment)),
         ];
-        // Rounded up: a poll that ends too early would spin.
-        let mut timeout = waits.into_iter().flatten().min();
-        timeout = timeout.map(|wait| wait.saturating_add(Duration::from_millis(1)));
-        if accepts_again || !lead.unfinished.is_empty() {
-            timeout = Some(Duration::ZERO);
-        }
         lead.turns = lead.unfinished.len();
-        match lead.sleep(timeout, now) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            result => result?,
+        if accepts_again || !lead.unfinished.is_empty() {
+            return Some(Duration::ZERO);
         }
+        // Rounded up: a poll that ends too early would spin.
+        let timeout = waits.into_iter().flatten().min();
+        timeout.map(|wait| wait.saturating_add(Duration::from_millis(1)))
+    }
+
+    /// Takes in what the poller has found.
+    pub(super) fn take_events(&self, lead: &mut Lead) {
+        let Some(poller) = &lead.poller else { return };
         let mut table = self.table();
-        for event in &lead.events {
+        for event in &poller.events {
             match event.token() {
                 LISTENER => lead.accepts = ACCEPTS,
                 WAKER => {}
@@ -350,7 +344,6 @@ impl Lane {
                 }
             }
         }
-        Ok(())
     }
 
     fn run_service_actions(&self, lead: &mut Lead, now: Instant) {

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::poller::Access;
 use crate::Error;
 use crate::base::log_text;
 use crate::info::Peer;
@@ -28,6 +29,10 @@ pub(super) struct Options {
     pub(super) handle_error: Option<Box<HandleError>>,
     pub(super) service_actions: Option<Box<Hook>>,
     pub(super) handle_timeout: Option<Box<Hook>>,
+    /// It lives for a test: what most of those don't need is made when it is needed.
+    pub(super) is_brief: bool,
+    /// The poller of the first lane, if it is lent: whoever has it brings it along.
+    pub(super) access: Option<Access>,
 }
 
 impl Default for Options {
@@ -43,6 +48,8 @@ impl Default for Options {
             handle_error: None,
             service_actions: None,
             handle_timeout: None,
+            is_brief: false,
+            access: None,
         }
     }
 }

@@ -1,37 +1,50 @@
-//! Serving on one thread until a handler is about to wait; then the usual threads take over.
+//! Serving on a thread that serves one server after the other, until a handler is about to wait; then
+//! the usual threads take over.
 //!
 //! For handlers that are known to return at once, or to say before that they won't: the canned answers
 //! of a fixture. While nobody waits there is nothing to watch over, and nobody has to stand by. So most
 //! fixtures need one thread, where the [`crew`](super::crew) starts with two.
+//!
+//! The thread comes with its [`Poller`], and waits with nothing of the server in its hands. So whoever
+//! stops the server then need not wake it.
 
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use mio::Registry;
 
 use super::lane::{Job, Lane, Left, Step};
-use super::{ThreadingHttpServer, first, poll_error};
-use crate::Result;
+use super::poller::Poller;
+use super::{ThreadingHttpServer, first};
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
 use crate::connection::attendant::Attendant;
 use crate::connection::wire::Wire;
 
+/// How a turn of serving has ended.
+pub(crate) enum Turn {
+    /// There is nothing to do until something comes, or for so long.
+    Waits(Poller, Option<Duration>),
+    /// The server was stopped, and everything is closed.
+    Stopped(Poller),
+    /// Other threads serve from now on, with the poller.
+    Relieved,
+}
+
 impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
-    /// Serves on this thread until the server is shut down, or a handler is about to wait. Then `relieve`
-    /// has another thread [serve](Self::serve_forever), and this one returns with its handler. False from
-    /// there: there is no other thread, and all wait for this one.
-    ///
-    /// # Errors
-    /// If polling fails.
-    pub(crate) fn serve_until_relieved(
+    /// Serves what this poller has found, without waiting, on this thread. If a handler is about to wait,
+    /// `relieve` has another thread [serve](Self::serve_forever), and this one returns with its handler.
+    /// False from there: there is no other thread, and all wait for this one.
+    pub(crate) fn serve_turn(
         &self,
+        poller: Poller,
+        buffers: &mut Buffers,
         relieve: impl Fn() -> bool + Send + 'static,
-    ) -> Result<()> {
-        let _loop = self.hub().control.enter_loop();
-        let mut buffers = Buffers::of(self.hub().control.enter_thread());
+    ) -> Turn {
+        let control = &self.hub().control;
+        buffers.thread = Some(control.enter_thread());
         let lane = first(&self.lanes);
         let is_relieved = Arc::new(AtomicBool::new(false));
         buffers.attendant = Some(Box::new(Relief {
@@ -39,29 +52,61 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
             is_relieved: is_relieved.clone(),
             registry: lane.registry.clone(),
         }));
+        let turn = self.turn(lane, poller, buffers, &is_relieved);
+        (buffers.thread, buffers.attendant) = (None, None);
+        turn
+    }
+
+    fn turn(
+        &self,
+        lane: &Lane,
+        poller: Poller,
+        buffers: &mut Buffers,
+        is_relieved: &AtomicBool,
+    ) -> Turn {
         let mut last = Left::Nothing;
-        while !is_relieved.load(Ordering::Relaxed) {
-            let mut lead = lane.lead();
-            lead.take_back(mem::take(&mut last));
-            match lane.pick(&mut lead) {
-                None => lane.wait(&mut lead, None).map_err(poll_error)?,
-                Some(Step::Serve(job)) => {
-                    // Who relieves this thread needs it.
-                    drop(lead);
-                    if let Some(job) = lane.prepare(job, &mut buffers) {
-                        (last, _) = lane.serve(&self.handler, job, &mut buffers, false);
-                    }
-                }
-                Some(Step::Stop) => return Ok(()),
+        let mut lead = lane.lead();
+        lead.poller = Some(poller);
+        lane.take_events(&mut lead);
+        loop {
+            lead.take_back(last);
+            let step = lane.pick(&mut lead);
+            let Some(Step::Serve(job)) = step else {
+                let timeout = match step {
+                    None => Some(lane.settle(&mut lead, None, Instant::now())),
+                    Some(_) => None,
+                };
+                return match (lead.poller.take(), timeout) {
+                    (Some(poller), Some(timeout)) => Turn::Waits(poller, timeout),
+                    (Some(poller), None) => Turn::Stopped(poller),
+                    (None, _) => Turn::Relieved,
+                };
+            };
+            // Who relieves this thread needs it.
+            drop(lead);
+            last = match lane.prepare(job, buffers) {
+                Some(job) => lane.serve(&self.handler, job, buffers, false).0,
+                None => Left::Nothing,
+            };
+            if is_relieved.load(Ordering::Relaxed) {
+                break;
             }
+            lead = lane.lead();
         }
         // Nobody else comes back to this connection.
         let mut next = rest(lane, last);
-        while let Some(job) = next.and_then(|job| lane.prepare(job, &mut buffers)) {
-            let (left, _) = lane.serve(&self.handler, job, &mut buffers, false);
+        while let Some(job) = next.and_then(|job| lane.prepare(job, buffers)) {
+            let (left, _) = lane.serve(&self.handler, job, buffers, false);
             next = rest(lane, left);
         }
-        Ok(())
+        Turn::Relieved
+    }
+
+    /// Closes the port and what is parked, for a server that was told to stop, on whatever thread.
+    pub(crate) fn close_all(&self) {
+        for lane in &self.lanes {
+            lane.stop(&mut lane.lead());
+        }
     }
 }
 

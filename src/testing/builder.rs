@@ -8,16 +8,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::answer::Answer;
+use super::hosts;
 use super::recording::{Bounds, Shared};
 use super::reserved_port::ReservedPort;
 use super::script::{Act, Script};
 use super::server::TestServer;
 use super::stubs::Stubs;
 use super::tap::Tap;
-use super::threads;
 use crate::base::RequestHandler;
 use crate::connection::{Connection, Next};
 use crate::server::ThreadingHttpServer;
+use crate::server::poller::Access;
 use crate::{Error, Limits, Result};
 
 /// A [`TestServer`] with more than a handler; made by [`TestServer::builder`].
@@ -136,14 +137,14 @@ impl Builder {
         if let Some(stubs) = (&handler as &dyn Any).downcast_ref::<Stubs>() {
             self.stubs.push(stubs.clone());
         }
-        // With few threads every one counts, and `serve_on_one` takes one more.
+        // With few threads every one counts, and a host is one more.
         let is_limited = self.limits.max_threads < Limits::default().max_threads;
-        let (server, fixture) = wanted(self.prepare(port, handler));
-        let shared = fixture.shared.clone();
-        match canned && !is_limited {
-            true => wanted(serve_on_one(Arc::new(server), shared)),
-            false => wanted(serve(server, shared)),
+        if canned && !is_limited {
+            let make = |access| self.prepare(port, handler, Some(access));
+            return wanted(hosts::start(make));
         }
+        let (server, fixture) = wanted(self.prepare(port, handler, None));
+        wanted(serve(server, fixture.shared.clone()));
         fixture
     }
 
@@ -157,7 +158,7 @@ impl Builder {
         handler: H,
         f: impl FnOnce(&TestServer) -> R,
     ) -> R {
-        let (server, fixture) = wanted(self.prepare(wanted(ReservedPort::new()), handler));
+        let (server, fixture) = wanted(self.prepare(wanted(ReservedPort::new()), handler, None));
         std::thread::scope(|scope| {
             // It stops the server when this scope's own part ends, in whatever way.
             let fixture = fixture;
@@ -173,6 +174,7 @@ impl Builder {
         self,
         port: ReservedPort,
         handler: H,
+        lent: Option<Access>,
     ) -> Result<(ThreadingHttpServer<Watched<H>>, TestServer)> {
         let shared = Arc::new(Shared::new(
             self.bounds,
@@ -185,7 +187,7 @@ impl Builder {
         };
         // A test waits for its server to start and to end, and asks it a little: one poller is enough.
         let builder = ThreadingHttpServer::builder(watched).lanes(1);
-        let mut builder = builder.limits(self.limits);
+        let mut builder = builder.limits(self.limits).brief(lent);
         if self.resets > 0 {
             let accepted = AtomicUsize::new(0);
             let resets = self.resets;
@@ -198,6 +200,7 @@ impl Builder {
             address: address.ok_or_else(|| Error::other("no address"))?,
             shutdown: server.shutdown_handle(),
             shared,
+            stay: None,
             stubs: self.stubs,
             drop_deadline: self.drop_deadline,
             is_reported: AtomicBool::new(false),
@@ -231,37 +234,8 @@ fn serve<H: RequestHandler + Send + Sync + 'static>(
     Ok(())
 }
 
-/// Serves on one thread until an answer is about to wait for something; then on others as well.
-fn serve_on_one<H: RequestHandler + Send + Sync + 'static>(
-    server: Arc<ThreadingHttpServer<H>>,
-    shared: Arc<Shared>,
-) -> std::io::Result<()> {
-    let (others, known) = (server.clone(), shared.clone());
-    let relieve = move || {
-        let serve = |server: &ThreadingHttpServer<H>| server.serve_forever();
-        on_thread(others.clone(), known.clone(), serve).is_ok()
-    };
-    on_thread(server, shared, |server| {
-        server.serve_until_relieved(relieve)
-    })
-}
-
-/// Has a thread serve that goes from fixture to fixture.
-fn on_thread<H: RequestHandler + Send + Sync + 'static>(
-    server: Arc<ThreadingHttpServer<H>>,
-    shared: Arc<Shared>,
-    serve: impl FnOnce(&ThreadingHttpServer<H>) -> Result<()> + Send + 'static,
-) -> std::io::Result<()> {
-    let counted = server.shutdown_handle().control().enter_loop();
-    threads::run(move || {
-        note_end(&shared, || serve(&server));
-        drop(server);
-        counted
-    })
-}
-
 /// Notes it if the server does not end as it should.
-fn note_end(shared: &Shared, serve: impl FnOnce() -> Result<()>) {
+pub(super) fn note_end(shared: &Shared, serve: impl FnOnce() -> Result<()>) {
     match catch_unwind(AssertUnwindSafe(serve)) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => shared.problem(format!("the server failed: {error}")),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::builder::Builder;
 use super::gates::Gate;
+use super::hosts::Stay;
 use super::matching::RequestPattern;
 use super::recording::Shared;
 use super::report;
@@ -42,6 +43,8 @@ pub struct TestServer {
     pub(super) address: SocketAddr,
     pub(super) shutdown: ShutdownHandle,
     pub(super) shared: Arc<Shared>,
+    /// None where it is served by threads of its own.
+    pub(super) stay: Option<Stay>,
     pub(super) stubs: Vec<Stubs>,
     pub(super) drop_deadline: Duration,
     /// The test was told what is wrong.
@@ -204,9 +207,8 @@ impl TestServer {
     #[allow(clippy::panic)]
     pub fn verify(&self) {
         let mut problems = self.shared.take_problems();
-        let requests = self.requests();
         for stubs in &self.stubs {
-            problems.extend(stubs.problems(&requests));
+            problems.extend(stubs.problems(&|| self.requests()));
         }
         if problems.is_empty() {
             return;
@@ -246,6 +248,9 @@ impl TestServer {
     /// Stops; what still runs, in words.
     fn end(&self) -> Option<String> {
         self.shared.gates.end();
+        if let Some(stay) = &self.stay {
+            stay.end();
+        }
         let running = self.shutdown.cut(self.drop_deadline);
         (running > 0).then(|| {
             format!(

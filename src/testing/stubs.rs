@@ -114,7 +114,7 @@ impl Stubs {
     #[allow(clippy::panic)]
     pub fn verify(&self) {
         let unmatched = self.unmatched();
-        let problems = self.problems(&unmatched);
+        let problems = self.problems(&|| unmatched.clone());
         if problems.is_empty() {
             return;
         }
@@ -129,8 +129,8 @@ impl Stubs {
         }
     }
 
-    /// What is not as it was expected; `requests` are those that may explain it.
-    pub(super) fn problems(&self, requests: &[Request]) -> Vec<String> {
+    /// What is not as it was expected; `requests` tells those that may explain it.
+    pub(super) fn problems(&self, requests: &dyn Fn() -> Vec<Request>) -> Vec<String> {
         let state = lock(&self.0);
         let mut problems = Vec::new();
         for (stub, count) in &state.stubs {
@@ -145,7 +145,7 @@ impl Stubs {
             }
             let mut text = format!("stub `{}`: expected {expected}, got {count}", stub.pattern);
             let too_few = !matches!(stub.expected, Expected::Exactly(n) if *count > n);
-            if too_few && let Some(miss) = report::nearest_miss(&stub.pattern, requests) {
+            if too_few && let Some(miss) = report::nearest_miss(&stub.pattern, &requests()) {
                 text.push_str("\n  ");
                 text.push_str(&miss);
             }

@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mio::Token;
 
-use super::{FIRST_SLOT, Job, Lane, Lead};
+use super::{Job, Lane, Lead};
 use crate::Error;
 use crate::base::RequestHandler;
 use crate::clock::Moment;
 use crate::connection::{Buffers, Connection, Ending, Next, Readiness};
 use crate::server::client::Phase;
+use crate::server::poller::FIRST_SLOT;
 use crate::server::table::Parked;
 use crate::shutdown::ThreadGuard;
 
