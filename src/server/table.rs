@@ -200,6 +200,7 @@ impl Table {
     }
 
     /// Takes every parked connection.
+    #[expect(clippy::vec_box, reason = "they are boxed wherever they are")]
     pub(super) fn take_all(&mut self) -> Vec<Box<Client>> {
         let slots = 0..self.slots.len();
         slots
