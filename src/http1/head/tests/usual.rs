@@ -1,0 +1,129 @@
+//! The short way through usual heads, and what it remembers, beside the long way.
+
+use proptest::prelude::*;
+
+use super::super::{any, usual};
+use super::*;
+
+/// What a reading comes to.
+fn outcome(parsed: Result<Head<'_>, Refusal>) -> Result<String, Refusal> {
+    parsed.map(|head| format!("{head:?}"))
+}
+
+fn slice_of(text: &str) -> impl Strategy<Value = Vec<u8>> {
+    let text = text.as_bytes().to_vec();
+    (
+        0..=u8::MAX,
+        prop::arbitrary::any::<prop::sample::Index>(),
+        0..4_u8,
+    )
+        .prop_map(move |(byte, at, kind)| {
+            let mut text = text.clone();
+            let at = at.index(text.len());
+            match kind {
+                0 => text[at] = byte,
+                1 => text.insert(at, byte),
+                2 => drop(text.remove(at)),
+                _ => {}
+            }
+            text
+        })
+}
+
+/// Heads, some of them usual, each with a byte changed.
+fn heads() -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::select(vec![
+        "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "PUT /other HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET / HTTP/1.0\r\nHost: h\r\n\r\n",
+        "GET /a/b?c=%20 HTTP/1.0\n\n",
+        "POST //a HTTP/1.1\r\nhost: h:80\r\ncontent-length: 12\r\nExpect: 100-continue\r\n\r\n",
+        "X /\\a HTTP/1.2\r\nA:b\r\nHost:\r\nTransfer-Encoding: chunked\r\nConnection: a, close\r\n\r\n",
+        "CONNECT /h:1 HTTP/1.1\r\nHost: h\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: [::1]\r\n\r\n",
+    ])
+    .prop_flat_map(slice_of)
+}
+
+proptest! {
+    #[test]
+    fn the_short_way_reads_a_head_as_the_long_way_does(
+        several in prop::collection::vec((heads(), 1..3_usize), 1..5),
+        fields in 0..4_usize,
+    ) {
+        let limits = HeadLimits { fields, ..HeadLimits::default() };
+        // The same one again, and another one, may be remembered.
+        let mut last = LastHead::default();
+        for (bytes, times) in several {
+            let Ok(Some(extent)) = Scan::default().find(&bytes, &limits) else {
+                prop_assert!(usual::find(&bytes, &mut last, &limits).is_none());
+                continue;
+            };
+            let head = &bytes[extent.start..extent.end];
+            let (mut others, mut scratch) = (LastHead::default(), String::new());
+            let long = outcome(any(text(head, &mut scratch), &mut others, &limits));
+            // What follows makes no difference.
+            for _ in 0..times {
+                if let Some(short) = usual::find(&bytes, &mut last, &limits) {
+                    prop_assert_eq!((extent.start, extent.end), (0, short.end));
+                    prop_assert_eq!(&outcome(Ok(short.head(head, &mut last))), &long);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_another_head_has_said_is_not_taken_for_this_one() {
+    let mut last = LastHead::default();
+    let limits = HeadLimits::default();
+    let mut reads = |head: &str| {
+        let found = usual::find(head.as_bytes(), &mut last, &limits)?;
+        let head = found.head(&head.as_bytes()[..found.end], &mut last);
+        let values: Vec<_> = head
+            .fields
+            .iter()
+            .map(|(_, value)| value.to_owned())
+            .collect();
+        Some((head.target.path.into_owned(), values, head.meta.body))
+    };
+    let length = |path: &str, value: &str, length| {
+        Some((
+            path.to_owned(),
+            vec![value.to_owned()],
+            BodyLength::Exact(length),
+        ))
+    };
+    assert_eq!(
+        reads("GET /a HTTP/1.0\r\nContent-Length: 1\r\n\r\n"),
+        length("/a", "1", 1)
+    );
+    // The same fields behind another target, and a body that looks like more of them.
+    assert_eq!(
+        reads("GET /bc HTTP/1.0\r\nContent-Length: 1\r\n\r\nA: b\r\n\r\n"),
+        length("/bc", "1", 1)
+    );
+    assert_eq!(
+        reads("GET /a HTTP/1.0\r\nContent-Length: 12\r\n\r\n"),
+        length("/a", "12", 12)
+    );
+    // Not complete: what was remembered begins like it.
+    assert_eq!(reads("GET /a HTTP/1.0\r\nContent-Length: 12\r\n"), None);
+    assert_eq!(reads("GET /a HTTP/1.0\r\nContent-Length: 1x\r\n\r\n"), None);
+    assert_eq!(
+        reads("GET /a HTTP/1.0\r\nContent-Length: 12\r\n\r\n"),
+        length("/a", "12", 12)
+    );
+}
+
+#[test]
+fn what_clients_send_goes_the_short_way() {
+    for head in [
+        "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "POST /a?b HTTP/1.0\r\nContent-Length: 1\r\n\r\n",
+    ] {
+        let mut last = LastHead::default();
+        let found = usual::find(head.as_bytes(), &mut last, &HeadLimits::default());
+        assert_eq!(found.map(|usual| usual.end), Some(head.len()), "{head}");
+    }
+}
