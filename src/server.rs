@@ -26,7 +26,7 @@ mod builder;
 mod client;
 mod crew;
 mod lane;
-mod listener;
+pub(crate) mod listener;
 #[cfg(test)]
 mod model;
 mod options;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
 use mio::event::Source;
@@ -52,19 +52,36 @@ pub(super) fn bind(addresses: impl ToSocketAddrs, queue: u32) -> Result<Listener
 }
 
 fn bind_one(address: SocketAddr, queue: u32) -> io::Result<TcpListener> {
+    let socket = bound(address)?;
+    listen(&socket, queue)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// A socket with this address, which does not listen yet.
+pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
     let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.port() != 0 {
+        // Connections of an earlier server may linger there. Not where the system chooses the port:
+        // Linux would choose among half of them, and search for long when connections linger on these.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
     if address.ip().is_unspecified() && address.is_ipv6() {
         // Both families on one socket, as Python's command does.
         sockopt::set_ipv6_v6only(&socket, false)?;
     }
     rustix::net::bind(&socket, &address)?;
+    Ok(socket)
+}
+
+pub(crate) fn listen(socket: impl AsFd, queue: u32) -> io::Result<()> {
+    // Connections inherit it, and can linger while the port is bound again.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
     rustix::net::listen(&socket, i32::try_from(queue).unwrap_or(i32::MAX))?;
-    Ok(TcpListener::from(socket))
+    Ok(())
 }
 
 /// The listener inside of a lane: it never blocks.

@@ -2,11 +2,10 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
-
 use super::builder::Builder;
 use super::server::TestServer;
 use crate::base::RequestHandler;
+use crate::server::listener;
 use crate::{Error, Result};
 
 /// A port of 127.0.0.1 that is held, but not listened on: clients are refused.
@@ -42,15 +41,7 @@ impl ReservedPort {
     /// If it can't be bound.
     pub fn bind(address: SocketAddr) -> Result<Self> {
         let bind = || {
-            let family = match address {
-                SocketAddr::V4(_) => AddressFamily::INET,
-                SocketAddr::V6(_) => AddressFamily::INET6,
-            };
-            let flags = SocketFlags::CLOEXEC;
-            let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-            sockopt::set_socket_reuseaddr(&socket, true)?;
-            rustix::net::bind(&socket, &address)?;
-            let socket = TcpListener::from(socket);
+            let socket = TcpListener::from(listener::bound(address)?);
             let address = socket.local_addr()?;
             Ok(ReservedPort { socket, address })
         };
@@ -79,7 +70,7 @@ impl ReservedPort {
     }
 
     pub(super) fn listen(self) -> std::io::Result<TcpListener> {
-        rustix::net::listen(&self.socket, 1024)?;
+        listener::listen(&self.socket, 1024)?;
         Ok(self.socket)
     }
 }
