@@ -23,6 +23,8 @@ mod reserved_port;
 
 mod hosts;
 
+mod affinity;
+
 // What it has seen.
 mod request;
 

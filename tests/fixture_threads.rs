@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use servette::testing::{Stubs, TestServer, get, status};
+use servette::testing::{Stubs, TestServer, gate, get, status};
 use servette::{Status, handler_fn};
 
 #[test]
@@ -52,6 +52,7 @@ fn canned_answers_take_one_thread_that_goes_from_fixture_to_fixture_and_ends() {
     wait_until("the threads have ended", || threads() == before);
 
     start_and_stop_wake_nobody(&before);
+    the_thread_is_near_who_started_the_fixture_at_first(&before);
     one_at_rest_sleeps_and_its_thread_ends_after_it(&before);
 }
 
@@ -74,6 +75,46 @@ fn start_and_stop_wake_nobody(before: &BTreeSet<String>) {
     wait_until("the thread has ended", || threads() == *before);
 }
 
+fn the_thread_is_near_who_started_the_fixture_at_first(before: &BTreeSet<String>) {
+    let all = cores("self");
+    let all_on = |expected: &str| {
+        let mut own = &threads() - before;
+        own.retain(|thread| cores(thread) != expected);
+        own.is_empty()
+    };
+    // The thread is new, and has not said yet where it may run.
+    ask(&TestServer::start(status(200)));
+
+    let server = TestServer::start(status(200));
+    let host = &threads() - before;
+    let near = cores(host.first().unwrap());
+    assert!(near.parse::<u32>().is_ok(), "{near}");
+    for _ in 0..4 {
+        ask(&server);
+    }
+    assert!(all_on(&near));
+    for _ in 0..20 {
+        ask(&server);
+    }
+    assert!(all_on(&all));
+    drop(server);
+
+    let server = TestServer::start(status(200));
+    ask(&server);
+    assert!(!all_on(&all) || near == all);
+    drop(server);
+
+    // Threads inherit it.
+    let server = TestServer::start(gate("closed"));
+    let waiting = send(&server);
+    server.wait_for(1, Duration::from_secs(10));
+    wait_until("others have taken over", || {
+        (&threads() - before).len() > 1 && all_on(&all)
+    });
+    drop((server, waiting));
+    wait_until("the threads have ended", || threads() == *before);
+}
+
 fn one_at_rest_sleeps_and_its_thread_ends_after_it(before: &BTreeSet<String>) {
     let server = TestServer::start(status(200));
     ask(&server);
@@ -94,10 +135,26 @@ fn one_at_rest_sleeps_and_its_thread_ends_after_it(before: &BTreeSet<String>) {
 
 /// How often a thread has gone to sleep.
 fn sleeps(thread: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap();
-    let mut lines = status.lines();
-    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count.unwrap().trim().parse().unwrap()
+    let file = format!("/proc/self/task/{thread}/status");
+    of_status(&file, "voluntary_ctxt_switches:")
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// Where a thread may run; nowhere, if it has ended.
+fn cores(thread: &str) -> String {
+    let file = match thread {
+        "self" => "/proc/thread-self/status".into(),
+        _ => format!("/proc/self/task/{thread}/status"),
+    };
+    of_status(&file, "Cpus_allowed_list:").unwrap_or_default()
+}
+
+fn of_status(file: &str, name: &str) -> Option<String> {
+    let status = fs::read_to_string(file).ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.trim().to_owned())
 }
 
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
@@ -108,11 +165,16 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn ask(server: &TestServer) {
+fn send(server: &TestServer) -> TcpStream {
     let mut client = TcpStream::connect(server.addr()).unwrap();
     client
         .write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         .unwrap();
+    client
+}
+
+fn ask(server: &TestServer) {
+    let mut client = send(server);
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 200 "));

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::affinity::Affinity;
 use super::builder::note_end;
 use super::recording::Shared;
 use super::server::TestServer;
@@ -27,6 +28,10 @@ use crate::shutdown::{Control, LoopGuard, lock};
 
 /// How long a thread without a fixture stays.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// How often a host wakes up for a fixture where that was started, and not just anywhere: what is asked more
+/// often may be asked by several clients at a time, which need the cores.
+const NEAR: u32 = 16;
 
 /// Hosts without a fixture, the one that was busy last on top: so the others can end.
 static IDLE_HOSTS: Mutex<Vec<Arc<Host>>> = Mutex::new(Vec::new());
@@ -46,6 +51,10 @@ struct Place {
     looks_soon: bool,
     /// Since when there is no fixture.
     idle_since: Instant,
+    /// How often the host has woken up for the fixture.
+    wakes: u32,
+    /// Of the host's thread, while there is one.
+    affinity: Option<Affinity>,
 }
 
 /// A fixture, from the side of its host.
@@ -92,6 +101,10 @@ pub(super) fn start<H: RequestHandler + Send + Sync + 'static>(
     let shared = handle.shared.clone();
     let fixture: Arc<dyn Fixture> = Arc::new(Canned { server, shared });
     place.fixture = Some((fixture.clone(), counted));
+    place.wakes = 0;
+    if let Some(affinity) = &mut place.affinity {
+        affinity.follow_caller();
+    }
     drop(place);
     handle.stay = Some(Stay { host, fixture });
     Ok(handle)
@@ -129,6 +142,13 @@ impl Place {
         self.fixture.take()
     }
 
+    /// The host's thread runs on any core.
+    fn roam(&mut self) {
+        if let Some(affinity) = &mut self.affinity {
+            affinity.roam();
+        }
+    }
+
     /// How long the host waits now, if nothing comes; `is_busy` says that something has just come.
     fn wait(&mut self, wait: Option<Duration>, is_busy: bool) -> Option<Duration> {
         let is_over = |(fixture, _): &(Arc<dyn Fixture>, _)| fixture.control().is_stopping();
@@ -153,11 +173,17 @@ impl Host {
                 waits: true,
                 looks_soon: true,
                 idle_since: Instant::now(),
+                wakes: 0,
+                affinity: None,
             }),
         });
         let own = host.clone();
         let thread = thread::Builder::new().name("fixture".into());
-        thread.spawn(move || own.run(poller))?;
+        thread.spawn(move || {
+            lock(&own.place).affinity = Affinity::own();
+            own.clone().run(poller);
+            lock(&own.place).affinity = None;
+        })?;
         Ok(host)
     }
 
@@ -208,6 +234,10 @@ impl Host {
         let (fixture, _) = place.fixture.as_ref()?;
         let here = (fixture.clone(), fixture.control().enter_loop());
         place.waits = false;
+        place.wakes = place.wakes.saturating_add(1);
+        if place.wakes > NEAR {
+            place.roam();
+        }
         Some(here)
     }
 
@@ -280,6 +310,8 @@ impl<H: RequestHandler + Send + Sync + 'static> Canned<H> {
     /// Has new threads serve, and takes the fixture from its host.
     fn relieve(self: &Arc<Self>, host: &Host) -> io::Result<()> {
         let mut place = lock(&host.place);
+        // The new threads may run where this one may.
+        place.roam();
         let (own, counted) = (self.clone(), self.control().enter_loop());
         let thread = thread::Builder::new().name("fixture".into());
         thread.spawn(move || {
