@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::pace::{Allowance, Pace};
 use super::request_body::RequestBody;
+use super::stream::QUIET;
 
 /// The bare stream below an exchange; see [`Exchange::raw`](crate::Exchange::raw).
 ///
@@ -160,8 +161,7 @@ impl Read for DetachedStream {
 
 impl Write for DetachedStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        rustix::net::send(&self.file, data, rustix::net::SendFlags::NOSIGNAL)
-            .map_err(io::Error::from)
+        Ok(rustix::net::send(&self.file, data, QUIET)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

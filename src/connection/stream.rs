@@ -34,6 +34,18 @@ pub(crate) struct Memory {
 #[cfg(all(target_os = "linux", feature = "bulk"))]
 const UNSENT: u32 = 16 << 10;
 
+/// No signal where the client is gone. On Apple's systems that is a property of the socket.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) const QUIET: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+pub(crate) const QUIET: SendFlags = SendFlags::empty();
+
+/// More follows at once, so a segment that is not full may wait for it.
+#[cfg(target_os = "linux")]
+const MORE: SendFlags = SendFlags::MORE;
+#[cfg(not(target_os = "linux"))]
+const MORE: SendFlags = SendFlags::empty();
+
 impl Stream {
     /// The descriptor to poll; memory has none, and never makes anybody wait.
     #[inline]
@@ -99,11 +111,7 @@ impl Stream {
 
     /// Writes as much of both slices as goes at once; `more` says that more follows at once.
     pub(crate) fn send(&self, first: &[u8], second: &[u8], more: bool) -> io::Result<usize> {
-        let mut flags = SendFlags::NOSIGNAL;
-        #[cfg(target_os = "linux")]
-        if more {
-            flags |= SendFlags::MORE;
-        }
+        let flags = if more { QUIET.union(MORE) } else { QUIET };
         match (self, second) {
             (Stream::Memory(memory), _) => {
                 let output = &mut memory.borrow_mut().output;

@@ -63,7 +63,13 @@ pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = SocketFlags::CLOEXEC;
+    #[cfg(target_vendor = "apple")]
+    let flags = SocketFlags::empty();
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    #[cfg(target_vendor = "apple")]
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     if address.port() != 0 {
         // Connections of an earlier server may linger there. Not where the system chooses the port:
         // Linux would choose among half of them, and search for long when connections linger on these.
@@ -132,6 +138,15 @@ impl Acceptor {
     }
 
     pub(super) fn accept(&self) -> io::Result<(Stream, Peer)> {
+        let (stream, peer) = self.accept_as_it_is()?;
+        #[cfg(target_vendor = "apple")]
+        if let Some(socket) = stream.fd() {
+            sockopt::set_socket_nosigpipe(socket, true)?;
+        }
+        Ok((stream, peer))
+    }
+
+    fn accept_as_it_is(&self) -> io::Result<(Stream, Peer)> {
         match self {
             Acceptor::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
