@@ -52,9 +52,11 @@ struct Place {
     /// Since when there is no fixture.
     idle_since: Instant,
     /// How often the host has woken up for the fixture.
-    wakes: u32,
+    wake_ups: u32,
     /// Of the host's thread, while there is one.
     affinity: Option<Affinity>,
+    /// The thread has ended.
+    is_gone: bool,
 }
 
 /// A fixture, from the side of its host.
@@ -85,29 +87,34 @@ pub(super) struct Stay {
 pub(super) fn start<H: RequestHandler + Send + Sync + 'static>(
     make: impl FnOnce(Access) -> Result<(ThreadingHttpServer<H>, TestServer)>,
 ) -> Result<TestServer> {
-    let idle = lock(&IDLE_HOSTS).pop();
-    let host = idle.map_or_else(Host::start, Ok)?;
+    let host = Host::idle().map_or_else(Host::start, Ok)?;
+    let mut chosen = Chosen(Some(host.clone()));
     // Held until the fixture is there: what its clients do before that waits for it.
     let mut place = lock(&host.place);
-    let (server, mut handle) = match make(host.access.clone()) {
-        Ok(made) => made,
-        Err(error) => {
-            drop(place);
-            lock(&IDLE_HOSTS).push(host);
-            return Err(error);
-        }
-    };
+    let (server, mut handle) = make(host.access.clone())?;
     let counted = handle.shutdown.control().enter_loop();
     let shared = handle.shared.clone();
     let fixture: Arc<dyn Fixture> = Arc::new(Canned { server, shared });
     place.fixture = Some((fixture.clone(), counted));
-    place.wakes = 0;
+    place.wake_ups = 0;
     if let Some(affinity) = &mut place.affinity {
         affinity.follow_caller();
     }
     drop(place);
+    chosen.0 = None;
     handle.stay = Some(Stay { host, fixture });
     Ok(handle)
+}
+
+/// A host for which a fixture is being made. If none comes of it, the host goes on without.
+struct Chosen(Option<Arc<Host>>);
+
+impl Drop for Chosen {
+    fn drop(&mut self) {
+        if let Some(host) = self.0.take() {
+            host.join_the_idle();
+        }
+    }
 }
 
 impl Stay {
@@ -126,7 +133,7 @@ impl Stay {
         drop(place);
         self.fixture.close_all();
         if left.is_some() {
-            lock(&IDLE_HOSTS).push(self.host.clone());
+            self.host.join_the_idle();
             if must_wake {
                 // Else it would never end. It fails only when the poller is gone.
                 let _ = self.host.access.waker.wake();
@@ -173,16 +180,17 @@ impl Host {
                 waits: true,
                 looks_soon: true,
                 idle_since: Instant::now(),
-                wakes: 0,
+                wake_ups: 0,
                 affinity: None,
+                is_gone: false,
             }),
         });
         let own = host.clone();
         let thread = thread::Builder::new().name("fixture".into());
         thread.spawn(move || {
-            lock(&own.place).affinity = Affinity::own();
-            own.clone().run(poller);
-            lock(&own.place).affinity = None;
+            lock(&own.place).affinity = Some(Affinity::own());
+            let _last = Goes(own.clone());
+            own.run(poller);
         })?;
         Ok(host)
     }
@@ -209,7 +217,7 @@ impl Host {
             match turn {
                 Some(Turn::Waits(own, next)) => {
                     poller = own;
-                    drop((fixture, counted));
+                    let_go((fixture, counted));
                     wait = lock(&self.place).wait(next, is_busy);
                 }
                 Some(Turn::Stopped(own)) => {
@@ -219,8 +227,8 @@ impl Host {
                     wait = place.wait(None, true);
                     drop(place);
                     // First of all: who waits for the end finds this host for the next fixture.
-                    lock(&IDLE_HOSTS).push(self.clone());
-                    drop((left, fixture, counted));
+                    self.join_the_idle();
+                    let_go((left, fixture, counted));
                 }
                 Some(Turn::Relieved) => return drop((fixture, counted)),
                 None => return self.fails("the server panicked"),
@@ -234,8 +242,8 @@ impl Host {
         let (fixture, _) = place.fixture.as_ref()?;
         let here = (fixture.clone(), fixture.control().enter_loop());
         place.waits = false;
-        place.wakes = place.wakes.saturating_add(1);
-        if place.wakes > NEAR {
+        place.wake_ups = place.wake_ups.saturating_add(1);
+        if place.wake_ups > NEAR {
             place.roam();
         }
         Some(here)
@@ -251,10 +259,25 @@ impl Host {
             return Some(left);
         }
         // One that is not there was chosen in this moment: the fixture is about to come.
-        (!self.is_taken_from_the_idle()).then_some(IDLE)
+        (!self.leave_the_idle()).then_some(IDLE)
     }
 
-    fn is_taken_from_the_idle(self: &Arc<Self>) -> bool {
+    /// One that waits for a fixture.
+    fn idle() -> Option<Arc<Self>> {
+        loop {
+            let host = lock(&IDLE_HOSTS).pop()?;
+            if !lock(&host.place).is_gone {
+                return Some(host);
+            }
+        }
+    }
+
+    fn join_the_idle(self: &Arc<Self>) {
+        lock(&IDLE_HOSTS).push(self.clone());
+    }
+
+    /// Whether it was one of them.
+    fn leave_the_idle(self: &Arc<Self>) -> bool {
         let mut idle = lock(&IDLE_HOSTS);
         let before = idle.len();
         idle.retain(|host| !Arc::ptr_eq(host, self));
@@ -263,7 +286,7 @@ impl Host {
 
     /// The fixture, if there is one, ends with this host.
     fn fails(self: &Arc<Self>, how: &str) {
-        self.is_taken_from_the_idle();
+        self.leave_the_idle();
         let Some((fixture, counted)) = lock(&self.place).leave() else {
             return;
         };
@@ -271,6 +294,24 @@ impl Host {
         fixture.control().stop_without_waking();
         fixture.close_all();
         drop((fixture, counted));
+    }
+}
+
+/// What a fixture owned may panic when it is dropped; the thread, which others count on, goes on.
+fn let_go<T>(owned: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(owned)));
+}
+
+/// The end of a host's thread, in whatever way.
+struct Goes(Arc<Host>);
+
+impl Drop for Goes {
+    fn drop(&mut self) {
+        let mut place = lock(&self.0.place);
+        place.affinity = None;
+        place.is_gone = true;
+        drop(place);
+        self.0.leave_the_idle();
     }
 }
 
@@ -320,5 +361,31 @@ impl<H: RequestHandler + Send + Sync + 'static> Canned<H> {
         })?;
         place.fixture = None;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Answer;
+
+    #[test]
+    fn a_panic_while_a_fixture_is_made_strands_no_thread() {
+        let mut waker = None;
+        let make = |access: Access| -> Result<(ThreadingHttpServer<Answer>, _)> {
+            waker = Some(access.waker);
+            panic!("on purpose");
+        };
+        assert!(catch_unwind(AssertUnwindSafe(|| start(make))).is_err());
+        let waker = waker.unwrap();
+        let start = Instant::now();
+        // The host ends, with or without a fixture of another test in between.
+        while Arc::strong_count(&waker) > 1 {
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "it is still there"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
