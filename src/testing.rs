@@ -39,6 +39,8 @@ mod stub;
 
 mod matching;
 
+mod condition;
+
 mod path;
 
 mod glob;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
+use self::again::Again;
 use super::channel::Channel;
 use super::input::Ahead;
 use super::pace::{Allowance, Pace};
@@ -13,6 +14,8 @@ use super::witness::Event;
 use crate::error::Fault;
 use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
+
+mod again;
 
 /// A read of at least this size goes past the buffer.
 const DIRECT: usize = 4 << 10;
@@ -28,12 +31,18 @@ pub(super) struct Body {
     read: u64,
     pace: Pace,
     failure: Option<Fault>,
+    again: Again,
 }
 
 impl Body {
     /// A body of known length of which nothing is left, and nothing has failed.
     pub(super) fn is_read(&self, channel: &Channel) -> bool {
         self.decoder.is_none() && self.failure.is_none() && channel.body_left.get() == 0
+    }
+
+    /// What was to be read again is not: the exchange is over.
+    pub(super) fn forget_again(&mut self) {
+        self.again = Again::default();
     }
 }
 
@@ -86,9 +95,10 @@ impl RequestBody<'_> {
 
     /// What is left of the body, where it has a known length.
     pub fn remaining(&self) -> Option<u64> {
+        let again = self.body.again.unread().len() as u64;
         match self.body.decoder {
-            None => Some(self.channel.body_left.get()),
-            Some(_) if self.body.ended => Some(0),
+            None => Some(again.saturating_add(self.channel.body_left.get())),
+            Some(_) if self.body.ended => Some(again),
             Some(_) => None,
         }
     }
@@ -186,7 +196,11 @@ impl RequestBody<'_> {
 
     /// The first `count` bytes of the buffer.
     pub(crate) fn front(&self, count: usize) -> &[u8] {
-        self.ahead.unread().get(..count).unwrap_or_default()
+        let unread = match self.body.again.unread() {
+            [] => self.ahead.unread(),
+            again => again,
+        };
+        unread.get(..count).unwrap_or_default()
     }
 
     /// How long the client may be waited for by those who use [`try_available`](Self::try_available).
@@ -212,6 +226,9 @@ impl RequestBody<'_> {
 
     /// As [`available`](Self::available), of what was read; `None` if more must be read first.
     fn buffered(&mut self) -> io::Result<Option<usize>> {
+        if let again @ [_, ..] = self.body.again.unread() {
+            return Ok(Some(again.len()));
+        }
         if let Some(fault) = &self.body.failure {
             return Err(fault.clone().into());
         }
@@ -317,7 +334,8 @@ impl RequestBody<'_> {
 
     /// Bytes that can be read straight from the socket into a caller's buffer.
     fn direct(&self) -> u64 {
-        if !self.ahead.unread().is_empty() || self.body.failure.is_some() || self.body.ended {
+        let is_here = !self.ahead.unread().is_empty() || !self.body.again.unread().is_empty();
+        if is_here || self.body.failure.is_some() || self.body.ended {
             return 0;
         }
         self.pending()
@@ -381,10 +399,13 @@ impl Read for RequestBody<'_> {
 impl BufRead for RequestBody<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let count = self.available()?;
-        Ok(self.ahead.unread().get(..count).unwrap_or_default())
+        Ok(self.front(count))
     }
 
     fn consume(&mut self, count: usize) {
+        if !self.body.again.unread().is_empty() {
+            return self.body.again.consume(count);
+        }
         // More than `fill_buf` gave may be of the next request.
         let most = usize::try_from(self.pending()).unwrap_or(usize::MAX);
         let count = count.min(most).min(self.ahead.unread().len());

@@ -148,7 +148,8 @@ impl Builder {
         fixture
     }
 
-    /// Serves a handler that borrows: see [`TestServer::scope`].
+    /// Serves a handler that borrows: see [`TestServer::scope`]. Stubs are verified only with
+    /// [`verify`](Self::verify).
     ///
     /// # Panics
     /// If no port or thread is to be had, or the test fails.

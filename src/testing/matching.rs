@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::condition::{Condition, Difference, check_name, check_value};
 use super::path::{Path, PathPattern};
-use super::report;
 use super::request::Request;
 use crate::http1::is_token;
 
@@ -73,21 +73,8 @@ pub fn any(path: impl Into<PathPattern>) -> RequestPattern {
 #[derive(Clone)]
 pub struct RequestPattern {
     method: Option<String>,
-    path: Path,
+    pub(super) path: Path,
     conditions: Vec<Condition>,
-}
-
-type Test = dyn Fn(&Request) -> bool + Send + Sync;
-
-#[derive(Clone)]
-enum Condition {
-    Query(String, String),
-    Header(String, String),
-    HasHeader(String),
-    NoHeader(String),
-    Body(Vec<u8>),
-    BodyContains(String),
-    That(String, Arc<Test>),
 }
 
 impl RequestPattern {
@@ -153,10 +140,11 @@ impl RequestPattern {
     /// With a field of this name and value; the case of the name does not matter.
     ///
     /// # Panics
-    /// If no field can have such a name.
+    /// If no field can have such a name or such a value.
     #[track_caller]
     pub fn header(self, name: &str, value: &str) -> Self {
         check_name(name);
+        check_value(value);
         self.with(Condition::Header(name.into(), value.into()))
     }
 
@@ -182,6 +170,10 @@ impl RequestPattern {
 
     /// With exactly this body.
     ///
+    /// No request matches whose body is longer than what is seen of it: a stub sees the first 16 MiB, or
+    /// as much as [`Builder::keep`](super::Builder::keep) says if that is more; an assertion about what
+    /// was recorded sees what was kept.
+    ///
     /// # Panics
     /// If the pattern asks for another one already.
     #[track_caller]
@@ -189,12 +181,21 @@ impl RequestPattern {
         self.with(Condition::Body(body.as_ref().to_vec()))
     }
 
-    /// With this text somewhere in the body.
+    /// With this text somewhere in the body, as far as that is seen (see [`body`](Self::body)).
+    ///
+    /// # Panics
+    /// If the pattern asks for a body without it.
+    #[track_caller]
     pub fn body_contains(self, text: &str) -> Self {
         self.with(Condition::BodyContains(text.into()))
     }
 
     /// That passes this test; `what` names it in messages: `"a body of at most 100 bytes"`.
+    ///
+    /// It is asked where everything else matches: once or more for a request, and again for messages. So
+    /// what it says should depend on the request only. It is given as much of the body as
+    /// [`body`](Self::body) sees, and [`is_truncated`](Request::is_truncated) if there is more. Where it
+    /// panics, the request is answered with 500, and the test that owns the server fails.
     pub fn that(self, what: &str, test: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         self.with(Condition::That(what.into(), Arc::new(test)))
     }
@@ -212,51 +213,64 @@ impl RequestPattern {
 
     /// Whether it is meant.
     pub fn matches(&self, request: &Request) -> bool {
-        self.differences(request).is_empty()
-    }
-
-    /// What keeps a request from being meant, in words.
-    pub(super) fn differences(&self, request: &Request) -> Vec<String> {
-        let mut found = Vec::new();
-        if let Some(method) = &self.method
-            && *method != request.command
-        {
-            found.push(format!("the method is {}, not {method}", request.command));
-        }
-        if !self.path.matches(&request.path) && !self.path.matches(&request.decoded_path()) {
-            found.push(format!("the path is {}, not {}", request.path, self.path));
-        }
-        let conditions = self.conditions.iter();
-        found.extend(conditions.filter_map(|condition| condition.difference(request)));
-        if let Some(refusal) = &request.refusal {
-            found.push(format!("the server refused it with {refusal}"));
-        }
-        found
+        self.matches_without(Condition::runs_code, request)
+            && self.conditions.iter().all(|own| own.passes(request))
     }
 
     /// Whether a request matches as far as can be said before its body is here.
     pub(super) fn may_match_head(&self, request: &Request) -> bool {
-        let head = RequestPattern {
-            conditions: self
-                .conditions
-                .iter()
-                .filter(|c| !c.needs_body())
-                .cloned()
-                .collect(),
-            ..self.clone()
-        };
-        head.matches(request)
+        self.matches_without(Condition::needs_body, request)
+    }
+
+    /// Whether it is meant if some of the conditions are left out.
+    fn matches_without(&self, left_out: fn(&Condition) -> bool, request: &Request) -> bool {
+        let mut conditions = self.conditions.iter().filter(|own| !left_out(own));
+        self.knows_method(&request.command)
+            && self.knows_path(request)
+            && request.refusal.is_none()
+            && conditions.all(|own| own.difference(request).is_none())
+    }
+
+    /// What keeps a request from being meant. A test that the program wrote is asked last, as in
+    /// [`matches`](Self::matches); a panic in it is a difference.
+    pub(super) fn differences(&self, request: &Request) -> Vec<Difference> {
+        let mut found = Vec::new();
+        if let Some(method) = &self.method
+            && *method != request.command
+        {
+            let what = format!("the method is {}, not {method}", request.command);
+            found.push(Difference::new(what));
+        }
+        if !self.knows_path(request) {
+            let what = format!("the path is {}, not {}", request.path, self.path);
+            found.push(Difference::new(what));
+        }
+        let (tests, others): (Vec<_>, Vec<_>) =
+            self.conditions.iter().partition(|own| own.runs_code());
+        found.extend(others.iter().filter_map(|own| own.difference(request)));
+        if let Some(refusal) = &request.refusal {
+            let what = format!("the server refused it with {refusal}");
+            found.push(Difference::new(what));
+        }
+        if found.is_empty() {
+            found.extend(tests.iter().find_map(|own| own.difference(request)));
+        }
+        found
     }
 
     /// Whether it has a test that the program wrote.
     pub(super) fn runs_code(&self) -> bool {
-        let mut conditions = self.conditions.iter();
-        conditions.any(|condition| matches!(condition, Condition::That(..)))
+        self.conditions.iter().any(Condition::runs_code)
     }
 
     /// Whether the body decides.
     pub(super) fn needs_body(&self) -> bool {
         self.conditions.iter().any(Condition::needs_body)
+    }
+
+    /// The condition that asks for a body.
+    pub(super) fn body_condition(&self) -> Option<&Condition> {
+        self.conditions.iter().find(|own| own.names_body())
     }
 
     /// Whether the stub before leaves nothing for this one.
@@ -268,60 +282,9 @@ impl RequestPattern {
     pub(super) fn knows_method(&self, method: &str) -> bool {
         self.method.as_deref().is_none_or(|own| own == method)
     }
-}
 
-#[track_caller]
-#[allow(clippy::panic)]
-fn check_name(name: &str) {
-    if !is_token(name.as_bytes()) {
-        panic!("no request can match: {name:?} is not the name of a field");
-    }
-}
-
-impl Condition {
-    fn needs_body(&self) -> bool {
-        matches!(
-            self,
-            Condition::Body(_) | Condition::BodyContains(_) | Condition::That(..)
-        )
-    }
-
-    fn difference(&self, request: &Request) -> Option<String> {
-        match self {
-            Condition::Query(name, value) => {
-                let mut values = request.query_pairs().filter(|(own, _)| own == name);
-                let has = request
-                    .query_pairs()
-                    .any(|(own, own_value)| own == *name && own_value == *value);
-                (!has).then(|| match values.next() {
-                    Some((_, own)) => format!("the query has {name}={own}, not {name}={value}"),
-                    None => format!("the query has no {name}"),
-                })
-            }
-            Condition::Header(name, value) => {
-                let has = request.header_values(name).any(|own| own == value);
-                (!has).then(|| match request.header(name) {
-                    Some(own) => format!("the field {name} is {own:?}, not {value:?}"),
-                    None => format!("there is no field {name}"),
-                })
-            }
-            Condition::HasHeader(name) => request
-                .header(name)
-                .is_none()
-                .then(|| format!("there is no field {name}")),
-            Condition::NoHeader(name) => request
-                .header(name)
-                .map(|own| format!("there is a field {name}: {own}")),
-            Condition::Body(body) => (request.body != *body).then(|| {
-                let (own, body) = (report::preview(&request.body), report::preview(body));
-                format!("the body is {own}, not {body}")
-            }),
-            Condition::BodyContains(text) => (!request.text().contains(text)).then(|| {
-                let own = report::preview(&request.body);
-                format!("the body does not contain {text:?}; it is {own}")
-            }),
-            Condition::That(what, test) => (!test(request)).then(|| format!("it is not {what}")),
-        }
+    fn knows_path(&self, request: &Request) -> bool {
+        self.path.matches(&request.path) || self.path.matches(&request.decoded_path())
     }
 }
 
@@ -338,33 +301,6 @@ impl fmt::Display for RequestPattern {
             condition.fmt(f)?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Condition::Query(name, value) => write!(f, "query {name}={value}"),
-            Condition::Header(name, value) => write!(f, "header {name}: {value}"),
-            Condition::HasHeader(name) => write!(f, "header {name}"),
-            Condition::NoHeader(name) => write!(f, "no header {name}"),
-            Condition::Body(body) => write!(f, "body {}", report::preview(body)),
-            Condition::BodyContains(text) => write!(f, "body that contains {text:?}"),
-            Condition::That(what, _) => f.write_str(what),
-        }
-    }
-}
-
-impl Condition {
-    /// No request meets both.
-    fn excludes(&self, other: &Condition) -> bool {
-        match (self, other) {
-            (Condition::NoHeader(no), Condition::Header(name, _) | Condition::HasHeader(name)) => {
-                no.eq_ignore_ascii_case(name)
-            }
-            (Condition::Body(one), Condition::Body(another)) => one != another,
-            _ => false,
-        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a fixture says to the person whose test has failed.
 
+use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
 
+use super::condition::Difference;
 use super::matching::RequestPattern;
 use super::recording::Shared;
 use super::request::Request;
@@ -41,8 +43,12 @@ pub(super) fn request(f: &mut fmt::Formatter<'_>, request: &Request) -> fmt::Res
     for (name, value) in &request.headers {
         write!(f, "\n    {name}: {}", value.escape_debug())?;
     }
-    if !request.body.is_empty() {
+    if !request.body.is_empty() || request.is_body_cut {
         write!(f, "\n    body {}", preview(&request.body))?;
+        if request.is_body_cut {
+            let length = request.body.len();
+            write!(f, ", and more, of which the first {length} bytes are kept")?;
+        }
     } else if request.refusal.is_some() {
         write!(f, "\n    bytes {}", preview(&request.raw))?;
     }
@@ -56,43 +62,66 @@ pub(super) fn arrivals(requests: &[Request], dropped: u64) -> String {
         1 => "This request has arrived:".to_owned(),
         count => format!("These {count} requests have arrived:"),
     };
-    for (index, request) in requests.iter().take(SHOWN).enumerate() {
-        let _ = write!(text, "\n  {}. {request:?}", index + 1);
-    }
-    if requests.len() > SHOWN {
-        let _ = write!(text, "\n  … and {} more", requests.len() - SHOWN);
-    }
+    text.push_str(&list(requests));
     if dropped > 0 {
         let _ = write!(text, "\n({dropped} earlier ones are not kept any more)");
     }
     text
 }
 
-/// The request that comes nearest to a pattern that it does not match, and why not.
-pub(super) fn nearest_miss(pattern: &RequestPattern, requests: &[Request]) -> Option<String> {
-    let misses = requests.iter().enumerate().filter_map(|(index, request)| {
-        let differences = pattern.differences(request);
-        (!differences.is_empty()).then_some((index, request, differences))
-    });
-    let (index, request, differences) = misses
-        .min_by_key(|(_, request, differences)| (differences.len(), weight(pattern, request)))?;
-    let why = differences.join("; ");
-    Some(format!(
-        "nearest miss: request {}, `{}`: {why}",
-        index + 1,
-        request.requestline.escape_debug()
-    ))
+/// Requests with their numbers.
+pub(super) fn list(requests: &[Request]) -> String {
+    let mut text = String::new();
+    for (index, request) in requests.iter().take(SHOWN).enumerate() {
+        let _ = write!(text, "\n  {}. {request:?}", index + 1);
+    }
+    if requests.len() > SHOWN {
+        let _ = write!(text, "\n  … and {} more", requests.len() - SHOWN);
+    }
+    text
 }
 
-/// Of two that differ in one thing each, the one that shares more of its path is nearer.
-fn weight(pattern: &RequestPattern, request: &Request) -> std::cmp::Reverse<usize> {
-    let text = pattern.to_string();
-    let path = text
-        .split(' ')
-        .find(|word| word.starts_with('/'))
-        .unwrap_or_default();
-    let shared = path.chars().zip(request.path.chars());
-    std::cmp::Reverse(shared.take_while(|(own, other)| own == other).count())
+/// Which requests match a pattern and, if these are too few, which one comes nearest of the others.
+pub(super) fn explain(pattern: &RequestPattern, requests: &[Request], is_too_few: bool) -> String {
+    let differences = requests.iter().map(|request| pattern.differences(request));
+    let numbered = (1..).zip(requests).zip(differences);
+    let (misses, found): (Vec<_>, Vec<_>) =
+        numbered.partition(|(_, differences)| !differences.is_empty());
+    let mut text = String::new();
+    for ((number, request), _) in found.iter().take(SHOWN) {
+        let line = request.requestline.escape_debug();
+        let _ = write!(text, "\n  matches: request {number}, `{line}`");
+    }
+    if found.len() > SHOWN {
+        let _ = write!(text, "\n  … and {} more match", found.len() - SHOWN);
+    }
+    let nearest = misses
+        .iter()
+        .min_by_key(|((_, request), differences)| distance(pattern, request, differences));
+    if let (true, Some(((number, request), differences))) = (is_too_few, nearest) {
+        let line = request.requestline.escape_debug();
+        let why = words(differences);
+        let _ = write!(text, "\n  nearest miss: request {number}, `{line}`: {why}");
+    }
+    text
+}
+
+pub(super) fn words(differences: &[Difference]) -> String {
+    let words = differences.iter().map(|difference| &*difference.what);
+    words.collect::<Vec<_>>().join("; ")
+}
+
+/// How far a request is from a pattern. Of two that differ in as many things, the one that has what is
+/// asked for, if with other values, is nearer; then the one that shares more of the path.
+pub(super) fn distance(
+    pattern: &RequestPattern,
+    request: &Request,
+    differences: &[Difference],
+) -> impl Ord + use<> {
+    let missing = differences.iter().filter(|own| !own.is_of_value).count();
+    let path = pattern.path.text().chars().zip(request.path.chars());
+    let shared = path.take_while(|(own, other)| own == other).count();
+    (differences.len(), missing, Reverse(shared))
 }
 
 /// The whole message of a test that fails.

@@ -40,6 +40,8 @@ pub struct Request {
     pub is_truncated: bool,
     /// The status and the reason with which the server refused it before any handler saw it.
     pub refusal: Option<String>,
+    /// The body is longer than what is kept of it.
+    pub(super) is_body_cut: bool,
 }
 
 impl Request {
@@ -65,6 +67,7 @@ impl Request {
             is_complete: false,
             is_truncated: false,
             refusal: None,
+            is_body_cut: false,
         }
     }
 

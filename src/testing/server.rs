@@ -62,7 +62,8 @@ impl TestServer {
     }
 
     /// Serves a handler that borrows from the test, while `f` runs. The handler must come to its end,
-    /// for nothing that it borrows may go before.
+    /// for nothing that it borrows may go before. What [`Stubs`] expect is verified only with
+    /// [`Builder::verify`].
     ///
     /// ```
     /// use servette::testing::TestServer;
@@ -164,38 +165,40 @@ impl TestServer {
     #[allow(clippy::panic)]
     pub fn assert_received(&self, pattern: &RequestPattern) -> Request {
         let requests = self.requests();
-        let found = requests.iter().find(|request| pattern.matches(request));
-        match found {
+        // A test of the pattern that panics is told with the rest.
+        let is_it = |request: &&Request| pattern.differences(request).is_empty();
+        match requests.iter().find(is_it) {
             Some(found) => found.clone(),
-            None => panic!("{}", self.unlike(pattern, "no request", &requests)),
+            None => panic!("{}", self.unlike(pattern, "no request", true, &requests)),
         }
     }
 
     /// Asserts that exactly so many requests like this have arrived.
     ///
     /// # Panics
-    /// If it is not so, with what did arrive and why the nearest does not match.
+    /// If it is not so, with what did arrive, what of it matches, and, if that is too little, why the
+    /// nearest does not.
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn assert_count(&self, pattern: &RequestPattern, count: usize) {
         let requests = self.requests();
-        let found = requests
-            .iter()
-            .filter(|request| pattern.matches(request))
-            .count();
+        let is_it = |request: &&Request| pattern.differences(request).is_empty();
+        let found = requests.iter().filter(is_it).count();
         if found != count {
             let what = format!("{found}, not {count} requests");
-            panic!("{}", self.unlike(pattern, &what, &requests));
+            panic!("{}", self.unlike(pattern, &what, found < count, &requests));
         }
     }
 
-    fn unlike(&self, pattern: &RequestPattern, what: &str, requests: &[Request]) -> String {
-        let mut problem = format!("{what} like `{pattern}`");
-        if let Some(miss) = report::nearest_miss(pattern, requests) {
-            problem.push_str("\n  ");
-            problem.push_str(&miss);
-        }
-        self.failure(&[problem])
+    fn unlike(
+        &self,
+        pattern: &RequestPattern,
+        what: &str,
+        is_too_few: bool,
+        requests: &[Request],
+    ) -> String {
+        let why = report::explain(pattern, requests, is_too_few);
+        self.failure(&[format!("{what} like `{pattern}`{why}")])
     }
 
     /// Checks now what is checked when the server is dropped: that no handler has panicked, every gate

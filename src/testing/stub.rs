@@ -24,8 +24,8 @@ impl RequestPattern {
     }
 
     /// What matches is answered by this closure, with the hooks of a handler and the exchange, as
-    /// [`handler_fn`](crate::handler_fn) has them. It reads the body itself, unless the pattern has
-    /// read it.
+    /// [`handler_fn`](crate::handler_fn) has them. It reads the body itself: `rfile` has all of it, also
+    /// where a pattern has looked at it. (`raw` has only what was not read then.)
     pub fn answer_with(
         self,
         play: impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
@@ -83,7 +83,7 @@ impl Stub {
     }
 
     /// The answer before is given so many times. After the last answer's times the stub is used up: it
-    /// matches nothing any more.
+    /// matches nothing any more. [`Stubs`](super::Stubs) refuse a stub that never answers.
     pub fn times(mut self, times: usize) -> Self {
         if let Some((_, own)) = self.replies.last_mut() {
             *own = Some(times);
@@ -91,13 +91,14 @@ impl Stub {
         self
     }
 
-    /// Exactly so many requests are expected.
+    /// Exactly so many requests are expected. [`Stubs`](super::Stubs) refuse it where the stub is used up
+    /// before.
     pub fn expect(mut self, count: usize) -> Self {
         self.expected = Expected::Exactly(count);
         self
     }
 
-    /// At least so many requests are expected.
+    /// At least so many requests are expected; see [`expect`](Self::expect).
     pub fn expect_at_least(mut self, count: usize) -> Self {
         self.expected = Expected::AtLeast(count);
         self
@@ -108,7 +109,8 @@ impl Stub {
         self.expect(0)
     }
 
-    /// Answers as soon as the head is there, and leaves the body unread. Its pattern sees an empty body.
+    /// Answers as soon as the head is there, and leaves the body unread. So its pattern sees an empty
+    /// body, and [`Stubs`](super::Stubs) refuse one that asks for a body.
     pub fn early(mut self) -> Self {
         self.is_early = true;
         self
@@ -134,6 +136,38 @@ impl Stub {
 
     /// As many requests as it answers.
     pub(super) fn capacity(&self) -> Option<usize> {
-        self.replies.iter().map(|(_, times)| *times).sum()
+        let mut times = self.replies.iter().map(|(_, times)| *times);
+        times.try_fold(0_usize, |sum, times| Some(sum.saturating_add(times?)))
+    }
+
+    /// Why it can't do what it is asked for.
+    pub(super) fn impossible(&self) -> Option<String> {
+        if let (true, Some(condition)) = (self.is_early, self.pattern.body_condition()) {
+            return Some(format!(
+                "it answers early, before there is a body, so no request has `{condition}`"
+            ));
+        }
+        let capacity = self.capacity()?;
+        if capacity == 0 {
+            let why =
+                "it never answers (`times(0)`); `expect_none` says that no request is expected";
+            return Some(why.into());
+        }
+        let expected = match self.expected {
+            Expected::Exactly(count) | Expected::AtLeast(count) => count,
+            Expected::Any => 0,
+        };
+        (expected > capacity).then(|| {
+            let expected = plural(expected);
+            format!("it expects {expected}, but is used up after {capacity}")
+        })
+    }
+}
+
+/// So many requests, in words.
+pub(super) fn plural(count: usize) -> String {
+    match count {
+        1 => "1 request".into(),
+        count => format!("{count} requests"),
     }
 }

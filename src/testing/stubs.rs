@@ -1,30 +1,36 @@
 //! [`Stubs`]: canned answers to requests that match, and what is expected of these requests.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::sync::{Arc, Mutex};
 
 use super::answer::status;
 use super::reply::Reply;
 use super::report;
 use super::request::Request;
-use super::stub::{Expected, Stub};
+use super::stub::{Expected, Stub, plural};
 use super::tap::fixture_of;
 use crate::base::RequestHandler;
 use crate::exchange::Exchange;
 use crate::shutdown::lock;
 use crate::{Result, Status};
 
-/// As much of a body as a pattern gets to see.
+/// As much of a body as a pattern gets to see, if the fixture does not keep more.
 const MOST_BODY: u64 = 16 << 20;
 /// Unmatched requests that are kept.
 const MOST_UNMATCHED: usize = 100;
+/// Unmatched requests that a message shows.
+const MOST_DESCRIBED: usize = 10;
 
 /// Canned answers as a handler: the first stub that matches a request and is not used up answers it.
 ///
 /// What no stub matches gets a 404, or a 501 where no stub knows the method, whose text names what
-/// there is. A [`TestServer`](super::TestServer) that was started with stubs verifies what they expect
-/// when it is dropped. Clones share their stubs.
+/// there is. Clones share their stubs.
+///
+/// A [`TestServer`](super::TestServer) that was [started](super::TestServer::start) with stubs verifies
+/// what they expect when it is dropped. Under [`scope`](super::TestServer::scope), where a handler may
+/// borrow, and inside of another handler, only [`Builder::verify`](super::Builder::verify) or
+/// [`verify`](Self::verify) does.
 ///
 /// ```
 /// use servette::testing::{Stubs, get, post, respond, status};
@@ -45,9 +51,10 @@ pub struct Stubs(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Stubs, and how many requests each has answered.
-    stubs: Vec<(Stub, usize)>,
-    unmatched: Vec<Request>,
+    /// Stubs, and how many requests each has answered. None is ever taken away.
+    stubs: Vec<(Arc<Stub>, usize)>,
+    /// Requests that no stub matched, each with the nearest stub of that time.
+    unmatched: Vec<(Request, String)>,
     unmatched_count: usize,
     is_strict: bool,
     /// Some of them run code of the test.
@@ -63,7 +70,9 @@ impl Stubs {
     /// With this one, behind those before.
     ///
     /// # Panics
-    /// If it can never match, as one before it matches all that it does and is never used up.
+    /// If it can never match, as one before it matches all that it does and is never used up; or if it
+    /// can't do what it says: never answers, expects more requests than it answers, or answers early
+    /// but asks for a body.
     #[track_caller]
     pub fn on(self, stub: Stub) -> Self {
         self.add(stub);
@@ -77,6 +86,9 @@ impl Stubs {
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn add(&self, stub: Stub) {
+        if let Some(why) = stub.impossible() {
+            panic!("stub `{}`: {why}", stub.pattern);
+        }
         let mut state = lock(&self.0);
         let covering = state.stubs.iter().find(|(before, _)| {
             before.capacity().is_none() && before.pattern.covers(&stub.pattern)
@@ -91,7 +103,7 @@ impl Stubs {
             );
         }
         state.runs_code |= stub.runs_code();
-        state.stubs.push((stub, 0));
+        state.stubs.push((Arc::new(stub), 0));
     }
 
     /// Requests that no stub matches make the verification fail.
@@ -102,7 +114,9 @@ impl Stubs {
 
     /// Requests that no stub matched, the first hundred of them.
     pub fn unmatched(&self) -> Vec<Request> {
-        lock(&self.0).unmatched.clone()
+        let state = lock(&self.0);
+        let requests = state.unmatched.iter().map(|(request, _)| request.clone());
+        requests.collect()
     }
 
     /// Checks what the stubs expect. A [`TestServer`](super::TestServer) that was started with them
@@ -118,11 +132,11 @@ impl Stubs {
         if problems.is_empty() {
             return;
         }
-        let text = format!(
-            "{}\n{}",
-            problems.join("\n"),
-            report::arrivals(&unmatched, 0)
-        );
+        let mut text = problems.join("\n");
+        if !unmatched.is_empty() {
+            text.push_str("\nRequests that no stub matched:");
+            text.push_str(&report::list(&unmatched));
+        }
         match std::thread::panicking() {
             true => eprintln!("{text}"),
             false => panic!("{text}"),
@@ -131,26 +145,25 @@ impl Stubs {
 
     /// What is not as it was expected; `requests` tells those that may explain it.
     pub(super) fn problems(&self, requests: &dyn Fn() -> Vec<Request>) -> Vec<String> {
-        let state = lock(&self.0);
         let mut problems = Vec::new();
-        for (stub, count) in &state.stubs {
+        for (stub, count) in self.stubs() {
             let (expected, is_met) = match stub.expected {
                 Expected::Any => continue,
-                Expected::Exactly(0) => ("no request".to_owned(), *count == 0),
-                Expected::Exactly(n) => (format!("exactly {}", plural(n)), *count == n),
-                Expected::AtLeast(n) => (format!("at least {}", plural(n)), *count >= n),
+                Expected::Exactly(0) => ("no request".to_owned(), count == 0),
+                Expected::Exactly(n) => (format!("exactly {}", plural(n)), count == n),
+                Expected::AtLeast(n) => (format!("at least {}", plural(n)), count >= n),
             };
             if is_met {
                 continue;
             }
-            let mut text = format!("stub `{}`: expected {expected}, got {count}", stub.pattern);
-            let too_few = !matches!(stub.expected, Expected::Exactly(n) if *count > n);
-            if too_few && let Some(miss) = report::nearest_miss(&stub.pattern, &requests()) {
-                text.push_str("\n  ");
-                text.push_str(&miss);
-            }
-            problems.push(text);
+            let is_too_few = !matches!(stub.expected, Expected::Exactly(n) if count > n);
+            let why = report::explain(&stub.pattern, &requests(), is_too_few);
+            problems.push(format!(
+                "stub `{}`: expected {expected}, got {count}{why}",
+                stub.pattern
+            ));
         }
+        let state = lock(&self.0);
         if state.is_strict && state.unmatched_count > 0 {
             problems.push(state.describe_unmatched());
         }
@@ -168,24 +181,41 @@ impl Stubs {
         !lock(&self.0).runs_code
     }
 
+    /// The stubs of now. Patterns run code of the test, which may ask these stubs: so they are asked
+    /// without the lock.
+    fn stubs(&self) -> Vec<(Arc<Stub>, usize)> {
+        lock(&self.0).stubs.clone()
+    }
+
     /// The first stub that matches, counted.
     fn choose(&self, request: &Request, has_body: bool) -> Choice {
-        let mut state = lock(&self.0);
-        for (stub, count) in &mut state.stubs {
-            let Some(reply) = stub.reply(*count) else {
+        for index in 0.. {
+            let next = lock(&self.0).stubs.get(index).cloned();
+            let Some((stub, count)) = next else { break };
+            if stub.reply(count).is_none() {
                 continue;
-            };
+            }
             if has_body || stub.is_early || !stub.pattern.needs_body() {
-                if stub.pattern.matches(request) {
-                    *count += 1;
+                if stub.pattern.matches(request)
+                    && let Some(reply) = self.count(index)
+                {
                     let reads = stub.is_early || reply.runs_code();
-                    return Choice::Found(reply.clone(), reads);
+                    return Choice::Found(reply, reads);
                 }
             } else if stub.pattern.may_match_head(request) {
                 return Choice::NeedsBody;
             }
         }
         Choice::None
+    }
+
+    /// Counts a request that a stub matches; its answer, unless others have used it up meanwhile.
+    fn count(&self, index: usize) -> Option<Reply> {
+        let mut state = lock(&self.0);
+        let (stub, count) = state.stubs.get_mut(index)?;
+        let reply = stub.reply(*count)?.clone();
+        *count += 1;
+        Some(reply)
     }
 }
 
@@ -203,27 +233,48 @@ impl State {
             1 => "no stub matched this request:".to_owned(),
             count => format!("no stub matched these {count} requests:"),
         };
-        for request in self.unmatched.iter().take(10) {
-            text.push_str(&format!("\n  `{}`", request.requestline.escape_debug()));
-            let patterns = self.stubs.iter().map(|(stub, count)| (stub, count));
-            let nearest = patterns.min_by_key(|(stub, _)| stub.pattern.differences(request).len());
-            if let Some((stub, count)) = nearest {
-                let mut why = stub.pattern.differences(request).join("; ");
-                if why.is_empty() {
-                    why = format!("it is used up after {}", plural(*count));
-                }
-                text.push_str(&format!(" (nearest stub `{}`: {why})", stub.pattern));
-            }
+        let described = self.unmatched.iter().take(MOST_DESCRIBED);
+        let more = self.unmatched_count - described.len();
+        for (request, nearest) in described {
+            let line = request.requestline.escape_debug();
+            text.push_str(&format!("\n  `{line}`{nearest}"));
+        }
+        if more > 0 {
+            text.push_str(&format!("\n  … and {more} more"));
         }
         text
     }
 }
 
-fn plural(count: usize) -> String {
-    match count {
-        1 => "1 request".into(),
-        count => format!("{count} requests"),
-    }
+/// The stub that comes nearest to a request, and why it does not match.
+fn nearest_stub(stubs: &[(Arc<Stub>, usize)], request: &Request) -> String {
+    let misses = stubs.iter().filter_map(|(stub, count)| {
+        let differences = stub.pattern.differences(request);
+        // What matches and answers was added just now.
+        let misses = !differences.is_empty() || stub.reply(*count).is_none();
+        misses.then_some((stub, count, differences))
+    });
+    let nearest = misses
+        .min_by_key(|(stub, _, differences)| report::distance(&stub.pattern, request, differences));
+    let Some((stub, count, differences)) = nearest else {
+        return String::new();
+    };
+    let why = match differences.is_empty() {
+        true => format!("it is used up after {}", plural(*count)),
+        false => report::words(&differences),
+    };
+    format!(" (nearest stub `{}`: {why})", stub.pattern)
+}
+
+/// Reads as much of the body as patterns and messages get to see.
+fn look_at_body(x: &mut Exchange<'_>, request: &mut Request) -> Result<()> {
+    let kept = fixture_of(x).map_or(0, |shared| shared.bounds.body as u64);
+    let most = kept.max(MOST_BODY);
+    (&mut x.rfile).take(most).read_to_end(&mut request.body)?;
+    let has_more = request.body.len() as u64 == most && !x.rfile.fill_buf()?.is_empty();
+    request.is_body_cut = has_more;
+    request.is_truncated = has_more;
+    Ok(())
 }
 
 impl RequestHandler for Stubs {
@@ -234,18 +285,25 @@ impl RequestHandler for Stubs {
         }
         let mut request = Request::of(x);
         let mut choice = self.choose(&request, false);
+        if !matches!(choice, Choice::Found(..)) {
+            look_at_body(x, &mut request)?;
+        }
         if let Choice::NeedsBody = choice {
-            (&mut x.rfile)
-                .take(MOST_BODY)
-                .read_to_end(&mut request.body)?;
             choice = self.choose(&request, true);
         }
-        if !matches!(choice, Choice::Found(_, true)) {
-            x.rfile.discard()?;
-        }
         match choice {
-            Choice::Found(reply, _) => reply.play(self, x),
-            Choice::NeedsBody | Choice::None => self.answer_unmatched(x, request),
+            Choice::Found(reply, true) => {
+                x.rfile.put_back(request.body);
+                reply.play(self, x)
+            }
+            Choice::Found(reply, false) => {
+                x.rfile.discard()?;
+                reply.play(self, x)
+            }
+            Choice::NeedsBody | Choice::None => {
+                x.rfile.discard()?;
+                self.answer_unmatched(x, request)
+            }
         }
     }
 
@@ -255,47 +313,48 @@ impl RequestHandler for Stubs {
 }
 
 impl Stubs {
-    fn answer_unmatched(&self, x: &mut Exchange<'_>, request: Request) -> Result<()> {
-        let text = {
-            let mut state = lock(&self.0);
-            let known = |method: &str| {
-                state
-                    .stubs
-                    .iter()
-                    .any(|(stub, _)| stub.pattern.knows_method(method))
-            };
-            let code = match known(&request.command) {
-                true => Status::NOT_FOUND,
-                false => Status::NOT_IMPLEMENTED,
-            };
-            let mut text = format!("No stub matches `{}`.\n", request.requestline);
-            match state.stubs.is_empty() {
-                true => text.push_str("There are no stubs.\n"),
-                false => text.push_str("There are:\n"),
-            }
-            for (stub, count) in &state.stubs {
-                let used_up = match stub.reply(*count) {
-                    Some(_) => "",
-                    None => " (used up)",
-                };
-                text.push_str(&format!("  {}{used_up}\n", stub.pattern));
-            }
-            state.unmatched_count += 1;
-            if state.unmatched.len() < MOST_UNMATCHED {
-                let mut request = request;
-                request.is_complete = true;
-                state.unmatched.push(request);
-            }
-            (code, text)
+    fn answer_unmatched(&self, x: &mut Exchange<'_>, mut request: Request) -> Result<()> {
+        let stubs = self.stubs();
+        let mut patterns = stubs.iter().map(|(stub, _)| &stub.pattern);
+        let code = match patterns.any(|pattern| pattern.knows_method(&request.command)) {
+            true => Status::NOT_FOUND,
+            false => Status::NOT_IMPLEMENTED,
         };
-        if let (Some(shared), (code, _)) = (fixture_of(x), &text) {
+        let mut text = format!("No stub matches `{}`.\n", request.requestline);
+        match stubs.is_empty() {
+            true => text.push_str("There are no stubs.\n"),
+            false => text.push_str("There are:\n"),
+        }
+        for (stub, count) in &stubs {
+            let used_up = match stub.reply(*count) {
+                Some(_) => "",
+                None => " (used up)",
+            };
+            text.push_str(&format!("  {}{used_up}\n", stub.pattern));
+        }
+        request.is_complete = true;
+        self.note_unmatched(&stubs, request);
+        if let Some(shared) = fixture_of(x) {
             shared.note(format!(
                 "no stub matched `{}`, so it got {code}",
                 x.requestline
             ));
         }
-        let answer = status(text.0.code()).header("Content-Type", "text/plain;charset=utf-8");
-        answer.body(text.1).play(x)
+        let answer = status(code.code()).header("Content-Type", "text/plain;charset=utf-8");
+        answer.body(text).play(x)
+    }
+
+    /// What is nearest is said now: later there may be other stubs.
+    fn note_unmatched(&self, stubs: &[(Arc<Stub>, usize)], request: Request) {
+        let has_room = lock(&self.0).unmatched.len() < MOST_UNMATCHED;
+        let nearest = has_room.then(|| nearest_stub(stubs, &request));
+        let mut state = lock(&self.0);
+        state.unmatched_count += 1;
+        if let Some(nearest) = nearest
+            && state.unmatched.len() < MOST_UNMATCHED
+        {
+            state.unmatched.push((request, nearest));
+        }
     }
 }
 

@@ -68,7 +68,8 @@ impl Tap {
         let most = self.shared.bounds.body;
         self.shared.change(id, |Entry { request, .. }| {
             let room = most.saturating_sub(request.body.len());
-            request.is_truncated |= bytes.len() > room;
+            request.is_body_cut |= bytes.len() > room;
+            request.is_truncated |= request.is_body_cut;
             request.body.extend(bytes.iter().take(room));
         });
     }
