@@ -195,6 +195,40 @@ fn an_assertion_explains_the_nearest_miss() {
 }
 
 #[test]
+fn a_count_says_which_requests_match_and_what_nearly_does_where_they_are_too_few() {
+    let server = TestServer::start(status(200));
+    for path in ["/users/1", "/users/2", "/users/1"] {
+        send(&server, format!("GET {path} HTTP/1.0\r\n\r\n"));
+    }
+    let users = get("/users/1");
+    let found = "requests like `GET /users/1`
+  matches: request 1, `GET /users/1 HTTP/1.0`
+  matches: request 3, `GET /users/1 HTTP/1.0`
+";
+    let many = message(|| server.assert_count(&users, 0));
+    assert!(
+        many.contains(&format!("2, not 0 {found}These 3 requests")),
+        "{many}"
+    );
+    let few = message(|| server.assert_count(&users, 3));
+    let miss = "  nearest miss: request 2, `GET /users/2 HTTP/1.0`: the path is";
+    assert!(few.contains(&format!("2, not 3 {found}{miss}")), "{few}");
+}
+
+#[test]
+fn the_nearest_miss_has_what_is_asked_for_if_with_another_value() {
+    let server = TestServer::start(status(200));
+    for target in ["/a", "/a?x=1", "/a?y=2"] {
+        send(&server, format!("GET {target} HTTP/1.0\r\n\r\n"));
+    }
+    let text = message(|| server.assert_received(&get("/a?x=2")));
+    assert!(
+        text.contains("nearest miss: request 2, `GET /a?x=1 HTTP/1.0`: the query has x=1, not x=2"),
+        "{text}"
+    );
+}
+
+#[test]
 fn recording_is_bounded() {
     let server = TestServer::builder().keep(3, 10).start(status(200));
     for index in 0..5 {

@@ -2,7 +2,7 @@
 
 use crate::support::message;
 use servette::testing::{
-    Stubs, TestServer, any, close, delete, exact, get, glob, head, method, post, prefix, put,
+    Stub, Stubs, TestServer, any, close, delete, exact, get, glob, head, method, post, prefix, put,
     respond, status,
 };
 
@@ -150,6 +150,37 @@ fn an_unmatched_request_is_told_what_there_is() {
 }
 
 #[test]
+fn what_was_nearest_is_said_as_it_was_when_the_request_came() {
+    let stubs = Stubs::new().strict();
+    stubs.add(get("/a").answer(status(200)).times(1));
+    ["GET /a", "GET /a", "GET /b"].map(|request| code(&stubs, request));
+    stubs.add(get("/b").answer(status(200)).times(1));
+    code(&stubs, "GET /b");
+    let text = message(|| stubs.verify());
+    for part in [
+        "`GET /a HTTP/1.1` (nearest stub `GET /a`: it is used up after 1 request)",
+        "`GET /b HTTP/1.1` (nearest stub `GET /a`: the path is /b, not /a)",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn of_many_requests_that_no_stub_matched_ten_are_shown() {
+    let stubs = Stubs::new().strict();
+    (0..10).for_each(|_| drop(code(&stubs, "GET /")));
+    let text = message(|| stubs.verify());
+    assert!(!text.contains("more"), "{text}");
+    (0..103).for_each(|_| drop(code(&stubs, "GET /")));
+    let text = message(|| stubs.verify());
+    assert!(
+        text.starts_with("no stub matched these 113 requests:\n"),
+        "{text}"
+    );
+    assert!(text.contains("\n  … and 103 more\n"), "{text}");
+}
+
+#[test]
 fn expectations_are_verified_with_the_nearest_miss() {
     let stubs = Stubs::new()
         .on(get("/once").answer(status(200)).expect(1))
@@ -171,7 +202,7 @@ fn expectations_are_verified_with_the_nearest_miss() {
     let text = message(|| stubs.verify());
     for part in [
         "stub `GET /once`: expected exactly 1 request, got 2",
-        "stub `GET /none`: expected no request, got 1",
+        "stub `GET /none`: expected no request, got 1\n",
         "stub `POST /hook with header X-Sig: 1`: expected exactly 1 request, got 0",
         "`POST /hook HTTP/1.0`: the field X-Sig is \"2\", not \"1\"",
     ] {
@@ -191,6 +222,22 @@ fn a_server_verifies_its_stubs_when_it_is_dropped() {
     let inside = stubs();
     let text = message(|| TestServer::builder().verify(&inside).scope(&inside, |_| ()));
     assert!(text.contains("`GET /never`"), "{text}");
+    // Not here: it may borrow, so nobody can tell what it is.
+    TestServer::scope(&inside, |_| ());
+}
+
+#[test]
+fn a_server_says_which_requests_were_too_many() {
+    let server = TestServer::start(Stubs::new().on(get("/*").answer(status(200)).expect(1)));
+    for path in ["/a", "/a/b", "/c"] {
+        let _ = ureq::get(server.url(path)).call();
+    }
+    let text = message(|| drop(server));
+    let expected = "stub `GET /*`: expected exactly 1 request, got 2
+  matches: request 1, `GET /a HTTP/1.1`
+  matches: request 3, `GET /c HTTP/1.1`
+These 3 requests";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]
@@ -232,6 +279,35 @@ fn what_can_never_be_is_refused_where_it_is_written() {
         "that excludes `body \"a\"`",
     );
     say(
+        message(|| get("/").body("a").body_contains("b")),
+        "no request can match `GET / with body \"a\"` and `body that contains \"b\"`: \
+         that excludes `body \"a\"`",
+    );
+    say(
+        message(|| get("/").body_contains("b").body("a")),
+        "that excludes `body that contains \"b\"`",
+    );
+    for value in ["a\r\nb", "a\0", "\x7f", " a", "a\t"] {
+        say(
+            message(|| get("/").header("X", value)),
+            &format!("no request can match: {value:?} is not the value of a field"),
+        );
+    }
+    let refusal = |stub: Stub| message(|| Stubs::new().on(stub));
+    say(
+        refusal(get("/").answer(status(200)).times(0)),
+        "stub `GET /`: it never answers (`times(0)`)",
+    );
+    say(
+        refusal(get("/").answer(status(200)).times(1).expect(2)),
+        "stub `GET /`: it expects 2 requests, but is used up after 1",
+    );
+    let two = get("/").answer(status(200)).then(status(201)).times(1);
+    say(
+        refusal(two.clone().expect_at_least(3)),
+        "stub `GET /`: it expects 3 requests, but is used up after 2",
+    );
+    say(
         message(|| get("/[a*")),
         "the pattern \"/[a*\" does not compile: a `[` is not closed",
     );
@@ -249,6 +325,14 @@ fn what_can_never_be_is_refused_where_it_is_written() {
         "stub `GET /a/b with body \"x\"` can never match: `any method /a/**` stands before it",
     );
     // These can.
+    Stubs::new()
+        .on(two.expect(2))
+        .on(get("/").answer(status(503)).times(0).then(status(200)));
+    let _ = get("/")
+        .header("X", "")
+        .header("X", "a\tb ä")
+        .body("ab")
+        .body_contains("b");
     taken().on(get("/a").answer(status(200)));
     Stubs::new()
         .on(any("/").answer(status(200)).times(1))
