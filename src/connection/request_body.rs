@@ -39,11 +39,6 @@ impl Body {
     pub(super) fn is_read(&self, channel: &Channel) -> bool {
         self.decoder.is_none() && self.failure.is_none() && channel.body_left.get() == 0
     }
-
-    /// What was to be read again is not: the exchange is over.
-    pub(super) fn forget_again(&mut self) {
-        self.again = Again::default();
-    }
 }
 
 /// The body of the request: Python's `rfile`.

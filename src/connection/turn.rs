@@ -166,7 +166,6 @@ impl Connection {
     }
 
     fn rest_of_body(&mut self) -> RequestBody<'_> {
-        self.body.forget_again();
         let (_, ahead, _) = self.input.split(0, 0);
         RequestBody {
             channel: &self.channel,
