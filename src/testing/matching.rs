@@ -193,9 +193,10 @@ impl RequestPattern {
     /// That passes this test; `what` names it in messages: `"a body of at most 100 bytes"`.
     ///
     /// It is asked where everything else matches: once or more for a request, and again for messages. So
-    /// what it says should depend on the request only. It is given as much of the body as
-    /// [`body`](Self::body) sees, and [`is_truncated`](Request::is_truncated) if there is more. Where it
-    /// panics, the request is answered with 500, and the test that owns the server fails.
+    /// what it says should depend on the request only; it may use the [`Stubs`](super::Stubs) it is in.
+    /// It is given as much of the body as [`body`](Self::body) sees, and
+    /// [`is_truncated`](Request::is_truncated) if there is more. Where it panics, the request is answered
+    /// with 500, and the test that owns the server fails.
     pub fn that(self, what: &str, test: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         self.with(Condition::That(what.into(), Arc::new(test)))
     }
