@@ -115,6 +115,15 @@ impl Request {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// Keeps no more of the body than this.
+    pub(super) fn cut_body(&mut self, most: usize) {
+        if self.body.len() > most {
+            self.body.truncate(most);
+            self.body.shrink_to_fit();
+            (self.is_body_cut, self.is_truncated) = (true, true);
+        }
+    }
+
     /// About what it costs to keep.
     pub(super) fn cost(&self) -> usize {
         let fields = self

@@ -19,6 +19,8 @@ use crate::{Result, Status};
 const MOST_BODY: u64 = 16 << 20;
 /// Unmatched requests that are kept.
 const MOST_UNMATCHED: usize = 100;
+/// As much of the body is kept of each.
+const UNMATCHED_BODY: usize = 64 << 10;
 /// Unmatched requests that a message shows.
 const MOST_DESCRIBED: usize = 10;
 
@@ -112,7 +114,7 @@ impl Stubs {
         self
     }
 
-    /// Requests that no stub matched, the first hundred of them.
+    /// Requests that no stub matched, the first hundred of them, with at most 64 KiB of their bodies.
     pub fn unmatched(&self) -> Vec<Request> {
         let state = lock(&self.0);
         let requests = state.unmatched.iter().map(|(request, _)| request.clone());
@@ -188,12 +190,16 @@ impl Stubs {
     }
 
     /// The first stub that matches, counted.
-    fn choose(&self, request: &Request, has_body: bool) -> Choice {
+    fn choose(&self, x: &Exchange<'_>, request: &Request, has_body: bool) -> Choice {
         for index in 0.. {
             let next = lock(&self.0).stubs.get(index).cloned();
             let Some((stub, count)) = next else { break };
             if stub.reply(count).is_none() {
                 continue;
+            }
+            if stub.runs_code() {
+                // Nobody knows how long it takes. (It may have been added in this moment.)
+                x.channel().may_wait();
             }
             if has_body || stub.is_early || !stub.pattern.needs_body() {
                 if stub.pattern.matches(request)
@@ -279,17 +285,13 @@ fn look_at_body(x: &mut Exchange<'_>, request: &mut Request) -> Result<()> {
 
 impl RequestHandler for Stubs {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        if !self.are_canned() {
-            // Nobody knows how long it takes.
-            x.channel().may_wait();
-        }
         let mut request = Request::of(x);
-        let mut choice = self.choose(&request, false);
+        let mut choice = self.choose(x, &request, false);
         if !matches!(choice, Choice::Found(..)) {
             look_at_body(x, &mut request)?;
         }
         if let Choice::NeedsBody = choice {
-            choice = self.choose(&request, true);
+            choice = self.choose(x, &request, true);
         }
         match choice {
             Choice::Found(reply, true) => {
@@ -345,7 +347,7 @@ impl Stubs {
     }
 
     /// What is nearest is said now: later there may be other stubs.
-    fn note_unmatched(&self, stubs: &[(Arc<Stub>, usize)], request: Request) {
+    fn note_unmatched(&self, stubs: &[(Arc<Stub>, usize)], mut request: Request) {
         let has_room = lock(&self.0).unmatched.len() < MOST_UNMATCHED;
         let nearest = has_room.then(|| nearest_stub(stubs, &request));
         let mut state = lock(&self.0);
@@ -353,6 +355,7 @@ impl Stubs {
         if let Some(nearest) = nearest
             && state.unmatched.len() < MOST_UNMATCHED
         {
+            request.cut_body(UNMATCHED_BODY);
             state.unmatched.push((request, nearest));
         }
     }

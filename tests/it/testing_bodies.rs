@@ -163,6 +163,10 @@ fn what_no_stub_matches_is_compared_and_remembered_with_its_body() {
     assert_eq!(stubs.unmatched()[0].text(), "abc");
     let text = message(|| stubs.verify());
     assert!(text.contains(": the path is /, not /y)"), "{text}");
+
+    respond(&stubs, sent(&"x".repeat(100_000)));
+    let long = &stubs.unmatched()[1];
+    assert_eq!((long.body.len(), long.is_truncated), (64 << 10, true));
 }
 
 #[test]
