@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::connection::stream::Stream;
@@ -57,7 +58,7 @@ fn bind_one(address: SocketAddr, queue: u32) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// A socket with this address, which does not listen yet.
+/// A socket with this address, which does not listen yet, and which nobody else can bind meanwhile.
 pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
@@ -70,16 +71,22 @@ pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     #[cfg(target_vendor = "apple")]
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
-    if address.port() != 0 {
-        // Connections of an earlier server may linger there. Not where the system chooses the port:
-        // Linux would choose among half of them, and search for long when connections linger on these.
-        sockopt::set_socket_reuseaddr(&socket, true)?;
-    }
     if address.ip().is_unspecified() && address.is_ipv6() {
         // Both families on one socket, as Python's command does.
         sockopt::set_ipv6_v6only(&socket, false)?;
     }
-    rustix::net::bind(&socket, &address)?;
+    // At first as one that nobody else uses: two with SO_REUSEADDR could both bind it, until one listens. And
+    // where the system chooses the port, Linux would choose among half of them, and search for long when
+    // connections linger on these.
+    match rustix::net::bind(&socket, &address) {
+        Err(Errno::ADDRINUSE) if address.port() != 0 => {
+            // Perhaps by connections of an earlier server that linger there.
+            sockopt::set_socket_reuseaddr(&socket, true)?;
+            rustix::net::bind(&socket, &address)?;
+            sockopt::set_socket_reuseaddr(&socket, false)?;
+        }
+        bound => bound?,
+    }
     Ok(socket)
 }
 

@@ -8,7 +8,7 @@ use crate::base::RequestHandler;
 use crate::server::listener;
 use crate::{Error, Result};
 
-/// A port of 127.0.0.1 that is held, but not listened on: clients are refused.
+/// A port of 127.0.0.1 that is held, but not listened on: clients are refused, and nobody else can bind it.
 ///
 /// ```
 /// use servette::testing::{ReservedPort, TestServer, status};
@@ -45,9 +45,7 @@ impl ReservedPort {
             let address = socket.local_addr()?;
             Ok(ReservedPort { socket, address })
         };
-        bind().map_err(|error: std::io::Error| {
-            Error::other(format!("cannot bind {address}: {error}"))
-        })
+        bind().map_err(|error| Error::context(format!("cannot bind {address}"), error))
     }
 
     /// The address.
@@ -69,8 +67,9 @@ impl ReservedPort {
         Builder::default().start_on(self, handler)
     }
 
-    pub(super) fn listen(self) -> std::io::Result<TcpListener> {
-        listener::listen(&self.socket, 1024)?;
+    pub(super) fn listen(self) -> Result<TcpListener> {
+        let context = |error| Error::context(format!("cannot listen at {}", self.address), error);
+        listener::listen(&self.socket, 1024).map_err(context)?;
         Ok(self.socket)
     }
 }
@@ -79,4 +78,26 @@ impl ReservedPort {
 pub(super) fn url(address: SocketAddr, path: &str) -> String {
     let slash = if path.starts_with('/') { "" } else { "/" };
     format!("http://{address}{slash}{path}")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::super::answer::status;
+    use super::*;
+    use rustix::net::sockopt::set_socket_reuseaddr;
+
+    #[test]
+    fn a_port_where_nothing_can_be_served_is_named() {
+        // Two share it, until one of them wants it alone.
+        let other = listener::bound(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        set_socket_reuseaddr(&other, true).unwrap();
+        let address = SocketAddr::try_from(rustix::net::getsockname(&other).unwrap()).unwrap();
+        let port = ReservedPort::bind(address).unwrap();
+        set_socket_reuseaddr(&other, false).unwrap();
+        let start = std::panic::AssertUnwindSafe(|| drop(port.start(status(200))));
+        let panic = std::panic::catch_unwind(start).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap();
+        let expected = format!("cannot start a TestServer: cannot listen at {address}: ");
+        assert!(text.starts_with(&expected), "{text}");
+    }
 }
