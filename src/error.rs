@@ -76,7 +76,7 @@ impl Error {
             .map(|text| text.to_string())
             .or_else(|| payload.downcast_ref::<String>().cloned());
         Error(Box::new(Kind::Panic(
-            text.unwrap_or_else(|| "of an unknown kind".into()),
+            text.unwrap_or_else(|| "with a value that is no text".into()),
         )))
     }
 

@@ -209,7 +209,7 @@ fn after_a_panic_the_server_lives_on() {
     for (path, message) in [
         ("/text", "panic: of a text"),
         ("/string", "panic: of a /string"),
-        ("/number", "panic: of an unknown kind"),
+        ("/number", "panic: with a value that is no text"),
     ] {
         let response = server.answer(get(path));
         assert_eq!(response.status, 500);
