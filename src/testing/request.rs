@@ -26,7 +26,9 @@ pub struct Request {
     /// The body without its framing, as far as the handler has read it or the server has for it.
     pub body: Vec<u8>,
     /// The bytes of the request, head and body, as they came over the connection; from a handler that
-    /// goes on with [`Exchange::raw`](crate::Exchange::raw), what it read there too.
+    /// goes on with [`Exchange::raw`](crate::Exchange::raw), what it read there too, once the exchange is over
+    /// (but nothing that comes to a [detached](crate::Exchange::detach) stream); of a request that was refused,
+    /// all that had come.
     pub raw: Vec<u8>,
     /// The client's address; `None` in memory.
     pub client_address: Option<SocketAddr>,
@@ -38,7 +40,8 @@ pub struct Request {
     pub is_complete: bool,
     /// The body or the raw bytes are longer than what is kept of them.
     pub is_truncated: bool,
-    /// The status and the reason with which the server refused it before any handler saw it.
+    /// The status and the reason with which the server refused it before any handler saw it. Of what it said
+    /// there are `requestline`, if that was complete, and `raw`.
     pub refusal: Option<String>,
     /// The body is longer than what is kept of it.
     pub(super) is_body_cut: bool,

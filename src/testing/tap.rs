@@ -24,6 +24,8 @@ pub(super) struct Tap {
 struct TapState {
     /// The request that is being answered.
     current: Option<u64>,
+    /// It was refused, so nobody knows where it ends: all that came is its own.
+    is_refused: bool,
     requestline: String,
     /// What came and belongs to no finished request, as far as it is kept.
     raw: Vec<u8>,
@@ -50,6 +52,7 @@ impl Tap {
         });
         let mut state = lock(&self.state);
         state.requestline.clone_from(&request.requestline);
+        state.is_refused = refusal.is_some();
         request.raw = state.so_far(x.rfile.read_ahead().len()).to_vec();
         let is_whole = x.rfile.remaining() == Some(0) && refusal.is_none();
         let id = self.shared.begin(request);
@@ -81,7 +84,7 @@ impl Tap {
             return;
         };
         let raw = state.so_far(unread).to_vec();
-        let is_cut = state.beyond > unread;
+        let is_cut = state.is_cut(unread);
         if is_over {
             state.current = None;
             state.forget(unread);
@@ -97,9 +100,19 @@ impl Tap {
 }
 
 impl TapState {
-    /// What came, up to the last `unread` bytes.
+    /// How many of the `unread` bytes belong to what comes next.
+    fn of_next(&self, unread: usize) -> usize {
+        if self.is_refused { 0 } else { unread }
+    }
+
+    /// Not all that came is kept.
+    fn is_cut(&self, unread: usize) -> bool {
+        self.beyond > self.of_next(unread)
+    }
+
+    /// What came, up to what belongs to the next request.
     fn so_far(&self, unread: usize) -> &[u8] {
-        let unread = unread.saturating_sub(self.beyond);
+        let unread = self.of_next(unread).saturating_sub(self.beyond);
         let count = self.raw.len().saturating_sub(unread);
         self.raw.get(..count).unwrap_or_default()
     }
