@@ -6,6 +6,7 @@
 //! is how most test fixtures do with one thread.
 
 use std::net::ToSocketAddrs;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -78,7 +79,7 @@ mod wheel;
 #[doc(alias = "HTTPServer")]
 pub struct HttpServer<H> {
     handler: H,
-    lanes: Vec<Lane>,
+    lanes: Arc<[Lane]>,
 }
 
 /// A server that runs each handler on a thread of a bounded set: Python's `ThreadingHTTPServer`.
@@ -98,7 +99,8 @@ pub struct HttpServer<H> {
 #[doc(alias = "ThreadingHTTPServer")]
 pub struct ThreadingHttpServer<H> {
     handler: H,
-    lanes: Vec<Lane>,
+    /// Who closes the port of a fixture shares them.
+    lanes: Arc<[Lane]>,
 }
 
 macro_rules! common {

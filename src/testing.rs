@@ -8,11 +8,11 @@ pub use self::path::{PathPattern, exact, glob, prefix};
 pub use self::reply::Reply;
 pub use self::request::Request;
 pub use self::reserved_port::ReservedPort;
+pub use self::respond::respond;
 pub use self::script::{Act, Script, close, gate, hang, pause, raw, reset};
 pub use self::server::TestServer;
 pub use self::stub::Stub;
 pub use self::stubs::Stubs;
-pub use crate::respond::respond;
 
 // A server for a test.
 mod server;
@@ -24,6 +24,9 @@ mod reserved_port;
 mod hosts;
 
 mod affinity;
+
+// Or none.
+mod respond;
 
 // What it has seen.
 mod request;

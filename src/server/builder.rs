@@ -37,11 +37,11 @@ pub struct Builder<H, S> {
     options: Options,
     /// None: as many as there are cores, for a server of several threads.
     lanes: Option<usize>,
-    make: fn(H, Vec<Lane>) -> S,
+    make: fn(H, Arc<[Lane]>) -> S,
 }
 
 impl<H, S> Builder<H, S> {
-    pub(super) fn new(handler: H, is_single: bool, make: fn(H, Vec<Lane>) -> S) -> Self {
+    pub(super) fn new(handler: H, is_single: bool, make: fn(H, Arc<[Lane]>) -> S) -> Self {
         Builder {
             handler,
             options: Options {
@@ -137,7 +137,7 @@ impl<H, S> Builder<H, S> {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let count = self.lanes.unwrap_or_else(cores);
         let lanes = Lane::all(listener.into(), self.options, count)?;
-        Ok((self.make)(self.handler, lanes))
+        Ok((self.make)(self.handler, lanes.into()))
     }
 }
 

@@ -9,8 +9,8 @@
 //! stops the server then need not wake it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use mio::Registry;
@@ -104,8 +104,27 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
 
     /// Closes the port and what is parked, for a server that was told to stop, on whatever thread.
     pub(crate) fn close_all(&self) {
-        for lane in &self.lanes {
+        for lane in self.lanes.iter() {
             lane.stop(&mut lane.lead());
+        }
+    }
+}
+
+/// The port of a server, for whoever stops it and does not wait for its threads.
+#[derive(Debug)]
+pub(crate) struct Port(Weak<[Lane]>);
+
+impl Port {
+    pub(crate) fn of<H>(server: &ThreadingHttpServer<H>) -> Self {
+        Port(Arc::downgrade(&server.lanes))
+    }
+
+    /// Closes the port and what is parked, once the server was told to stop: as its own threads do, but they
+    /// may be held up in handlers.
+    pub(crate) fn close(&self) {
+        let lanes = self.0.upgrade();
+        for lane in lanes.iter().flat_map(|lanes| lanes.iter()) {
+            lane.stop(&mut lane.claim_lead());
         }
     }
 }

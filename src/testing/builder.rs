@@ -2,9 +2,9 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::answer::Answer;
@@ -19,6 +19,7 @@ use crate::base::RequestHandler;
 use crate::connection::{Connection, Next};
 use crate::server::ThreadingHttpServer;
 use crate::server::poller::Access;
+use crate::server::relief::Port;
 use crate::{Error, Limits, Result};
 
 /// A [`TestServer`] with more than a handler; made by [`TestServer::builder`].
@@ -81,8 +82,8 @@ impl Builder {
         self
     }
 
-    /// How much is remembered: requests, and bytes of the body of each. Default 10,000 and 1 MiB, and
-    /// never more than 64 MiB together.
+    /// How much is remembered: requests (one at least), and bytes of the body of each. Default 10,000 and
+    /// 1 MiB, and never more than 64 MiB together.
     pub fn keep(mut self, requests: usize, body: usize) -> Self {
         self.bounds.requests = requests;
         self.bounds.body = body;
@@ -117,7 +118,7 @@ impl Builder {
     /// Serves this handler on a free port.
     ///
     /// # Panics
-    /// If no port or thread is to be had.
+    /// If no port or thread is to be had, or the handler is an [`Answer`] that can't be given as it says.
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(self, handler: H) -> TestServer {
         self.start_on(wanted(ReservedPort::new()), handler)
@@ -126,13 +127,16 @@ impl Builder {
     /// Serves it on this port.
     ///
     /// # Panics
-    /// If no thread is to be had.
+    /// If somebody else listens there, no thread is to be had, or the handler is an [`Answer`] that can't be
+    /// given as it says.
     #[track_caller]
     pub fn start_on<H: RequestHandler + Send + Sync + 'static>(
         mut self,
         port: ReservedPort,
         handler: H,
     ) -> TestServer {
+        let started_at = Location::caller();
+        wanted(known_impossible(&handler).map_or(Ok(()), Err));
         let canned = is_canned(&handler);
         if let Some(stubs) = (&handler as &dyn Any).downcast_ref::<Stubs>() {
             self.stubs.push(stubs.clone());
@@ -140,10 +144,10 @@ impl Builder {
         // With few threads every one counts, and a host is one more.
         let is_limited = self.limits.max_threads < Limits::default().max_threads;
         if canned && !is_limited {
-            let make = |access| self.prepare(port, handler, Some(access));
+            let make = |access| self.prepare(port, handler, Some(access), started_at);
             return wanted(hosts::start(make));
         }
-        let (server, fixture) = wanted(self.prepare(port, handler, None));
+        let (server, fixture) = wanted(self.prepare(port, handler, None, started_at));
         wanted(serve(server, fixture.shared.clone()));
         fixture
     }
@@ -159,7 +163,9 @@ impl Builder {
         handler: H,
         f: impl FnOnce(&TestServer) -> R,
     ) -> R {
-        let (server, fixture) = wanted(self.prepare(wanted(ReservedPort::new()), handler, None));
+        let port = wanted(ReservedPort::new());
+        let prepared = self.prepare(port, handler, None, Location::caller());
+        let (server, fixture) = wanted(prepared);
         std::thread::scope(|scope| {
             // It stops the server when this scope's own part ends, in whatever way.
             let fixture = fixture;
@@ -176,6 +182,7 @@ impl Builder {
         port: ReservedPort,
         handler: H,
         lent: Option<Access>,
+        started_at: &'static Location<'static>,
     ) -> Result<(ThreadingHttpServer<Watched<H>>, TestServer)> {
         let shared = Arc::new(Shared::new(
             self.bounds,
@@ -188,26 +195,37 @@ impl Builder {
         };
         // A test waits for its server to start and to end, and asks it a little: one poller is enough.
         let builder = ThreadingHttpServer::builder(watched).lanes(1);
-        let mut builder = builder.limits(self.limits).brief(lent);
-        if self.resets > 0 {
-            let accepted = AtomicUsize::new(0);
-            let resets = self.resets;
-            let admit = move |_: &_| accepted.fetch_add(1, Ordering::Relaxed) >= resets;
-            builder = builder.verify_request(admit).reset_refused();
-        }
+        let builder = builder.limits(self.limits).brief(lent);
+        let (accepted, resets) = (AtomicUsize::new(0), self.resets);
+        let counting = shared.clone();
+        let admit = move |_: &_| {
+            let is_admitted = accepted.fetch_add(1, Ordering::Relaxed) >= resets;
+            if is_admitted {
+                counting.accepted();
+            }
+            is_admitted
+        };
+        let builder = builder.verify_request(admit).reset_refused();
         let server = builder.from_listener(port.listen()?)?;
         let address = server.server_address().socket_addr();
         let fixture = TestServer {
             address: address.ok_or_else(|| Error::other("no address"))?,
+            started_at,
             shutdown: server.shutdown_handle(),
+            port: Port::of(&server),
             shared,
             stay: None,
             stubs: self.stubs,
             drop_deadline: self.drop_deadline,
-            is_reported: AtomicBool::new(false),
+            reported: Mutex::default(),
         };
         Ok((server, fixture))
     }
+}
+
+/// Why this handler can't answer as it says.
+fn known_impossible(handler: &dyn Any) -> Option<String> {
+    handler.downcast_ref().and_then(Answer::known_impossible)
 }
 
 /// Whether all that this handler does is known: it returns at once, or says before that it won't.
@@ -256,9 +274,9 @@ fn wanted<T, E: fmt::Display>(result: std::result::Result<T, E>) -> T {
 
 /// The handler, with a witness on each of its connections.
 #[derive(Debug)]
-struct Watched<H> {
-    handler: H,
-    shared: Arc<Shared>,
+pub(super) struct Watched<H> {
+    pub(super) handler: H,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl<H: RequestHandler> RequestHandler for Watched<H> {

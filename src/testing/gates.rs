@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use super::server::TestServer;
 use crate::shutdown::lock;
 
 /// All gates of a server, by name. A name that is used for the first time makes a closed gate.
@@ -13,6 +14,8 @@ use crate::shutdown::lock;
 pub(super) struct Gates {
     state: Mutex<State>,
     changed: Condvar,
+    /// There is no test that could open one, and nobody sees the time.
+    is_in_memory: bool,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +32,8 @@ struct GateState {
     passes: usize,
     /// How many have come to it, those that passed included.
     arrived: usize,
+    /// The test knows it, not only an answer.
+    is_of_test: bool,
 }
 
 /// How a wait ended.
@@ -43,8 +48,19 @@ pub(super) enum Waited {
 }
 
 impl Gates {
+    /// For an exchange without a server.
+    pub(super) fn in_memory() -> Self {
+        Gates {
+            is_in_memory: true,
+            ..Gates::default()
+        }
+    }
+
     /// Waits at a gate.
     pub(super) fn pass(&self, name: &str, deadline: Duration) -> Waited {
+        if self.is_in_memory {
+            return Waited::TooLong;
+        }
         let mut state = lock(&self.state);
         state.gate(name).arrived += 1;
         self.changed.notify_all();
@@ -61,6 +77,9 @@ impl Gates {
 
     /// Waits for a time, unless the server ends.
     pub(super) fn pause(&self, time: Duration) -> Waited {
+        if self.is_in_memory {
+            return Waited::GoOn;
+        }
         self.wait(lock(&self.state), time, |_| false)
             .unwrap_or(Waited::GoOn)
     }
@@ -96,22 +115,43 @@ impl Gates {
         self.changed.notify_all();
     }
 
+    /// Why `asker` did not get through the gate, in words.
+    pub(super) fn why_closed(&self, name: &str, deadline: Duration, asker: &str) -> String {
+        if self.is_in_memory {
+            return format!("gate {name:?}: only a TestServer has gates; `{asker}` waited there");
+        }
+        let named = match self.others(name, |gate| gate.is_of_test) {
+            named if named.is_empty() => "the test named no other gate".to_owned(),
+            named => format!("gates that the test named: {named:?}"),
+        };
+        format!(
+            "nobody opened the gate {name:?} within {deadline:?}; `{asker}` waited there ({named})"
+        )
+    }
+
     fn change(&self, name: &str, change: impl FnOnce(&mut GateState)) {
-        change(lock(&self.state).gate(name));
+        let mut state = lock(&self.state);
+        let gate = state.gate(name);
+        gate.is_of_test = true;
+        change(gate);
         self.changed.notify_all();
     }
 
     fn wait_for_arrivals(&self, name: &str, count: usize, deadline: Duration) -> Result<(), usize> {
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
+        state.gate(name).is_of_test = true;
         match self.wait(state, deadline, |state| state.gate(name).arrived >= count) {
             Some(Waited::GoOn) => Ok(()),
             _ => Err(lock(&self.state).gate(name).arrived),
         }
     }
 
-    /// The names that were used, for messages.
-    fn names(&self) -> Vec<String> {
-        lock(&self.state).gates.keys().cloned().collect()
+    /// The names of other gates than this one, for messages.
+    fn others(&self, name: &str, is_shown: impl Fn(&GateState) -> bool) -> Vec<String> {
+        let state = lock(&self.state);
+        let others = state.gates.iter();
+        let others = others.filter(|(own, gate)| *own != name && is_shown(gate));
+        others.map(|(own, _)| own.clone()).collect()
     }
 }
 
@@ -125,22 +165,26 @@ impl State {
 /// [`TestServer::gate`](super::TestServer::gate).
 ///
 /// Answers wait at it with [`gate`](super::gate()). One that waits for longer than the server's gate
-/// deadline (10 s) is cut, and the test fails with the name of the gate.
+/// deadline (10 s) is cut, and the test fails with the name of the gate, and those that the test used.
 #[derive(Clone, Copy)]
 pub struct Gate<'s> {
-    pub(super) gates: &'s Gates,
+    pub(super) server: &'s TestServer,
     pub(super) name: &'s str,
 }
 
 impl Gate<'_> {
+    fn gates(&self) -> &Gates {
+        &self.server.shared.gates
+    }
+
     /// Opens the gate for good.
     pub fn open(&self) {
-        self.gates.change(self.name, |gate| gate.is_open = true);
+        self.gates().change(self.name, |gate| gate.is_open = true);
     }
 
     /// Closes it again.
     pub fn close(&self) {
-        self.gates.change(self.name, |gate| {
+        self.gates().change(self.name, |gate| {
             gate.is_open = false;
             gate.passes = 0;
         });
@@ -148,24 +192,28 @@ impl Gate<'_> {
 
     /// Lets one through, the next one that comes if nobody waits.
     pub fn let_one_through(&self) {
-        self.gates.change(self.name, |gate| gate.passes += 1);
+        self.gates().change(self.name, |gate| gate.passes += 1);
     }
 
     /// Waits until `count` answers have come to the gate since the start, so that the test knows how
     /// far the server is.
     ///
     /// # Panics
-    /// At the deadline, with the names of the gates that there are.
+    /// At the deadline, with the names of the other gates that there are, and the requests.
     #[track_caller]
     #[allow(clippy::panic)] // It is an assertion.
     pub fn wait_for_arrivals(&self, count: usize, deadline: Duration) {
-        if let Err(arrived) = self.gates.wait_for_arrivals(self.name, count, deadline) {
-            panic!(
-                "gate {:?}: {arrived} of {count} arrived within {deadline:?} (gates that were named: {:?})",
-                self.name,
-                self.gates.names(),
-            );
-        }
+        let (gates, name) = (self.gates(), self.name);
+        let Err(arrived) = gates.wait_for_arrivals(name, count, deadline) else {
+            return;
+        };
+        let named = match gates.others(name, |_| true) {
+            named if named.is_empty() => "no other gate was named".to_owned(),
+            named => format!("gates that were named: {named:?}"),
+        };
+        let problem =
+            format!("gate {name:?}: {arrived} of {count} arrived within {deadline:?} ({named})");
+        panic!("{}", self.server.failure(&[problem]));
     }
 }
 
@@ -173,24 +221,22 @@ impl fmt::Debug for Gate<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")
             .field("name", &self.name)
-            .field("state", lock(&self.gates.state).gate(self.name))
+            .field("state", lock(&self.gates().state).gate(self.name))
             .finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::answer::status;
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);
 
     #[test]
     fn who_waits_goes_on_when_the_gate_opens_and_not_before() {
-        let gates = Gates::default();
-        let gate = Gate {
-            gates: &gates,
-            name: "go",
-        };
+        let server = TestServer::start(status(200));
+        let (gate, gates) = (server.gate("go"), &server.shared.gates);
         std::thread::scope(|scope| {
             let one = scope.spawn(|| gates.pass("go", LONG));
             gate.wait_for_arrivals(1, LONG);
@@ -211,16 +257,5 @@ mod tests {
         assert_eq!(gates.pause(Duration::from_millis(1)), Waited::GoOn);
         gates.change("no", |gate| gate.is_open = true);
         assert_eq!(gates.pass("no", Duration::ZERO), Waited::GoOn);
-        let gate = Gate {
-            gates: &gates,
-            name: "never",
-        };
-        let wait = || gate.wait_for_arrivals(1, Duration::from_millis(1));
-        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(wait)).unwrap_err();
-        let text = panic.downcast_ref::<String>().unwrap();
-        assert!(
-            text.contains(r#"gate "never": 0 of 1"#) && text.contains(r#""no""#),
-            "{text}"
-        );
     }
 }

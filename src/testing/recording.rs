@@ -1,6 +1,7 @@
 //! What a fixture has seen: every [`Request`], and what went wrong.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) gate_deadline: Duration,
     pub(super) protocol_version: Option<&'static str>,
     pub(super) bounds: Bounds,
+    /// Connections that were accepted, and not reset at once.
+    accepted: AtomicU64,
     log: Mutex<Log>,
     arrived: Condvar,
 }
@@ -77,12 +80,33 @@ impl Shared {
             gate_deadline,
             protocol_version,
             bounds,
+            accepted: AtomicU64::new(0),
             log: Mutex::default(),
             arrived: Condvar::new(),
         }
     }
 
-    /// A new connection; its number.
+    /// For an exchange without a server.
+    pub(super) fn in_memory() -> Self {
+        Shared {
+            gates: Gates::in_memory(),
+            ..Shared::new(Bounds::default(), Duration::ZERO, Some("HTTP/1.1"))
+        }
+    }
+
+    /// A connection, which may bring a request.
+    pub(super) fn accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many connections have brought no request so far.
+    pub(super) fn silent(&self) -> u64 {
+        let connections = self.connections();
+        let accepted = self.accepted.load(Ordering::Relaxed);
+        accepted.saturating_sub(connections)
+    }
+
+    /// A connection has brought its first request; its number.
     pub(super) fn connected(&self) -> u64 {
         let mut log = lock(&self.log);
         log.connections += 1;
@@ -142,8 +166,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn take_problems(&self) -> Vec<String> {
-        std::mem::take(&mut lock(&self.log).problems)
+    pub(super) fn problems(&self) -> Vec<String> {
+        lock(&self.log).problems.clone()
     }
 
     /// Something that the test should know.

@@ -137,6 +137,16 @@ pub(super) fn failure(name: &str, problems: &[String], shared: &Shared) -> Strin
         }
     }
     let _ = write!(text, "\n{}", arrivals(&shared.requests(), shared.dropped()));
+    match shared.silent() {
+        0 => {}
+        1 => text.push_str("\n1 connection has come that brought no complete request."),
+        n => {
+            let _ = write!(
+                text,
+                "\n{n} connections have come that brought no complete request."
+            );
+        }
+    }
     for note in shared.notes() {
         let _ = write!(text, "\nNote: {note}");
     }

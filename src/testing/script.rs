@@ -100,9 +100,7 @@ impl Act {
             (Waited::GoOn, _) => Ok(()),
             (Waited::TooLong, Some(shared)) => {
                 let deadline = shared.gate_deadline;
-                let text = format!(
-                    "nobody opened the gate {what:?} within {deadline:?}; `{asker}` waited there"
-                );
+                let text = shared.gates.why_closed(what, deadline, asker);
                 shared.problem(text.clone());
                 Err(Error::other(text))
             }

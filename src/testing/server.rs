@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::panic::Location;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::builder::Builder;
@@ -17,6 +17,8 @@ use super::reserved_port::{ReservedPort, url};
 use super::stubs::Stubs;
 use crate::ShutdownHandle;
 use crate::base::RequestHandler;
+use crate::server::relief::Port;
+use crate::shutdown::lock;
 
 /// A server for one test: on 127.0.0.1 and a free port, on threads of its own, gone when it is dropped.
 ///
@@ -25,8 +27,9 @@ use crate::base::RequestHandler;
 /// [`protocol_version`](Builder::protocol_version) says otherwise.
 ///
 /// Dropping it ends idle connections and handlers that wait on their socket or at a gate at once; one
-/// that is blocked elsewhere gets a second, and is then left and named on stderr. The same port can be
-/// bound again at once. Then the test fails, if a handler has panicked, a gate was not opened in time,
+/// that is blocked elsewhere gets a second, and is then left and named on stderr. (If it panics later, no test
+/// fails for it. A stream that was [detached](crate::Exchange::detach) is left to its owner.) The same port
+/// can be bound again at once. Then the test fails, if a handler has panicked, a gate was not opened in time,
 /// or a stub was not called as expected; if it fails already, the message goes to stderr.
 ///
 /// ```
@@ -41,21 +44,24 @@ use crate::base::RequestHandler;
 #[must_use = "dropping it stops the server"]
 pub struct TestServer {
     pub(super) address: SocketAddr,
+    pub(super) started_at: &'static Location<'static>,
     pub(super) shutdown: ShutdownHandle,
+    pub(super) port: Port,
     pub(super) shared: Arc<Shared>,
     /// None where it is served by threads of its own.
     pub(super) stay: Option<Stay>,
     pub(super) stubs: Vec<Stubs>,
     pub(super) drop_deadline: Duration,
-    /// The test was told what is wrong.
-    pub(super) is_reported: AtomicBool,
+    /// What the test was told.
+    pub(super) reported: Mutex<Vec<String>>,
 }
 
 impl TestServer {
     /// Serves this handler.
     ///
     /// # Panics
-    /// If no port or thread is to be had.
+    /// If no port or thread is to be had, or the handler is an [`Answer`](super::Answer) that can't be given
+    /// as it says.
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(handler: H) -> TestServer {
         Builder::default().start(handler)
@@ -108,10 +114,7 @@ impl TestServer {
 
     /// The gate of this name; a new name makes a closed gate.
     pub fn gate<'s>(&'s self, name: &'s str) -> Gate<'s> {
-        Gate {
-            gates: &self.shared.gates,
-            name,
-        }
+        Gate { server: self, name }
     }
 
     /// All requests in the order of their heads, from the moment on when a head is complete; their
@@ -202,21 +205,31 @@ impl TestServer {
     }
 
     /// Checks now what is checked when the server is dropped: that no handler has panicked, every gate
-    /// was opened in time, and the stubs were called as expected.
+    /// was opened in time, and the stubs were called as expected. What it has reported the drop does not
+    /// repeat.
     ///
     /// # Panics
     /// If it is not so. Not if the thread panics already: then the message goes to stderr.
     #[track_caller]
-    #[allow(clippy::panic)]
     pub fn verify(&self) {
-        let mut problems = self.shared.take_problems();
+        self.report(self.problems());
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = self.shared.problems();
         for stubs in &self.stubs {
             problems.extend(stubs.problems(&|| self.requests()));
         }
+        problems
+    }
+
+    #[track_caller]
+    #[allow(clippy::panic)]
+    fn report(&self, problems: Vec<String>) {
         if problems.is_empty() {
             return;
         }
-        self.is_reported.store(true, Ordering::Relaxed);
+        lock(&self.reported).extend_from_slice(&problems);
         let text = self.failure(&problems);
         match std::thread::panicking() {
             true => eprintln!("{text}"),
@@ -240,11 +253,17 @@ impl TestServer {
         }
     }
 
-    fn failure(&self, problems: &[String]) -> String {
-        report::failure(
-            &format!("TestServer {}", self.address),
-            problems,
-            &self.shared,
+    pub(super) fn failure(&self, problems: &[String]) -> String {
+        report::failure(&self.name(), problems, &self.shared)
+    }
+
+    /// By what a person finds it, among others of the same test and of other tests.
+    fn name(&self) -> String {
+        let (address, at) = (self.address, self.started_at);
+        format!(
+            "TestServer {address}, started at {}:{}",
+            at.file(),
+            at.line()
         )
     }
 
@@ -255,10 +274,12 @@ impl TestServer {
             stay.end();
         }
         let running = self.shutdown.cut(self.drop_deadline);
+        // Those of its own threads that would close it may be held up.
+        self.port.close();
         (running > 0).then(|| {
             format!(
-                "TestServer {}: {running} still running {:?} after the end, and left: {}",
-                self.address,
+                "{}: {running} still running {:?} after the end, and left: {}",
+                self.name(),
                 self.drop_deadline,
                 self.shared.running().join(", "),
             )
@@ -269,15 +290,16 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         let unmatched = self.stubs.iter().filter_map(Stubs::unmatched_note);
-        let unmatched = unmatched.map(|note| format!("TestServer {}: {note}", self.address));
+        let unmatched = unmatched.map(|note| format!("{}: {note}", self.name()));
         let mut words: Vec<String> = unmatched.collect();
         words.extend(self.end());
         for word in words {
             eprintln!("{word}");
         }
-        if !self.is_reported.load(Ordering::Relaxed) {
-            self.verify();
-        }
+        let mut problems = self.problems();
+        let reported = std::mem::take(&mut *lock(&self.reported));
+        problems.retain(|problem| !reported.contains(problem));
+        self.report(problems);
     }
 }
 

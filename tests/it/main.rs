@@ -64,6 +64,7 @@ mod testing_faults;
 mod testing_lifetime;
 mod testing_predicates;
 mod testing_recording;
+mod testing_respond;
 mod testing_stubs;
 mod testing_waits;
 mod threads;

@@ -6,8 +6,10 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::support::{PATIENCE, message};
-use servette::testing::{Stubs, TestServer, gate, get, hang, status};
-use servette::{Connection, Next, RequestHandler, Result, SimpleHandler, Status, handler_fn};
+use servette::testing::{ReservedPort, Stubs, TestServer, close, gate, get, hang, status};
+use servette::{
+    Connection, Limits, Next, RequestHandler, Result, SimpleHandler, Status, handler_fn,
+};
 
 fn send(server: &TestServer, request: &str) -> TcpStream {
     let mut client = TcpStream::connect(server.addr()).unwrap();
@@ -78,6 +80,64 @@ fn a_handler_that_is_blocked_elsewhere_is_left_after_the_deadline() {
 }
 
 #[test]
+fn the_port_is_free_after_the_drop_however_short_its_deadline_is() {
+    let one_thread = || {
+        let mut limits = Limits::default();
+        limits.max_threads = 1;
+        TestServer::builder().limits(limits)
+    };
+    for round in 0..40 {
+        let (let_go, blocked) = mpsc::channel::<()>();
+        let blocked = std::sync::Mutex::new(blocked);
+        let blocks = handler_fn(move |_, _| {
+            let _ = blocked.lock().unwrap().recv();
+            Ok(())
+        });
+        let deadline = Duration::from_micros(round % 3);
+        let builder = TestServer::builder().drop_deadline(deadline);
+        let server = match round % 4 {
+            0 => builder.start(blocks),
+            1 => one_thread().drop_deadline(deadline).start(blocks),
+            2 => builder.start(hang()),
+            _ => builder.start(handler_fn(|_, _| Ok(()))),
+        };
+        let _client = (round % 4 < 3).then(|| {
+            let client = send(&server, GET);
+            server.wait_for(1, PATIENCE);
+            client
+        });
+        let address = server.addr();
+        match round % 8 {
+            0..4 => drop(server),
+            _ => drop(server.stop()),
+        }
+        drop(TcpListener::bind(address).unwrap());
+        drop(let_go);
+    }
+}
+
+#[test]
+fn a_port_that_is_kept_is_nobody_elses() {
+    for requests in 0..3 {
+        let server = TestServer::start(status(200));
+        for _ in 0..requests {
+            ask(&server, GET);
+        }
+        let mut port = server.stop();
+        for _ in 0..2 {
+            let taken = TcpListener::bind(port.addr()).unwrap_err();
+            assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+            assert!(ReservedPort::bind(port.addr()).is_err());
+            // By its number as well.
+            let address = port.addr();
+            drop(port);
+            port = ReservedPort::bind(address).unwrap();
+        }
+        assert!(ask(&port.start(status(200)), GET).starts_with("HTTP/1.1 200 "));
+    }
+}
+
+#[test]
 fn the_same_port_can_be_bound_again_at_once() {
     let mut server = TestServer::start(status(200));
     let address = server.addr();
@@ -118,9 +178,61 @@ impl RequestHandler for Bare {
 fn a_panic_outside_of_a_request_fails_the_test_too_and_verifying_says_it_before() {
     let server = TestServer::start(Bare);
     assert_eq!(ask(&server, GET), "");
-    let text = message(|| server.verify());
-    assert!(text.contains("a handler panicked: panic: bare"), "{text}");
-    drop(server); // It was said once.
+    for _ in 0..2 {
+        let text = message(|| server.verify());
+        assert!(text.contains("a handler panicked: panic: bare"), "{text}");
+    }
+    drop(server); // It was said before.
+}
+
+#[test]
+fn what_goes_wrong_after_a_verification_fails_the_test_too() {
+    let server = TestServer::start(handler_fn(|_, x| panic!("no {}", x.path)));
+    ask(&server, "GET /one HTTP/1.0\r\n\r\n");
+    assert!(message(|| server.verify()).contains("no /one"));
+    ask(&server, "GET /two HTTP/1.0\r\n\r\n");
+    let text = message(|| drop(server));
+    let problem = text.lines().next().unwrap();
+    assert!(problem.ends_with("`GET /two HTTP/1.0`: no /two"), "{text}");
+}
+
+#[test]
+fn a_message_says_where_its_server_was_started() {
+    let here = |line: u32| format!("started at {}:{line}: ", file!());
+    let verifying = |server: &TestServer| {
+        let panics = ask(server, GET);
+        assert!(panics.starts_with("HTTP/1.1 500 "));
+        message(|| server.verify())
+    };
+    let panics = || handler_fn(|_, _| panic!("on purpose"));
+
+    let (server, line) = (TestServer::start(panics()), line!());
+    let text = verifying(&server);
+    let expected = format!("TestServer {}, {}", server.addr(), here(line));
+    assert!(text.starts_with(&expected), "{text}");
+
+    let port = ReservedPort::new().unwrap();
+    let (server, line) = (port.start(panics()), line!());
+    assert!(verifying(&server).contains(&here(line)));
+
+    let (server, line) = (TestServer::builder().start(gate("never")), line!());
+    let arrivals = || server.gate("other").wait_for_arrivals(1, Duration::ZERO);
+    assert!(message(arrivals).contains(&here(line)));
+
+    let line = line!() + 1;
+    TestServer::scope(panics(), |server| {
+        assert!(verifying(server).contains(&here(line)));
+    });
+}
+
+#[test]
+fn an_answer_that_can_not_be_given_is_refused_where_it_is_served() {
+    let answer = || status(200).body("abc").at(9, close());
+    let expected =
+        "cannot start a TestServer: a close at byte 9 can't happen: the body has 3 bytes";
+    assert_eq!(message(|| drop(TestServer::start(answer()))), expected);
+    let port = ReservedPort::new().unwrap();
+    assert_eq!(message(|| drop(port.start(answer()))), expected);
 }
 
 #[test]
@@ -139,8 +251,35 @@ fn a_gate_that_nobody_opens_fails_the_test_with_its_name() {
         .start(gate("the gate"));
     ask(&server, GET);
     let text = message(|| drop(server));
-    let expected =
-        "nobody opened the gate \"the gate\" within 10ms; `GET /x HTTP/1.1` waited there";
+    let expected = "nobody opened the gate \"the gate\" within 10ms; `GET /x HTTP/1.1` waited there \
+         (the test named no other gate)";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn who_waits_in_vain_at_a_gate_is_told_of_the_others() {
+    let server = TestServer::builder()
+        .gate_deadline(Duration::from_millis(10))
+        .start(
+            Stubs::new()
+                .on(get("/x").answer(gate("upload-done")))
+                .on(get("/y").answer(gate("else"))),
+        );
+    server.gate("upload_done").open();
+    for request in [GET, "GET /y HTTP/1.0\r\n\r\n"] {
+        // It is cut.
+        let _ = send(&server, request).read(&mut [0]);
+    }
+    let arrivals = || server.gate("upload").wait_for_arrivals(1, Duration::ZERO);
+    let text = message(arrivals);
+    for part in [
+        r#"gate "upload": 0 of 1 arrived within 0ns (gates that were named: ["else", "upload-done", "upload_done"])"#,
+        "1. GET /x HTTP/1.1",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let text = message(|| drop(server));
+    let expected = r#"waited there (gates that the test named: ["upload_done"])"#;
     assert!(text.contains(expected), "{text}");
 }
 

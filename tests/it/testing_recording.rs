@@ -136,6 +136,70 @@ fn what_the_server_refuses_is_recorded_with_the_reason() {
 }
 
 #[test]
+fn of_what_is_refused_unfinished_all_that_came_is_recorded() {
+    let hello = |end: &str| [b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", end.as_bytes()].concat();
+    let fields = "A: b\r\n".repeat(300);
+    let sent = [
+        hello(""),
+        hello("\r\n"),
+        hello("\r\n\r\n"),
+        format!("GET /x HTTP/1.1\r\n{fields}\r\n").into_bytes(),
+        b"total nonsense\r\n\r\n".to_vec(),
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+    ];
+    let server = TestServer::start(status(200));
+    for (index, sent) in sent.iter().enumerate() {
+        send(&server, sent);
+        let request = &server.wait_for(index + 1, PATIENCE)[index];
+        assert_eq!(
+            request.raw.escape_ascii().to_string(),
+            sent.escape_ascii().to_string()
+        );
+        assert!(request.refusal.is_some() && !request.is_truncated);
+    }
+    let text = message(|| server.assert_received(&get("/")));
+    assert!(text.contains(r#"bytes "\x16\x03\x01"#), "{text}");
+
+    let server = TestServer::builder().keep(10, 10).start(status(200));
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    // It may be refused before all of it was sent.
+    let _ = client.write_all(format!("GET /{}", "x".repeat(100_000)).as_bytes());
+    let request = &server.wait_for(1, PATIENCE)[0];
+    assert!(request.refusal.as_deref().unwrap().starts_with("414 "));
+    let raw = request.raw.len();
+    assert!(
+        request.raw.starts_with(b"GET /xxx") && (1 << 16..=10 + (64 << 10)).contains(&raw),
+        "{raw}"
+    );
+}
+
+#[test]
+fn a_message_counts_the_connections_that_brought_no_request() {
+    let server = TestServer::builder()
+        .reset_connections(1)
+        .start(status(200));
+    let vain = || message(|| drop(server.wait_for(9, Duration::ZERO)));
+    let says = |text: &str| {
+        let start = std::time::Instant::now();
+        while !vain().contains(text) {
+            assert!(start.elapsed() < PATIENCE, "{}", vain());
+            std::thread::yield_now();
+        }
+    };
+    // This one is reset, and does not count.
+    let _ = TcpStream::connect(server.addr()).and_then(|mut client| client.read(&mut [0]));
+    assert!(!vain().contains("brought"));
+    let _bare = TcpStream::connect(server.addr()).unwrap();
+    says("\n1 connection has come that brought no complete request.");
+    let mut half = TcpStream::connect(server.addr()).unwrap();
+    half.write_all(b"GET / HT").unwrap();
+    says("\n2 connections have come that brought no complete request.");
+    half.write_all(b"TP/1.0\r\n\r\n").unwrap();
+    half.read_to_end(&mut Vec::new()).unwrap();
+    says("\n1 connection has come that brought no complete request.");
+}
+
+#[test]
 fn a_test_can_wait_for_requests_and_take_them() {
     let server = TestServer::start(status(200));
     std::thread::scope(|scope| {
@@ -229,6 +293,24 @@ fn the_nearest_miss_has_what_is_asked_for_if_with_another_value() {
 }
 
 #[test]
+fn a_detached_stream_is_its_owners_affair() {
+    let (give, take) = std::sync::mpsc::channel();
+    let server = TestServer::start(handler_fn(move |_, x| {
+        give.send(x.detach()?).map_err(servette::Error::other)
+    }));
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    client.write_all(request).unwrap();
+    let mut stream = take.recv_timeout(PATIENCE).unwrap();
+    client.write_all(b"ping").unwrap();
+    stream.read_exact(&mut [0; 4]).unwrap();
+    assert_eq!(server.wait_for(1, PATIENCE)[0].raw, request);
+    drop(server);
+    stream.write_all(b"pong").unwrap();
+    client.read_exact(&mut [0; 4]).unwrap();
+}
+
+#[test]
 fn recording_is_bounded() {
     let server = TestServer::builder().keep(3, 10).start(status(200));
     for index in 0..5 {
@@ -250,6 +332,13 @@ fn recording_is_bounded() {
         text.contains("(2 earlier ones are not kept any more)"),
         "{text}"
     );
+
+    let server = TestServer::builder().keep(0, 10).start(status(200));
+    for index in 0..2 {
+        send(&server, format!("GET /{index} HTTP/1.0\r\n\r\n"));
+    }
+    let requests = server.wait_for(2, PATIENCE);
+    assert_eq!((requests.len(), &*requests[0].path), (1, "/1"));
 
     // A hundred megabytes over the connection leave no more behind than is kept of a body.
     let server = TestServer::builder().keep(1000, 1000).start(status(200));
