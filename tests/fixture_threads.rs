@@ -93,10 +93,11 @@ fn the_thread_is_near_who_started_the_fixture_at_first(before: &BTreeSet<String>
         ask(&server);
     }
     assert!(all_on(&near));
-    for _ in 0..20 {
+    // One wake-up may do for several requests.
+    wait_until("it runs on any core", || {
         ask(&server);
-    }
-    assert!(all_on(&all));
+        all_on(&all)
+    });
     drop(server);
 
     let server = TestServer::start(status(200));
