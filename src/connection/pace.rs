@@ -43,6 +43,12 @@ impl Pace {
     pub(crate) fn moved(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
+
+    /// How many have moved.
+    #[cfg(feature = "testing")]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 #[cfg(test)]

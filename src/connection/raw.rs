@@ -51,6 +51,12 @@ impl<'a> RawStream<'a> {
         self.write_deadline = deadline;
     }
 
+    /// How many bytes the system has taken of what was written.
+    #[cfg(feature = "testing")]
+    pub(crate) fn written(&self) -> u64 {
+        self.write_pace.bytes()
+    }
+
     /// Ends the sending direction; the client sees the end of the stream.
     pub fn shutdown_write(&mut self) {
         self.body.channel.wire.stream.shutdown_write();

@@ -1,5 +1,6 @@
 //! [`Answer`]: a response as a value, well-behaved or not.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,9 +12,11 @@ use crate::exchange::Exchange;
 use crate::http1::is_token;
 use crate::{Error, Result, Status};
 
+mod possible;
+
 mod wire;
 
-/// An empty answer with this status: the start of an [`Answer`].
+/// An empty answer with this status (100 to 999): the start of an [`Answer`].
 pub fn status(code: u16) -> Answer {
     Answer {
         status: code,
@@ -37,7 +40,14 @@ pub fn status(code: u16) -> Answer {
 /// As long as nothing is wrong with it, it is sent as any handler would send it: the connection is kept,
 /// HEAD gets no body. What misbehaves is sent byte for byte instead: the status line, the fields as
 /// they stand, `Content-Length` if there is a body without framing of its own, `Connection: close`
-/// unless there is a field `Connection`, and the body; and the connection ends behind it.
+/// unless there is a field `Connection`, and the body; and the connection ends behind it. (To HEAD there is
+/// no body, so what happens in the body happens behind the head.)
+///
+/// What can't happen as the answer says is refused: where a [`Stub`](super::Stub) gets the answer if that
+/// can be known there, and else when it is to be sent, which fails the test. Examples are a
+/// [`close`](super::close()) beyond the end of the body or of the head, broken chunks of an empty body, a
+/// body with a status that has none (1xx, 204, 205, 304), and a status that is none. Where such bytes are
+/// wanted, [`raw`](super::raw) sends them.
 ///
 /// ```
 /// use servette::testing::{TestServer, reset, status};
@@ -76,8 +86,8 @@ enum Body {
     File(PathBuf),
 }
 
-/// Where something happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where something happens, in the order of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum At {
     Head(usize),
     Body(usize),
@@ -104,7 +114,7 @@ impl Answer {
         self
     }
 
-    /// With this text in place of the status line, whatever it is.
+    /// With this text in place of the status line, whatever it is, and whatever the status is.
     pub fn status_line(mut self, line: &str) -> Self {
         self.status_line = Some(line.into());
         self
@@ -117,13 +127,14 @@ impl Answer {
         self
     }
 
-    /// With this body.
+    /// With this body, in place of any other and of a [`file`](Self::file).
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = Body::Bytes(body.as_ref().to_vec());
         self
     }
 
-    /// With the bytes of this file, as it is when the request comes.
+    /// With the bytes of this file, as it is when the request comes, in place of any
+    /// [`body`](Self::body).
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
         self.body = Body::File(path.as_ref().to_path_buf());
         self
@@ -142,13 +153,14 @@ impl Answer {
         self
     }
 
-    /// In chunks with this fault; in one chunk, if [`chunked`](Self::chunked) says nothing else.
+    /// In chunks with this fault; in one chunk, if [`chunked`](Self::chunked) says nothing else. Only
+    /// the end can be missing of an empty body.
     pub fn chunk_fault(mut self, fault: ChunkFault) -> Self {
         self.chunk_fault = Some(fault);
         self
     }
 
-    /// After so many interim responses with this status (1xx).
+    /// After so many interim responses with this status (100 to 199).
     pub fn interim(mut self, code: u16, times: usize) -> Self {
         self.interim.push((code, times));
         self
@@ -162,7 +174,8 @@ impl Answer {
         self
     }
 
-    /// When `byte` bytes of the head have been sent, this happens; at 0, before the head.
+    /// When `byte` bytes of the head have been sent, this happens; at 0, before the head. Interim
+    /// responses don't count.
     pub fn at_head(mut self, byte: usize, act: Act) -> Self {
         self.acts.push((At::Head(byte), act));
         self
@@ -181,46 +194,38 @@ impl Answer {
         self
     }
 
-    /// Sends it in a handler, in place of any other response.
+    /// Sends it in a handler, in place of a response.
     ///
     /// # Errors
-    /// Those of writing, of reading the file, and of waiting at a gate.
+    /// Those of writing, of reading the file, and of waiting at a gate. Where it can't happen as it says, and
+    /// where there is a response already: these fail the test, too.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
+        let has_head = x.channel().out.borrow().has_head();
+        if has_head {
+            let why = "there is a response already, and a request gets only one";
+            return Err(problem(x, why));
+        }
         let body = self.load(x)?;
         if let Some(why) = self.impossible(body.len()) {
             return Err(problem(x, &why));
         }
-        match self.is_proper() {
-            true => self.send(x, &body),
-            false => self.script(x, &body).play(x),
+        if self.is_proper() {
+            return self.send(x, &body);
+        }
+        match self.wire(x, &body) {
+            Ok(wire) => wire.steps().play(x),
+            Err(why) => Err(problem(x, &why)),
         }
     }
 
-    /// Why it can't happen as it says.
-    fn impossible(&self, length: usize) -> Option<String> {
-        self.acts.iter().find_map(|(at, act)| match *at {
-            At::Body(byte) if byte > length => Some(format!(
-                "a {act} at byte {byte} can't happen: the body has {length} bytes"
-            )),
-            _ => None,
-        })
-    }
-
-    /// The same, as far as it is known before the request.
-    pub(super) fn known_impossible(&self) -> Option<String> {
+    fn load(&self, x: &Exchange<'_>) -> Result<Cow<'_, [u8]>> {
         match &self.body {
-            Body::Bytes(bytes) => self.impossible(bytes.len()),
-            Body::File(_) => None,
-        }
-    }
-
-    fn load(&self, x: &Exchange<'_>) -> Result<Vec<u8>> {
-        match &self.body {
-            Body::Bytes(bytes) => Ok(bytes.clone()),
+            Body::Bytes(bytes) => Ok(bytes.into()),
             Body::File(path) => {
                 // It may be a pipe.
                 x.channel().may_wait();
-                std::fs::read(path).map_err(|error| {
+                let read = std::fs::read(path).map(Cow::from);
+                read.map_err(|error| {
                     let path = path.display();
                     problem(x, &format!("can't read the file {path}: {error}"))
                 })
@@ -306,12 +311,12 @@ impl RequestHandler for Plain {
 }
 
 macro_rules! handlers {
-    ($($kind:ty),*) => {$(
+    ($($kind:ty: $play:ident),*) => {$(
         /// The same answer to every request, when its body was read.
         impl RequestHandler for $kind {
             fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
                 x.rfile.discard()?;
-                self.play(x)
+                self.$play(x)
             }
 
             fn protocol_version(&self) -> &str {
@@ -321,7 +326,7 @@ macro_rules! handlers {
     )*};
 }
 
-handlers!(Answer, Script, Act);
+handlers!(Answer: play, Script: play, Act: answer);
 
 #[cfg(test)]
 mod tests;

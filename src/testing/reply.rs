@@ -4,26 +4,26 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::answer::Answer;
-use super::script::{Act, Script, raw};
+use super::script::{Act, Script};
 use crate::Result;
 use crate::base::RequestHandler;
 use crate::exchange::Exchange;
 
 impl From<Script> for Reply {
     fn from(script: Script) -> Self {
-        Reply(Kind::Script(script))
+        Reply(Kind::Script(Arc::new(script)))
     }
 }
 
 impl From<Act> for Reply {
     fn from(act: Act) -> Self {
-        Reply(Kind::Script(raw("").then(act)))
+        Script::from(act).into()
     }
 }
 
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
-        Reply(Kind::Answer(Box::new(answer)))
+        Reply(Kind::Answer(Arc::new(answer)))
     }
 }
 
@@ -31,13 +31,14 @@ type Play = dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send 
 
 /// What a [`Stub`](super::Stub) says to a request: an [`Answer`], a [`Script`], an [`Act`], or
 /// ([`answer_with`](super::RequestPattern::answer_with)) a closure.
+// It is cloned for each request, and bodies can be large.
 #[derive(Clone)]
 pub struct Reply(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Answer(Box<Answer>),
-    Script(Script),
+    Answer(Arc<Answer>),
+    Script(Arc<Script>),
     With(Arc<Play>),
 }
 

@@ -1,5 +1,6 @@
 //! [`Script`]: bytes and [`Act`]s in an order, played on the bare connection.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -18,8 +19,8 @@ const RESET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Something that is not a byte: made by [`close`], [`reset`], [`hang`], [`pause`] and [`gate()`].
 ///
-/// It can stand for a whole answer, at a byte of an [`Answer`](super::Answer), or in a [`Script`]; any
-/// handler can [`play`](Self::play) it.
+/// It can stand for a whole answer (a [`Script`] of nothing else, so the connection ends behind it), at a
+/// byte of an [`Answer`](super::Answer), or in a [`Script`]; any handler can [`play`](Self::play) it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act(Kind);
 
@@ -39,7 +40,7 @@ pub fn close() -> Act {
 
 /// Resets the connection (RST), as soon as the client's system has taken all bytes before it. A client
 /// that leaves them untaken for a second is reset earlier, and [`TestServer::notes`] says how much was
-/// missing.
+/// missing; so is every client when the server is dropped.
 ///
 /// [`TestServer::notes`]: super::TestServer::notes
 pub fn reset() -> Act {
@@ -63,8 +64,9 @@ pub fn gate(name: &str) -> Act {
 
 impl Act {
     /// Does it in a handler. What was written before is sent first, as far as its head is complete.
-    /// [`close`], [`reset`] and [`hang`] are the end of the exchange; after [`pause`] and [`gate()`]
-    /// the handler goes on, still within HTTP.
+    /// After [`pause`] and [`gate()`] the handler goes on, still within HTTP. [`close`], [`reset`] and
+    /// [`hang`] are the end of the exchange, and the handler should return: whatever it would send then
+    /// goes nowhere, and is an error that only the [log](super::TestServer::log) shows.
     ///
     /// # Errors
     /// Those of writing. The end of the server, and a gate that nobody opened in time; the handler
@@ -79,8 +81,13 @@ impl Act {
                 let asker = x.requestline.to_owned();
                 self.wait(fixture_of(x).as_deref(), &asker)
             }
-            _ => Script::default().then(self.clone()).play(x),
+            _ => self.answer(x),
         }
+    }
+
+    /// It is the whole answer.
+    pub(super) fn answer(&self, x: &mut Exchange<'_>) -> Result<()> {
+        Script::from(self.clone()).play(x)
     }
 
     fn wait(&self, shared: Option<&Shared>, asker: &str) -> Result<()> {
@@ -142,14 +149,7 @@ impl fmt::Display for Act {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    steps: Vec<Step>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Bytes(Vec<u8>),
-    Drip(usize, Duration),
-    Act(Act),
+    steps: Steps<'static>,
 }
 
 /// These bytes, in place of any answer: the start of a [`Script`]. The connection ends behind them,
@@ -158,22 +158,28 @@ pub fn raw(bytes: impl AsRef<[u8]>) -> Script {
     Script::default().raw(bytes)
 }
 
+impl From<Act> for Script {
+    fn from(act: Act) -> Self {
+        Script::default().then(act)
+    }
+}
+
 impl Script {
     /// Then these bytes.
     pub fn raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        self.steps.push(Step::Bytes(bytes.as_ref().to_vec()));
+        self.steps.bytes(bytes.as_ref().to_vec());
         self
     }
 
     /// Then this.
     pub fn then(mut self, act: Act) -> Self {
-        self.steps.push(Step::Act(act));
+        self.steps.act(act);
         self
     }
 
     /// From here on `bytes` at a time, and a pause of `every` between two of them. 0 ends the drip.
     pub fn drip(mut self, bytes: usize, every: Duration) -> Self {
-        self.steps.push(Step::Drip(bytes, every));
+        self.steps.drip(bytes, every);
         self
     }
 
@@ -182,63 +188,91 @@ impl Script {
     /// # Errors
     /// Those of writing, and of waiting at a gate.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
+        self.steps.play(x)
+    }
+}
+
+/// What a [`Script`] is made of; the bytes may be somebody else's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Steps<'a>(Vec<Step<'a>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step<'a> {
+    Bytes(Cow<'a, [u8]>),
+    Drip(usize, Duration),
+    Act(Act),
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn bytes(&mut self, bytes: impl Into<Cow<'a, [u8]>>) {
+        self.0.push(Step::Bytes(bytes.into()));
+    }
+
+    pub(super) fn act(&mut self, act: Act) {
+        self.0.push(Step::Act(act));
+    }
+
+    pub(super) fn drip(&mut self, bytes: usize, every: Duration) {
+        self.0.push(Step::Drip(bytes, every));
+    }
+
+    pub(super) fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         if self.has_waits() {
             x.channel().may_wait();
         }
         let shared = fixture_of(x);
+        let shared = shared.as_deref();
         let asker = x.requestline.to_owned();
         let mut stream = x.raw()?;
         let mut drip = (0, Duration::ZERO);
-        let mut sent = Sent::default();
         if self.has_reset() {
             stream.set_write_deadline(RESET_PATIENCE);
-            sent.piece = 1024;
         }
-        for step in &self.steps {
+        for step in &self.0 {
             match step {
-                Step::Bytes(bytes) => match sent.write(&mut stream, bytes, drip, shared.as_deref())
-                {
+                Step::Bytes(bytes) => match write(&mut stream, bytes, drip, shared) {
                     // The window of the client is full, so the reset can't come later than now.
-                    Err(error) if sent.piece > 0 && is_timeout(&error) => {
-                        return self.reset(x, &sent, shared.as_deref());
+                    Err(error) if self.has_reset() && is_timeout(&error) => {
+                        let sent = stream.written();
+                        return self.reset(x, sent, shared);
                     }
                     result => result?,
                 },
                 Step::Drip(bytes, every) => drip = (*bytes, *every),
-                Step::Act(Act(Kind::Close)) => return Ok(()),
+                Step::Act(Act(Kind::Close)) => {
+                    // At once, whatever the handler does then.
+                    stream.shutdown_write();
+                    return Ok(());
+                }
                 Step::Act(Act(Kind::Hang)) => return await_end(&mut stream),
                 Step::Act(Act(Kind::Reset)) => {
-                    return self.reset(x, &sent, shared.as_deref());
+                    let sent = stream.written();
+                    return self.reset(x, sent, shared);
                 }
-                Step::Act(act) => act.wait(shared.as_deref(), &asker)?,
+                Step::Act(act) => act.wait(shared, &asker)?,
             }
         }
         Ok(())
     }
-}
 
-impl Script {
     /// Whether it waits for something else than its socket.
     fn has_waits(&self) -> bool {
-        let waits = |step: &Step| match step {
+        let waits = |step: &Step<'_>| match step {
             Step::Bytes(_) => false,
             Step::Drip(..) => true,
             // A reset waits until its client has taken what was sent.
             Step::Act(Act(kind)) => !matches!(kind, Kind::Close | Kind::Hang),
         };
-        self.steps.iter().any(waits)
+        self.0.iter().any(waits)
     }
 
     fn has_reset(&self) -> bool {
-        self.steps.contains(&Step::Act(reset()))
+        self.0.iter().any(Step::is_reset)
     }
 
     /// The bytes that are to arrive before the reset.
     fn bytes_before_reset(&self) -> u64 {
-        let before = self
-            .steps
-            .iter()
-            .take_while(|step| **step != Step::Act(reset()));
+        let before = self.0.iter().take_while(|step| !step.is_reset());
         let sizes = before.map(|step| match step {
             Step::Bytes(bytes) => bytes.len() as u64,
             _ => 0,
@@ -246,13 +280,24 @@ impl Script {
         sizes.sum()
     }
 
-    fn reset(&self, x: &mut Exchange<'_>, sent: &Sent, shared: Option<&Shared>) -> Result<()> {
+    /// Resets the connection, of which so many bytes were `sent`.
+    fn reset(&self, x: &mut Exchange<'_>, sent: u64, shared: Option<&Shared>) -> Result<()> {
         let (client, server) = (x.client_address, x.server.server_address);
-        let left = delivery::wait_until_taken(server, client, RESET_PATIENCE)
-            .err()
-            .unwrap_or(0);
-        let (got, all) = (sent.bytes.saturating_sub(left), self.bytes_before_reset());
+        let mut is_over = false;
+        let channel = x.channel();
+        let nap = |time| match channel.wait_beside(&mut Vec::new(), false, Some(time)) {
+            Ok(client) => !client.is_gone,
+            // The server ends.
+            Err(_) => {
+                is_over = true;
+                false
+            }
+        };
+        let taken = delivery::wait_until_taken(server, client, RESET_PATIENCE, nap);
+        let left = taken.err().unwrap_or(0);
+        let (got, all) = (sent.saturating_sub(left), self.bytes_before_reset());
         if got < all
+            && !is_over
             && let Some(shared) = shared
         {
             shared.note(format!(
@@ -268,33 +313,29 @@ impl Script {
     }
 }
 
-/// What was written so far.
-#[derive(Debug, Default)]
-struct Sent {
-    bytes: u64,
-    /// Bytes are written in pieces of at most this size, to know how far it came; 0 is no bound.
-    piece: usize,
+impl Step<'_> {
+    fn is_reset(&self) -> bool {
+        matches!(self, Step::Act(Act(Kind::Reset)))
+    }
 }
 
-impl Sent {
-    fn write(
-        &mut self,
-        stream: &mut RawStream<'_>,
-        bytes: &[u8],
-        (drip, every): (usize, Duration),
-        shared: Option<&Shared>,
-    ) -> Result<()> {
-        let sizes = [drip, self.piece, bytes.len()];
-        let size = sizes.into_iter().filter(|&size| size > 0).min();
-        for (index, piece) in bytes.chunks(size.unwrap_or(1)).enumerate() {
-            if drip > 0 && (index > 0 || self.bytes > 0) {
-                pause(every).wait(shared, "")?;
-            }
-            stream.write_all(piece)?;
-            self.bytes += piece.len() as u64;
-        }
-        Ok(())
+/// Writes them all at once, or so many at a time with a pause between.
+fn write(
+    stream: &mut RawStream<'_>,
+    bytes: &[u8],
+    (drip, every): (usize, Duration),
+    shared: Option<&Shared>,
+) -> Result<()> {
+    if drip == 0 {
+        return Ok(stream.write_all(bytes)?);
     }
+    for piece in bytes.chunks(drip) {
+        if stream.written() > 0 {
+            pause(every).wait(shared, "")?;
+        }
+        stream.write_all(piece)?;
+    }
+    Ok(())
 }
 
 fn is_timeout(error: &Error) -> bool {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::support::{PATIENCE, message};
 use servette::testing::{
-    Answer, Script, Stubs, TestServer, any, close, get, hang, method, pause, raw, reset, status,
+    Answer, Script, Stubs, TestServer, any, close, gate, get, hang, method, pause, raw, reset,
+    status,
 };
 use servette::{Status, handler_fn};
 
@@ -106,6 +107,76 @@ fn an_end_comes_behind_exactly_as_many_bytes() {
         let server = TestServer::start(answer.clone().at_head(byte, close()));
         assert_eq!(receive(&server, GET).0.len(), byte);
     }
+}
+
+#[test]
+fn what_happens_beyond_the_head_fails_the_test() {
+    let answer = status(200).body("hello");
+    let head = length_of_head(&answer);
+    let server = TestServer::start(answer.at_head(head + 1, close()));
+    assert!(receive(&server, GET).0.starts_with(b"HTTP/1.1 500 "));
+    let text = message(|| drop(server));
+    let expected = format!(
+        "the answer to `GET / HTTP/1.1`: a close at byte {} of the head can't happen: \
+         the head has {head} bytes",
+        head + 1
+    );
+    assert!(text.contains(&expected), "{text}");
+}
+
+#[test]
+fn what_cannot_happen_is_refused_where_the_stub_is_written_or_fails_the_test() {
+    let answer = || status(204).body("hello");
+    let text = message(|| drop(get("/").answer(answer())));
+    assert!(
+        text.contains("stub `GET /`: a response of status 204 has no body"),
+        "{text}"
+    );
+    let server = TestServer::start(answer());
+    let _ = receive(&server, "GET / HTTP/1.0\r\n\r\n");
+    let text = message(|| drop(server));
+    assert!(
+        text.contains("a response of status 204 has no body"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_second_answer_to_a_request_fails_the_test() {
+    for (first, second) in [
+        (status(200).body("first"), status(201)),
+        (status(200).body("first"), status(201).keep_open()),
+        (status(200).content_length(9), status(201)),
+        (status(200).content_length(9), status(201).at(0, reset())),
+    ] {
+        let server = TestServer::start(handler_fn(move |_, x| {
+            first.play(x)?;
+            second.play(x)
+        }));
+        // How it ends depends on how far the first one got.
+        let (got, _) = receive(&server, "GET / HTTP/1.0\r\n\r\n");
+        let got = String::from_utf8(got).unwrap();
+        assert!(!got.contains("201"), "{got}");
+        let text = message(|| drop(server));
+        assert!(text.contains("there is a response already"), "{text}");
+    }
+}
+
+#[test]
+fn the_client_sees_an_end_whatever_a_handler_does_behind_it() {
+    let server = TestServer::start(handler_fn(|h, x| {
+        raw("some").then(close()).play(x)?;
+        if x.path == "/later" {
+            gate("the end was seen").play(x)?;
+        }
+        h.send_content(x, Status::OK, "text/plain", b"more")
+    }));
+    for path in ["/", "/later"] {
+        let (got, result) = receive(&server, &format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert!(result.is_ok(), "{path}: {result:?}");
+        assert_eq!(got, b"some");
+    }
+    server.gate("the end was seen").open();
 }
 
 #[test]

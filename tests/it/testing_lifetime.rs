@@ -6,7 +6,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::support::{PATIENCE, message};
-use servette::testing::{ReservedPort, Stubs, TestServer, close, gate, get, hang, status};
+use servette::testing::{
+    Reply, ReservedPort, Stubs, TestServer, close, gate, get, hang, pause, raw, reset, status,
+};
 use servette::{
     Connection, Limits, Next, RequestHandler, Result, SimpleHandler, Status, handler_fn,
 };
@@ -53,6 +55,53 @@ fn handlers_that_wait_on_their_socket_or_at_a_gate_end_at_once_with_the_server()
         times[times.len() / 2] <= Duration::from_millis(10),
         "{times:?}"
     );
+}
+
+#[test]
+fn a_reset_that_waits_for_its_client_comes_at_once_when_the_server_ends() {
+    let mut times = Vec::new();
+    for round in 0..9 {
+        let reply: Reply = match round % 2 {
+            0 => raw(vec![7; 1_000_000]).then(reset()).into(),
+            _ => status(200).body([7; 500_000]).at(450_000, reset()).into(),
+        };
+        let server = TestServer::builder().drop_deadline(PATIENCE).start(
+            Stubs::new()
+                .on(get("/x").answer(reply))
+                .on(get("/quick").answer(status(204))),
+        );
+        // It takes nothing, and is given a second to do so.
+        let mut client = send(&server, GET);
+        client.peek(&mut [0]).unwrap();
+        // While these are answered the other one comes to wait, which can't be seen.
+        for _ in 0..20 {
+            ask(&server, "GET /quick HTTP/1.0\r\n\r\n");
+        }
+        let start = Instant::now();
+        drop(server);
+        times.push(start.elapsed());
+        let end = client.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    times.sort();
+    assert!(
+        times[times.len() / 2] <= Duration::from_millis(500),
+        "{times:?}"
+    );
+}
+
+#[test]
+fn behind_a_gate_or_a_pause_that_is_the_whole_answer_the_connection_ends() {
+    let short = Duration::from_millis(1);
+    for server in [
+        TestServer::start(gate("the gate")),
+        TestServer::start(Stubs::new().on(get("/x").answer(gate("the gate")))),
+        TestServer::start(pause(short)),
+        TestServer::start(Stubs::new().on(get("/x").answer(pause(short)))),
+    ] {
+        server.gate("the gate").open();
+        assert_eq!(ask(&server, GET), "");
+    }
 }
 
 #[test]
@@ -249,7 +298,8 @@ fn a_gate_that_nobody_opens_fails_the_test_with_its_name() {
     let server = TestServer::builder()
         .gate_deadline(Duration::from_millis(10))
         .start(gate("the gate"));
-    ask(&server, GET);
+    let cut = send(&server, GET).read(&mut [0]).unwrap_err();
+    assert_eq!(cut.kind(), std::io::ErrorKind::ConnectionReset);
     let text = message(|| drop(server));
     let expected = "nobody opened the gate \"the gate\" within 10ms; `GET /x HTTP/1.1` waited there \
          (the test named no other gate)";

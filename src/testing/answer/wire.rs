@@ -1,61 +1,89 @@
-//! An [`Answer`] that misbehaves, written out byte for byte.
+//! An [`Answer`] that misbehaves, byte for byte.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use super::{Answer, At, ChunkFault};
 use crate::Status;
 use crate::exchange::Exchange;
-use crate::testing::script::{Act, Script, hang};
+use crate::testing::script::{Act, Steps, hang};
+
+/// A body up to this size is copied behind its head, to leave in one write with it.
+const ONE_WRITE: usize = 64 << 10;
+
+/// What goes over the wire, and what happens where.
+pub(super) struct Wire<'a> {
+    answer: &'a Answer,
+    /// With the interim responses before it, and with a small body behind it.
+    head: Vec<u8>,
+    /// The rest.
+    body: Cow<'a, [u8]>,
+    acts: Vec<(usize, &'a Act)>,
+}
 
 impl Answer {
-    /// Writes it out byte for byte.
-    pub(super) fn script(&self, x: &Exchange<'_>, body: &[u8]) -> Script {
+    /// Byte for byte; or why it can't be.
+    pub(super) fn wire<'a>(&'a self, x: &Exchange<'_>, body: &'a [u8]) -> Result<Wire<'a>, String> {
         let version = x.channel().watch().version("HTTP/1.1");
         let has_content = x.command != "HEAD" && Status::new(self.status).has_content();
-        let (head, head_start) = self.render_head(version, body.len());
-        let mut wire = head;
-        let head_end = wire.len();
-        let mut acts: Vec<(usize, &Act)> = Vec::new();
-        let content = match has_content {
-            true => self.render_body(body),
-            false => Vec::new(),
-        };
-        for (at, act) in &self.acts {
-            let offset = match *at {
-                At::Head(byte) => (head_start + byte).min(head_end),
-                At::Body(0) => head_end,
-                At::Body(byte) => head_end + offset_of(&content, byte),
-            };
-            acts.push((offset, act));
-        }
-        wire.extend(content.into_iter().flat_map(|piece| piece.bytes));
-        acts.sort_by_key(|(offset, _)| *offset);
+        let mut head = self.render_interim(version);
+        let interim = head.len();
+        head.extend(self.render_head(version, body.len()));
+        let in_head = head.len() - interim;
 
-        let mut script = Script::default();
-        if let Some((bytes, every)) = self.drip {
-            script = script.drip(bytes, every);
+        let mut acts: Vec<_> = self.acts.iter().collect();
+        acts.sort_by_key(|(at, _)| *at);
+        // So many bytes of content, and where on the wire they have been sent, from the head's end on.
+        let mut marks = Vec::new();
+        for (at, act) in &acts {
+            match *at {
+                At::Head(byte) if byte > in_head => {
+                    return Err(format!(
+                        "a {act} at byte {byte} of the head can't happen: the head has {in_head} bytes"
+                    ));
+                }
+                At::Head(_) => {}
+                At::Body(byte) => marks.push((byte, 0)),
+            }
         }
-        let mut done = 0;
-        for (offset, act) in acts {
-            let bytes = wire.get(done..offset).unwrap_or_default();
-            script = script.raw(bytes).then(act.clone());
-            done = offset.max(done);
+        let mut body = match has_content {
+            true => self.render_body(body, &mut marks),
+            false => Cow::default(),
+        };
+        let mut marks = marks.into_iter();
+        let acts = acts.into_iter().map(|(at, act)| {
+            let offset = match *at {
+                At::Head(byte) => byte,
+                At::Body(_) => in_head + marks.next().map_or(0, |(_, offset)| offset),
+            };
+            (interim + offset, act)
+        });
+        let acts = acts.collect();
+        if self.drip.is_some() || body.len() <= ONE_WRITE {
+            head.extend_from_slice(&body);
+            body = Cow::default();
         }
-        script = script.raw(wire.get(done..).unwrap_or_default());
-        match self.keep_open {
-            true => script.then(hang()),
-            false => script,
-        }
+        Ok(Wire {
+            answer: self,
+            head,
+            body,
+            acts,
+        })
     }
 
-    /// The interim responses and the head; and where the latter starts.
-    fn render_head(&self, version: &str, length: usize) -> (Vec<u8>, usize) {
+    fn render_interim(&self, version: &str) -> Vec<u8> {
         let mut text = String::new();
         for &(code, times) in &self.interim {
-            let head = format!("{version} {}\r\n\r\n", Status::new(code));
+            let phrase = Status::new(code).phrase();
+            let head = format!("{version} {code} {phrase}\r\n\r\n");
             text.push_str(&head.repeat(times));
         }
-        let start = text.chars().count();
+        text.into_bytes()
+    }
+
+    fn render_head(&self, version: &str, length: usize) -> Vec<u8> {
+        let mut text = String::new();
         // Writing to a String can't fail.
         let _ = match &self.status_line {
             Some(line) => write!(text, "{line}\r\n"),
@@ -91,79 +119,113 @@ impl Answer {
         text.push_str("\r\n");
         // As Latin-1 where that is possible, like any head.
         let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
-        (latin1.unwrap_or_else(|| text.into_bytes()), start)
+        latin1.unwrap_or_else(|| text.into_bytes())
     }
 
     fn is_chunked(&self) -> bool {
         self.chunk.is_some() || self.chunk_fault.is_some()
     }
 
-    /// The body as it goes over the wire, piece by piece.
-    fn render_body(&self, body: &[u8]) -> Vec<Piece> {
+    /// The body as it goes over the wire. Each of the `marks` is told where so many bytes of content
+    /// have been sent.
+    fn render_body<'a>(&self, body: &'a [u8], marks: &mut [(usize, usize)]) -> Cow<'a, [u8]> {
         if !self.is_chunked() {
-            return vec![Piece::content(body)];
+            for (byte, offset) in marks {
+                *offset = *byte;
+            }
+            return body.into();
         }
         let fault = self.chunk_fault;
-        let count = body.len().div_ceil(self.chunk.unwrap_or(body.len()).max(1));
-        let mut pieces = Vec::new();
-        for (index, chunk) in body
-            .chunks(self.chunk.unwrap_or(body.len()).max(1))
-            .enumerate()
-        {
-            let is_last = index + 1 == count;
+        let full = self.chunk.unwrap_or(body.len()).max(1);
+        let line = format!("{full:x}\r\n");
+        let mut wire = Vec::with_capacity(body.len());
+        let mut done = 0;
+        for chunk in body.chunks(full) {
             let size = chunk.len();
-            let line = match fault {
-                Some(ChunkFault::BadSize) if index == 0 => "zz\r\n".to_owned(),
-                Some(ChunkFault::Oversized) if index == 0 => format!("{:x}\r\n", size - 1),
-                Some(ChunkFault::Unfinished) if is_last => format!("{:x}\r\n", size + 10),
-                _ => format!("{size:x}\r\n"),
+            let (is_first, is_last) = (done == 0, done + size == body.len());
+            let own = match fault {
+                Some(ChunkFault::BadSize) if is_first => Some("zz\r\n".to_owned()),
+                Some(ChunkFault::Oversized) if is_first => Some(format!("{:x}\r\n", size - 1)),
+                Some(ChunkFault::Unfinished) if is_last => Some(format!("{:x}\r\n", size + 10)),
+                _ => (size < full).then(|| format!("{size:x}\r\n")),
             };
-            pieces.push(Piece::framing(line.as_bytes()));
-            pieces.push(Piece::content(chunk));
-            if fault == Some(ChunkFault::Unfinished) && is_last {
-                return pieces;
+            wire.extend_from_slice(own.as_ref().unwrap_or(&line).as_bytes());
+            for (byte, offset) in &mut *marks {
+                if (done + 1..=done + size).contains(byte) {
+                    *offset = wire.len() + *byte - done;
+                }
             }
-            pieces.push(Piece::framing(b"\r\n"));
+            wire.extend_from_slice(chunk);
+            done += size;
+            if fault == Some(ChunkFault::Unfinished) && is_last {
+                return wire.into();
+            }
+            wire.extend_from_slice(b"\r\n");
         }
         if fault != Some(ChunkFault::NoEnd) {
-            pieces.push(Piece::framing(b"0\r\n\r\n"));
+            wire.extend_from_slice(b"0\r\n\r\n");
         }
-        pieces
+        wire.into()
     }
 }
 
-/// A part of a body on the wire.
-struct Piece {
-    bytes: Vec<u8>,
-    is_content: bool,
+impl Wire<'_> {
+    /// As what is to be done, one after the other.
+    pub(super) fn steps(&self) -> Steps<'_> {
+        let mut steps = Steps::default();
+        if let Some((bytes, every)) = self.answer.drip {
+            steps.drip(bytes, every);
+        }
+        let mut done = 0;
+        for &(offset, act) in &self.acts {
+            self.cut(&mut steps, done..offset);
+            steps.act(act.clone());
+            done = offset;
+        }
+        self.cut(&mut steps, done..self.head.len() + self.body.len());
+        if self.answer.keep_open {
+            steps.act(hang());
+        }
+        steps
+    }
+
+    /// These bytes of it.
+    fn cut<'s>(&'s self, steps: &mut Steps<'s>, range: Range<usize>) {
+        for (part, start) in [(&*self.head, 0), (&*self.body, self.head.len())] {
+            let within = |place: usize| place.saturating_sub(start).min(part.len());
+            let bytes = part.get(within(range.start)..within(range.end));
+            if let Some(bytes @ [_, ..]) = bytes {
+                steps.bytes(bytes);
+            }
+        }
+    }
 }
 
-impl Piece {
-    fn content(bytes: &[u8]) -> Self {
-        Piece {
-            bytes: bytes.to_vec(),
-            is_content: true,
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use crate::handler_fn;
+    use crate::testing::answer::Body;
+    use crate::testing::{close, gate, status};
 
-    fn framing(bytes: &[u8]) -> Self {
-        Piece {
-            bytes: bytes.to_vec(),
-            is_content: false,
-        }
+    #[test]
+    fn a_large_body_is_sent_from_where_it_is() {
+        let plain = status(200).body(vec![7; 1 << 20]);
+        let answers = [
+            plain.clone().content_length(99),
+            plain.clone().at(10, gate("g")).at(1 << 20, close()),
+        ];
+        let handler = handler_fn(move |_, x| {
+            for answer in &answers {
+                let body = answer.load(x)?;
+                let wire = answer.wire(x, &body).unwrap();
+                let Body::Bytes(own) = &answer.body else {
+                    unreachable!()
+                };
+                assert!(std::ptr::eq(&*wire.body, &**own));
+            }
+            status(204).play(x)
+        });
+        let got = crate::respond(&handler, "GET / HTTP/1.0\r\n\r\n");
+        assert!(got.starts_with(b"HTTP/1.1 204 "), "{}", got.escape_ascii());
     }
-}
-
-/// Where on the wire so many bytes of content have been sent.
-fn offset_of(pieces: &[Piece], content: usize) -> usize {
-    let (mut offset, mut left) = (0, content);
-    for piece in pieces {
-        let length = piece.bytes.len();
-        if piece.is_content && left <= length {
-            return offset + left;
-        }
-        left -= if piece.is_content { length } else { 0 };
-        offset += length;
-    }
-    offset
 }

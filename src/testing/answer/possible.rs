@@ -1,0 +1,65 @@
+//! What of an [`Answer`] can't happen as it says, which would be a fault that a test never meets.
+
+use super::{Answer, At, Body, ChunkFault};
+use crate::Status;
+
+impl Answer {
+    /// Why it can't happen as it says, with a body of this length.
+    pub(super) fn impossible(&self, length: usize) -> Option<String> {
+        self.impossible_status()
+            .or_else(|| self.impossible_body(length))
+            .or_else(|| self.impossible_act(length))
+    }
+
+    /// The same, as far as it is known before the request.
+    pub(in crate::testing) fn known_impossible(&self) -> Option<String> {
+        match &self.body {
+            Body::Bytes(bytes) => self.impossible(bytes.len()),
+            Body::File(_) => None,
+        }
+    }
+
+    fn impossible_status(&self) -> Option<String> {
+        let status = self.status;
+        if self.status_line.is_none() && !(100..=999).contains(&status) {
+            return Some(format!(
+                "{status} is no status, which is 100 to 999; `status_line` sends any other"
+            ));
+        }
+        let mut interim = self.interim.iter();
+        let (code, _) = interim.find(|(code, _)| !(100..=199).contains(code))?;
+        Some(format!(
+            "{code} is no status of an interim response, which is 100 to 199; `raw` sends any other"
+        ))
+    }
+
+    fn impossible_body(&self, length: usize) -> Option<String> {
+        let status = self.status;
+        let has_content = Status::new(status).has_content();
+        if length > 0 && !has_content {
+            return Some(format!(
+                "a response of status {status} has no body, so {length} bytes of one can't be sent; \
+                 `raw` sends them all the same"
+            ));
+        }
+        match self.chunk_fault {
+            Some(fault) if !has_content => Some(format!(
+                "{fault:?} can't happen: a response of status {status} has no body, and no chunks; \
+                 `raw` sends them all the same"
+            )),
+            Some(fault) if fault != ChunkFault::NoEnd && length == 0 => Some(format!(
+                "{fault:?} can't happen: the body is empty, so it has no chunk with a size"
+            )),
+            _ => None,
+        }
+    }
+
+    fn impossible_act(&self, length: usize) -> Option<String> {
+        self.acts.iter().find_map(|(at, act)| match *at {
+            At::Body(byte) if byte > length => Some(format!(
+                "a {act} at byte {byte} can't happen: the body has {length} bytes"
+            )),
+            _ => None,
+        })
+    }
+}
