@@ -20,7 +20,7 @@ use crate::connection::{Connection, Next};
 use crate::server::ThreadingHttpServer;
 use crate::server::poller::Access;
 use crate::server::relief::Port;
-use crate::{Error, Limits, Result};
+use crate::{Error, Limits, Peer, Result};
 
 /// A [`TestServer`] with more than a handler; made by [`TestServer::builder`].
 ///
@@ -83,7 +83,7 @@ impl Builder {
     }
 
     /// How much is remembered: requests (one at least), and bytes of the body of each. Default 10,000 and
-    /// 1 MiB, and never more than 64 MiB together.
+    /// 1 MiB. Together they are never more than 64 MiB, or the last one alone: the oldest go first.
     pub fn keep(mut self, requests: usize, body: usize) -> Self {
         self.bounds.requests = requests;
         self.bounds.body = body;
@@ -111,7 +111,9 @@ impl Builder {
 
     /// Verifies these stubs too: for a handler that has them inside, and for [`scope`](Self::scope).
     pub fn verify(mut self, stubs: &Stubs) -> Self {
-        self.stubs.push(stubs.clone());
+        if !self.stubs.iter().any(|own| own.is(stubs)) {
+            self.stubs.push(stubs.clone());
+        }
         self
     }
 
@@ -139,7 +141,7 @@ impl Builder {
         wanted(known_impossible(&handler).map_or(Ok(()), Err));
         let canned = is_canned(&handler);
         if let Some(stubs) = (&handler as &dyn Any).downcast_ref::<Stubs>() {
-            self.stubs.push(stubs.clone());
+            self = self.verify(stubs);
         }
         // With few threads every one counts, and a host is one more.
         let is_limited = self.limits.max_threads < Limits::default().max_threads;
@@ -166,12 +168,13 @@ impl Builder {
         let port = wanted(ReservedPort::new());
         let prepared = self.prepare(port, handler, None, Location::caller());
         let (server, fixture) = wanted(prepared);
+        let shared = fixture.shared.clone();
         std::thread::scope(|scope| {
             // It stops the server when this scope's own part ends, in whatever way.
             let fixture = fixture;
             let thread = std::thread::Builder::new()
                 .name("fixture".into())
-                .spawn_scoped(scope, || server.serve_forever());
+                .spawn_scoped(scope, || note_end(&shared, || server.serve_forever()));
             wanted(thread);
             f(&fixture)
         })
@@ -205,7 +208,10 @@ impl Builder {
             }
             is_admitted
         };
+        let noting = shared.clone();
+        let note = move |error: &Error, peer: &Peer| noting.note(format!("{peer}: {error}"));
         let builder = builder.verify_request(admit).reset_refused();
+        let builder = builder.handle_error(note);
         let server = builder.from_listener(port.listen()?)?;
         let address = server.server_address().socket_addr();
         let fixture = TestServer {

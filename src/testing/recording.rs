@@ -69,6 +69,31 @@ pub(super) struct Entry {
     pub(super) request: Request,
 }
 
+impl Log {
+    fn change(&mut self, id: u64, bounds: &Bounds, change: impl FnOnce(&mut Entry)) {
+        let mut entries = self.entries.iter_mut().rev();
+        let Some(entry) = entries.find(|entry| entry.id == id) else {
+            return;
+        };
+        let cost = entry.request.cost();
+        change(entry);
+        self.bytes = (self.bytes + entry.request.cost()).saturating_sub(cost);
+        self.trim(bounds);
+    }
+
+    /// Forgets the oldest until the rest is within the bounds.
+    fn trim(&mut self, bounds: &Bounds) {
+        while self.entries.len() > bounds.requests.max(1)
+            || (self.bytes > bounds.bytes && self.entries.len() > 1)
+        {
+            if let Some(entry) = self.entries.pop_front() {
+                self.bytes = self.bytes.saturating_sub(entry.request.cost());
+                self.dropped += 1;
+            }
+        }
+    }
+}
+
 impl Shared {
     pub(super) fn new(
         bounds: Bounds,
@@ -225,30 +250,23 @@ impl Shared {
             is_over: false,
             request,
         });
-        while log.entries.len() > self.bounds.requests.max(1)
-            || (log.bytes > self.bounds.bytes && log.entries.len() > 1)
-        {
-            if let Some(entry) = log.entries.pop_front() {
-                log.bytes = log.bytes.saturating_sub(entry.request.cost());
-                log.dropped += 1;
-            }
-        }
+        log.trim(&self.bounds);
         id
     }
 
-    /// Changes a request that is still kept.
+    /// Changes a request, if it is still kept.
     pub(super) fn change(&self, id: u64, change: impl FnOnce(&mut Entry)) {
+        lock(&self.log).change(id, &self.bounds, change);
+    }
+
+    /// The same where the request is complete with that. It counts also if it is not kept any more.
+    pub(super) fn complete(&self, id: u64, change: impl FnOnce(&mut Entry)) {
         let mut log = lock(&self.log);
-        let Some(entry) = log.entries.iter_mut().rev().find(|entry| entry.id == id) else {
-            return;
-        };
-        let (cost, was_complete) = (entry.request.cost(), entry.request.is_complete);
-        change(entry);
-        let (new_cost, is_complete) = (entry.request.cost(), entry.request.is_complete);
-        log.bytes = (log.bytes + new_cost).saturating_sub(cost);
-        if is_complete && !was_complete {
-            log.complete += 1;
-            self.arrived.notify_all();
-        }
+        log.change(id, &self.bounds, |entry| {
+            change(entry);
+            entry.request.is_complete = true;
+        });
+        log.complete += 1;
+        self.arrived.notify_all();
     }
 }

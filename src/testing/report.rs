@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
+use std::panic::catch_unwind;
 
 use super::condition::Difference;
 use super::matching::RequestPattern;
@@ -12,6 +13,12 @@ use super::request::Request;
 const SHOWN: usize = 20;
 /// Bytes of a body that a message shows.
 const PREVIEW: usize = 200;
+
+/// Says it where a test's output goes. A stderr that is closed is no reason to panic where a test fails already.
+pub(super) fn say(text: &str) {
+    // Not by `write_all`, which libtest does not capture.
+    let _ = catch_unwind(|| eprintln!("{text}"));
+}
 
 /// A body in one line: its text, or its bytes escaped, and its length if it is cut.
 pub(super) fn preview(body: &[u8]) -> String {

@@ -232,7 +232,7 @@ impl TestServer {
         lock(&self.reported).extend_from_slice(&problems);
         let text = self.failure(&problems);
         match std::thread::panicking() {
-            true => eprintln!("{text}"),
+            true => report::say(&text),
             false => panic!("{text}"),
         }
     }
@@ -289,12 +289,12 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
+        // First of all, for what follows takes its time.
+        let left = self.end();
         let unmatched = self.stubs.iter().filter_map(Stubs::unmatched_note);
         let unmatched = unmatched.map(|note| format!("{}: {note}", self.name()));
-        let mut words: Vec<String> = unmatched.collect();
-        words.extend(self.end());
-        for word in words {
-            eprintln!("{word}");
+        for word in unmatched.chain(left) {
+            report::say(&word);
         }
         let mut problems = self.problems();
         let reported = std::mem::take(&mut *lock(&self.reported));

@@ -140,9 +140,14 @@ impl Stubs {
             text.push_str(&report::list(&unmatched));
         }
         match std::thread::panicking() {
-            true => eprintln!("{text}"),
+            true => report::say(&text),
             false => panic!("{text}"),
         }
+    }
+
+    /// Whether it is a clone of the other.
+    pub(super) fn is(&self, other: &Stubs) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What is not as it was expected; `requests` tells those that may explain it.

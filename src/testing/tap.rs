@@ -24,6 +24,8 @@ pub(super) struct Tap {
 struct TapState {
     /// The request that is being answered.
     current: Option<u64>,
+    /// That one is complete, and counted.
+    is_counted: bool,
     /// It was refused, so nobody knows where it ends: all that came is its own.
     is_refused: bool,
     requestline: String,
@@ -57,10 +59,10 @@ impl Tap {
         let is_whole = x.rfile.remaining() == Some(0) && refusal.is_none();
         let id = self.shared.begin(request);
         state.current = Some(id);
+        state.is_counted = is_whole;
+        drop(state);
         if is_whole {
-            drop(state);
-            self.shared
-                .change(id, |entry| entry.request.is_complete = true);
+            self.shared.complete(id, |_| {});
         }
     }
 
@@ -89,13 +91,17 @@ impl Tap {
             state.current = None;
             state.forget(unread);
         }
+        let was_counted = std::mem::replace(&mut state.is_counted, true);
         drop(state);
-        self.shared.change(id, |entry| {
+        let change = |entry: &mut Entry| {
             entry.is_over |= is_over;
             entry.request.raw = raw;
             entry.request.is_truncated |= is_cut;
-            entry.request.is_complete = true;
-        });
+        };
+        match was_counted {
+            true => self.shared.change(id, change),
+            false => self.shared.complete(id, change),
+        }
     }
 }
 
@@ -120,7 +126,8 @@ impl TapState {
     fn forget(&mut self, unread: usize) {
         let done = self.so_far(unread).len();
         self.raw.drain(..done);
-        self.beyond = 0;
+        // What is of the next request is of it also where it was not kept.
+        self.beyond = self.beyond.min(self.of_next(unread));
     }
 }
 

@@ -59,6 +59,7 @@ mod signals;
 mod stress;
 mod support;
 mod testing_bodies;
+mod testing_bounds;
 mod testing_clients;
 mod testing_faults;
 mod testing_lifetime;

@@ -230,6 +230,8 @@ fn a_panic_outside_of_a_request_fails_the_test_too_and_verifying_says_it_before(
     for _ in 0..2 {
         let text = message(|| server.verify());
         assert!(text.contains("a handler panicked: panic: bare"), "{text}");
+        // Here, and not on stderr.
+        assert!(text.contains("\nNote: 127.0.0.1:") && text.contains(": panic: bare\n"));
     }
     drop(server); // It was said before.
 }

@@ -311,51 +311,6 @@ fn a_detached_stream_is_its_owners_affair() {
 }
 
 #[test]
-fn recording_is_bounded() {
-    let server = TestServer::builder().keep(3, 10).start(status(200));
-    for index in 0..5 {
-        send(
-            &server,
-            format!("PUT /{index} HTTP/1.0\r\nContent-Length: 11\r\n\r\nhello world"),
-        );
-    }
-    let requests = server.wait_for(5, PATIENCE);
-    let paths: Vec<&str> = requests.iter().map(|request| &*request.path).collect();
-    assert_eq!(paths, ["/2", "/3", "/4"]);
-    assert!(
-        requests
-            .iter()
-            .all(|request| request.body == b"hello worl" && request.is_truncated)
-    );
-    let text = message(|| server.assert_received(&get("/none")));
-    assert!(
-        text.contains("(2 earlier ones are not kept any more)"),
-        "{text}"
-    );
-
-    let server = TestServer::builder().keep(0, 10).start(status(200));
-    for index in 0..2 {
-        send(&server, format!("GET /{index} HTTP/1.0\r\n\r\n"));
-    }
-    let requests = server.wait_for(2, PATIENCE);
-    assert_eq!((requests.len(), &*requests[0].path), (1, "/1"));
-
-    // A hundred megabytes over the connection leave no more behind than is kept of a body.
-    let server = TestServer::builder().keep(1000, 1000).start(status(200));
-    let mut client = TcpStream::connect(server.addr()).unwrap();
-    let length = 100 << 20;
-    client
-        .write_all(format!("PUT / HTTP/1.0\r\nContent-Length: {length}\r\n\r\n").as_bytes())
-        .unwrap();
-    let block = vec![0; 1 << 20];
-    (0..100).for_each(|_| client.write_all(&block).unwrap());
-    client.read_to_end(&mut Vec::new()).unwrap();
-    let request = &server.wait_for(1, PATIENCE)[0];
-    assert_eq!(request.body.len(), 1000);
-    assert!(request.is_truncated && request.raw.len() <= 1000 + (64 << 10));
-}
-
-#[test]
 fn a_message_says_how_many_lines_of_the_log_it_leaves_out() {
     let log = |lines: usize| {
         let server = TestServer::start(handler_fn(move |h, x| {

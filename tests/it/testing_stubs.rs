@@ -354,3 +354,15 @@ fn what_can_never_be_is_refused_where_it_is_written() {
         get(exact("/a#x")),
     );
 }
+
+#[test]
+fn stubs_that_are_given_twice_are_verified_once() {
+    let stubs = Stubs::new().on(get("/").answer(status(200)).expect(1));
+    let server = TestServer::builder().verify(&stubs).start(stubs.clone());
+    let text = message(|| drop(server));
+    assert_eq!(
+        text.matches("expected exactly 1 request").count(),
+        1,
+        "{text}"
+    );
+}
