@@ -231,7 +231,8 @@ impl Builder {
 
 /// Why this handler can't answer as it says.
 fn known_impossible(handler: &dyn Any) -> Option<String> {
-    handler.downcast_ref().and_then(Answer::known_impossible)
+    let answer = handler.downcast_ref().and_then(Answer::known_impossible);
+    answer.or_else(|| handler.downcast_ref().and_then(Script::impossible))
 }
 
 /// Whether all that this handler does is known: it returns at once, or says before that it won't.

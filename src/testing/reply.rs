@@ -60,7 +60,8 @@ impl Reply {
     pub(super) fn known_impossible(&self) -> Option<String> {
         match &self.0 {
             Kind::Answer(answer) => answer.known_impossible(),
-            _ => None,
+            Kind::Script(script) => script.impossible(),
+            Kind::With(_) => None,
         }
     }
 

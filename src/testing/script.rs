@@ -85,6 +85,11 @@ impl Act {
         }
     }
 
+    /// Nothing comes behind it.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self.0, Kind::Close | Kind::Reset | Kind::Hang)
+    }
+
     /// It is the whole answer.
     pub(super) fn answer(&self, x: &mut Exchange<'_>) -> Result<()> {
         Script::from(self.clone()).play(x)
@@ -189,6 +194,17 @@ impl Script {
     /// Those of writing, and of waiting at a gate.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         self.steps.play(x)
+    }
+
+    /// Why it can't happen as it says.
+    pub(super) fn impossible(&self) -> Option<String> {
+        let Steps(steps) = &self.steps;
+        let ends = |step: &Step<'_>| matches!(step, Step::Act(act) if act.is_end());
+        let end = steps.iter().position(ends)?;
+        match steps.get(end..)? {
+            [Step::Act(act), _, ..] => Some(format!("nothing comes behind its {act}")),
+            _ => None,
+        }
     }
 }
 

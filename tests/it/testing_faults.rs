@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::support::{PATIENCE, message};
 use servette::testing::{
-    Answer, Script, Stubs, TestServer, any, close, gate, get, hang, method, pause, raw, reset,
-    status,
+    Answer, Reply, Script, Stubs, TestServer, any, close, gate, get, hang, method, pause, raw,
+    reset, status,
 };
 use servette::{Status, handler_fn};
 
@@ -137,6 +137,39 @@ fn what_cannot_happen_is_refused_where_it_is_written() {
         text.contains("a response of status 204 has no body"),
         "{text}"
     );
+}
+
+#[test]
+fn what_stands_behind_an_end_is_refused() {
+    let refusal = |reply: Reply| message(|| drop(get("/").answer(reply)));
+    let answer = || status(200).body("hello");
+    for (reply, expected) in [
+        (
+            answer().at(2, close()).at(5, reset()).into(),
+            "a reset can't happen: a close comes before it",
+        ),
+        (
+            answer().at(0, gate("late")).at_head(3, reset()).into(),
+            "a gate \"late\" can't happen: a reset comes before it",
+        ),
+        (
+            answer().at(5, hang()).keep_open().into(),
+            "it can't be kept open: there is a hang",
+        ),
+        (
+            Reply::from(raw("a").then(close()).raw("b")),
+            "nothing comes behind its close",
+        ),
+    ] {
+        let text = refusal(reply);
+        assert_eq!(text, format!("stub `GET /`: {expected}"));
+    }
+    let script = || raw("a").then(hang()).then(close());
+    let text = message(|| drop(TestServer::start(script())));
+    assert!(text.ends_with("nothing comes behind its hang"), "{text}");
+    // Each of these happens.
+    drop(get("/").answer(answer().at(2, pause(Duration::ZERO)).at(2, close())));
+    drop(get("/").answer(raw("a").then(gate("g")).then(reset())));
 }
 
 #[test]

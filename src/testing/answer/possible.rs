@@ -55,11 +55,24 @@ impl Answer {
     }
 
     fn impossible_act(&self, length: usize) -> Option<String> {
-        self.acts.iter().find_map(|(at, act)| match *at {
+        let beyond = self.acts.iter().find_map(|(at, act)| match *at {
             At::Body(byte) if byte > length => Some(format!(
                 "a {act} at byte {byte} can't happen: the body has {length} bytes"
             )),
             _ => None,
-        })
+        });
+        beyond.or_else(|| self.impossible_behind_end())
+    }
+
+    fn impossible_behind_end(&self) -> Option<String> {
+        let mut acts: Vec<_> = self.acts.iter().collect();
+        acts.sort_by_key(|(at, _)| *at);
+        let mut acts = acts.into_iter().map(|(_, act)| act);
+        let end = acts.find(|act| act.is_end())?;
+        match acts.next() {
+            Some(act) => Some(format!("a {act} can't happen: a {end} comes before it")),
+            None if self.keep_open => Some(format!("it can't be kept open: there is a {end}")),
+            None => None,
+        }
     }
 }
