@@ -33,6 +33,8 @@ mod request;
 
 mod recording;
 
+mod told;
+
 mod tap;
 
 // What it answers to what.

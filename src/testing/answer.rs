@@ -293,7 +293,7 @@ impl Answer {
 }
 
 /// An answer that can't be given is a fault of the test.
-fn problem(x: &Exchange<'_>, why: &str) -> Error {
+pub(super) fn problem(x: &Exchange<'_>, why: &str) -> Error {
     let text = format!("the answer to `{}`: {why}", x.requestline);
     if let Some(shared) = fixture_of(x) {
         shared.problem(text.clone());

@@ -103,7 +103,7 @@ impl Builder {
         self
     }
 
-    /// The first so many connections are reset as soon as they are accepted.
+    /// The first so many connections are reset as soon as they are accepted. Default: none.
     pub fn reset_connections(mut self, count: usize) -> Self {
         self.resets = count;
         self
@@ -120,7 +120,8 @@ impl Builder {
     /// Serves this handler on a free port.
     ///
     /// # Panics
-    /// If no port or thread is to be had, or the handler is an [`Answer`] that can't be given as it says.
+    /// If no port or thread is to be had, or the handler is an [`Answer`] or a [`Script`] that can't be
+    /// given as it says.
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(self, handler: H) -> TestServer {
         self.start_on(wanted(ReservedPort::new()), handler)
@@ -129,8 +130,8 @@ impl Builder {
     /// Serves it on this port.
     ///
     /// # Panics
-    /// If somebody else listens there, no thread is to be had, or the handler is an [`Answer`] that can't be
-    /// given as it says.
+    /// If somebody else listens there, no thread is to be had, or the handler is an [`Answer`] or a
+    /// [`Script`] that can't be given as it says.
     #[track_caller]
     pub fn start_on<H: RequestHandler + Send + Sync + 'static>(
         mut self,

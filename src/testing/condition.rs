@@ -160,7 +160,7 @@ fn contents_difference(text: &str, request: &Request) -> Difference {
     let own = report::preview(&request.body);
     Difference::of_value(match request.is_body_cut {
         true => format!(
-            "of the body only {}, and they do not contain {text:?}: {own}",
+            "of the body only {}; whether the rest contains {text:?} can't be told: {own}",
             kept(request)
         ),
         false => format!("the body does not contain {text:?}; it is {own}"),

@@ -129,17 +129,19 @@ impl Gates {
         )
     }
 
+    /// The test knows this gate.
+    pub(super) fn name(&self, name: &str) {
+        lock(&self.state).gate(name).is_of_test = true;
+    }
+
     fn change(&self, name: &str, change: impl FnOnce(&mut GateState)) {
         let mut state = lock(&self.state);
-        let gate = state.gate(name);
-        gate.is_of_test = true;
-        change(gate);
+        change(state.gate(name));
         self.changed.notify_all();
     }
 
     fn wait_for_arrivals(&self, name: &str, count: usize, deadline: Duration) -> Result<(), usize> {
-        let mut state = lock(&self.state);
-        state.gate(name).is_of_test = true;
+        let state = lock(&self.state);
         match self.wait(state, deadline, |state| state.gate(name).arrived >= count) {
             Some(Waited::GoOn) => Ok(()),
             _ => Err(lock(&self.state).gate(name).arrived),

@@ -18,13 +18,13 @@ use super::affinity::Affinity;
 use super::builder::note_end;
 use super::recording::Shared;
 use super::server::TestServer;
-use crate::Result;
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
 use crate::server::ThreadingHttpServer;
 use crate::server::poller::{Access, Poller};
 use crate::server::relief::Turn;
 use crate::shutdown::{Control, LoopGuard, lock};
+use crate::{Error, Result};
 
 /// How long a thread without a fixture stays.
 const IDLE: Duration = Duration::from_millis(500);
@@ -91,6 +91,9 @@ pub(super) fn start<H: RequestHandler + Send + Sync + 'static>(
     let mut chosen = Chosen(Some(host.clone()));
     // Held until the fixture is there: what its clients do before that waits for it.
     let mut place = lock(&host.place);
+    if place.is_gone {
+        return Err(Error::other("the thread for it has just ended"));
+    }
     let (server, mut handle) = make(host.access.clone())?;
     let counted = handle.shutdown.control().enter_loop();
     let shared = handle.shared.clone();

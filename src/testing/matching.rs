@@ -9,30 +9,45 @@ use super::request::Request;
 use crate::http1::is_token;
 
 /// A GET for this path: see [`RequestPattern`].
+///
+/// # Panics
+/// If no request can have such a path.
 #[track_caller]
 pub fn get(path: impl Into<PathPattern>) -> RequestPattern {
     method("GET", path)
 }
 
 /// A HEAD for this path.
+///
+/// # Panics
+/// If no request can have such a path.
 #[track_caller]
 pub fn head(path: impl Into<PathPattern>) -> RequestPattern {
     method("HEAD", path)
 }
 
 /// A POST to this path.
+///
+/// # Panics
+/// If no request can have such a path.
 #[track_caller]
 pub fn post(path: impl Into<PathPattern>) -> RequestPattern {
     method("POST", path)
 }
 
 /// A PUT of this path.
+///
+/// # Panics
+/// If no request can have such a path.
 #[track_caller]
 pub fn put(path: impl Into<PathPattern>) -> RequestPattern {
     method("PUT", path)
 }
 
 /// A DELETE of this path.
+///
+/// # Panics
+/// If no request can have such a path.
 #[track_caller]
 pub fn delete(path: impl Into<PathPattern>) -> RequestPattern {
     method("DELETE", path)
@@ -213,6 +228,9 @@ impl RequestPattern {
     }
 
     /// Whether it is meant.
+    ///
+    /// # Panics
+    /// If a test does that was given to [`that`](Self::that).
     pub fn matches(&self, request: &Request) -> bool {
         self.matches_without(Condition::runs_code, request)
             && self.conditions.iter().all(|own| own.passes(request))
@@ -236,6 +254,13 @@ impl RequestPattern {
     /// [`matches`](Self::matches); a panic in it is a difference.
     pub(super) fn differences(&self, request: &Request) -> Vec<Difference> {
         let mut found = Vec::new();
+        if let Some(refusal) = &request.refusal {
+            let what = format!("the server refused it with {refusal}");
+            found.push(Difference::new(what));
+            if request.requestline.is_empty() {
+                return found;
+            }
+        }
         if let Some(method) = &self.method
             && *method != request.command
         {
@@ -249,10 +274,6 @@ impl RequestPattern {
         let (tests, others): (Vec<_>, Vec<_>) =
             self.conditions.iter().partition(|own| own.runs_code());
         found.extend(others.iter().filter_map(|own| own.difference(request)));
-        if let Some(refusal) = &request.refusal {
-            let what = format!("the server refused it with {refusal}");
-            found.push(Difference::new(what));
-        }
         if found.is_empty() {
             found.extend(tests.iter().find_map(|own| own.difference(request)));
         }

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::gates::Gates;
 use super::request::Request;
+use super::told::Told;
 use crate::shutdown::lock;
 
 /// Lines of the handler's log that are kept.
 const LOG_LINES: usize = 200;
-/// Problems that are kept; the first ones matter.
-const PROBLEMS: usize = 20;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +54,10 @@ struct Log {
     complete: usize,
     /// Requests that were dropped to keep within the bounds.
     dropped: u64,
-    problems: Vec<String>,
-    notes: Vec<String>,
+    problems: Told,
+    notes: Told,
+    /// Requests whose exchange is not over, by their ids, in words.
+    running: Vec<(u64, String)>,
     lines: VecDeque<String>,
     /// Lines that are not kept any more.
     lines_dropped: usize,
@@ -65,7 +66,6 @@ struct Log {
 #[derive(Debug)]
 pub(super) struct Entry {
     id: u64,
-    pub(super) is_over: bool,
     pub(super) request: Request,
 }
 
@@ -185,26 +185,20 @@ impl Shared {
 
     /// Something for which the test fails.
     pub(super) fn problem(&self, problem: String) {
-        let mut log = lock(&self.log);
-        if log.problems.len() < PROBLEMS && !log.problems.contains(&problem) {
-            log.problems.push(problem);
-        }
+        lock(&self.log).problems.tell(problem);
     }
 
     pub(super) fn problems(&self) -> Vec<String> {
-        lock(&self.log).problems.clone()
+        lock(&self.log).problems.lines()
     }
 
     /// Something that the test should know.
     pub(super) fn note(&self, note: String) {
-        let mut log = lock(&self.log);
-        if log.notes.len() < PROBLEMS {
-            log.notes.push(note);
-        }
+        lock(&self.log).notes.tell(note);
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
-        lock(&self.log).notes.clone()
+        lock(&self.log).notes.lines()
     }
 
     pub(super) fn log_lines(&self) -> Vec<String> {
@@ -228,15 +222,12 @@ impl Shared {
     /// What is being answered now, for messages.
     pub(super) fn running(&self) -> Vec<String> {
         let log = lock(&self.log);
-        let running = log.entries.iter().filter(|entry| !entry.is_over);
-        running
-            .map(|Entry { request, .. }| {
-                format!(
-                    "`{}` (connection {})",
-                    request.requestline, request.connection
-                )
-            })
-            .collect()
+        log.running.iter().map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The exchange of a request is over.
+    pub(super) fn over(&self, id: u64) {
+        lock(&self.log).running.retain(|(own, _)| *own != id);
     }
 
     /// A request has come; its number.
@@ -245,11 +236,10 @@ impl Shared {
         let id = log.next_id;
         log.next_id += 1;
         log.bytes += request.cost();
-        log.entries.push_back(Entry {
-            id,
-            is_over: false,
-            request,
-        });
+        let (line, connection) = (&request.requestline, request.connection);
+        let name = format!("`{line}` (connection {connection})");
+        log.running.push((id, name));
+        log.entries.push_back(Entry { id, request });
         log.trim(&self.bounds);
         id
     }

@@ -8,7 +8,9 @@ use crate::base::RequestHandler;
 use crate::server::listener;
 use crate::{Error, Result};
 
-/// A port of 127.0.0.1 that is held, but not listened on: clients are refused, and nobody else can bind it.
+/// A port of 127.0.0.1 that is held, but not listened on: clients are refused, and others can't bind it.
+/// (Two that reserve the same number in the same moment, while connections linger there, may both have it; then
+/// one of them can't start.)
 ///
 /// ```
 /// use servette::testing::{ReservedPort, TestServer, status};
@@ -61,7 +63,7 @@ impl ReservedPort {
     /// Serves this handler on the port.
     ///
     /// # Panics
-    /// If no thread is to be had.
+    /// As [`Builder::start_on`].
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(self, handler: H) -> TestServer {
         Builder::default().start_on(self, handler)

@@ -14,7 +14,7 @@ use crate::base::RequestHandler;
 /// It speaks HTTP/1.1, whatever version its handler says; what the handler logs is shown only if the test
 /// fails; and the test fails if the handler panics or a canned answer can't be given. (With
 /// [`crate::respond`] the handler's own version counts, its log goes to stderr, and a panic is a 500 like any
-/// other.) A [`pause`](super::pause) takes no time here, and nobody could open a [`gate`](super::gate()).
+/// other.) What [`Stubs`](super::Stubs) expect they [verify](super::Stubs::verify) themselves. A [`pause`](super::pause) takes no time here, and nobody could open a [`gate`](super::gate()).
 ///
 /// ```
 /// use servette::handler_fn;

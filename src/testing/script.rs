@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
+use super::answer::problem;
 use super::delivery;
 use super::gates::Waited;
 use super::recording::Shared;
@@ -191,9 +192,12 @@ impl Script {
     /// Sends it in a handler, in place of a response. The connection ends with the exchange.
     ///
     /// # Errors
-    /// Those of writing, and of waiting at a gate.
+    /// Those of writing, of waiting at a gate, and that something stands behind an end.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.steps.play(x)
+        match self.impossible() {
+            Some(why) => Err(problem(x, &why)),
+            None => self.steps.play(x),
+        }
     }
 
     /// Why it can't happen as it says.

@@ -60,8 +60,8 @@ impl TestServer {
     /// Serves this handler.
     ///
     /// # Panics
-    /// If no port or thread is to be had, or the handler is an [`Answer`](super::Answer) that can't be given
-    /// as it says.
+    /// If no port or thread is to be had, or the handler is an [`Answer`](super::Answer) or a
+    /// [`Script`](super::Script) that can't be given as it says.
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(handler: H) -> TestServer {
         Builder::default().start(handler)
@@ -114,6 +114,7 @@ impl TestServer {
 
     /// The gate of this name; a new name makes a closed gate.
     pub fn gate<'s>(&'s self, name: &'s str) -> Gate<'s> {
+        self.shared.gates.name(name);
         Gate { server: self, name }
     }
 
@@ -149,7 +150,8 @@ impl TestServer {
     }
 
     /// What went otherwise than the test may think: resets that came early as the client took no more,
-    /// requests that no stub matched. Failure messages show it too.
+    /// requests that no stub matched. The first twenty, and how many more there are. Failure messages
+    /// show them too.
     pub fn notes(&self) -> Vec<String> {
         self.shared.notes()
     }
@@ -205,8 +207,8 @@ impl TestServer {
     }
 
     /// Checks now what is checked when the server is dropped: that no handler has panicked, every gate
-    /// was opened in time, and the stubs were called as expected. What it has reported the drop does not
-    /// repeat.
+    /// was opened in time, and the stubs were called as expected. The drop does not repeat in the same
+    /// words what this has reported.
     ///
     /// # Panics
     /// If it is not so. Not if the thread panics already: then the message goes to stderr.
@@ -332,6 +334,8 @@ mod tests {
         let mut client = std::net::TcpStream::connect(server.addr()).unwrap();
         client.write_all(b"GET /slow HTTP/1.0\r\n\r\n").unwrap();
         server.wait_for(1, Duration::from_secs(20));
+        // Also if it is not kept any more.
+        assert_eq!(server.take().len(), 1);
         let words = server.end().unwrap();
         let expected =
             "1 still running 20ms after the end, and left: `GET /slow HTTP/1.0` (connection 1)";

@@ -110,7 +110,8 @@ impl Stub {
     }
 
     /// Answers as soon as the head is there, and leaves the body unread. So its pattern sees an empty
-    /// body, and [`Stubs`](super::Stubs) refuse one that asks for a body.
+    /// body, and [`Stubs`](super::Stubs) refuse one that asks for a body. (Behind a stub that has to see
+    /// the body, its turn comes when that is there.)
     pub fn early(mut self) -> Self {
         self.is_early = true;
         self

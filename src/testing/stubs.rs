@@ -292,8 +292,13 @@ impl RequestHandler for Stubs {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         let mut request = Request::of(x);
         let mut choice = self.choose(x, &request, false);
-        if !matches!(choice, Choice::Found(..)) {
-            look_at_body(x, &mut request)?;
+        if !matches!(choice, Choice::Found(..))
+            && let Err(error) = look_at_body(x, &mut request)
+        {
+            if let Choice::None = choice {
+                self.note_unmatched(&self.stubs(), request);
+            }
+            return Err(error);
         }
         if let Choice::NeedsBody = choice {
             choice = self.choose(x, &request, true);

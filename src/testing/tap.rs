@@ -90,11 +90,11 @@ impl Tap {
         if is_over {
             state.current = None;
             state.forget(unread);
+            self.shared.over(id);
         }
         let was_counted = std::mem::replace(&mut state.is_counted, true);
         drop(state);
         let change = |entry: &mut Entry| {
-            entry.is_over |= is_over;
             entry.request.raw = raw;
             entry.request.is_truncated |= is_cut;
         };

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::support::{PATIENCE, message};
 use servette::testing::{
-    Answer, Reply, Script, Stubs, TestServer, any, close, gate, get, hang, method, pause, raw,
-    reset, status,
+    Answer, ChunkFault, Reply, Script, Stubs, TestServer, any, close, gate, get, hang, method,
+    pause, raw, reset, respond, status,
 };
 use servette::{Status, handler_fn};
 
@@ -167,6 +167,29 @@ fn what_stands_behind_an_end_is_refused() {
     let script = || raw("a").then(hang()).then(close());
     let text = message(|| drop(TestServer::start(script())));
     assert!(text.ends_with("nothing comes behind its hang"), "{text}");
+    let played = handler_fn(move |_, x| script().play(x));
+    let text = message(|| respond(&played, GET));
+    let expected = "the answer to `GET / HTTP/1.1`: nothing comes behind its hang";
+    assert!(text.contains(expected), "{text}");
+
+    let chunks = |fault| status(200).body("hello").chunked(2).chunk_fault(fault);
+    for (fault, first) in [
+        (ChunkFault::BadSize, 1),
+        (ChunkFault::Oversized, 1),
+        (ChunkFault::Unfinished, 5),
+        (ChunkFault::NoEnd, 6),
+    ] {
+        for byte in 0..=5 {
+            let reply = || Reply::from(chunks(fault).at(byte, close()));
+            if byte < first {
+                let expected =
+                    format!("stub `GET /`: {fault:?} can't happen: a close comes before it");
+                assert_eq!(refusal(reply()), expected);
+            } else {
+                drop(get("/").answer(reply()));
+            }
+        }
+    }
     // Each of these happens.
     drop(get("/").answer(answer().at(2, pause(Duration::ZERO)).at(2, close())));
     drop(get("/").answer(raw("a").then(gate("g")).then(reset())));

@@ -51,8 +51,9 @@ fn handlers_that_wait_on_their_socket_or_at_a_gate_end_at_once_with_the_server()
         times.push(start.elapsed());
     }
     times.sort();
+    // Else it would be the deadline, which is a second. (How long it takes, a benchmark says.)
     assert!(
-        times[times.len() / 2] <= Duration::from_millis(10),
+        times[times.len() / 2] <= Duration::from_millis(300),
         "{times:?}"
     );
 }
@@ -135,6 +136,7 @@ fn the_port_is_free_after_the_drop_however_short_its_deadline_is() {
         limits.max_threads = 1;
         TestServer::builder().limits(limits)
     };
+    let mut taken = 0;
     for round in 0..40 {
         let (let_go, blocked) = mpsc::channel::<()>();
         let blocked = std::sync::Mutex::new(blocked);
@@ -160,9 +162,12 @@ fn the_port_is_free_after_the_drop_however_short_its_deadline_is() {
             0..4 => drop(server),
             _ => drop(server.stop()),
         }
-        drop(TcpListener::bind(address).unwrap());
+        // Once, the server of another test may have got it in this moment.
+        let is_free = TcpListener::bind(address).is_ok();
+        taken += usize::from(!is_free);
         drop(let_go);
     }
+    assert!(taken <= 1, "{taken} of 40");
 }
 
 #[test]
@@ -318,6 +323,7 @@ fn who_waits_in_vain_at_a_gate_is_told_of_the_others() {
                 .on(get("/y").answer(gate("else"))),
         );
     server.gate("upload_done").open();
+    let _never_used = server.gate("held");
     for request in [GET, "GET /y HTTP/1.0\r\n\r\n"] {
         // It is cut.
         let _ = send(&server, request).read(&mut [0]);
@@ -325,13 +331,13 @@ fn who_waits_in_vain_at_a_gate_is_told_of_the_others() {
     let arrivals = || server.gate("upload").wait_for_arrivals(1, Duration::ZERO);
     let text = message(arrivals);
     for part in [
-        r#"gate "upload": 0 of 1 arrived within 0ns (gates that were named: ["else", "upload-done", "upload_done"])"#,
+        r#"gate "upload": 0 of 1 arrived within 0ns (gates that were named: ["else", "held", "upload-done", "upload_done"])"#,
         "1. GET /x HTTP/1.1",
     ] {
         assert!(text.contains(part), "{text}");
     }
     let text = message(|| drop(server));
-    let expected = r#"waited there (gates that the test named: ["upload_done"])"#;
+    let expected = r#"waited there (gates that the test named: ["held", "upload_done"])"#;
     assert!(text.contains(expected), "{text}");
 }
 

@@ -38,8 +38,8 @@ impl Answer {
         let has_content = Status::new(status).has_content();
         if length > 0 && !has_content {
             return Some(format!(
-                "a response of status {status} has no body, so {length} bytes of one can't be sent; \
-                 `raw` sends them all the same"
+                "a response of status {status} has no body, so it can't be given one; `raw` sends one all \
+                 the same"
             ));
         }
         match self.chunk_fault {
@@ -61,18 +61,33 @@ impl Answer {
             )),
             _ => None,
         });
-        beyond.or_else(|| self.impossible_behind_end())
+        beyond.or_else(|| self.impossible_behind_end(length))
     }
 
-    fn impossible_behind_end(&self) -> Option<String> {
+    fn impossible_behind_end(&self, length: usize) -> Option<String> {
         let mut acts: Vec<_> = self.acts.iter().collect();
         acts.sort_by_key(|(at, _)| *at);
-        let mut acts = acts.into_iter().map(|(_, act)| act);
-        let end = acts.find(|act| act.is_end())?;
+        let mut acts = acts.into_iter();
+        let (at, end) = acts.find(|(_, act)| act.is_end())?;
+        if let Some(fault) = self.chunk_fault
+            && *at <= self.fault_at(fault, length)
+        {
+            return Some(format!("{fault:?} can't happen: a {end} comes before it"));
+        }
         match acts.next() {
-            Some(act) => Some(format!("a {act} can't happen: a {end} comes before it")),
+            Some((_, act)) => Some(format!("a {act} can't happen: a {end} comes before it")),
             None if self.keep_open => Some(format!("it can't be kept open: there is a {end}")),
             None => None,
         }
+    }
+
+    /// Behind which byte it can be seen.
+    fn fault_at(&self, fault: ChunkFault, length: usize) -> At {
+        let chunk = self.chunk.unwrap_or(length).max(1);
+        At::Body(match fault {
+            ChunkFault::BadSize | ChunkFault::Oversized => 0,
+            ChunkFault::Unfinished => length.saturating_sub(1) / chunk * chunk,
+            ChunkFault::NoEnd => length,
+        })
     }
 }
