@@ -7,7 +7,10 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 use std::{fs, io};
+
+use super::process::PAUSES;
 
 /// `O_CLOEXEC`, as /proc shows it.
 const CLOEXEC: u32 = 0o2_000_000;
@@ -41,27 +44,47 @@ fn flags(info: &str) -> Option<u32> {
 }
 
 /// A command that closes these descriptors and then runs `program`, with the arguments that are added
-/// to it. A shell that can't close them runs nothing.
+/// to it. A shell that can't close them runs nothing. For a program whose file somebody has open for
+/// writing it waits a little, where it is bash.
 ///
 /// # Errors
 /// `NotFound` if there is no shell.
 pub fn command_without(descriptors: &[u32], program: &Path) -> io::Result<Command> {
-    if descriptors.is_empty() {
-        return Ok(Command::new(program));
+    match descriptors {
+        [] => Ok(Command::new(program)),
+        descriptors => through_a_shell(descriptors, program, &PAUSES),
     }
+}
+
+fn through_a_shell(descriptors: &[u32], program: &Path, pauses: &[u64]) -> io::Result<Command> {
     let shell = SHELLS.into_iter().find(|shell| Path::new(shell).exists());
     let mut command = Command::new(shell.ok_or(io::ErrorKind::NotFound)?);
     let closed: Vec<_> = descriptors.iter().map(|fd| format!("{fd}>&-")).collect();
     command
         .arg("-c")
-        .arg(format!("exec {}; exec \"$0\" \"$@\"", closed.join(" ")))
+        .arg(format!("exec {}\n{}", closed.join(" "), become_it(pauses)))
         .arg(program);
     Ok(command)
+}
+
+/// What the shell runs to become the program, again after pauses (in milliseconds) where that fails for a
+/// file which it may execute: somebody has it open for writing, as in `Process::spawn`. Only bash goes on
+/// behind a failed `exec`; another shell ends there. No variable is set, for the program would get it.
+fn become_it(pauses: &[u64]) -> String {
+    const EXEC: &str = "exec \"$0\" \"$@\"\n";
+    let again = |millis: &u64| {
+        let pause = Duration::from_millis(*millis).as_secs_f64();
+        format!("{EXEC}[ $? = 126 ] && [ -x \"$0\" ] || exit 127\n/bin/sleep {pause}\n")
+    };
+    let tries: String = pauses.iter().map(again).collect();
+    format!("shopt -s execfail 2>/dev/null\n{tries}{EXEC}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
 
     #[test]
     fn the_flags_are_octal() {
@@ -72,5 +95,40 @@ mod tests {
             Some(0)
         );
         assert_eq!(flags("pos:\t0\n"), None);
+    }
+
+    #[test]
+    fn a_shell_waits_too_for_a_program_that_is_being_written() {
+        if !Path::new(SHELLS[0]).exists() {
+            return;
+        }
+        let name = format!("servette-inherited-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        // Another process writes it: what this one opens, the children of other tests may hold.
+        let writes = "printf '#!/bin/sh\necho \"ran $1\"\n' >\"$0\"; chmod 755 \"$0\"\n\
+                      exec 3>>\"$0\"; echo open; read line";
+        let mut writer = Command::new("/bin/sh");
+        writer.args(["-c", writes]).arg(&path);
+        let writer = writer.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut writer = writer.spawn().unwrap();
+        let mut line = String::new();
+        let mut said = BufReader::new(writer.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line, "open\n");
+
+        let mut command = through_a_shell(&[97, 98], &path, &[40; 500]).unwrap();
+        command.arg("it").stdout(Stdio::piped());
+        let mut started = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut complaints = BufReader::new(started.stderr.take().unwrap());
+        let mut complaint = String::new();
+        // That it failed once; or the end, on a system that runs such a program all the same.
+        complaints.read_line(&mut complaint).unwrap();
+        drop(writer.stdin.take());
+        writer.wait().unwrap();
+        complaints.read_to_string(&mut complaint).unwrap();
+        let output = started.wait_with_output().unwrap();
+        fs::remove_file(&path).unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output, "ran it\n", "{complaint}");
     }
 }

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-/// How often the start is tried again when the script's file is open for writing.
-const TRIES: u32 = 5;
+/// After so many milliseconds the start is tried again when the script's file is open for writing:
+/// another thread may have a child between fork and exec, which still has the file open that this
+/// process has just written. On a machine with much to do that takes a child tens of milliseconds.
+pub(super) const PAUSES: [u64; 5] = [1, 4, 16, 64, 256];
 /// How often to look for the end where the system can't report it.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
@@ -54,20 +56,7 @@ impl Process {
     /// Starts the command in a group of its own.
     pub(super) fn spawn(command: &mut Command, permit: Permit) -> io::Result<Process> {
         command.process_group(0);
-        let mut tries = 0;
-        let child = loop {
-            match command.spawn() {
-                // Another thread may have a child between fork and exec, which still has the file
-                // open that this process has just written.
-                Err(error)
-                    if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < TRIES =>
-                {
-                    thread::sleep(Duration::from_millis(1 << tries));
-                    tries += 1;
-                }
-                result => break result?,
-            }
-        };
+        let child = patiently(|| command.spawn(), thread::sleep)?;
         Ok(Process {
             exit: exit_signal(&child),
             child,
@@ -143,6 +132,22 @@ impl Drop for Process {
     }
 }
 
+/// Starts something, again after pauses if it is a file that somebody has open for writing.
+fn patiently<T>(
+    mut start: impl FnMut() -> io::Result<T>,
+    pause: impl Fn(Duration),
+) -> io::Result<T> {
+    for millis in PAUSES {
+        match start() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                pause(Duration::from_millis(millis));
+            }
+            result => return result,
+        }
+    }
+    start()
+}
+
 #[cfg(target_os = "linux")]
 fn exit_signal(child: &Child) -> Option<OwnedFd> {
     use rustix::process::{PidfdFlags, pidfd_open};
@@ -152,4 +157,31 @@ fn exit_signal(child: &Child) -> Option<OwnedFd> {
 #[cfg(not(target_os = "linux"))]
 fn exit_signal(_: &Child) -> Option<OwnedFd> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_being_written_is_tried_again_and_nothing_else_is() {
+        let tried = |kind: io::ErrorKind, failures: usize| {
+            let mut tries = 0;
+            let start = || {
+                tries += 1;
+                match tries > failures {
+                    true => Ok(()),
+                    false => Err(io::Error::from(kind)),
+                }
+            };
+            let result = patiently(start, |_| ());
+            (tries, result.map_err(|error| error.kind()))
+        };
+        let busy = io::ErrorKind::ExecutableFileBusy;
+        assert_eq!(tried(busy, 0), (1, Ok(())));
+        assert_eq!(tried(busy, PAUSES.len()), (PAUSES.len() + 1, Ok(())));
+        assert_eq!(tried(busy, 100), (PAUSES.len() + 1, Err(busy)));
+        let missing = io::ErrorKind::NotFound;
+        assert_eq!(tried(missing, 1), (1, Err(missing)));
+    }
 }
