@@ -4,10 +4,9 @@ use std::os::unix::fs::symlink;
 
 use servette::{CgiHandler, respond};
 
-use super::cgi_site::{Site, ask, get, has, post};
+use super::cgi_site::{Site, ask, get, has, post, serve};
 use super::client::Client;
 use super::support::Ask;
-use servette::testing::TestServer;
 
 const HELLO: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello'\n";
 const NAMES: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s|%s|%s' \
@@ -118,7 +117,7 @@ fn links_to_scripts_follow_the_rule_for_files() {
     assert_eq!(get(&server, "/cgi-bin/out").status, 404);
     assert_eq!(get(&server, "/cgi-bin/dir/script").status, 404);
     let files = servette::SimpleHandler::new(site.path("")).follow_symlinks(true);
-    let server = TestServer::start(CgiHandler::from(files));
+    let server = serve(CgiHandler::from(files));
     assert_eq!(get(&server, "/cgi-bin/out").text(), "hello");
 }
 
@@ -129,7 +128,7 @@ fn a_path_is_split_where_the_script_ends() {
     site.script("sub/dir/cgi-bin/script", NAMES);
     site.script("cgi-bin/a?b%c", NAMES);
     let directories = ["/cgi-bin", "sub//dir/cgi-bin/"];
-    let server = TestServer::start(site.handler().with_cgi_directories(directories));
+    let server = serve(site.handler().with_cgi_directories(directories));
     for (path, names) in [
         ("/cgi-bin/script", "/cgi-bin/script||"),
         ("/cgi-bin/script/", "/cgi-bin/script|/|"),
@@ -271,7 +270,7 @@ fn answers_without_a_body_need_no_type() {
 fn every_method_goes_to_scripts_if_the_handler_says_so() {
     let site =
         Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s ' \"$REQUEST_METHOD\"; cat\n");
-    let server = TestServer::start(site.handler().every_method(true));
+    let server = serve(site.handler().every_method(true));
     for method in ["PUT", "DELETE", "OPTIONS", "SPAM"] {
         let head = format!("{method} /cgi-bin/script HTTP/1.1\r\nContent-Length: 1");
         assert_eq!(ask(&server, &head, b"x").text(), format!("{method} x"));
@@ -298,7 +297,7 @@ fn files_that_are_not_executable_go_to_their_interpreter() {
     site.script("cgi-bin/b.pl", HELLO);
     site.file("cgi-bin/a.txt", "", 0o644);
     let handler = site.handler().interpreter(".pl", "/usr/bin/perl");
-    let server = TestServer::start(handler.interpreter("py", "perl"));
+    let server = serve(handler.interpreter("py", "perl"));
     assert_eq!(get(&server, "/cgi-bin/a.pl?x+y").text(), "perl ");
     assert_eq!(get(&server, "/cgi-bin/a.PYW").text(), "as python");
     assert_eq!(
@@ -314,7 +313,7 @@ fn words_of_a_query_are_arguments_only_if_asked_for() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; printf '%s:' $# \"$@\"\n");
     let server = site.serve();
     assert_eq!(get(&server, "/cgi-bin/script?a+b").text(), "0:");
-    let server = TestServer::start(site.handler().query_arguments(true));
+    let server = serve(site.handler().query_arguments(true));
     assert_eq!(get(&server, "/cgi-bin/script?a%20b+-c").text(), "2:a b:-c:");
     assert_eq!(get(&server, "/cgi-bin/script?a=b").text(), "0:");
     assert_eq!(post(&server, "/cgi-bin/script?a", b"").text(), "0:");

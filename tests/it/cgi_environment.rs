@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cgi_site::{Site, ask, get, is_root, post};
-use servette::testing::TestServer;
+use super::cgi_site::{Site, ask, get, is_root, post, serve};
 
 const ENVIRONMENT: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'; env\n";
 
@@ -102,7 +101,7 @@ fn variables_are_inherited_by_name_and_set_by_hand() {
         .pass_authorization(true)
         .env("GREETING", "hello world")
         .env("REQUEST_METHOD", "lie");
-    let server = TestServer::start(handler);
+    let server = serve(handler);
     let head = "GET /cgi-bin/script HTTP/1.1\r\nAuthorization: Basic eDp5";
     let found = variables(ask(&server, head, b"").text());
     let get = |name: &str| found.get(name).map(String::as_str);
@@ -164,7 +163,7 @@ fn a_script_runs_as_nobody_without_any_group_of_root() {
             [lines[3]; 2],
             "the only group is its own: {lines:?}"
         );
-        let server = TestServer::start(site.handler().run_as_server_user(true));
+        let server = serve(site.handler().run_as_server_user(true));
         assert_eq!(
             get(&server, "/cgi-bin/script").text().lines().nth(1),
             Some("0")

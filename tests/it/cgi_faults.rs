@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::cgi_site::{Site, ask, cut_body, get, is_there, post};
+use super::cgi_site::{Served, Site, ask, cut_body, get, is_there, post, serve};
 use super::client::Client;
 use super::lifesupport::spawn;
 use super::support::{Ask, PATIENCE, limits, message, until};
@@ -21,7 +21,7 @@ fn number(client: &mut Client) -> String {
 #[test]
 fn a_silent_script_is_killed_and_answered_with_504() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; sleep 1000 & wait\n");
-    let server = TestServer::start(site.handler().with_silence_deadline(Duration::from_secs(1)));
+    let server = serve(site.handler().with_silence_deadline(Duration::from_secs(1)));
     let answer = get(&server, "/cgi-bin/script");
     assert_eq!(
         answer.status_line(),
@@ -39,7 +39,7 @@ fn a_script_that_is_never_silent_still_has_an_end() {
     let handler = site
         .handler()
         .with_silence_deadline(Duration::from_secs(60));
-    let server = TestServer::start(handler.with_total_deadline(Duration::from_millis(1500)));
+    let server = serve(handler.with_total_deadline(Duration::from_millis(1500)));
     let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
     let body = String::from_utf8(cut_body(&mut client)).unwrap();
@@ -51,7 +51,7 @@ fn a_script_that_is_never_silent_still_has_an_end() {
 #[test]
 fn noise_on_stderr_is_no_answer() {
     let site = Site::with("#!/bin/sh\nwhile :; do echo noise >&2; done\n");
-    let server = TestServer::start(site.handler().with_silence_deadline(Duration::from_secs(1)));
+    let server = serve(site.handler().with_silence_deadline(Duration::from_secs(1)));
     assert_eq!(get(&server, "/cgi-bin/script").status, 504);
     let lines = server.logged();
     let last_noise = lines.iter().rposition(|line| line == "CGI script: noise");
@@ -226,7 +226,7 @@ fn a_broken_end_of_a_streamed_answer_is_no_end() {
 #[test]
 fn bodies_over_the_limit_are_413() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
-    let server = TestServer::start(site.handler().with_max_body(300_000));
+    let server = serve(site.handler().with_max_body(300_000));
     let long = "POST /cgi-bin/script HTTP/1.1\r\nContent-Length: 300001";
     assert_eq!(ask(&server, long, b"").status, 413);
     let chunked = "POST /cgi-bin/script HTTP/1.1\r\nTransfer-Encoding: chunked";
@@ -238,7 +238,7 @@ fn bodies_over_the_limit_are_413() {
     };
     assert_eq!(ask(&server, chunked, &body(300_000)).body.len(), 300_000);
     assert_eq!(ask(&server, chunked, &body(300_001)).status, 413);
-    let server = TestServer::start(site.handler().with_max_body(5));
+    let server = serve(site.handler().with_max_body(5));
     assert_eq!(ask(&server, chunked, &body(6)).status, 413);
     assert_eq!(ask(&server, chunked, &body(5)).text(), "xxxxx");
 }
@@ -246,7 +246,7 @@ fn bodies_over_the_limit_are_413() {
 #[test]
 fn too_many_scripts_at_once_are_503() {
     let site = Site::with(HANGS);
-    let server = TestServer::start(site.handler().with_max_scripts(2));
+    let server = serve(site.handler().with_max_scripts(2));
     let mut clients: Vec<_> = (0..2).map(|_| Client::new(server.addr())).collect();
     for client in &mut clients {
         client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -281,7 +281,7 @@ fn a_script_may_close_its_output_and_go_on() {
 fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
     let silence = Duration::from_millis(700);
-    let server = TestServer::start(site.handler().with_silence_deadline(silence));
+    let server = serve(site.handler().with_silence_deadline(silence));
     let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\na");
     assert_eq!(client.head().status, 200);
@@ -299,7 +299,7 @@ fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
 fn a_client_that_stalls_inside_its_body_is_answered_with_408() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; cat\n");
     let limits = limits(|limits| limits.body_deadline = Duration::from_secs(1));
-    let server = TestServer::builder().limits(limits).start(site.handler());
+    let server = Served(TestServer::builder().limits(limits).start(site.handler()));
     let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nb");
     assert_eq!(client.response().status, 408);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::cgi_site::{Site, ask, cut_body, get, has, is_there, post, runs};
+use super::cgi_site::{Site, ask, cut_body, get, has, is_there, post, runs, serve};
 use super::client::Client;
 use super::support::{Ask, until};
 use servette::testing::TestServer;
@@ -256,7 +256,7 @@ fn faults(server: &TestServer) {
 
 fn stalls(site: &Site) {
     let deadline = Duration::from_secs(2);
-    let server = TestServer::start(site.handler().with_silence_deadline(deadline));
+    let server = serve(site.handler().with_silence_deadline(deadline));
     let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script?hang HTTP/1.1\r\nHost: test\r\n\r\n");
     let pid = String::from_utf8(cut_body(&mut client)).unwrap();

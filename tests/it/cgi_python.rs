@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-use super::cgi_site::{Site, has};
+use super::cgi_site::{Served, Site, has};
 use servette::testing::TestServer;
 
 struct Python {
@@ -93,7 +93,7 @@ fn scripts_see_the_same_as_under_python() {
         return;
     };
     let handler = servette::CgiHandler::new(site.path(""));
-    let server = TestServer::builder().protocol_version(None).start(handler);
+    let server = Served(TestServer::builder().protocol_version(None).start(handler));
     let ours = server.addr().port();
     for request in [
         "GET /cgi-bin/script HTTP/1.0\r\n\r\n",

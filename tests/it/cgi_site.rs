@@ -1,9 +1,11 @@
 //! What the tests of scripts share: a directory of scripts, and what can be known of processes.
 
 use std::fs;
+use std::io::Write;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::client::{Client, Response};
@@ -45,7 +47,10 @@ impl Site {
     pub(crate) fn file(&self, path: &str, text: impl AsRef<[u8]>, mode: u32) -> PathBuf {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
+        match mode & 0o111 {
+            0 => fs::write(&path, text).unwrap(),
+            _ => write_elsewhere(&path, text.as_ref()),
+        }
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         path
     }
@@ -58,8 +63,43 @@ impl Site {
         CgiHandler::from(SimpleHandler::new(self.path("")).with_protocol_version("HTTP/1.1"))
     }
 
-    pub(crate) fn serve(&self) -> TestServer {
-        TestServer::start(self.handler())
+    #[track_caller]
+    pub(crate) fn serve(&self) -> Served {
+        serve(self.handler())
+    }
+}
+
+/// Another process writes what is to be executed. What this one has open for writing, the children that
+/// other tests start have open, too, until they run their program, and so long nobody can execute it.
+fn write_elsewhere(path: &Path, text: &[u8]) {
+    let mut shell = Command::new("/bin/sh");
+    let shell = shell.args(["-c", "cat >\"$0\""]).arg(path);
+    let mut child = shell.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+/// A fixture that runs scripts. A test that fails shows its log, where they complain.
+pub(crate) struct Served(pub(crate) TestServer);
+
+#[track_caller]
+pub(crate) fn serve(handler: CgiHandler) -> Served {
+    Served(TestServer::start(handler))
+}
+
+impl Deref for Served {
+    type Target = TestServer;
+
+    fn deref(&self) -> &TestServer {
+        &self.0
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the log of {}: {:#?}", self.0.addr(), self.0.log());
+        }
     }
 }
 
@@ -69,11 +109,17 @@ impl Drop for Site {
     }
 }
 
-/// One request on a connection of its own; `head` is without its last line ends.
+/// One request on a connection of its own; `head` is without its last line ends. A test that fails shows
+/// the answer.
 #[track_caller]
 pub(crate) fn ask(server: &TestServer, head: &str, body: &[u8]) -> Response {
-    let head = format!("{head}\r\nHost: test\r\n\r\n");
-    server.answer([head.as_bytes(), body].concat())
+    let request = format!("{head}\r\nHost: test\r\n\r\n");
+    let answer = server.answer([request.as_bytes(), body].concat());
+    let begin = &answer.body[..answer.body.len().min(4 << 10)];
+    let begin = String::from_utf8_lossy(begin);
+    let (line, fields) = (answer.status_line(), &answer.fields);
+    println!("{head:.200}\n=> {line} {fields:?}\n{begin}\n");
+    answer
 }
 
 #[track_caller]
