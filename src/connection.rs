@@ -91,8 +91,10 @@ pub(crate) enum Readiness {
 pub(crate) enum Ending {
     /// It does not, yet.
     Open,
-    /// At once: everything was read and sent, or nobody is there any more.
+    /// At once: nobody is there any more, or a reset is to be sent.
     Close,
+    /// The sending direction now, the rest at once too, unless the client sends on: it said that it would not.
+    Last,
     /// The sending direction now, the rest when the client has read the answer (RFC 9112, 9.6).
     Linger,
 }
@@ -316,9 +318,10 @@ impl Connection {
     }
 
     /// Sends what is finished. The last of it waits in the socket for the end of the stream, which follows as
-    /// soon as `handle` returns, and goes in one segment with it. (Before a reset it would be lost.)
+    /// soon as `handle` returns, and goes in one segment with it. (Before a reset it would be lost, also before
+    /// that which the system sends for a socket that is closed with something unread.)
     pub(crate) fn flush(&mut self) -> Result<()> {
-        let end_follows = self.ending != Ending::Open && !self.channel.resets.get();
+        let end_follows = matches!(self.ending, Ending::Last | Ending::Linger);
         match self.channel.is_idle() {
             true => Ok(()),
             false => self.channel.send_ready(end_follows).map_err(Error::from),

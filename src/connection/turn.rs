@@ -159,8 +159,9 @@ impl Connection {
         let read_up = *body.ahead.drained && pending == 0 && body.remaining() == Some(0);
         let is_last = read_up && self.client_ends && !self.refused;
         let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
-        self.ending = match nobody || is_last {
+        self.ending = match nobody {
             true => Ending::Close,
+            false if is_last => Ending::Last,
             false => Ending::Linger,
         };
     }

@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::clock::Moment;
-use crate::connection::{Buffers, Connection};
+use crate::connection::{Buffers, Connection, Ending};
 use crate::limits::Limits;
 
 /// A connection, where it is parked, and what it is waiting for.
@@ -114,7 +114,9 @@ impl Client {
         let Some(dropped) = self.conn.drop_input() else {
             return false;
         };
-        self.phase = Phase::Lingering(before + dropped);
-        before + dropped < limits.linger
+        let total = before + dropped;
+        self.phase = Phase::Lingering(total);
+        let is_quiet = total == 0 && self.conn.ending() == Ending::Last;
+        !is_quiet && total < limits.linger
     }
 }

@@ -206,16 +206,22 @@ impl RequestHandler for Stops {
     }
 }
 
-/// It goes in one segment with it, which no client can tell but by what it can read before. (The system
-/// does not wait for long.)
-#[test]
-fn the_last_answer_waits_for_the_end_of_the_stream() {
+/// A server that stops each time it has answered; then it says so, and goes on when it is told to.
+fn stopping() -> (TestServer, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (served, is_served) = mpsc::sync_channel(0);
     let (go_on, goes_on) = mpsc::channel();
     let server = TestServer::start(Stops {
         served,
         go_on: Mutex::new(goes_on),
     });
+    (server, is_served, go_on)
+}
+
+/// It goes in one segment with it, which no client can tell but by what it can read before. (The system
+/// does not wait for long.)
+#[test]
+fn the_last_answer_waits_for_the_end_of_the_stream() {
+    let (server, is_served, go_on) = stopping();
     let waits = |client: &mut Client| {
         is_served.recv_timeout(PATIENCE).unwrap();
         client.stream.set_nonblocking(true).unwrap();
@@ -238,4 +244,22 @@ fn the_last_answer_waits_for_the_end_of_the_stream() {
         client.assert_end();
     }
     assert!(waited > 4 || cfg!(not(target_os = "linux")), "{waited}");
+}
+
+/// The answer still waits for the end of the stream when more comes, and a socket that is closed with
+/// something unread drops what waits in it.
+#[test]
+fn a_client_that_said_close_and_sends_on_gets_the_last_answer_and_is_not_reset() {
+    let (server, is_served, go_on) = stopping();
+    for request in [CLOSE, OLD] {
+        for more in ["\r\n", CLOSE, &"x".repeat(100_000)] {
+            let mut client = server.connect();
+            client.send(request);
+            is_served.recv_timeout(PATIENCE).unwrap();
+            client.send(more);
+            go_on.send(()).unwrap();
+            assert_eq!(client.response().text(), "x");
+            client.finish().assert_end();
+        }
+    }
 }

@@ -149,7 +149,7 @@ impl Lane {
 
     /// Ends a connection: at once, or when the client has read its answer.
     fn end(&self, mut job: Job) {
-        if job.conn.ending() != Ending::Linger {
+        if job.conn.ending() == Ending::Close {
             return self.close(job);
         }
         // A server that stops does the same, as far as it goes without waiting: see `park`.
