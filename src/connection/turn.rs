@@ -146,12 +146,9 @@ impl Connection {
 
     /// This was the last exchange of the connection.
     fn end_last(&mut self, is_left: bool, cut: bool) {
-        if is_left {
+        if is_left || (cut && self.cut()) {
             self.ending = Ending::Close;
             return;
-        }
-        if cut {
-            return self.cut();
         }
         // A client that did not say so itself may be sending its next request just now.
         let pending = self.input.pending();
@@ -175,8 +172,8 @@ impl Connection {
         }
     }
 
-    /// Ends in a way that can't be taken for the end of a response.
-    fn cut(&mut self) {
+    /// Ends in a way that can't be taken for the end of a response: with a reset (true), if there is no other.
+    fn cut(&mut self) -> bool {
         let ambiguous = self.channel.out.borrow().ends_with_close();
         if ambiguous {
             // It fails only where there is no connection any more.
@@ -186,6 +183,17 @@ impl Connection {
             self.channel.out.borrow_mut().give_up();
             let _ = self.channel.send_ready(false);
         }
-        self.ending = Ending::Close;
+        ambiguous
+    }
+
+    /// A handler ends the connection, or an error does, after exchanges that would have kept it.
+    pub(crate) fn leave(&mut self) {
+        let nobody = self.input.eof || self.channel.is_broken() || self.answered == 0;
+        if self.ending == Ending::Open {
+            self.ending = match nobody {
+                true => Ending::Close,
+                false => Ending::Linger,
+            };
+        }
     }
 }

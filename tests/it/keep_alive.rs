@@ -1,12 +1,15 @@
 //! When a connection is kept, and that the last response says so (RFC 9112, 9.3 and 9.6).
 
-use std::io::ErrorKind;
+use std::fmt;
+use std::io::{ErrorKind, Write};
 use std::sync::{Mutex, mpsc};
 
 use crate::client::{Client, get};
 use crate::support::{Ask, PATIENCE, serve, serve_http10, text};
 use servette::testing::TestServer;
-use servette::{Connection, Error, Exchange, Next, RequestHandler, Result, Status, base};
+use servette::{
+    Connection, Error, Exchange, Next, RequestHandler, Result, Status, ThreadingHttpServer, base,
+};
 
 const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
 const OLD_KEPT: &str = "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n";
@@ -181,6 +184,66 @@ fn a_client_that_sends_on_after_the_server_has_closed_is_not_reset() {
         client.send(get("/2")).send("x".repeat(100_000)).finish();
         client.assert_end();
     }
+}
+
+/// Answers one request, and ends the connection without having said so, or with an error.
+struct Leaves {
+    by_error: bool,
+}
+
+impl RequestHandler for Leaves {
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        self.handle_one_request(conn)?;
+        match self.by_error {
+            true => Err(Error::other("enough")),
+            false => Ok(Next::Close),
+        }
+    }
+
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        text(self, x, "x")
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+}
+
+#[test]
+fn a_client_that_a_handler_leaves_is_not_reset() {
+    for by_error in [false, true] {
+        let builder = ThreadingHttpServer::builder(Leaves { by_error }).handle_error(|_, _| ());
+        let server = builder.bind("127.0.0.1:0").unwrap().spawn().unwrap();
+        let mut client = Client::new(server.addr());
+        client.send(get("/") + &"x".repeat(100_000)).finish();
+        assert_eq!(client.response().text(), "x");
+        client.assert_end();
+    }
+}
+
+/// That it is not whole is seen by its chunks, and the reset would destroy the one before.
+#[test]
+fn a_client_whose_answer_is_cut_in_chunks_is_not_reset() {
+    let server = serve(|h, x| {
+        if x.path == "/whole" {
+            return text(h, x, "x");
+        }
+        h.send_response(x, Status::OK);
+        h.send_header(x, "Transfer-Encoding", "chunked");
+        h.end_headers(x)?;
+        x.wfile.write_all(b"some")?;
+        x.wfile.flush()?;
+        Err(Error::other("broken"))
+    });
+    let mut client = server.connect();
+    let requests = get("/whole") + &get("/cut") + &"x".repeat(100_000);
+    client.send(requests).finish();
+    assert_eq!(client.response().text(), "x");
+    client.head();
+    assert_eq!(client.chunk().unwrap(), b"some");
+    client.assert_end();
 }
 
 /// Serves as usual, but then stops before the connection is closed or kept.

@@ -80,12 +80,13 @@ impl Lane {
         job.thorough = true;
         job.answered = answered;
         let left = match next {
-            _ if !is_open => {
+            Next::Close => {
+                job.conn.leave();
                 self.end(job);
                 Left::Nothing
             }
-            Next::Close => {
-                self.close(job);
+            _ if !is_open => {
+                self.end(job);
                 Left::Nothing
             }
             Next::Again => Left::GoesOn(self.goes_on(job)),
