@@ -8,11 +8,12 @@ pub use self::path::{PathPattern, exact, glob, prefix};
 pub use self::reply::Reply;
 pub use self::request::Request;
 pub use self::reserved_port::ReservedPort;
-pub use self::respond::respond;
+pub use self::respond::respond_or_panic;
 pub use self::script::{Act, Script, close, gate, hang, pause, raw, reset};
 pub use self::server::TestServer;
 pub use self::stub::Stub;
 pub use self::stubs::Stubs;
+pub use crate::respond::respond;
 
 // A server for a test.
 mod server;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::{PATIENCE, message};
 use servette::testing::{
     Answer, ChunkFault, Reply, Script, Stubs, TestServer, any, close, gate, get, hang, method,
-    pause, raw, reset, respond, status,
+    pause, raw, reset, respond_or_panic, status,
 };
 use servette::{Status, handler_fn};
 
@@ -168,7 +168,7 @@ fn what_stands_behind_an_end_is_refused() {
     let text = message(|| drop(TestServer::start(script())));
     assert!(text.ends_with("nothing comes behind its hang"), "{text}");
     let played = handler_fn(move |_, x| script().play(x));
-    let text = message(|| respond(&played, GET));
+    let text = message(|| respond_or_panic(&played, GET));
     let expected = "the answer to `GET / HTTP/1.1`: nothing comes behind its hang";
     assert!(text.contains(expected), "{text}");
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::support::message;
-use servette::testing::{Stubs, TestServer, close, gate, get, pause, respond, status};
+use servette::testing::{Stubs, TestServer, close, gate, get, pause, respond_or_panic, status};
 use servette::{Connection, Next, RequestHandler, Result, Status, handler_fn};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -19,10 +19,10 @@ fn it_answers_as_a_fixture_does() {
     let mut over_a_socket = [0; 19];
     client.read_exact(&mut over_a_socket).unwrap();
     assert_eq!(over_a_socket, *b"HTTP/1.1 410 Gone\r\n");
-    assert!(respond(&handler(), GET).starts_with(&over_a_socket));
+    assert!(respond_or_panic(&handler(), GET).starts_with(&over_a_socket));
 
     let boxed: Box<dyn RequestHandler> = Box::new(status(200).body("hi"));
-    let two = respond(&*boxed, [GET, GET].concat());
+    let two = respond_or_panic(&*boxed, [GET, GET].concat());
     assert_eq!(
         String::from_utf8(two)
             .unwrap()
@@ -31,7 +31,7 @@ fn it_answers_as_a_fixture_does() {
         2
     );
     let long = Duration::from_secs(3600);
-    let paused = respond(&status(200).body("hi").at(1, pause(long)), GET);
+    let paused = respond_or_panic(&status(200).body("hi").at(1, pause(long)), GET);
     assert!(paused.ends_with(b"\r\n\r\nhi"));
 }
 
@@ -56,9 +56,9 @@ fn what_fails_a_test_with_a_server_fails_it_without() {
     let cases: [(&dyn RequestHandler, &str); 6] = [
         (
             &panics,
-            "respond: a handler panicked while it answered `GET /x HTTP/1.1`: no /x\nThis request",
+            "respond_or_panic: a handler panicked while it answered `GET /x HTTP/1.1`: no /x\nThis request",
         ),
-        (&Bare, "respond: a handler panicked: panic: bare"),
+        (&Bare, "respond_or_panic: a handler panicked: panic: bare"),
         (
             &missing,
             "the answer to `GET /x HTTP/1.1`: can't read the file /no/such/file",
@@ -74,10 +74,10 @@ fn what_fails_a_test_with_a_server_fails_it_without() {
         (&gate("go"), "gate \"go\": only a TestServer has gates"),
     ];
     for (handler, expected) in cases {
-        let text = message(|| drop(respond(handler, GET)));
+        let text = message(|| drop(respond_or_panic(handler, GET)));
         assert!(text.contains(expected), "{text}");
     }
-    let text = message(|| drop(respond(&panics, GET)));
+    let text = message(|| drop(respond_or_panic(&panics, GET)));
     let logged = text.split_once("The handler's log:\n").unwrap().1;
     assert!(logged.lines().next().unwrap().ends_with("so far"), "{text}");
 }
