@@ -161,9 +161,9 @@ impl Stream {
         Ok(None)
     }
 
-    /// Sends in bulk, or (false) as usual again. In bulk, segments that are not full are held back, and (with
-    /// feature `bulk`) little waits unsent in the kernel, so that what is sent was handed over just before. Only TCP has these, and not
-    /// every system; without them it costs more.
+    /// Sends in bulk, or (false) as usual again. In bulk, segments that are not full are held back, and
+    /// (with feature `bulk`) little waits unsent in the kernel, so that what is sent was handed over just
+    /// before. Only TCP has these, and not every system; without them it costs more.
     pub(crate) fn set_bulk(&self, on: bool) {
         #[cfg(target_os = "linux")]
         if let Stream::Tcp(socket) = self {

@@ -101,13 +101,6 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
         }
         Turn::Relieved
     }
-
-    /// Closes the port and what is parked, for a server that was told to stop, on whatever thread.
-    pub(crate) fn close_all(&self) {
-        for lane in self.lanes.iter() {
-            lane.stop(&mut lane.lead());
-        }
-    }
 }
 
 /// The port of a server, for whoever stops it and does not wait for its threads.

@@ -84,6 +84,9 @@ impl Builder {
 
     /// How much is remembered: requests (one at least), and bytes of the body of each. Default 10,000 and
     /// 1 MiB. Together they are never more than 64 MiB, or the last one alone: the oldest go first.
+    ///
+    /// Patterns of [`Stubs`] get to see as much of a body, and 16 MiB at least; of requests that none of
+    /// them matches, the stubs themselves remember no more than 64 KiB.
     pub fn keep(mut self, requests: usize, body: usize) -> Self {
         self.bounds.requests = requests;
         self.bounds.body = body;

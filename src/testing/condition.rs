@@ -170,7 +170,7 @@ fn contents_difference(text: &str, request: &Request) -> Difference {
 /// How much there is of a body that is cut, and what changes that.
 fn kept(request: &Request) -> String {
     let length = request.body.len();
-    format!("the first {length} bytes are kept (`Builder::keep` raises that)")
+    format!("the first {length} bytes are kept (see `Builder::keep`)")
 }
 
 #[track_caller]

@@ -18,13 +18,13 @@ use super::affinity::Affinity;
 use super::builder::note_end;
 use super::recording::Shared;
 use super::server::TestServer;
+use crate::Result;
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
 use crate::server::ThreadingHttpServer;
 use crate::server::poller::{Access, Poller};
-use crate::server::relief::Turn;
+use crate::server::relief::{Port, Turn};
 use crate::shutdown::{Control, LoopGuard, lock};
-use crate::{Error, Result};
 
 /// How long a thread without a fixture stays.
 const IDLE: Duration = Duration::from_millis(500);
@@ -87,13 +87,15 @@ pub(super) struct Stay {
 pub(super) fn start<H: RequestHandler + Send + Sync + 'static>(
     make: impl FnOnce(Access) -> Result<(ThreadingHttpServer<H>, TestServer)>,
 ) -> Result<TestServer> {
-    let host = Host::idle().map_or_else(Host::start, Ok)?;
-    let mut chosen = Chosen(Some(host.clone()));
+    let idle = lock(&IDLE_HOSTS).pop();
+    let host = idle.map_or_else(Host::start, Ok)?;
     // Held until the fixture is there: what its clients do before that waits for it.
     let mut place = lock(&host.place);
     if place.is_gone {
-        return Err(Error::other("the thread for it has just ended"));
+        drop(place);
+        return start(make);
     }
+    let mut chosen = Chosen(Some(host.clone()));
     let (server, mut handle) = make(host.access.clone())?;
     let counted = handle.shutdown.control().enter_loop();
     let shared = handle.shared.clone();
@@ -265,16 +267,6 @@ impl Host {
         (!self.leave_the_idle()).then_some(IDLE)
     }
 
-    /// One that waits for a fixture.
-    fn idle() -> Option<Arc<Self>> {
-        loop {
-            let host = lock(&IDLE_HOSTS).pop()?;
-            if !lock(&host.place).is_gone {
-                return Some(host);
-            }
-        }
-    }
-
     fn join_the_idle(self: &Arc<Self>) {
         lock(&IDLE_HOSTS).push(self.clone());
     }
@@ -338,7 +330,7 @@ impl<H: RequestHandler + Send + Sync + 'static> Fixture for Canned<H> {
     }
 
     fn close_all(&self) {
-        self.server.close_all();
+        Port::of(&self.server).close();
     }
 
     fn control(&self) -> &Arc<Control> {

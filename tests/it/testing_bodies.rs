@@ -117,7 +117,7 @@ fn a_pattern_sees_as_much_of_a_body_as_the_fixture_keeps() {
     let server = TestServer::start(stubs.clone());
     assert_eq!(put(&server, "/", body.as_bytes()), 404);
     let text = message(|| server.verify());
-    let why = "of the body only the first 16777216 bytes are kept (`Builder::keep` raises that); \
+    let why = "of the body only the first 16777216 bytes are kept (see `Builder::keep`); \
                whether the rest contains \"end\" can't be told: \"xxx";
     assert!(text.contains(why), "{text}");
 }
@@ -127,7 +127,7 @@ fn an_assertion_says_where_a_body_was_not_kept() {
     let server = TestServer::builder().keep(10, 2).start(status(200));
     put(&server, "/", b"hello");
     let like = || servette::testing::put("/");
-    let kept = "of the body only the first 2 bytes are kept (`Builder::keep` raises that)";
+    let kept = "of the body only the first 2 bytes are kept (see `Builder::keep`)";
     for (pattern, why) in [
         (
             like().body("hello"),
