@@ -318,7 +318,7 @@ impl fmt::Debug for TestServer {
 mod tests {
     use super::*;
     use crate::handler_fn;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::sync::{Mutex, mpsc};
 
     #[test]
@@ -327,18 +327,26 @@ mod tests {
         let blocked = Mutex::new(blocked);
         let mut server = TestServer::builder()
             .drop_deadline(Duration::from_millis(20))
-            .start(handler_fn(move |_, _| {
-                let _ = blocked.lock().unwrap().recv();
+            .start(handler_fn(move |_, x| {
+                if x.path == "/slow" {
+                    let _ = blocked.lock().unwrap().recv();
+                }
                 Ok(())
             }));
-        let mut client = std::net::TcpStream::connect(server.addr()).unwrap();
-        client.write_all(b"GET /slow HTTP/1.0\r\n\r\n").unwrap();
-        server.wait_for(1, Duration::from_secs(20));
+        let send = |request: &[u8]| {
+            let mut client = std::net::TcpStream::connect(server.addr()).unwrap();
+            client.write_all(request).unwrap();
+            client
+        };
+        let mut over = send(b"GET /quick HTTP/1.0\r\n\r\n");
+        over.read_to_end(&mut Vec::new()).unwrap();
+        let _left = send(b"GET /slow HTTP/1.0\r\n\r\n");
+        server.wait_for(2, Duration::from_secs(20));
         // Also if it is not kept any more.
-        assert_eq!(server.take().len(), 1);
+        assert_eq!(server.take().len(), 2);
         let words = server.end().unwrap();
         let expected =
-            "1 still running 20ms after the end, and left: `GET /slow HTTP/1.0` (connection 1)";
+            "1 still running 20ms after the end, and left: `GET /slow HTTP/1.0` (connection 2)";
         assert!(words.ends_with(expected), "{words}");
         drop(let_go);
         server.drop_deadline = Duration::from_secs(20);
