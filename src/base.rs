@@ -9,8 +9,8 @@ use std::fmt;
 use std::io::Write;
 use std::time::SystemTime;
 
-use crate::connection::witness::Event;
-use crate::connection::{Connection, Ending, Next, Readiness};
+use crate::connection::observer::Event;
+use crate::connection::{Connection, Next, Readiness};
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
 use crate::http1::decimal::Decimal;
@@ -48,21 +48,30 @@ const SYS_VERSION: &str = "servette";
 /// # Errors
 /// Those of [`RequestHandler::handle_one_request`], and of sending what is finished.
 pub fn handle<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connection) -> Result<Next> {
+    let next = handle_requests(h, conn)?;
+    conn.flush()?;
+    Ok(next)
+}
+
+/// The same for a handler that does not override it: the server sends what is finished, together with the end of the
+/// stream if that follows.
+pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
+    h: &H,
+    conn: &mut Connection,
+) -> Result<Next> {
     for _ in 0..REQUESTS {
         match conn.poll_request()? {
             Readiness::Pending => return Ok(Next::Park),
             Readiness::Ended => return Ok(Next::Close),
             Readiness::Request => h.handle_one_request(conn)?,
         }
-        if conn.ending() != Ending::Open {
-            conn.flush()?;
+        if conn.ending().is_some() {
             return Ok(Next::Close);
         }
         if conn.is_one_at_a_time() {
             break;
         }
     }
-    conn.flush()?;
     Ok(Next::Again)
 }
 
@@ -75,13 +84,11 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
         return Ok(());
     }
     let server_keeps = is_11(conn.version(h.protocol_version()));
-    let cut = conn.exchange(server_keeps, |mut x, refusal| {
+    conn.exchange(server_keeps, |mut x, refusal| {
         let event = Event::Begun(&x, refusal.as_ref());
-        x.channel().watch().tell(event);
+        x.channel().observed().tell(event);
         outcome::answer(h, &mut x, refusal)
     });
-    conn.end_exchange(cut);
-    conn.note_over();
     Ok(())
 }
 
@@ -178,7 +185,7 @@ pub fn send_response_only<H: RequestHandler + ?Sized>(
         Some(message) => message,
         None => h.responses(code).map_or("", |(phrase, _)| phrase),
     };
-    let version = x.channel().watch().version(h.protocol_version());
+    let version = x.channel().observed().version(h.protocol_version());
     let mut out = x.channel().out.borrow_mut();
     out.status_line(version, code, reason);
 }
@@ -254,7 +261,7 @@ pub fn log_message<H: RequestHandler + ?Sized>(
         &h.log_date_time_string(),
         message,
     );
-    if x.channel().watch().tell(Event::Log(&line)) {
+    if x.channel().observed().tell(Event::Log(&line)) {
         return;
     }
     // There is no place to report that the log can't be written.

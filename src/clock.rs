@@ -29,6 +29,9 @@ pub(crate) fn seconds_since_1970() -> u64 {
 pub(crate) struct Moment(u64);
 
 impl Moment {
+    /// Before all others.
+    pub(crate) const FIRST: Moment = Moment(0);
+
     pub(crate) fn now() -> Self {
         Moment(uptime())
     }
@@ -45,14 +48,9 @@ impl Moment {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// How many steps of so many milliseconds it takes to this moment, the last one begun.
-    pub(crate) const fn in_steps(self, millis: u64) -> u64 {
-        self.0.div_ceil(millis)
-    }
-
-    /// The moment after so many steps of so many milliseconds.
-    pub(crate) const fn of_steps(steps: u64, millis: u64) -> Self {
-        Moment(steps.saturating_mul(millis))
+    /// The next moment that is a multiple of so many milliseconds.
+    pub(crate) const fn round_up(self, millis: u64) -> Self {
+        Moment(self.0.div_ceil(millis).saturating_mul(millis))
     }
 }
 

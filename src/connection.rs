@@ -1,18 +1,18 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
 //! Reading order: [`stream`] (the socket), [`pace`] and [`wire`] (deadlines and waits), [`input`] and
-//! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), `turn` (one exchange), then
-//! [`request_body`], [`response_writer`] and [`raw`], which handlers see.
+//! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), `cycle` (one request and its
+//! response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
 use std::fmt;
 use std::sync::Arc;
 
-use self::attendant::Attendant;
 use self::channel::Channel;
-use self::input::Input;
+use self::input::{Input, Socket};
 use self::pace::{Allowance, Pace};
 use self::request_body::Body;
 use self::stream::Stream;
+use self::wait_hook::WaitHook;
 use self::wire::Wire;
 use crate::http1::Refusal;
 use crate::http1::head::{Found, LastHead};
@@ -21,18 +21,18 @@ use crate::limits::Limits;
 use crate::shutdown::ThreadGuard;
 use crate::{Error, Result};
 
-pub(crate) mod attendant;
 pub(crate) mod channel;
+mod cycle;
 pub(crate) mod input;
+pub(crate) mod observer;
 pub(crate) mod outgoing;
 pub(crate) mod pace;
 pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_writer;
 pub(crate) mod stream;
-mod turn;
+pub(crate) mod wait_hook;
 pub(crate) mod wire;
-pub(crate) mod witness;
 
 /// A client's connection, as a server parks it between requests.
 ///
@@ -45,23 +45,54 @@ pub struct Connection {
     body: Body,
     peer: Peer,
     server: Arc<ServerInfo>,
-    /// Where the next head stands in the unread bytes.
-    found: Option<Found>,
-    /// The next request is refused before anything of it is handled.
-    refusal: Option<Refusal>,
-    /// A request was refused, so nobody knows what of the input belongs to it.
-    refused: bool,
-    /// The client said that the present request is its last one.
-    client_ends: bool,
-    /// The handler that runs may take its time: who is told what it does hears of its end.
-    takes_time: bool,
+    state: State,
     /// Requests that were answered.
     answered: u64,
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
-    /// The thread that serves is the only one: no other client may wait for what this one leaves unsaid.
-    is_alone: bool,
-    ending: Ending,
+}
+
+/// Where a connection stands between two exchanges.
+#[derive(Debug)]
+enum State {
+    /// The next head is looked for.
+    Open,
+    /// The next head stands here in the unread bytes.
+    Found(Found),
+    /// The next request is refused before anything of it is handled.
+    Refused(Refusal),
+    /// The last request is answered, or about to be: so much of its body may still be dropped, then the next head is
+    /// looked for.
+    Draining(u64),
+    /// The connection ends.
+    Ending(Ending),
+    /// The sending direction is shut; so many bytes were dropped since.
+    Lingering(u64),
+}
+
+/// What a parked connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitsFor {
+    /// The head of its first request.
+    FirstHead,
+    /// Its next request.
+    NextHead,
+    /// The rest of a head.
+    RestOfHead,
+    /// The rest of a body that is dropped.
+    RestOfBody,
+    /// The end of the stream: it has its last answer.
+    End,
+}
+
+impl WaitsFor {
+    pub(crate) const ALL: [WaitsFor; 5] = [
+        WaitsFor::FirstHead,
+        WaitsFor::NextHead,
+        WaitsFor::RestOfHead,
+        WaitsFor::RestOfBody,
+        WaitsFor::End,
+    ];
 }
 
 /// What a connection waits for when [`RequestHandler::handle`](crate::RequestHandler::handle) returns.
@@ -89,14 +120,23 @@ pub(crate) enum Readiness {
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// It does not, yet.
-    Open,
     /// At once: nobody is there any more, or a reset is to be sent.
     Close,
     /// The sending direction now, the rest at once too, unless the client sends on: it said that it would not.
     Last,
     /// The sending direction now, the rest when the client has read the answer (RFC 9112, 9.6).
     Linger,
+}
+
+/// How far the end of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lingers {
+    /// The client may still be reading its answer.
+    Waits,
+    /// It is still sending.
+    GoesOn,
+    /// It is to be closed.
+    Over,
 }
 
 /// A thread's buffers, lent to the connection that it serves.
@@ -107,8 +147,8 @@ pub(crate) struct Buffers {
     output: Vec<u8>,
     /// The thread, if it is one of a server.
     pub(crate) thread: Option<ThreadGuard>,
-    /// Who is told what the connection is about to do.
-    pub(crate) attendant: Option<Box<dyn Attendant>>,
+    /// Is told what the connection is about to do.
+    pub(crate) hook: Option<Box<dyn WaitHook>>,
 }
 
 impl Buffers {
@@ -134,15 +174,9 @@ impl Connection {
             body: Body::default(),
             peer,
             server,
-            found: None,
-            refusal: None,
-            refused: false,
-            client_ends: false,
-            takes_time: false,
+            state: State::Open,
             answered: 0,
             one_at_a_time: false,
-            is_alone: false,
-            ending: Ending::Open,
         }
     }
 
@@ -172,27 +206,17 @@ impl Connection {
 
     /// Lets a fixture look on. It is told at once what came before.
     #[cfg(feature = "testing")]
-    pub(crate) fn watch_with(&mut self, witness: impl FnOnce() -> Box<dyn witness::Witness>) {
-        let watch = &mut self.channel.wire.watch;
-        if watch.witness.is_none() {
-            watch.witness = Some(witness());
-            watch.tell(witness::Event::Received(self.input.unread()));
+    pub(crate) fn observe_with(&mut self, observer: impl FnOnce() -> Box<dyn observer::Observer>) {
+        let observed = &mut self.channel.wire.observed;
+        if observed.observer.is_none() {
+            observed.observer = Some(observer());
+            observed.tell(observer::Event::Received(self.input.unread()));
         }
-    }
-
-    /// Says to who looks on that the exchange is over.
-    pub(crate) fn note_over(&self) {
-        let pending = self.input.pending();
-        self.channel.wire.watch.tell(witness::Event::Over(pending));
     }
 
     /// The version that the server speaks, for a handler that says this one.
     pub(crate) fn version<'v>(&self, own: &'v str) -> &'v str {
-        self.channel.wire.watch.version(own)
-    }
-
-    pub(crate) fn set_alone(&mut self, is_alone: bool) {
-        self.is_alone = is_alone;
+        self.channel.wire.observed.version(own)
     }
 
     pub(crate) fn set_one_at_a_time(&mut self, one: bool) {
@@ -208,18 +232,34 @@ impl Connection {
         self.input.pending() > 0
     }
 
+    /// The next request is refused, and that was not answered yet.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused(_))
+    }
+
+    /// What the connection waits for when it is parked now.
+    pub(crate) fn waits_for(&self) -> WaitsFor {
+        match self.state {
+            State::Draining(_) => WaitsFor::RestOfBody,
+            State::Ending(_) | State::Lingering(_) => WaitsFor::End,
+            _ if self.answered == 0 => WaitsFor::FirstHead,
+            _ if self.has_partial_head() => WaitsFor::RestOfHead,
+            _ => WaitsFor::NextHead,
+        }
+    }
+
     /// Nothing is unread, neither here nor, as far as the last read has shown, in the socket.
     pub(crate) fn is_spent(&self) -> bool {
-        self.input.drained && self.input.pending() == 0 && self.refusal.is_none()
+        let is_read = self.input.socket.is_read() && self.input.pending() == 0;
+        is_read && !self.is_refused()
     }
 
     /// Takes a thread's buffers for the time of serving. There may be something new to read; if
-    /// `thorough`, even behind a read that is not full, where the end of the stream may follow.
-    pub(crate) fn lend(&mut self, buffers: &mut Buffers, thorough: bool) {
+    /// `end_may_follow`, even behind a read that is not full.
+    pub(crate) fn lend(&mut self, buffers: &mut Buffers, end_may_follow: bool) {
         self.input.lend(&mut buffers.input, &mut buffers.last_head);
-        self.input.drained = false;
-        self.input.thorough = thorough;
-        std::mem::swap(&mut self.channel.wire.attendant, &mut buffers.attendant);
+        self.input.socket.has_news(end_may_follow);
+        std::mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
         std::mem::swap(&mut self.channel.out.get_mut().buffer, &mut buffers.output);
     }
 
@@ -227,11 +267,12 @@ impl Connection {
     pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
         self.input
             .reclaim(&mut buffers.input, &mut buffers.last_head);
-        if self.found.take().is_some() {
+        if matches!(self.state, State::Found(_)) {
             // It is found again.
+            self.state = State::Open;
             self.input.reset_scan();
         }
-        std::mem::swap(&mut self.channel.wire.attendant, &mut buffers.attendant);
+        std::mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
         let out = self.channel.out.get_mut();
         out.drop_all();
         std::mem::swap(&mut out.buffer, &mut buffers.output);
@@ -242,56 +283,53 @@ impl Connection {
 
     /// The next request will be answered with this error, unread.
     pub(crate) fn refuse(&mut self, refusal: Refusal) {
-        self.refusal = Some(refusal);
+        self.state = State::Refused(refusal);
     }
 
     /// Looks for a whole head, reading what is there without waiting. Before the first read that finds
     /// nothing buffered, the finished responses are sent.
     #[inline]
     pub(crate) fn poll_request(&mut self) -> Result<Readiness> {
-        match self.found {
-            Some(_) => Ok(Readiness::Request),
-            None => self.look_for_request(),
+        match self.state {
+            State::Found(_) => Ok(Readiness::Request),
+            _ => self.look_for_request(),
         }
     }
 
     fn look_for_request(&mut self) -> Result<Readiness> {
         loop {
-            if self.refusal.is_some() {
-                return Ok(Readiness::Request);
+            match self.state {
+                State::Open => {}
+                State::Found(_) | State::Refused(_) => return Ok(Readiness::Request),
+                State::Draining(_) => match self.drain() {
+                    true => continue,
+                    false => return Ok(Readiness::Pending),
+                },
+                State::Ending(_) | State::Lingering(_) => return Ok(Readiness::Ended),
             }
             if !self.input.unread().is_empty() {
                 match self.input.find_head(&self.channel.limits) {
-                    Ok(Some(found)) => {
-                        self.found = Some(found);
-                        return Ok(Readiness::Request);
-                    }
+                    Ok(Some(found)) => self.state = State::Found(found),
                     Ok(None) => {}
-                    Err(refusal) => {
-                        self.refusal = Some(refusal);
-                        continue;
-                    }
+                    Err(refusal) => self.state = State::Refused(refusal),
+                }
+                if !matches!(self.state, State::Open) {
+                    continue;
                 }
             }
             if !self.channel.is_idle() {
                 self.channel.send_ready(false)?;
             }
-            if self.input.eof {
-                return Ok(Readiness::Ended);
-            }
-            if self.input.drained {
-                return Ok(Readiness::Pending);
+            match self.input.socket {
+                Socket::Ended => return Ok(Readiness::Ended),
+                Socket::Read => return Ok(Readiness::Pending),
+                _ => {}
             }
             let room = self.input.room_for_head();
             let asked = room.len();
-            match self.channel.wire.try_recv(room)? {
-                None => self.input.drained = true,
-                Some(0) => self.input.eof = true,
-                Some(count) => {
-                    self.input.end += count;
-                    self.input.drained = count < asked && !self.input.thorough;
-                }
-            }
+            let count = self.channel.wire.try_recv(room)?;
+            self.input.socket.note(asked, count);
+            self.input.end += count.unwrap_or(0);
         }
     }
 
@@ -308,46 +346,65 @@ impl Connection {
                 ready => return Ok(ready),
             }
             self.channel.wire.wait_readable(&mut pace, allowance)?;
-            self.input.drained = false;
+            self.input.socket.has_news(true);
         }
     }
 
-    /// How the connection ends, as far as exchanges have decided it.
-    pub(crate) fn ending(&self) -> Ending {
-        self.ending
+    /// How the connection ends, if exchanges have decided that it does.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        match self.state {
+            State::Ending(ending) => Some(ending),
+            State::Lingering(_) => Some(Ending::Linger),
+            _ => None,
+        }
     }
 
-    /// Sends what is finished. The last of it waits in the socket for the end of the stream, which follows as
-    /// soon as `handle` returns, and goes in one segment with it. (Before a reset it would be lost, also before
-    /// that which the system sends for a socket that is closed with something unread.)
+    /// Sends what is finished.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        let end_follows = matches!(self.ending, Ending::Last | Ending::Linger);
+        self.flush_with(false)
+    }
+
+    /// Sends what is finished, when the server has nothing else to do for the connection: of a connection that ends,
+    /// the last answer waits in the socket for the end of the stream, which follows at once, and goes in one segment
+    /// with it. (Before a reset it would be lost, also before that which the system sends for a socket that is closed
+    /// with something unread.)
+    pub(crate) fn flush_last(&mut self) -> Result<()> {
+        let end_follows = matches!(self.ending(), Some(Ending::Last | Ending::Linger));
+        self.flush_with(end_follows)
+    }
+
+    fn flush_with(&mut self, more: bool) -> Result<()> {
         match self.channel.is_idle() {
             true => Ok(()),
-            false => self.channel.send_ready(end_follows).map_err(Error::from),
+            false => self.channel.send_ready(more).map_err(Error::from),
         }
     }
 
-    /// The last response is out: says so to the client.
-    pub(crate) fn shutdown_write(&mut self) {
-        if !self.channel.detached.get() {
-            self.channel.wire.stream.shutdown_write();
-        }
-    }
-
-    /// Reads and drops what is there; the number of bytes, `None` at the end of the stream.
-    pub(crate) fn drop_input(&mut self) -> Option<u64> {
-        let mut total = 0;
-        let mut waste = [0; 16 << 10];
-        loop {
-            match self.channel.wire.try_recv(&mut waste) {
-                Ok(None) => return Some(total),
-                Ok(Some(0)) | Err(_) => return None,
-                Ok(Some(count)) => total += count as u64,
+    /// Goes on with the end of a connection, without waiting: shuts the sending direction, and drops what the client
+    /// still sends, so that it gets to read its last answer.
+    pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
+        let (dropped, is_quiet_over) = match self.state {
+            State::Ending(how @ (Ending::Last | Ending::Linger)) => {
+                if !self.channel.detached.get() {
+                    self.channel.wire.stream.shutdown_write();
+                }
+                (0, how == Ending::Last)
             }
-            if total >= self.channel.limits.linger {
-                return Some(total);
-            }
+            State::Lingering(dropped) => (dropped, false),
+            _ => return Lingers::Over,
+        };
+        let more = match self.channel.wire.drop_available() {
+            // The end of the stream, or an error.
+            None => return Lingers::Over,
+            Some(0) if is_quiet_over => return Lingers::Over,
+            Some(more) => more,
+        };
+        let dropped = dropped.saturating_add(more);
+        self.state = State::Lingering(dropped);
+        match more {
+            _ if dropped >= limits.linger => Lingers::Over,
+            0 => Lingers::Waits,
+            _ => Lingers::GoesOn,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What goes wrong: the crate's [`Error`], and the private mark by which a fault of the client is told
 //! from a fault of the handler.
 
+use std::any::Any;
 use std::borrow::Cow;
-use std::fmt;
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{fmt, io, mem};
 
 use crate::Status;
 
@@ -69,15 +70,17 @@ impl Error {
         }))
     }
 
-    /// What a panic carried.
-    pub(crate) fn panic(payload: &(dyn std::any::Any + Send)) -> Self {
-        let text = payload
-            .downcast_ref::<&str>()
-            .map(|text| text.to_string())
-            .or_else(|| payload.downcast_ref::<String>().cloned());
-        Error(Box::new(Kind::Panic(
-            text.unwrap_or_else(|| "with a value that is no text".into()),
-        )))
+    /// What a panic carried. A payload that is no text is leaked, for its destructor may panic again.
+    pub(crate) fn panic(payload: Box<dyn Any + Send>) -> Self {
+        let text = match payload.downcast::<String>().map(|text| *text) {
+            Ok(text) => text,
+            Err(payload) => {
+                let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
+                mem::forget(payload);
+                text.unwrap_or_else(|| "with a value that is no text".into())
+            }
+        };
+        Error(Box::new(Kind::Panic(text)))
     }
 
     /// What the panic said that this error is made from.
@@ -259,6 +262,11 @@ impl From<Fault> for io::Error {
         };
         io::Error::new(kind, fault)
     }
+}
+
+/// Runs code of the program: a panic is an error like any other, and neither a thread nor the server ends by it.
+pub(crate) fn guarded<T>(code: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|payload| Err(Error::panic(payload)))
 }
 
 #[cfg(test)]

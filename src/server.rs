@@ -1,17 +1,17 @@
 //! `HTTPServer` and `ThreadingHTTPServer`: a socket, a poller, and the threads that run handlers.
 //!
-//! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`lane`] (who
-//! polls) with its [`poller`] and its [`table`] of connections, [`client`], [`wheel`] (deadlines) and [`queue`] (who
-//! has waited for longest), [`crew`] (the threads), [`running`] (a server in the background); `relief`
-//! is how most test fixtures do with one thread.
+//! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`event_loop`] with its
+//! [`poller`], the [`table`] of its connections ([`task`]) and their [`deadlines`]. A `ThreadingHttpServer` has a
+//! [`worker_pool`]: [`leadership`] says which thread polls, [`scheduler`] what the others do, [`handoff`] and
+//! [`predictor`] when a leader passes its loop on, [`monitor`] when it loses it. [`running`] is a server in the
+//! background.
 
 use std::net::ToSocketAddrs;
-use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{mem, thread};
 
-use self::crew::Crew;
-use self::lane::{Hub, Lane, Step};
+use self::event_loop::{EventLoop, Left, Shared, Step};
+use self::worker_pool::WorkerPool;
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
 use crate::info::{Peer, ServerInfo};
@@ -22,27 +22,24 @@ pub use self::builder::Builder;
 pub use self::listener::Listener;
 pub use self::running::RunningServer;
 
-mod baton;
 mod builder;
-mod client;
-mod crew;
-mod lane;
+mod busy_poll;
+mod deadlines;
+mod event_loop;
+mod handoff;
+mod leadership;
 pub(crate) mod listener;
-#[cfg(test)]
-mod model;
+mod monitor;
 mod options;
-pub(crate) mod poller;
+mod poller;
 mod predictor;
-mod queue;
-#[cfg(feature = "testing")]
-pub(crate) mod relief;
+mod route;
 mod running;
-mod seat;
-mod shift;
-mod sleeper;
-mod spin;
+mod scheduler;
+mod sync;
 mod table;
-mod wheel;
+mod task;
+mod worker_pool;
 
 /// A server that runs its handler on the calling thread, one request at a time: Python's
 /// `HTTPServer`.
@@ -79,14 +76,14 @@ mod wheel;
 #[doc(alias = "HTTPServer")]
 pub struct HttpServer<H> {
     handler: H,
-    lanes: Arc<[Lane]>,
+    loops: Vec<EventLoop>,
 }
 
-/// A server that runs each handler on a thread of a bounded set: Python's `ThreadingHTTPServer`.
+/// A server that runs its handler on a bounded thread pool: Python's `ThreadingHTTPServer`.
 ///
 /// All threads share the one handler, so it is `Sync`; it need not be in an `Arc`, nor `'static`. A
 /// handler may block as long as it likes: up to [`Limits::max_threads`](crate::Limits) requests are
-/// handled at a time, and connections that wait need no thread at all.
+/// handled at a time, and idle connections occupy no thread.
 ///
 /// ```no_run
 /// use servette::{SimpleHandler, ThreadingHttpServer};
@@ -99,12 +96,11 @@ pub struct HttpServer<H> {
 #[doc(alias = "ThreadingHTTPServer")]
 pub struct ThreadingHttpServer<H> {
     handler: H,
-    /// Who closes the port of a fixture shares them.
-    lanes: Arc<[Lane]>,
+    loops: Vec<EventLoop>,
 }
 
 macro_rules! common {
-    ($server:ident, $is_single:expr) => {
+    ($server:ident, $event_loops:expr) => {
         impl<H: RequestHandler> $server<H> {
             /// Binds to an address and listens; port 0 takes any free port. Nothing is served before
             /// [`serve_forever`](Self::serve_forever) or [`handle_request`](Self::handle_request), but
@@ -118,9 +114,9 @@ macro_rules! common {
 
             /// To set limits, timeouts and socketserver's hooks.
             pub fn builder(handler: H) -> Builder<H, Self> {
-                Builder::new(handler, $is_single, |handler, lanes| $server {
+                Builder::new(handler, $event_loops, |handler, loops| $server {
                     handler,
-                    lanes,
+                    loops,
                 })
             }
 
@@ -140,71 +136,69 @@ macro_rules! common {
 
             /// Name, address, port and URLs of the server.
             pub fn info(&self) -> &ServerInfo {
-                &self.hub().info
+                &self.shared().info
             }
 
             /// Where the server listens, with its real port.
             pub fn server_address(&self) -> Peer {
-                self.hub().info.server_address
+                self.shared().info.server_address
             }
 
             /// The name of the host, without a look-up in the DNS: see [`ServerInfo::server_name`].
             pub fn server_name(&self) -> &str {
-                &self.hub().info.server_name
+                &self.shared().info.server_name
             }
 
             /// The port; 0 for a Unix socket.
             pub fn server_port(&self) -> u16 {
-                self.hub().info.server_port
+                self.shared().info.server_port
             }
 
             /// Stops the server from another thread, a signal, or a handler.
             pub fn shutdown_handle(&self) -> ShutdownHandle {
-                self.hub().info.shutdown.clone()
+                self.shared().info.shutdown.clone()
             }
 
-            /// Handles one request on this thread, from whatever connection has one first, and true; or
-            /// waits in vain until the builder's timeout, calls its `handle_timeout`, and false. Other
-            /// connections stay as they are for the next call.
+            /// Handles one request on this thread, and returns true. Returns false if none arrives within the
+            /// builder's timeout; its `handle_timeout` is called then. Other connections stay as they are for the
+            /// next call.
             ///
             /// # Errors
-            /// If polling fails, or the server was shut down.
+            /// If polling fails, the server was shut down, or another thread serves already.
             pub fn handle_request(&self) -> Result<bool> {
-                first(&self.lanes).handle_request(&self.handler)
+                let _serving = self.shared().begin_serving()?;
+                let timeout = self.shared().options.timeout;
+                let until = timeout.and_then(|time| Instant::now().checked_add(time));
+                match first(&self.loops).serve(&self.handler, Until::Answered(until))? {
+                    Outcome::Stopped => Err(Error::other("the server was shut down")),
+                    Outcome::Answered => Ok(true),
+                    Outcome::TimedOut => {
+                        self.shared().options.run_handle_timeout(self.info());
+                        Ok(false)
+                    }
+                }
             }
 
-            fn hub(&self) -> &Hub {
-                &first(&self.lanes).hub
+            fn shared(&self) -> &Shared {
+                &first(&self.loops).shared
             }
         }
     };
 }
 
-common!(HttpServer, true);
-common!(ThreadingHttpServer, false);
+common!(HttpServer, Some(1));
+common!(ThreadingHttpServer, None);
 
 impl<H: RequestHandler> HttpServer<H> {
     /// Serves on this thread until the server is shut down.
     ///
     /// # Errors
-    /// If polling fails.
+    /// If polling fails, or the server serves already.
     pub fn serve_forever(&self) -> Result<()> {
-        let _loop = self.hub().control.enter_loop();
-        let mut buffers = Buffers::of(self.hub().control.enter_thread());
-        let lane = first(&self.lanes);
-        let mut lead = lane.lead();
-        loop {
-            match lane.pick(&mut lead) {
-                None => lane.wait(&mut lead, None).map_err(poll_error)?,
-                Some(Step::Serve(job)) => {
-                    if let Some(job) = lane.prepare(job, &mut buffers) {
-                        let (left, _) = lane.serve(&self.handler, job, &mut buffers, false);
-                        lead.take_back(left);
-                    }
-                }
-                Some(Step::Stop) => return Ok(()),
-            }
-        }
+        let _serving = self.shared().begin_serving()?;
+        first(&self.loops)
+            .serve(&self.handler, Until::Stopped)
+            .map(drop)
     }
 
     /// Serves on a thread of its own.
@@ -215,7 +209,7 @@ impl<H: RequestHandler> HttpServer<H> {
     where
         H: Send + 'static,
     {
-        let info = self.hub().info.clone();
+        let info = self.shared().info.clone();
         RunningServer::start(info, move || self.serve_forever())
     }
 }
@@ -224,14 +218,16 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     /// Serves until the server is shut down, on this thread and others, which end with it.
     ///
     /// # Errors
-    /// If polling fails.
+    /// If polling fails, a thread can't be started, or the server serves already.
     pub fn serve_forever(&self) -> Result<()> {
-        let _loop = self.hub().control.enter_loop();
-        let limits = &self.hub().options.limits;
-        // Each lane has a thread that leads it, and needs one to take its place.
-        let most = (limits.max_threads.saturating_sub(1) / 2).max(1);
-        let lanes = self.lanes.get(..most).unwrap_or(&self.lanes);
-        Crew::new(lanes, &self.handler, limits.max_threads, limits.thread_idle)
+        let _serving = self.shared().begin_serving()?;
+        let _loop = self.shared().control.enter_loop();
+        let limits = &self.shared().options.limits;
+        // A handler that blocks takes a thread; leaders run handlers themselves while there are threads to replace
+        // all of them.
+        let most = (limits.max_threads / 2).max(1);
+        let loops = self.loops.get(..most).unwrap_or(&self.loops);
+        WorkerPool::new(loops, &self.handler, limits.max_threads, limits.thread_idle)
             .run()
             .map_err(poll_error)
     }
@@ -264,7 +260,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     /// # Panics
     /// If `f` does.
     pub fn scope<R>(&self, f: impl FnOnce(&ServerInfo) -> R) -> Result<R> {
-        let info = &self.hub().info;
+        let info = &self.shared().info;
         thread::scope(|scope| {
             let server = thread::Builder::new()
                 .spawn_scoped(scope, || self.serve_forever())
@@ -274,7 +270,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
             drop(stop);
             match server.join() {
                 Ok(result) => result.map(|()| value),
-                Err(payload) => Err(Error::panic(&*payload)),
+                Err(payload) => Err(Error::panic(payload)),
             }
         })
     }
@@ -287,7 +283,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     where
         H: Send + 'static,
     {
-        let info = self.hub().info.clone();
+        let info = self.shared().info.clone();
         RunningServer::start(info, move || self.serve_forever())
     }
 }
@@ -301,48 +297,67 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-impl Lane {
-    fn handle_request<H: RequestHandler>(&self, handler: &H) -> Result<bool> {
-        let _loop = self.hub.control.enter_loop();
-        let options = &self.hub.options;
-        let mut buffers = Buffers::of(self.hub.control.enter_thread());
-        let until = options
-            .timeout
-            .and_then(|time| Instant::now().checked_add(time));
+/// Until when one thread serves.
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    Stopped,
+    /// One request is answered, or this time is over.
+    Answered(Option<Instant>),
+}
+
+/// Why it no longer does.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Stopped,
+    Answered,
+    TimedOut,
+}
+
+impl EventLoop {
+    /// Serves on this thread alone: polls, and runs one handler at a time.
+    fn serve<H: RequestHandler>(&self, handler: &H, until: Until) -> Result<Outcome> {
+        let _loop = self.shared.control.enter_loop();
+        let mut buffers = Buffers::of(self.shared.control.enter_thread());
+        let (is_one, deadline) = match until {
+            Until::Stopped => (false, None),
+            Until::Answered(deadline) => (true, deadline),
+        };
         let mut has_waited = false;
-        let mut lead = self.lead();
+        let mut left = Left::Nothing;
         loop {
-            match self.pick(&mut lead) {
-                None if has_waited && until.is_some_and(|until| until <= Instant::now()) => {
-                    if let Some(handle) = &options.handle_timeout {
-                        handle();
-                    }
-                    return Ok(false);
+            let mut state = self.lock();
+            state.put_back(mem::take(&mut left));
+            let Some(step) = self.pick(&mut state) else {
+                if has_waited && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                    return Ok(Outcome::TimedOut);
                 }
-                None => {
-                    self.wait(&mut lead, until).map_err(poll_error)?;
-                    has_waited = true;
-                }
-                Some(Step::Serve(job)) => {
-                    let Some(job) = self.prepare(job, &mut buffers) else {
-                        continue;
-                    };
-                    let (left, answered) = self.serve(handler, job, &mut buffers, true);
-                    lead.take_back(left);
-                    if answered {
-                        return Ok(true);
-                    }
-                }
-                Some(Step::Stop) => return Err(Error::other("the server was shut down")),
+                self.wait(&mut state, deadline).map_err(poll_error)?;
+                has_waited = true;
+                continue;
+            };
+            drop(state);
+            if matches!(step, Step::Stop) {
+                return Ok(Outcome::Stopped);
+            }
+            let task = self.run_hook(step);
+            let Some(mut task) = task.and_then(|task| self.prepare(task, &mut buffers)) else {
+                continue;
+            };
+            task.conn.set_one_at_a_time(is_one);
+            let has_answered;
+            (left, has_answered) = self.run_handler(handler, task, &mut buffers);
+            if is_one && has_answered {
+                self.lock().put_back(left);
+                return Ok(Outcome::Answered);
             }
         }
     }
 }
 
-/// A server has at least one lane.
+/// A server has at least one event loop.
 #[expect(clippy::indexing_slicing, reason = "they are made so")]
-fn first(lanes: &[Lane]) -> &Lane {
-    &lanes[0]
+fn first(loops: &[EventLoop]) -> &EventLoop {
+    &loops[0]
 }
 
 fn poll_error(error: std::io::Error) -> Error {

@@ -60,13 +60,12 @@ pub trait RequestHandler {
     /// Serves a connection that has something to read: request after request until none is ready.
     /// Called again each time there is more. You normally don't need to override this.
     ///
-    /// The last answer of a connection goes out together with the end of the stream, when this returns: what
-    /// an override does behind [`base::handle`](super::handle) delays it (on Linux, by some 0.2 s at most).
+    /// All answers are sent when [`base::handle`](super::handle) returns.
     ///
     /// # Errors
     /// Ends the connection, and is given to the server's `handle_error`.
     fn handle(&self, conn: &mut Connection) -> Result<Next> {
-        base::handle(self, conn)
+        base::handle_requests(self, conn)
     }
 
     /// Parses one request, has it answered, completes the response and drains the body. Waits for the

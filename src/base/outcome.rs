@@ -1,12 +1,9 @@
 //! What comes of an exchange: it is answered by the handler, refused, or ends with an error or a panic, and
 //! each of these leaves a whole response or a connection that ends.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::RequestHandler;
-use crate::connection::witness::Event;
-use crate::error::Fault;
+use crate::connection::observer::Event;
+use crate::error::{Fault, guarded};
 use crate::exchange::Exchange;
 use crate::http1::Refusal;
 use crate::{Error, Result, Status};
@@ -132,16 +129,6 @@ fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
 #[cold]
 fn tell_panic(x: &Exchange<'_>, error: &Error) {
     if let Some(message) = error.panic_message() {
-        x.channel().watch().tell(Event::Panic(message));
+        x.channel().observed().tell(Event::Panic(message));
     }
-}
-
-/// A panic in a hook is an error like any other: the thread and the server live on.
-fn guarded<T>(hook: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(hook)).unwrap_or_else(|payload| Err(panicked(&*payload)))
-}
-
-#[cold]
-fn panicked(payload: &(dyn Any + Send)) -> Error {
-    Error::panic(payload)
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use rustix::event::PollFd;
 
+use super::observer::Observed;
 use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
 use super::pace::{Allowance, Pace};
 use super::wire::{Client, Wire};
-use super::witness::Watch;
 use crate::error::Fault;
 use crate::limits::Limits;
 
@@ -87,8 +87,8 @@ impl Channel {
     }
 
     /// Where a fixture looks on.
-    pub(crate) fn watch(&self) -> &Watch {
-        &self.wire.watch
+    pub(crate) fn observed(&self) -> &Observed {
+        &self.wire.observed
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -231,12 +231,6 @@ impl Channel {
         timeout: Option<Duration>,
     ) -> io::Result<Client> {
         self.wire.wait_beside(others, wants_read, timeout)
-    }
-
-    /// See [`Wire::may_wait`].
-    #[cfg(feature = "testing")]
-    pub(crate) fn may_wait(&self) {
-        self.wire.may_wait();
     }
 
     /// Completes the response.

@@ -23,17 +23,54 @@ pub(crate) struct Input {
     scan: Scan,
     /// Where the fields of the present head stand; lent by the thread as well.
     pub(super) last_head: LastHead,
-    /// The last read emptied the socket.
-    pub(super) drained: bool,
-    /// A read that is not full does not show that.
-    pub(super) thorough: bool,
-    /// The client sends nothing more.
-    pub(super) eof: bool,
-    /// An unfinished head, while the connection is parked.
+    pub(super) socket: Socket,
+    /// An unfinished head, while the connection is parked; a long one stays in its buffer.
     held: Vec<u8>,
     /// See [`Texts`].
     scratch: String,
     path: String,
+}
+
+/// What is to be read from the socket, as far as reads and events have told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Socket {
+    /// Something may be there; a read that is not full takes the last of it.
+    #[default]
+    News,
+    /// The same, and the end of the stream may follow it.
+    NewsAndEnd,
+    /// Nothing: the poller reports what comes next.
+    Read,
+    /// The client sends nothing more.
+    Ended,
+}
+
+impl Socket {
+    /// An event, or a wait, has told of something.
+    pub(super) fn has_news(&mut self, end_may_follow: bool) {
+        *self = match self {
+            Socket::Ended => Socket::Ended,
+            _ if end_may_follow => Socket::NewsAndEnd,
+            _ => Socket::News,
+        };
+    }
+
+    /// A read asked for so many bytes, and so many came; `None` if it would have had to wait.
+    pub(super) fn note(&mut self, asked: usize, count: Option<usize>) {
+        *self = match count {
+            Some(0) => Socket::Ended,
+            None => Socket::Read,
+            // What comes behind a read that is not full has an event of its own, unless it was there already at the
+            // last one: the end of the stream mostly.
+            Some(count) if count < asked && *self == Socket::News => Socket::Read,
+            Some(_) => *self,
+        };
+    }
+
+    /// Nothing is left to read.
+    pub(super) fn is_read(self) -> bool {
+        matches!(self, Socket::Read | Socket::Ended)
+    }
 }
 
 impl Input {
@@ -155,8 +192,7 @@ impl Input {
             base,
             start: &mut self.start,
             end: &mut self.end,
-            drained: &mut self.drained,
-            thorough: self.thorough,
+            socket: &mut self.socket,
         };
         let head = head.get(from..).unwrap_or_default();
         let texts = Texts {
@@ -185,8 +221,7 @@ pub(super) struct Ahead<'a> {
     base: usize,
     start: &'a mut usize,
     end: &'a mut usize,
-    pub(super) drained: &'a mut bool,
-    thorough: bool,
+    pub(super) socket: &'a mut Socket,
 }
 
 impl Ahead<'_> {
@@ -197,8 +232,7 @@ impl Ahead<'_> {
             base: self.base,
             start: self.start,
             end: self.end,
-            drained: self.drained,
-            thorough: self.thorough,
+            socket: self.socket,
         }
     }
 
@@ -225,12 +259,6 @@ impl Ahead<'_> {
     /// So many bytes were read into the room.
     pub(super) fn filled(&mut self, count: usize) {
         *self.end += count;
-    }
-
-    /// Of a read that asked for so many bytes, so many came. What is behind a read that is not full has an
-    /// event of its own, unless it was there already at the last one: the end of the stream mostly.
-    pub(super) fn note_read(&mut self, asked: usize, count: usize) {
-        *self.drained = count < asked && !self.thorough;
     }
 }
 

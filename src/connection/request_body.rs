@@ -7,10 +7,10 @@ use std::time::Duration;
 use self::again::Again;
 use super::channel::Channel;
 use super::input::Ahead;
+use super::observer::Event;
 use super::pace::{Allowance, Pace};
 use super::stream::WASTE;
 use super::wire::Wire;
-use super::witness::Event;
 use crate::error::Fault;
 use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
@@ -22,6 +22,17 @@ const DIRECT: usize = 4 << 10;
 
 /// What runs before the first wait.
 type BeforeWait<'a> = &'a mut dyn FnMut() -> io::Result<()>;
+
+/// What [`RequestBody::drop_available`] has dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dropped {
+    /// The body is read to its end.
+    All,
+    /// More must come first.
+    Some,
+    /// As much as may be dropped, and there is more.
+    TooMuch,
+}
 
 /// Where the reading of one body stands; what is left of a known length is in the channel.
 #[derive(Debug, Default)]
@@ -70,7 +81,7 @@ impl RequestBody<'_> {
             let most = direct.min(WASTE);
             let wire = &self.channel.wire;
             // Who looks on wants to see it.
-            let is_dropped = wire.stream.drops_in_kernel() && !wire.watch.is_active();
+            let is_dropped = wire.stream.drops_in_kernel() && !wire.observed.is_active();
             let count = match most > 0 && is_dropped {
                 true => self.read_past(most, |wire, pace, allowance, before_wait| {
                     wire.discard(most, pace, allowance, before_wait)
@@ -124,26 +135,20 @@ impl RequestBody<'_> {
         self.ahead.consume(count);
     }
 
-    /// Reads off what the handler left, within limits, and says whether that was the end.
-    pub(super) fn drain(&mut self, patience: Duration) -> bool {
-        let mut left = self.channel.limits.drain;
-        // All waits of it together.
-        self.body.pace = Pace::default();
-        let allowance = Allowance {
-            patience,
-            rate: u64::MAX,
-        };
-        while left > 0 {
-            match self.available_within(allowance) {
-                Ok(0) => return true,
-                Ok(count) => {
-                    self.consume(count);
-                    left = left.saturating_sub(count as u64);
-                }
-                Err(_) => return false,
+    /// Drops what has come of the rest, `left` bytes at most, without waiting. Finished answers are sent before more
+    /// is awaited.
+    pub(super) fn drop_available(&mut self, left: &mut u64) -> io::Result<Dropped> {
+        while let Some(count) = self.try_available()? {
+            if count == 0 {
+                return Ok(Dropped::All);
+            }
+            self.consume(count);
+            *left = left.saturating_sub(count as u64);
+            if *left == 0 && self.remaining() != Some(0) {
+                return Ok(Dropped::TooMuch);
             }
         }
-        matches!(self.remaining(), Some(0))
+        Ok(Dropped::Some)
     }
 
     /// How many bytes of the body stand at the front of the buffer; 0 only at its end.
@@ -176,6 +181,7 @@ impl RequestBody<'_> {
             let asked = room.len();
             let read = match self.channel.wire.try_recv(room) {
                 Ok(None) => {
+                    self.ahead.socket.note(asked, None);
                     self.channel.before_wait()?;
                     return Ok(None);
                 }
@@ -184,7 +190,7 @@ impl RequestBody<'_> {
             };
             let count = self.check_read(read)?;
             self.body.pace.moved(count);
-            self.ahead.note_read(asked, count);
+            self.ahead.socket.note(asked, Some(count));
             self.ahead.filled(count);
         }
     }
@@ -251,7 +257,7 @@ impl RequestBody<'_> {
                     Piece::End => {
                         self.body.ended = true;
                         let behind = self.ahead.unread().len();
-                        self.channel.watch().tell(Event::BodyEnd(behind));
+                        self.channel.observed().tell(Event::BodyEnd(behind));
                         Ok(Some(0))
                     }
                 }
@@ -280,7 +286,7 @@ impl RequestBody<'_> {
                 channel.before_wait()
             });
         let count = self.check_read(read)?;
-        self.ahead.note_read(asked, count);
+        self.ahead.socket.note(asked, Some(count));
         self.ahead.filled(count);
         Ok(())
     }
@@ -322,7 +328,7 @@ impl RequestBody<'_> {
         let pace = &mut self.body.pace;
         let read = read(&channel.wire, pace, allowance, &mut before_wait);
         let count = self.check_read(read)?;
-        self.ahead.note_read(asked, count);
+        self.ahead.socket.note(asked, Some(count));
         self.took(count);
         Ok(count)
     }
@@ -346,12 +352,12 @@ impl RequestBody<'_> {
 
     /// Tells who looks on what was read past the buffer, and whether that was the end.
     fn note(&self, direct: &[u8]) {
-        let watch = self.channel.watch();
+        let observed = self.channel.observed();
         if !direct.is_empty() {
-            watch.tell(Event::Body(direct));
+            observed.tell(Event::Body(direct));
         }
         if self.body.decoder.is_none() && self.channel.body_left.get() == 0 {
-            watch.tell(Event::BodyEnd(self.ahead.unread().len()));
+            observed.tell(Event::BodyEnd(self.ahead.unread().len()));
         }
     }
 
@@ -405,7 +411,7 @@ impl BufRead for RequestBody<'_> {
         let most = usize::try_from(self.pending()).unwrap_or(usize::MAX);
         let count = count.min(most).min(self.ahead.unread().len());
         let taken = self.ahead.unread().get(..count).unwrap_or_default();
-        self.channel.watch().tell(Event::Body(taken));
+        self.channel.observed().tell(Event::Body(taken));
         self.ahead.consume(count);
         self.took(count);
         self.note(&[]);

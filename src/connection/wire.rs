@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use mio::{Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use super::attendant::Attendant;
+use super::observer::{Event, Observed};
 use super::pace::{Allowance, Pace};
-use super::stream::Stream;
-use super::witness::{Event, Watch};
+use super::stream::{Stream, WASTE};
+use super::wait_hook::WaitHook;
 use crate::error::Fault;
 use crate::shutdown::Control;
 
@@ -22,12 +22,12 @@ use crate::shutdown::Control;
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) stream: Stream,
-    pub(crate) watch: Watch,
+    pub(crate) observed: Observed,
     control: Arc<Control>,
     /// A poller reports what comes.
     is_registered: Cell<bool>,
-    /// While a handler runs: who is told that it is about to wait.
-    pub(super) attendant: Option<Box<dyn Attendant>>,
+    /// While a handler runs: is told that it is about to wait.
+    pub(super) hook: Option<Box<dyn WaitHook>>,
 }
 
 /// What [`Wire::wait_beside`] found out about the client.
@@ -48,10 +48,10 @@ impl Wire {
     pub(crate) fn new(stream: Stream, control: Arc<Control>) -> Self {
         Wire {
             stream,
-            watch: Watch::default(),
+            observed: Observed::default(),
             control,
             is_registered: Cell::new(false),
-            attendant: None,
+            hook: None,
         }
     }
 
@@ -82,7 +82,7 @@ impl Wire {
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.stream.recv(buffer) {
             Ok(count) => {
-                self.watch
+                self.observed
                     .tell(Event::Received(buffer.get(..count).unwrap_or_default()));
                 Ok(Some(count))
             }
@@ -101,7 +101,7 @@ impl Wire {
         before_wait: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<usize> {
         let count = self.take(|| self.stream.recv(buffer), pace, allowance, before_wait)?;
-        self.watch
+        self.observed
             .tell(Event::Received(buffer.get(..count).unwrap_or_default()));
         Ok(count)
     }
@@ -139,6 +139,23 @@ impl Wire {
                 before_wait()?;
             }
             self.wait(Direction::Read, pace, allowance)?;
+        }
+    }
+
+    /// Drops what is there, without waiting: the number of bytes, or `None` at the end of the stream.
+    pub(super) fn drop_available(&self) -> Option<u64> {
+        let dropped = match self.observed.is_active() {
+            // Who looks on wants to see it.
+            true => self.try_recv(&mut [0; 16 << 10]),
+            false => match self.stream.discard(WASTE) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                dropped => dropped.map(Some),
+            },
+        };
+        match dropped {
+            Ok(None) => Some(0),
+            Ok(Some(0)) | Err(_) => None,
+            Ok(Some(count)) => Some(count as u64),
         }
     }
 
@@ -210,14 +227,6 @@ impl Wire {
         }
     }
 
-    /// The handler may be about to wait for something else than its client.
-    #[cfg(feature = "testing")]
-    pub(crate) fn may_wait(&self) {
-        if let Some(attendant) = &self.attendant {
-            attendant.may_wait();
-        }
-    }
-
     /// Blocks this thread until the socket is ready, the pace is used up, or the server gives up its
     /// connections.
     fn wait(&self, direction: Direction, pace: &mut Pace, allowance: Allowance) -> io::Result<()> {
@@ -229,15 +238,15 @@ impl Wire {
             return Err(Fault::EarlyEnd.into());
         };
         let start = Instant::now();
-        if let Some(attendant) = &self.attendant {
+        if let Some(hook) = &self.hook {
             if direction == Direction::Read {
-                if attendant.waits_briefly(socket) {
+                if hook.waits_briefly(socket) {
                     pace.waited(start.elapsed());
                     return Ok(());
                 }
-                attendant.before_read(self);
+                hook.before_read(self);
             }
-            attendant.before_wait();
+            hook.before_wait();
         }
         let patience = pace.next_wait(allowance);
         let cut = self.control.cut_signal()?;
@@ -281,11 +290,11 @@ impl Wire {
         wants_read: bool,
         timeout: Option<Duration>,
     ) -> io::Result<Client> {
-        if let Some(attendant) = &self.attendant {
+        if let Some(hook) = &self.hook {
             if wants_read {
-                attendant.before_read(self);
+                hook.before_read(self);
             }
-            attendant.before_wait();
+            hook.before_wait();
         }
         let own = others.len();
         let interest = match wants_read {
@@ -352,14 +361,15 @@ mod tests {
 
     use mio::{Events, Poll};
 
+    use super::super::wait_hook::Coming;
     use super::*;
 
     /// Takes the wire off its poller, and lets something come as soon as it is waited for.
     #[derive(Debug)]
     struct Lets(Registry, UnixStream);
 
-    impl Attendant for Lets {
-        fn before_handler(&self, _: &str, _: &str) -> bool {
+    impl WaitHook for Lets {
+        fn before_handler(&self, _: &str, _: &str, _: Coming) -> bool {
             false
         }
 
@@ -385,7 +395,7 @@ mod tests {
         let registry = poll.registry().try_clone().unwrap();
         wire.register(&registry, Token(7)).unwrap();
         let lets = Lets(registry.try_clone().unwrap(), theirs.try_clone().unwrap());
-        wire.attendant = Some(Box::new(lets));
+        wire.hook = Some(Box::new(lets));
         let allowance = Allowance {
             patience: Duration::from_secs(10),
             rate: 0,

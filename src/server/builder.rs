@@ -7,11 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::ThreadingHttpServer;
-use super::lane::Lane;
+use super::event_loop::EventLoop;
 use super::listener::{self, Listener};
 use super::options::Options;
-#[cfg(feature = "testing")]
-use super::poller::Access;
 use crate::info::Peer;
 use crate::limits::Limits;
 use crate::{Error, Result};
@@ -35,20 +33,21 @@ use crate::{Error, Result};
 pub struct Builder<H, S> {
     handler: H,
     options: Options,
-    /// None: as many as there are cores, for a server of several threads.
-    lanes: Option<usize>,
-    make: fn(H, Arc<[Lane]>) -> S,
+    /// None: as many as there are cores.
+    event_loops: Option<usize>,
+    make: fn(H, Vec<EventLoop>) -> S,
 }
 
 impl<H, S> Builder<H, S> {
-    pub(super) fn new(handler: H, is_single: bool, make: fn(H, Arc<[Lane]>) -> S) -> Self {
+    pub(super) fn new(
+        handler: H,
+        event_loops: Option<usize>,
+        make: fn(H, Vec<EventLoop>) -> S,
+    ) -> Self {
         Builder {
             handler,
-            options: Options {
-                is_single,
-                ..Options::default()
-            },
-            lanes: is_single.then_some(1),
+            options: Options::default(),
+            event_loops,
             make,
         }
     }
@@ -72,7 +71,8 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Called with each new client; false closes the connection without an answer.
+    /// Called with each new client; false closes the connection without an answer. It may block like a handler:
+    /// other connections do not wait for it.
     pub fn verify_request(
         mut self,
         verify: impl Fn(&Peer) -> bool + Send + Sync + 'static,
@@ -88,24 +88,17 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// The server lives for a test. It may wait with a poller that is not its own.
-    #[cfg(feature = "testing")]
-    pub(crate) fn brief(mut self, access: Option<Access>) -> Self {
-        self.options.is_brief = true;
-        self.options.access = access;
-        self
-    }
-
     /// Called when a connection ends by an error that no response could report: an override of
-    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked. And, with the server's own
-    /// address, when connections run short, at most once in ten seconds. Default: a line on stderr.
-    /// Clients that leave are no errors.
+    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked, or `verify_request` panicked. And,
+    /// with the server's own address, when connections run short, at most once in ten seconds, or when
+    /// `service_actions` or `handle_timeout` panicked. Default: a line on stderr. Clients that leave are no errors.
     pub fn handle_error(mut self, handle: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
         self.options.handle_error = Some(Box::new(handle));
         self
     }
 
-    /// Called about every half second while the server serves. Without it, a server at rest sleeps.
+    /// Called about every half second while the server serves, on one of its threads. Without it, a server at rest
+    /// sleeps.
     pub fn service_actions(mut self, actions: impl Fn() + Send + Sync + 'static) -> Self {
         self.options.service_actions = Some(Box::new(actions));
         self
@@ -135,18 +128,17 @@ impl<H, S> Builder<H, S> {
     pub fn from_listener(self, listener: impl Into<Listener>) -> Result<S> {
         // Asked only if need be: it opens files of the system, to learn of quotas.
         let cores = || thread::available_parallelism().map_or(1, usize::from);
-        let count = self.lanes.unwrap_or_else(cores);
-        let lanes = Lane::all(listener.into(), self.options, count)?;
-        Ok((self.make)(self.handler, lanes.into()))
+        let count = self.event_loops.unwrap_or_else(cores);
+        let loops = EventLoop::all(listener.into(), self.options, count)?;
+        Ok((self.make)(self.handler, loops))
     }
 }
 
 impl<H> Builder<H, ThreadingHttpServer<H>> {
-    /// How many pollers the server has, each led by a thread of its own. Default: one for each core
-    /// that the process may use. A server of few threads ([`Limits::max_threads`]) has fewer: each lane has a thread to lead it, and one to
-    /// take its place.
-    pub fn lanes(mut self, lanes: usize) -> Self {
-        self.lanes = Some(lanes);
+    /// How many event loops (pollers) the server has, each led by a thread of its own. Default: one for each core
+    /// that the process may use, and at most half of [`Limits::max_threads`].
+    pub fn event_loops(mut self, event_loops: usize) -> Self {
+        self.event_loops = Some(event_loops);
         self
     }
 }

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::fd::{AsFd, OwnedFd};
+#[cfg(not(target_os = "linux"))]
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
-use mio::event::Source;
-use mio::{Interest, Registry, Token};
+#[cfg(not(target_os = "linux"))]
+use mio::{Interest, event::Source, unix::SourceFd};
+use mio::{Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -97,7 +100,7 @@ pub(crate) fn listen(socket: impl AsFd, queue: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The listener inside of a lane: it never blocks.
+/// The listener that the event loops share: it never blocks.
 #[derive(Debug)]
 pub(super) enum Acceptor {
     Tcp(mio::net::TcpListener),
@@ -125,21 +128,43 @@ impl Acceptor {
         }
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    /// Has the poller of an event loop report new connections.
+    ///
+    /// On Linux all loops wait for them, and each connection wakes one that has nothing else to do
+    /// (`EPOLLEXCLUSIVE`), so a loop that is busy with a handler keeps no client waiting. Elsewhere the first loop
+    /// accepts all of them.
+    pub(super) fn register(
+        &self,
+        registry: &Registry,
+        token: Token,
+        number: usize,
+    ) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::event::epoll::{EventData, EventFlags, add};
+            let _ = number;
+            let flags = EventFlags::IN | EventFlags::ET | EventFlags::EXCLUSIVE;
+            let data = EventData::new_u64(token.0 as u64);
+            Ok(add(registry, self.as_fd(), data, flags)?)
+        }
+        #[cfg(not(target_os = "linux"))]
+        match number {
+            0 => SourceFd(&self.as_fd().as_raw_fd()).register(registry, token, Interest::READABLE),
+            _ => Ok(()),
+        }
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Acceptor::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
-            Acceptor::Unix(listener) => listener.register(registry, token, Interest::READABLE),
+            Acceptor::Tcp(listener) => listener.as_fd(),
+            Acceptor::Unix(listener) => listener.as_fd(),
         }
     }
 
     /// Whether a connection waits, or that can't be told. To try in vain costs several times as much: Linux
     /// makes the socket before it looks for a connection.
     pub(super) fn has_more(&self) -> bool {
-        let listener = match self {
-            Acceptor::Tcp(listener) => listener.as_fd(),
-            Acceptor::Unix(listener) => listener.as_fd(),
-        };
-        let mut polled = [PollFd::from_borrowed_fd(listener, PollFlags::IN)];
+        let mut polled = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
         let at_once = Timespec::default();
         rustix::event::poll(&mut polled, Some(&at_once)) != Ok(0)
     }

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::poller::Access;
 use crate::Error;
 use crate::base::log_text;
-use crate::info::Peer;
+use crate::error::guarded;
+use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 
 type VerifyRequest = dyn Fn(&Peer) -> bool + Send + Sync;
@@ -18,8 +17,6 @@ type Hook = dyn Fn() + Send + Sync;
 
 pub(super) struct Options {
     pub(super) limits: Arc<Limits>,
-    /// One thread serves all connections.
-    pub(super) is_single: bool,
     pub(super) request_queue_size: u32,
     pub(super) timeout: Option<Duration>,
     pub(super) verify_request: Option<Box<VerifyRequest>>,
@@ -29,17 +26,12 @@ pub(super) struct Options {
     pub(super) handle_error: Option<Box<HandleError>>,
     pub(super) service_actions: Option<Box<Hook>>,
     pub(super) handle_timeout: Option<Box<Hook>>,
-    /// It lives for a test: what most of those don't need is made when it is needed.
-    pub(super) is_brief: bool,
-    /// The poller of the first lane, if it is lent: whoever has it brings it along.
-    pub(super) access: Option<Access>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Options {
             limits: Arc::new(Limits::default()),
-            is_single: false,
             request_queue_size: 1024,
             timeout: None,
             verify_request: None,
@@ -48,39 +40,58 @@ impl Default for Options {
             handle_error: None,
             service_actions: None,
             handle_timeout: None,
-            is_brief: false,
-            access: None,
         }
     }
 }
 
+/// The program's closures. A panic in one of them is reported, and costs at most one client its connection.
 impl Options {
     pub(super) fn accepts(&self, peer: &Peer) -> bool {
         let Some(verify) = &self.verify_request else {
             return true;
         };
-        // A panic there costs this client its connection, and not the server its poller.
-        catch_unwind(AssertUnwindSafe(|| verify(peer))).unwrap_or_else(|payload| {
-            self.report(&Error::panic(&*payload), peer);
+        let accepts = guarded(|| Ok(verify(peer)));
+        accepts.unwrap_or_else(|error| {
+            self.report(&error, peer);
             false
         })
     }
 
-    /// A connection ended by an error that no response could report.
+    pub(super) fn run_service_actions(&self, info: &ServerInfo) {
+        self.run(self.service_actions.as_deref(), info);
+    }
+
+    pub(super) fn run_handle_timeout(&self, info: &ServerInfo) {
+        self.run(self.handle_timeout.as_deref(), info);
+    }
+
+    fn run(&self, hook: Option<&Hook>, info: &ServerInfo) {
+        let ran = guarded(|| {
+            hook.inspect(|hook| hook());
+            Ok(())
+        });
+        if let Err(error) = ran {
+            self.report(&error, &info.server_address);
+        }
+    }
+
+    /// A connection ended by an error that no response could report, or a closure panicked.
     pub(super) fn report(&self, error: &Error, peer: &Peer) {
         if error.is_client_fault() {
             return;
         }
-        match &self.handle_error {
-            // A panic there must not end the thread.
-            Some(handle) => drop(catch_unwind(AssertUnwindSafe(|| handle(error, peer)))),
-            None => {
-                let error = error.to_string();
-                let line = format!("servette: {peer}: {}\n", log_text::escape(&error));
-                // There is no place to report that stderr can't be written.
-                let _ = std::io::stderr().write_all(line.as_bytes());
-            }
-        }
+        let Some(handle) = &self.handle_error else {
+            let error = error.to_string();
+            let line = format!("servette: {peer}: {}\n", log_text::escape(&error));
+            // There is no place to report that stderr can't be written.
+            let _ = std::io::stderr().write_all(line.as_bytes());
+            return;
+        };
+        // There is nobody to tell that this one panics.
+        let _ = guarded(|| {
+            handle(error, peer);
+            Ok(())
+        });
     }
 }
 

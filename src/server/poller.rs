@@ -1,12 +1,12 @@
-//! What a lane polls with. It belongs to the lane, or is lent to one lane after the other.
+//! What an event loop waits with: mio's poll, and busy polling for a moment before it sleeps.
 
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Registry, Token, Waker};
+use mio::event::Event;
+use mio::{Events, Poll, Registry, Token};
 
-use super::spin::{SPIN, Spin};
+use super::busy_poll::{BusyPoll, MOMENT};
 
 pub(super) const LISTENER: Token = Token(0);
 pub(super) const WAKER: Token = Token(1);
@@ -14,45 +14,43 @@ pub(super) const WAKER: Token = Token(1);
 pub(super) const FIRST_SLOT: usize = 2;
 
 #[derive(Debug)]
-pub(crate) struct Poller {
+pub(super) struct Poller {
     poll: Poll,
-    pub(super) events: Events,
-    spin: Spin,
-}
-
-/// How those reach a poller who do not poll.
-#[derive(Clone, Debug)]
-pub(crate) struct Access {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) waker: Arc<Waker>,
+    events: Events,
+    busy_poll: BusyPoll,
 }
 
 impl Poller {
-    pub(crate) fn new() -> io::Result<(Self, Access)> {
-        let poll = Poll::new()?;
-        let registry = Arc::new(poll.registry().try_clone()?);
-        let waker = Arc::new(Waker::new(&registry, WAKER)?);
-        let poller = Poller {
-            poll,
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Poller {
+            poll: Poll::new()?,
             events: Events::with_capacity(256),
-            spin: Spin::default(),
-        };
-        Ok((poller, Access { registry, waker }))
+            busy_poll: BusyPoll::default(),
+        })
     }
 
-    /// Waits for events; where waits are short, by looking for a moment before sleeping.
-    pub(crate) fn sleep(&mut self, timeout: Option<Duration>, start: Instant) -> io::Result<()> {
+    /// For threads that do not poll.
+    pub(super) fn registry(&self) -> io::Result<Registry> {
+        self.poll.registry().try_clone()
+    }
+
+    pub(super) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter()
+    }
+
+    /// Waits for events; where waits are short, by polling for a moment before sleeping.
+    pub(super) fn wait(&mut self, timeout: Option<Duration>, start: Instant) -> io::Result<()> {
         if timeout == Some(Duration::ZERO) {
             return self.poll.poll(&mut self.events, timeout);
         }
-        while self.spin.pays() {
+        while self.busy_poll.pays() {
             self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
             if !self.events.is_empty() {
                 self.learn(start.elapsed());
                 return Ok(());
             }
-            if start.elapsed() >= SPIN {
-                self.spin.was_vain();
+            if start.elapsed() >= MOMENT {
+                self.busy_poll.was_in_vain();
             }
         }
         self.poll.poll(&mut self.events, timeout)?;
@@ -60,20 +58,14 @@ impl Poller {
         Ok(())
     }
 
-    /// The last wait has ended with something.
-    #[cfg(feature = "testing")]
-    pub(crate) fn has_events(&self) -> bool {
-        !self.events.is_empty()
-    }
-
-    /// The last requests were large ones, after which looking again costs more than it brings.
-    pub(super) fn is_not_hurried(&mut self) {
-        self.spin.ends();
+    /// The last requests were large ones, after which busy polling costs more than it brings.
+    pub(super) fn expect_long_waits(&mut self) {
+        self.busy_poll.expect_long_waits();
     }
 
     fn learn(&mut self, waited: Duration) {
         let mut tokens = self.events.iter().map(|event| event.token());
         let on_connection = tokens.any(|token| token != LISTENER && token != WAKER);
-        self.spin.learn(waited, on_connection);
+        self.busy_poll.learn(waited, on_connection);
     }
 }

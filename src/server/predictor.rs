@@ -1,109 +1,103 @@
 //! Which handlers are known to block: a table of counters, like a branch predictor's.
 //!
-//! A handler that blocks unexpectedly keeps its lane waiting until the watch notices. Once is a hiccup;
-//! two hundred clients of such a handler, one after the other, would stall the lane for good. So the
-//! route of a handler that lost the lead is remembered, and next time the lead passes before it runs.
+//! A handler that blocks unexpectedly keeps its event loop waiting until the monitor notices. Once is a hiccup;
+//! two hundred clients of such a handler, one after the other, would stall the loop for good. So the route of a
+//! handler that blocked is remembered, and next time the leadership passes on before it runs.
+//!
+//! The counters are shared by all loops, so that one loop learns from another; they are written only for routes
+//! that are suspected or known to block, where a thread is woken anyway. What a loop suspects is its own.
 
-use std::hash::Hasher as _;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::hash::Folded;
-use crate::http1::bytes;
+use super::route::Route;
+use super::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
 
-/// A handler that runs for longer than this counts as one that blocks.
-const SLOW: Duration = Duration::from_micros(500);
-/// How often a route is trusted less after it cost the lead.
+/// A handler that runs for longer than this counts as one that blocks. A loop that picks fewer tasks than would
+/// take so long is suspected.
+pub(super) const SLOW: Duration = Duration::from_micros(200);
+/// What a route is charged with when it has cost a loop its leader.
 const PENALTY: u8 = 64;
-/// How many requests of any route are treated with care after that.
+/// How many requests of a loop are timed, whatever their route, once it is suspected.
 const CAUTION: u32 = 32;
 /// No route.
 const UNKNOWN: u16 = u16::MAX;
 
-/// Method and path of a request, folded into an index of the table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Route(u8);
-
-impl Route {
-    /// The route of a method and a path, whose query does not count.
-    pub(crate) fn of(method: &str, path: &str) -> Self {
-        let path = path.as_bytes();
-        let path = path.get(..path.len().min(64)).unwrap_or_default();
-        let path = match bytes::find(path, b'?') {
-            Some(query) => path.get(..query).unwrap_or_default(),
-            None => path,
-        };
-        // More of a method tells no others apart.
-        let first = method.as_bytes().first().copied().unwrap_or_default();
-        let mut hash = Folded::default();
-        hash.write_usize((path.len() << 16) | (method.len() << 8) | usize::from(first));
-        hash.write(path);
-        Route((hash.finish() >> 56) as u8)
-    }
+/// What the loops have learned of the handlers.
+#[derive(Debug)]
+pub(super) struct Predictor {
+    routes: [AtomicU8; 256],
+    /// Some handler was suspected. Until then nothing is looked up and no clock is read.
+    is_wary: AtomicBool,
 }
 
-/// What a lane has learned of its handlers.
+/// What one loop suspects.
 #[derive(Debug)]
-pub(crate) struct Predictor {
-    routes: [AtomicU8; 256],
-    /// The route of the handler that runs under the lead, if it was looked at.
+pub(super) struct Suspicion {
+    /// The route of the handler that the leader runs, if it was looked up.
     doing: AtomicU16,
-    /// Requests that are still to be treated with care, whatever their route.
+    /// Requests that are still to be timed.
     caution: AtomicU32,
-    /// A handler has ever cost the lead: until then, nothing is looked up and no clock is read.
-    wary: AtomicBool,
+}
+
+impl Default for Suspicion {
+    fn default() -> Self {
+        Suspicion {
+            doing: AtomicU16::new(UNKNOWN),
+            caution: AtomicU32::new(0),
+        }
+    }
 }
 
 impl Predictor {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Predictor {
-            routes: [const { AtomicU8::new(0) }; 256],
-            doing: AtomicU16::new(UNKNOWN),
-            caution: AtomicU32::new(0),
-            wary: AtomicBool::new(false),
+            routes: std::array::from_fn(|_| AtomicU8::new(0)),
+            is_wary: AtomicBool::new(false),
         }
     }
 
-    /// A handler is about to run under the lead: its route, if it is expected to block.
-    pub(crate) fn begins(&self, method: &str, path: &str) -> Option<Route> {
-        if !self.wary.load(Relaxed) {
+    /// A leader is about to run a handler: its route, if it is expected to block or is to be timed.
+    pub(super) fn begins(&self, own: &Suspicion, method: &str, path: &str) -> Option<Route> {
+        if !self.is_wary.load(Relaxed) {
             return None;
         }
         let route = Route::of(method, path);
-        self.doing.store(u16::from(route.0), Relaxed);
-        self.expects_block(route).then_some(route)
-    }
-
-    fn expects_block(&self, route: Route) -> bool {
-        let caution = self.caution.load(Relaxed);
+        own.doing.store(u16::from(route.0), Relaxed);
+        let caution = own.caution.load(Relaxed);
         if caution > 0 {
-            self.caution.store(caution - 1, Relaxed);
-            return true;
+            own.caution.store(caution - 1, Relaxed);
+            return Some(route);
         }
-        self.counter(route).load(Relaxed) > 0
+        (self.counter(route).load(Relaxed) > 0).then_some(route)
     }
 
-    /// The handler that runs has cost the lane its leader.
-    pub(crate) fn cost_the_lead(&self) {
-        // The first time nobody knows which one that is; caution finds it, if it comes again soon.
-        if let Ok(doing) = u8::try_from(self.doing.load(Relaxed)) {
+    /// The handler that runs has cost the loop its leader.
+    pub(super) fn blocked(&self, own: &Suspicion) {
+        // The first time it is not known which one that is; caution finds it, if it comes again soon.
+        if let Ok(doing) = u8::try_from(own.doing.load(Relaxed)) {
             let counter = self.counter(Route(doing));
             counter.store(counter.load(Relaxed).saturating_add(PENALTY), Relaxed);
         }
-        let caution = self.caution.load(Relaxed);
-        self.caution
-            .store(caution.saturating_add(CAUTION).min(8 * CAUTION), Relaxed);
-        self.wary.store(true, Relaxed);
+        self.suspect(own);
     }
 
-    /// A handler that was expected to block ran for so long.
-    pub(crate) fn ran(&self, route: Route, time: Duration) {
+    /// The loop makes little progress, though none of its handlers blocks for long.
+    pub(super) fn suspect(&self, own: &Suspicion) {
+        own.caution.store(CAUTION, Relaxed);
+        self.is_wary.store(true, Relaxed);
+    }
+
+    /// A handler that was timed ran for so long.
+    pub(super) fn ran(&self, route: Route, time: Duration) {
         let counter = self.counter(route);
+        let before = counter.load(Relaxed);
         let value = match time > SLOW {
             true => u8::MAX,
-            false => counter.load(Relaxed).saturating_sub(1),
+            false => before.saturating_sub(1),
         };
-        counter.store(value, Relaxed);
+        if value != before {
+            counter.store(value, Relaxed);
+        }
     }
 
     fn counter(&self, route: Route) -> &AtomicU8 {
@@ -116,39 +110,22 @@ impl Predictor {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_query_and_what_follows_does_not_make_another_route() {
-        assert_eq!(Route::of("GET", "/a?x=1"), Route::of("GET", "/a?y"));
-        assert_eq!(Route::of("GET", "/a"), Route::of("GET", "/a?y"));
-        let routes = [
-            ("GET", "/a"),
-            ("GET", "/b"),
-            ("POST", "/a"),
-            ("GET", "/sleep"),
-            ("GET", "/sleep/longer"),
-            ("GET", "/hello"),
-            ("", ""),
-        ]
-        .map(|(method, path)| Route::of(method, path));
-        for (i, one) in routes.iter().enumerate() {
-            assert!(routes.iter().skip(i + 1).all(|other| other != one));
-        }
-    }
+    const LONG: Duration = Duration::from_millis(100);
 
     #[test]
     fn a_route_that_blocked_is_remembered_and_forgiven() {
-        let predictor = Predictor::new();
-        let blocks = |path| predictor.begins("GET", path);
+        let (predictor, own) = (Predictor::new(), Suspicion::default());
+        let blocks = |path| predictor.begins(&own, "GET", path);
         let suspects = || (0..100).filter(|_| blocks("/quick").is_some()).count();
         assert_eq!(blocks("/slow"), None);
-        predictor.cost_the_lead();
-        // For a while everything is suspect, then what was found.
+        predictor.blocked(&own);
+        // For a while everything is suspected, then what was found.
         assert_eq!(suspects(), CAUTION as usize);
         assert_eq!(blocks("/slow"), None);
-        predictor.cost_the_lead();
+        predictor.blocked(&own);
         assert_eq!(suspects(), CAUTION as usize);
         let slow = blocks("/slow").unwrap();
-        predictor.ran(slow, Duration::from_millis(100));
+        predictor.ran(slow, LONG);
         for _ in 0..usize::from(u8::MAX) {
             assert_eq!(blocks("/slow"), Some(slow));
             predictor.ran(slow, Duration::ZERO);
@@ -157,14 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_found_while_everything_is_suspect() {
-        let predictor = Predictor::new();
-        predictor.cost_the_lead();
-        let slow = predictor.begins("GET", "/slow").unwrap();
-        predictor.ran(slow, Duration::from_millis(100));
-        let quick = (0..100).filter_map(|_| predictor.begins("GET", "/quick"));
-        quick.for_each(|quick| predictor.ran(quick, Duration::ZERO));
-        assert_eq!(predictor.begins("GET", "/slow"), Some(slow));
-        assert_eq!(predictor.begins("GET", "/quick"), None);
+    fn a_loop_that_moves_slowly_times_what_it_runs_and_others_learn_from_it() {
+        let (predictor, own, other) =
+            (Predictor::new(), Suspicion::default(), Suspicion::default());
+        predictor.suspect(&own);
+        let quick = predictor.begins(&own, "GET", "/quick").unwrap();
+        predictor.ran(quick, SLOW / 2);
+        let slow = predictor.begins(&own, "GET", "/slow").unwrap();
+        predictor.ran(slow, SLOW * 2);
+        assert_eq!(predictor.begins(&other, "GET", "/slow"), Some(slow));
+        assert_eq!(predictor.begins(&other, "GET", "/quick"), None);
     }
 }

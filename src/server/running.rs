@@ -96,7 +96,7 @@ impl RunningServer {
         match self.thread.take() {
             Some(thread) if running == 0 => match thread.join() {
                 Ok(result) => result.map(|()| 0),
-                Err(payload) => Err(Error::panic(&*payload)),
+                Err(payload) => Err(Error::panic(payload)),
             },
             _ => Ok(running),
         }

@@ -1,33 +1,75 @@
-//! The connections of a lane: which are parked, which are being served.
+//! The connections of an event loop: which of them are parked, and which are being served.
 //!
-//! A connection is taken out of its slot to be served, so it has one owner and no lock is held over a
-//! handler. An event that comes meanwhile leaves a mark, and the one who parks it serves it again: the
-//! poller reports each arrival once.
+//! A connection is taken out of its slot to be served, so it has one owner and no lock is held over a handler. An
+//! event that comes meanwhile leaves a mark, and the thread that parks the connection serves it again: the poller
+//! reports each arrival once.
 
-use super::client::{Client, Phase};
-use super::queue::{Kind, Linked, Links, Queues};
-use super::wheel::{Tick, Wheel};
+use std::mem;
+use std::time::Duration;
+
+use super::deadlines::{Deadlines, Linked, Links};
+use super::task::Task;
 use crate::clock::Moment;
+use crate::connection::WaitsFor;
+use crate::limits::Limits;
 
-/// The slots, and when to look at which.
+/// Deadlines are looked at in steps of so many milliseconds, so that several are over at once.
+const STEP: u64 = 250;
+
+/// How long a connection may wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    head: Duration,
+    idle: Duration,
+    drain: Duration,
+    linger: Duration,
+}
+
+impl Patience {
+    pub(super) fn of(limits: &Limits) -> Self {
+        Patience {
+            head: limits.head_deadline,
+            idle: limits.idle_deadline,
+            drain: limits.drain_deadline,
+            linger: limits.linger_deadline,
+        }
+    }
+
+    fn for_what(&self, what: WaitsFor) -> Duration {
+        match what {
+            WaitsFor::FirstHead | WaitsFor::RestOfHead => self.head,
+            WaitsFor::NextHead => self.idle,
+            WaitsFor::RestOfBody => self.drain,
+            WaitsFor::End => self.linger,
+        }
+    }
+}
+
+/// The slots of an event loop, and when to look at which.
 #[derive(Debug)]
 pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<usize>,
-    wheel: Wheel,
-    queues: Queues,
+    patience: Patience,
+    deadlines: Deadlines,
+    /// Slots of connections whose deadline was over when they were parked.
+    overdue: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Slot {
     state: State,
-    /// The earliest tick at which the wheel looks at this slot.
-    entry: Option<Tick>,
+    /// Of the wait for which it stands in its queue.
+    deadline: Moment,
     links: Links,
 }
 
 impl Linked for Vec<Slot> {
-    fn links(&mut self, slot: u32) -> Option<&mut Links> {
+    fn links(&self, slot: u32) -> Option<&Links> {
+        self.get(slot as usize).map(|place| &place.links)
+    }
+
+    fn links_mut(&mut self, slot: u32) -> Option<&mut Links> {
         self.get_mut(slot as usize).map(|place| &mut place.links)
     }
 }
@@ -35,35 +77,26 @@ impl Linked for Vec<Slot> {
 #[derive(Debug)]
 enum State {
     Free,
-    Parked(Box<Client>),
-    /// Being served; `again` says that something came meanwhile.
-    Out {
-        again: bool,
-    },
-}
-
-/// What came of parking.
-#[derive(Debug)]
-pub(super) enum Parked {
-    /// It waits; `sooner` says that the poller must wake up earlier than it knows.
-    Waits { sooner: bool },
-    /// Something has come meanwhile: serve it again.
-    Again(Box<Client>),
+    Parked(Box<Task>),
+    Served,
+    /// Being served, and something has come meanwhile.
+    Marked,
 }
 
 impl Table {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(patience: Patience) -> Self {
         Table {
             slots: Vec::new(),
             free: Vec::new(),
-            wheel: Wheel::default(),
-            queues: Queues::default(),
+            patience,
+            deadlines: Deadlines::default(),
+            overdue: Vec::new(),
         }
     }
 
-    /// How many connections are of this kind, those included that are served just now.
-    pub(super) fn waiting(&self, kind: Kind) -> usize {
-        self.queues.count(kind)
+    /// How many connections wait for this, those included that are being served just now.
+    pub(super) fn waiting(&self, what: WaitsFor) -> usize {
+        self.deadlines.count(what)
     }
 
     /// The connection of a slot is gone.
@@ -71,7 +104,7 @@ impl Table {
         if let Some(place) = self.slots.get_mut(slot) {
             place.state = State::Free;
             self.free.push(slot);
-            self.queues.remove(&mut self.slots, slot);
+            self.deadlines.remove(&mut self.slots, slot);
         }
     }
 
@@ -79,25 +112,25 @@ impl Table {
     pub(super) fn reserve(&mut self) -> usize {
         if let Some(slot) = self.free.pop() {
             if let Some(place) = self.slots.get_mut(slot) {
-                place.state = State::Out { again: false };
+                place.state = State::Served;
             }
             return slot;
         }
         self.slots.push(Slot {
-            state: State::Out { again: false },
-            entry: None,
+            state: State::Served,
+            deadline: Moment::FIRST,
             links: Links::default(),
         });
         self.slots.len() - 1
     }
 
     /// Takes a parked connection to serve it; one that is being served gets a mark instead.
-    pub(super) fn take(&mut self, slot: usize) -> Option<Box<Client>> {
+    pub(super) fn take(&mut self, slot: usize) -> Option<Box<Task>> {
         let place = self.slots.get_mut(slot)?;
-        match std::mem::replace(&mut place.state, State::Out { again: false }) {
-            State::Parked(client) => Some(client),
-            State::Out { .. } => {
-                place.state = State::Out { again: true };
+        match mem::replace(&mut place.state, State::Served) {
+            State::Parked(task) => Some(task),
+            State::Served | State::Marked => {
+                place.state = State::Marked;
                 None
             }
             State::Free => {
@@ -107,107 +140,99 @@ impl Table {
         }
     }
 
-    /// Parks a connection, which has a slot, until its deadline. If it comes back, the end of the stream may
-    /// follow what is there.
-    pub(super) fn park(&mut self, mut client: Box<Client>) -> Parked {
-        let Some(slot) = client.slot else {
-            return Parked::Again(client);
+    /// Parks a connection, which has a slot, until its deadline. It comes back if something has come meanwhile;
+    /// behind that the end of the stream may follow.
+    pub(super) fn park(&mut self, mut task: Box<Task>, now: Moment) -> Option<Box<Task>> {
+        task.end_may_follow = true;
+        let place = task.slot.and_then(|slot| self.slots.get_mut(slot));
+        let (Some(slot), Some(place)) = (task.slot, place) else {
+            return Some(task);
         };
-        let tick = Tick::of(client.deadline);
-        let kind = match client.phase {
-            Phase::Head => Kind::Heads,
-            Phase::Fresh | Phase::Idle => Kind::Idle,
-            Phase::Late | Phase::Lingering(_) => Kind::Ending,
-        };
-        client.thorough = true;
-        let Some(place) = self.slots.get_mut(slot) else {
-            return Parked::Again(client);
-        };
-        if matches!(place.state, State::Out { again: true }) {
-            place.state = State::Out { again: false };
-            return Parked::Again(client);
+        if matches!(place.state, State::Marked) {
+            place.state = State::Served;
+            return Some(task);
         }
-        let anew = std::mem::take(&mut client.waits_anew);
-        place.state = State::Parked(client);
-        let is_entered = place.entry.is_some_and(|entry| entry <= tick);
-        if !is_entered {
-            place.entry = Some(tick);
+        let (what, since) = task.wait(now);
+        let deadline = since.after(self.patience.for_what(what));
+        // Another wait for the same has another deadline, to the millisecond.
+        let anew = mem::replace(&mut place.deadline, deadline) != deadline;
+        place.state = State::Parked(task);
+        if deadline <= now {
+            self.deadlines.remove(&mut self.slots, slot);
+            self.overdue.push(slot);
+        } else {
+            self.deadlines.enter(&mut self.slots, slot, what, anew);
         }
-        self.queues.enter(&mut self.slots, slot, kind, anew);
-        if is_entered {
-            return Parked::Waits { sooner: false };
-        }
-        let next = self.wheel.next();
-        self.wheel.enter(tick, slot);
-        Parked::Waits {
-            sooner: self.wheel.next() != next,
-        }
+        None
     }
 
     /// Takes a connection whose deadline is over.
-    pub(super) fn take_expired(&mut self, now: Moment) -> Option<Box<Client>> {
-        while let Some((tick, slot)) = self.wheel.take_due(now) {
-            if let Some(client) = self.look(tick, slot) {
-                return Some(client);
+    pub(super) fn take_expired(&mut self, now: Moment) -> Option<Box<Task>> {
+        while let Some(slot) = self.overdue.pop().or_else(|| self.first_due(now)) {
+            let place = self.slots.get(slot);
+            // One that is being served is overdue when it is parked, unless it waits for something else then.
+            let is_over =
+                |place: &Slot| matches!(place.state, State::Parked(_)) && place.deadline <= now;
+            if place.is_some_and(is_over) {
+                return self.take(slot);
             }
         }
         None
     }
 
-    /// Since when the connection of this kind waits that has waited for longest.
-    pub(super) fn waits_since(&mut self, kind: Kind) -> Option<Moment> {
-        while let Some(slot) = self.queues.first(kind) {
-            if let Some(State::Parked(client)) = self.slots.get(slot).map(|place| &place.state) {
-                return Some(client.since);
-            }
-            // One that is being served enters again when it is parked.
-            self.queues.remove(&mut self.slots, slot);
-        }
-        None
+    /// Takes a slot whose deadline is over out of its queue.
+    fn first_due(&mut self, now: Moment) -> Option<usize> {
+        let mut first = WaitsFor::ALL
+            .iter()
+            .filter_map(|&what| self.deadlines.first(what));
+        let slot = first.find(|&slot| {
+            let place = self.slots.get(slot);
+            place.is_some_and(|place| place.deadline <= now)
+        })?;
+        self.deadlines.remove(&mut self.slots, slot);
+        Some(slot)
+    }
+
+    /// Since when the connection waits that has waited for this for longest.
+    pub(super) fn waits_since(&self, what: WaitsFor) -> Option<Moment> {
+        self.longest_waiting(what).map(|(_, since)| since)
     }
 
     /// Takes that connection.
-    pub(super) fn take_longest_waiting(&mut self, kind: Kind) -> Option<Box<Client>> {
-        self.waits_since(kind)?;
-        let slot = self.queues.first(kind)?;
-        self.queues.remove(&mut self.slots, slot);
+    pub(super) fn take_longest_waiting(&mut self, what: WaitsFor) -> Option<Box<Task>> {
+        let (slot, _) = self.longest_waiting(what)?;
+        self.deadlines.remove(&mut self.slots, slot);
         self.take(slot)
     }
 
-    /// Looks at a slot whose entry was taken from the wheel: takes the connection if the entry is that
-    /// of its deadline, else moves the entry on.
-    fn look(&mut self, tick: Tick, slot: usize) -> Option<Box<Client>> {
-        let place = self.slots.get_mut(slot)?;
-        if place.entry != Some(tick) {
-            return None;
-        }
-        place.entry = None;
-        let State::Parked(client) = &place.state else {
-            return None;
-        };
-        let deadline = Tick::of(client.deadline);
-        if deadline > tick {
-            place.entry = Some(deadline);
-            self.wheel.enter(deadline, slot);
-            return None;
-        }
-        self.take(slot)
+    fn longest_waiting(&self, what: WaitsFor) -> Option<(usize, Moment)> {
+        // Some of them are being served.
+        let mut order = self.deadlines.order(&self.slots, what);
+        order.find_map(|slot| match &self.slots.get(slot)?.state {
+            State::Parked(task) => Some((slot, task.since())),
+            _ => None,
+        })
     }
 
-    /// When the wheel has to be looked at next.
-    pub(super) fn next_look(&self) -> Option<Moment> {
-        self.wheel.next()
+    /// When a deadline is over next, rounded up to a step.
+    pub(super) fn next_deadline(&self) -> Option<Moment> {
+        if !self.overdue.is_empty() {
+            return Some(Moment::FIRST);
+        }
+        let first = |&what| Some(self.slots.get(self.deadlines.first(what)?)?.deadline);
+        let next = WaitsFor::ALL.iter().filter_map(first).min();
+        next.map(|next| next.round_up(STEP))
     }
 
     /// Takes every parked connection.
     #[expect(clippy::vec_box, reason = "they are boxed wherever they are")]
-    pub(super) fn take_all(&mut self) -> Vec<Box<Client>> {
-        let slots = 0..self.slots.len();
-        slots
-            .filter_map(|slot| {
-                let parked = matches!(self.slots.get(slot)?.state, State::Parked(_));
-                parked.then(|| self.take(slot)).flatten()
-            })
+    pub(super) fn take_all(&mut self) -> Vec<Box<Task>> {
+        let is_parked = |place: &Slot| matches!(place.state, State::Parked(_));
+        let parked = |slot: &usize| self.slots.get(*slot).is_some_and(is_parked);
+        let parked: Vec<usize> = (0..self.slots.len()).filter(parked).collect();
+        parked
+            .into_iter()
+            .filter_map(|slot| self.take(slot))
             .collect()
     }
 }
@@ -218,8 +243,8 @@ mod tests {
 
     #[test]
     fn an_idle_connection_takes_less_than_a_kibibyte() {
-        // The entry in the wheel and the place among the free slots are a word each.
-        let each = size_of::<Client>() + size_of::<Slot>() + 2 * size_of::<usize>();
+        // The places among the free and the overdue slots are a word each.
+        let each = size_of::<Task>() + size_of::<Slot>() + 2 * size_of::<usize>();
         assert!(each < 1024, "{each} bytes");
     }
 }

@@ -1,10 +1,10 @@
-//! [`Watch`]: the place in a connection from which a test fixture looks on. Without the feature
+//! [`Observed`]: the place in a connection from which a test fixture looks on. Without the feature
 //! `testing` it is empty, and so are its calls.
 
 use crate::exchange::Exchange;
 use crate::http1::Refusal;
 
-/// What a witness is told, on the thread that serves the connection.
+/// What an observer is told, on the thread that serves the connection.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "testing"), expect(dead_code))]
 pub(crate) enum Event<'e> {
@@ -26,7 +26,7 @@ pub(crate) enum Event<'e> {
 
 /// Who looks on.
 #[cfg(feature = "testing")]
-pub(crate) trait Witness: std::any::Any + std::fmt::Debug + Send {
+pub(crate) trait Observer: std::any::Any + std::fmt::Debug + Send {
     /// Something has happened; true if that makes the usual action unnecessary.
     fn see(&self, event: Event<'_>) -> bool;
 
@@ -34,36 +34,36 @@ pub(crate) trait Witness: std::any::Any + std::fmt::Debug + Send {
     fn protocol_version(&self) -> Option<&'static str>;
 }
 
-/// A witness, or none.
+/// An observer, or none.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
+pub(crate) struct Observed {
     #[cfg(feature = "testing")]
-    pub(crate) witness: Option<Box<dyn Witness>>,
+    pub(crate) observer: Option<Box<dyn Observer>>,
 }
 
 #[cfg(feature = "testing")]
-impl Watch {
+impl Observed {
     /// Whether anybody looks on.
     pub(crate) fn is_active(&self) -> bool {
-        self.witness.is_some()
+        self.observer.is_some()
     }
 
     pub(crate) fn tell(&self, event: Event<'_>) -> bool {
-        self.witness
+        self.observer
             .as_ref()
-            .is_some_and(|witness| witness.see(event))
+            .is_some_and(|observer| observer.see(event))
     }
 
     /// The version that counts for a handler that speaks this one.
     pub(crate) fn version<'v>(&self, own: &'v str) -> &'v str {
-        let told = self.witness.as_ref().and_then(|w| w.protocol_version());
+        let told = self.observer.as_ref().and_then(|w| w.protocol_version());
         told.unwrap_or(own)
     }
 }
 
 #[cfg(not(feature = "testing"))]
 #[expect(clippy::unused_self)]
-impl Watch {
+impl Observed {
     pub(crate) fn is_active(&self) -> bool {
         false
     }

@@ -1,16 +1,16 @@
 //! Whether it pays to poll for a moment before sleeping.
 //!
 //! Waking a thread that sleeps in the poller takes longer than handling a small request. A client that
-//! asks again as soon as it has its answer is served three times as fast by a lane that looks again
-//! for some microseconds. That is done only while the last waits were short and ended with a request; the
-//! first one in vain ends it for a while, the next one for longer, and a server at rest never does it. New connections don't count:
-//! there looking costs more CPU time than waking up, for one wake-up takes in several.
+//! asks again as soon as it has its answer is served three times as fast by an event loop that polls again
+//! for some microseconds. That is done only while the last waits were short and ended with a request; the first
+//! one in vain ends it for a while, the next one for longer, and a server at rest never does it. New connections
+//! don't count: there busy polling costs more CPU time than waking up, for one wake-up takes in several.
 
 use std::time::Duration;
 
-/// How long to look again.
-pub(super) const SPIN: Duration = Duration::from_micros(50);
-/// A wait that counts as short: one that looking would have covered, and the time to wake up.
+/// How long to poll before sleeping.
+pub(super) const MOMENT: Duration = Duration::from_micros(50);
+/// A wait that counts as short: one that busy polling would have covered, and the time to wake up.
 const SHORT: Duration = Duration::from_micros(100);
 /// So many short waits in a row begin it.
 const ENOUGH: i8 = 3;
@@ -22,7 +22,7 @@ const TRUST: u8 = 16;
 
 /// What the last waits were like.
 #[derive(Debug, Default)]
-pub(super) struct Spin {
+pub(super) struct BusyPoll {
     credit: i8,
     /// Vain attempts that are not made up for.
     doubt: u8,
@@ -30,7 +30,7 @@ pub(super) struct Spin {
     found: u8,
 }
 
-impl Spin {
+impl BusyPoll {
     pub(super) fn pays(&self) -> bool {
         self.credit >= ENOUGH
     }
@@ -51,12 +51,12 @@ impl Spin {
     }
 
     /// The next waits will be long ones.
-    pub(super) fn ends(&mut self) {
+    pub(super) fn expect_long_waits(&mut self) {
         self.credit = self.credit.min(0);
     }
 
     /// Looking again found nothing.
-    pub(super) fn was_vain(&mut self) {
+    pub(super) fn was_in_vain(&mut self) {
         self.credit = VAIN << self.doubt;
         (self.found, self.doubt) = (0, (self.doubt + 1).min(MOST_DOUBT));
     }
@@ -70,25 +70,25 @@ mod tests {
 
     #[test]
     fn it_begins_with_short_waits_and_ends_with_the_first_in_vain() {
-        let mut spin = Spin::default();
-        assert!(!spin.pays());
-        (0..3).for_each(|_| spin.learn(SOON, true));
-        assert!(spin.pays());
-        spin.learn(SOON, true);
-        assert!(spin.pays());
-        spin.was_vain();
-        (0..10).for_each(|_| spin.learn(SOON, true));
-        assert!(!spin.pays());
-        spin.learn(SOON, true);
-        assert!(spin.pays());
+        let mut busy = BusyPoll::default();
+        assert!(!busy.pays());
+        (0..3).for_each(|_| busy.learn(SOON, true));
+        assert!(busy.pays());
+        busy.learn(SOON, true);
+        assert!(busy.pays());
+        busy.was_in_vain();
+        (0..10).for_each(|_| busy.learn(SOON, true));
+        assert!(!busy.pays());
+        busy.learn(SOON, true);
+        assert!(busy.pays());
     }
 
     /// How many short waits it takes to begin again.
-    fn pause(spin: &mut Spin) -> u32 {
-        spin.was_vain();
+    fn pause(busy: &mut BusyPoll) -> u32 {
+        busy.was_in_vain();
         let mut waits = 0;
-        while !spin.pays() {
-            spin.learn(SOON, true);
+        while !busy.pays() {
+            busy.learn(SOON, true);
             waits += 1;
         }
         waits
@@ -96,42 +96,42 @@ mod tests {
 
     #[test]
     fn each_vain_attempt_costs_more_until_it_is_made_up_for() {
-        let mut spin = Spin::default();
-        let pauses = [(); 5].map(|()| pause(&mut spin));
+        let mut busy = BusyPoll::default();
+        let pauses = [(); 5].map(|()| pause(&mut busy));
         assert_eq!(pauses, [11, 19, 35, 67, 67]);
-        (0..100).for_each(|_| spin.learn(SOON, true));
-        assert_eq!(pause(&mut spin), 11);
+        (0..100).for_each(|_| busy.learn(SOON, true));
+        assert_eq!(pause(&mut busy), 11);
     }
 
     #[test]
     fn after_large_requests_it_begins_anew() {
-        let mut spin = Spin::default();
-        (0..9).for_each(|_| spin.learn(SOON, true));
-        spin.ends();
-        (0..2).for_each(|_| spin.learn(SOON, true));
-        assert!(!spin.pays());
-        spin.learn(SOON, true);
-        assert!(spin.pays());
+        let mut busy = BusyPoll::default();
+        (0..9).for_each(|_| busy.learn(SOON, true));
+        busy.expect_long_waits();
+        (0..2).for_each(|_| busy.learn(SOON, true));
+        assert!(!busy.pays());
+        busy.learn(SOON, true);
+        assert!(busy.pays());
     }
 
     #[test]
     fn a_server_at_rest_sleeps() {
-        let mut spin = Spin::default();
+        let mut busy = BusyPoll::default();
         for _ in 0..100 {
-            spin.learn(Duration::from_millis(5), true);
-            spin.learn(SOON, true);
-            assert!(!spin.pays());
+            busy.learn(Duration::from_millis(5), true);
+            busy.learn(SOON, true);
+            assert!(!busy.pays());
         }
     }
 
     #[test]
     fn new_connections_don_t_make_it_worth_while() {
-        let mut spin = Spin::default();
-        (0..100).for_each(|_| spin.learn(SOON, false));
-        assert!(!spin.pays());
-        (0..3).for_each(|_| spin.learn(SOON, true));
-        assert!(spin.pays());
-        spin.learn(SOON, false);
-        assert!(!spin.pays());
+        let mut busy = BusyPoll::default();
+        (0..100).for_each(|_| busy.learn(SOON, false));
+        assert!(!busy.pays());
+        (0..3).for_each(|_| busy.learn(SOON, true));
+        assert!(busy.pays());
+        busy.learn(SOON, false);
+        assert!(!busy.pays());
     }
 }

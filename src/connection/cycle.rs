@@ -1,0 +1,215 @@
+//! One request and its response: from the head that was found to what becomes of the connection.
+
+use std::borrow::Cow;
+use std::mem;
+
+use super::input::{Socket, Texts};
+use super::observer::Event;
+use super::outgoing::Terms;
+use super::request_body::{Body, Dropped, RequestBody};
+use super::response_writer::ResponseWriter;
+use super::wait_hook::Coming;
+use super::{Connection, Ending, State};
+use crate::exchange::{Exchange, Headers};
+use crate::http1::Refusal;
+use crate::http1::chunked::Decoder;
+use crate::http1::framing::BodyLength;
+use crate::http1::head::{self, Extent, Found, Head};
+
+impl Connection {
+    /// Takes the head that [`poll_request`](Self::poll_request) has found, and has the request answered; with a
+    /// refusal if it is to be refused. `answer` says whether its response was given up. Then what is unread of the
+    /// body is read off, or the connection ends. `server_keeps` says whether the server's version allows the
+    /// connection to be kept.
+    pub(crate) fn exchange(
+        &mut self,
+        server_keeps: bool,
+        answer: impl FnOnce(Exchange<'_>, Option<Refusal>) -> bool,
+    ) {
+        let Connection {
+            channel,
+            input,
+            body,
+            state,
+            ..
+        } = self;
+        let (found, refusal) = match mem::replace(state, State::Open) {
+            State::Found(found) => (found, None),
+            // Of a head that is refused unfinished there is the request line, or nothing.
+            State::Refused(refusal) => {
+                let line = input.refused_line().unwrap_or_default();
+                (Found::Other(line), Some(refusal))
+            }
+            _ => (Found::Other(Extent::default()), None),
+        };
+        input.reset_scan();
+        let Extent { start, end } = found.extent();
+        let is_behind = !channel.is_idle();
+        let (bytes, ahead, texts) = input.split(start, end);
+        let Texts {
+            scratch,
+            path: whole_path,
+            last_head,
+        } = texts;
+        let parsed = match refusal {
+            Some(refusal) => Err(refusal),
+            None => head::parse(bytes, &found, scratch, last_head, &channel.limits.of_head()),
+        };
+        let coming = match ahead.unread() {
+            _ if is_behind => Coming::Behind,
+            [] => Coming::Alone,
+            _ => Coming::First,
+        };
+        let named = parsed.as_ref();
+        let (method, path) = named.map_or(("", ""), |head| (head.command, &*head.target.path));
+        let hook = channel.wire.hook.as_ref();
+        // A server of one thread has no hook, and no other thread would send what is finished.
+        let takes_time = hook.is_none_or(|hook| hook.before_handler(method, path, coming));
+        if is_behind && takes_time {
+            // If it fails, it fails again, and is reported, where the response is sent.
+            let _ = channel.send_ready(false);
+        }
+        let (head, refusal) = match parsed {
+            Ok(head) => (head, None),
+            Err(refusal) => {
+                let requestline = head::first_line(head::text(bytes, scratch));
+                (Head::refused(requestline), Some(refusal))
+            }
+        };
+        // Of a refused request nobody knows what of the input belongs to it.
+        let client_ends = refusal.is_none() && !head.meta.keep_alive;
+        let terms = Terms {
+            client: head.version,
+            is_head: head.requestline.starts_with("HEAD "),
+            is_connect: head.command == "CONNECT",
+        };
+        *body = Body::default();
+        let body_left = match head.meta.body {
+            BodyLength::Exact(length) => length,
+            BodyLength::Chunked => {
+                body.decoder = Some(Decoder::new(channel.limits.of_chunks()));
+                0
+            }
+        };
+        let can_persist = server_keeps && head.meta.keep_alive;
+        channel.begin(terms, !can_persist, body_left);
+        let path = match head.target.path {
+            Cow::Borrowed(path) => path,
+            Cow::Owned(path) => {
+                *whole_path = path;
+                whole_path
+            }
+        };
+        let exchange = Exchange {
+            client_address: self.peer,
+            server: &self.server,
+            requestline: head.requestline,
+            command: head.command,
+            path,
+            request_version: head.request_version,
+            headers: Headers::new(head.fields),
+            rfile: RequestBody {
+                channel,
+                body,
+                ahead,
+            },
+            wfile: ResponseWriter { channel },
+            close_connection: &channel.close,
+            authority: head.target.authority,
+            expects_continue: head.meta.expects_continue && server_keeps,
+            redirects: 0,
+        };
+        let is_cut = answer(exchange, refusal);
+        self.end_exchange(is_cut, client_ends);
+    }
+
+    /// The exchange is over: what is unread of its body is read off, or the connection ends. `is_cut`: its response
+    /// could not be completed.
+    fn end_exchange(&mut self, is_cut: bool, client_ends: bool) {
+        self.answered += 1;
+        let channel = &self.channel;
+        if let Some(hook) = &channel.wire.hook {
+            hook.after_handler();
+        }
+        let is_left = channel.detached.get() || channel.resets.get();
+        if is_left || is_cut || channel.must_close() {
+            let ending = self.last_ending(is_left, is_cut, client_ends);
+            self.state = State::Ending(ending);
+        } else if !self.body.is_read(channel) {
+            // What has come of it goes before the answer is sent: a client that sends on may not read before.
+            self.state = State::Draining(channel.limits.drain);
+            self.drain();
+        }
+        let pending = self.input.pending();
+        self.channel.wire.observed.tell(Event::Over(pending));
+    }
+
+    /// Drops what has come of a body that no handler reads, without waiting; false if more must come.
+    #[cold]
+    pub(super) fn drain(&mut self) -> bool {
+        let State::Draining(mut left) = self.state else {
+            return true;
+        };
+        self.state = match self.rest_of_body().drop_available(&mut left) {
+            Ok(Dropped::All) => State::Open,
+            Ok(Dropped::Some) => State::Draining(left),
+            Err(_) if self.channel.is_broken() => State::Ending(Ending::Close),
+            Ok(Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
+        };
+        !matches!(self.state, State::Draining(_))
+    }
+
+    /// How the connection ends behind this exchange.
+    fn last_ending(&mut self, is_left: bool, is_cut: bool, client_ends: bool) -> Ending {
+        if is_left || (is_cut && self.cut()) {
+            return Ending::Close;
+        }
+        // A client that did not say so itself may be sending its next request just now.
+        let pending = self.input.pending();
+        let body = self.rest_of_body();
+        let is_read = body.ahead.socket.is_read();
+        let is_last = client_ends && is_read && pending == 0 && body.remaining() == Some(0);
+        let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
+        match nobody {
+            true => Ending::Close,
+            false if is_last => Ending::Last,
+            false => Ending::Linger,
+        }
+    }
+
+    fn rest_of_body(&mut self) -> RequestBody<'_> {
+        let (_, ahead, _) = self.input.split(0, 0);
+        RequestBody {
+            channel: &self.channel,
+            body: &mut self.body,
+            ahead,
+        }
+    }
+
+    /// Ends in a way that can't be taken for the end of a response: with a reset (true), if there is no other.
+    fn cut(&mut self) -> bool {
+        let is_ambiguous = self.channel.out.borrow().ends_with_close();
+        if is_ambiguous {
+            // It fails only where there is no connection any more.
+            let _ = self.channel.wire.reset_on_close();
+            self.channel.resets.set(true);
+        } else {
+            self.channel.out.borrow_mut().give_up();
+            let _ = self.channel.send_ready(false);
+        }
+        is_ambiguous
+    }
+
+    /// A handler ends the connection, or an error does, after exchanges that would have kept it.
+    pub(crate) fn leave(&mut self) {
+        if self.ending().is_some() {
+            return;
+        }
+        let has_ended = self.input.socket == Socket::Ended;
+        let nobody = has_ended || self.channel.is_broken() || self.answered == 0;
+        self.state = State::Ending(match nobody {
+            true => Ending::Close,
+            false => Ending::Linger,
+        });
+    }
+}

@@ -1,0 +1,372 @@
+//! An event loop: accepts, waits for connections that have something to read, and keeps their deadlines.
+//!
+//! The thread that holds the loop's lock ([`EventLoop::lock`]) may poll and pick; what was picked has one owner and
+//! is served without a lock. A connection that waits is parked in its slot, costs no thread and no system call, and is
+//! registered with the poller once, edge-triggered: an event means "read until there is nothing left", and nothing
+//! else. Only a connection whose handler itself waits for it is taken off the poller meanwhile. How threads share a
+//! loop is the business of [`super::worker_pool`].
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use mio::{Registry, Token, Waker};
+
+use self::accept::{ACCEPTS, spare_descriptors};
+pub(super) use self::serve::Left;
+use super::listener::{Acceptor, Listener};
+use super::options::Options;
+use super::poller::{FIRST_SLOT, LISTENER, Poller, WAKER};
+use super::table::{Patience, Table};
+use super::task::Task;
+use crate::clock::Moment;
+use crate::info::ServerInfo;
+use crate::shutdown::{Control, ShutdownHandle, lock};
+use crate::{Error, Result};
+
+mod accept;
+mod serve;
+
+/// How often `service_actions` runs, as in Python.
+const SERVICE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What the event loops of a server share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) info: Arc<ServerInfo>,
+    pub(super) control: Arc<Control>,
+    max_connections: usize,
+    /// Connections that exist, in all loops.
+    open: AtomicUsize,
+    /// How many loops have been led: new connections are spread over these.
+    led: AtomicUsize,
+    /// A thread serves.
+    is_serving: AtomicBool,
+    /// When it was last reported that connections run short.
+    complained: Mutex<Option<Instant>>,
+    /// The connections that are parked or were, by loop.
+    tables: Vec<Mutex<Table>>,
+}
+
+/// A poller, and the connections that are parked in it.
+#[derive(Debug)]
+pub(super) struct EventLoop {
+    pub(super) shared: Arc<Shared>,
+    pub(super) number: usize,
+    pub(super) registry: Arc<Registry>,
+    waker: Arc<Waker>,
+    state: Mutex<LoopState>,
+}
+
+/// What only the thread that holds the loop's lock touches.
+#[derive(Debug)]
+pub(super) struct LoopState {
+    poller: Poller,
+    /// Connections that have something to read, taken from their slots.
+    ready: VecDeque<Box<Task>>,
+    /// Connections that were put back with more to do.
+    unfinished: VecDeque<Box<Task>>,
+    /// How many of them are served before the next poll, so that none keeps the others waiting.
+    turns: usize,
+    /// Connections that were served, and are parked before the next poll.
+    to_park: Vec<Box<Task>>,
+    /// Until the server stops.
+    acceptor: Option<Arc<Acceptor>>,
+    /// The loop in which the last accepted connection will be parked.
+    next_home: usize,
+    /// How many connections may be accepted before the next poll; 0 while none waits.
+    accepts: u32,
+    accept_again: Option<Instant>,
+    /// When `service_actions` runs next.
+    next_actions: Option<Instant>,
+}
+
+impl LoopState {
+    /// New connections may be picked.
+    pub(super) fn accepts(&self) -> bool {
+        self.accepts > 0
+    }
+
+    /// There is nothing to pick before the next poll.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+            && self.unfinished.is_empty()
+            && self.accepts == 0
+            && self.accept_again.is_none()
+    }
+
+    /// The last requests were large ones, after which busy polling costs more than it brings.
+    pub(super) fn expect_long_waits(&mut self) {
+        self.poller.expect_long_waits();
+    }
+
+    /// Takes a connection back that was served: to be parked, or behind the others, if it has more to do.
+    pub(super) fn put_back(&mut self, left: Left) {
+        match left {
+            Left::Nothing => {}
+            Left::Waits(task) => self.to_park.push(task),
+            Left::GoesOn(task) => self.unfinished.push_back(task),
+        }
+    }
+}
+
+/// What the thread that leads the loop does next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Asks the program about a new connection, and then serves it.
+    Admit(Box<Task>),
+    Serve(Box<Task>),
+    /// Reports that connections run short.
+    Report(Error),
+    /// Runs the program's `service_actions`.
+    ServiceActions,
+    Stop,
+}
+
+impl EventLoop {
+    /// As many event loops as asked for, which share the listener.
+    pub(super) fn all(listener: Listener, options: Options, count: usize) -> Result<Vec<Self>> {
+        let error = |error| Error::context("cannot set up the server", error);
+        EventLoop::set_up(listener, options, count.max(1)).map_err(error)
+    }
+
+    fn set_up(listener: Listener, options: Options, count: usize) -> io::Result<Vec<Self>> {
+        let (acceptor, address) = Acceptor::new(listener)?;
+        let acceptor = Arc::new(acceptor);
+        let handle = ShutdownHandle::new();
+        let control = handle.control().clone();
+        control.cut_signal()?;
+        let patience = Patience::of(&options.limits);
+        let shared = Arc::new(Shared {
+            max_connections: options.limits.max_connections.min(spare_descriptors()),
+            info: Arc::new(ServerInfo::new(address, handle)),
+            control,
+            open: AtomicUsize::new(0),
+            led: AtomicUsize::new(1),
+            is_serving: AtomicBool::new(false),
+            complained: Mutex::new(None),
+            tables: (0..count)
+                .map(|_| Mutex::new(Table::new(patience)))
+                .collect(),
+            options,
+        });
+        let new = |number| EventLoop::new(shared.clone(), number, acceptor.clone());
+        let loops = (0..count).map(new).collect::<io::Result<Vec<_>>>()?;
+        let wakers = loops.iter().map(|of| of.waker.clone()).collect();
+        shared.control.set_wakers(wakers);
+        Ok(loops)
+    }
+
+    fn new(shared: Arc<Shared>, number: usize, acceptor: Arc<Acceptor>) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let registry = Arc::new(poller.registry()?);
+        let waker = Arc::new(Waker::new(&registry, WAKER)?);
+        acceptor.register(&registry, LISTENER, number)?;
+        // In the first loop only, or they would run as often as there are loops.
+        let has_actions = number == 0 && shared.options.service_actions.is_some();
+        let next_actions = has_actions.then(Instant::now);
+        Ok(EventLoop {
+            number,
+            waker,
+            registry,
+            state: Mutex::new(LoopState {
+                poller,
+                ready: VecDeque::new(),
+                unfinished: VecDeque::new(),
+                turns: 0,
+                to_park: Vec::new(),
+                acceptor: Some(acceptor),
+                next_home: number,
+                accepts: 0,
+                accept_again: None,
+                next_actions,
+            }),
+            shared,
+        })
+    }
+
+    /// The connections that park here.
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.shared.table(self.number)
+    }
+
+    /// The lock. It is held while polling and picking, never while code of the program runs.
+    pub(super) fn lock(&self) -> MutexGuard<'_, LoopState> {
+        lock(&self.state)
+    }
+
+    /// Has the poller look around.
+    pub(super) fn wake(&self) {
+        // It fails only when the poller is gone.
+        let _ = self.waker.wake();
+    }
+
+    /// From now on a thread leads this loop, so it may have connections.
+    pub(super) fn is_led(&self) {
+        self.shared.led.fetch_max(self.number + 1, Relaxed);
+    }
+
+    /// Finds the next connection with something to do, without waiting.
+    pub(super) fn pick(&self, state: &mut LoopState) -> Option<Step> {
+        if self.shared.control.is_stopping() {
+            self.stop(state);
+            return Some(Step::Stop);
+        }
+        if let Some(task) = state.ready.pop_front() {
+            return Some(Step::Serve(task));
+        }
+        if state.accepts > 0 {
+            // One of them may have to make room.
+            self.park_all(state);
+            if let Some(step) = self.accept(state) {
+                return Some(step);
+            }
+        }
+        if state.next_actions.is_some_and(|due| due <= Instant::now()) {
+            state.next_actions = Instant::now().checked_add(SERVICE_INTERVAL);
+            return Some(Step::ServiceActions);
+        }
+        state.turns = state.turns.checked_sub(1)?;
+        state.unfinished.pop_front().map(Step::Serve)
+    }
+
+    /// Does what is due, and waits for something to pick, until `until` or something else is due.
+    ///
+    /// # Errors
+    /// If polling fails; the server has stopped then.
+    pub(super) fn wait(&self, state: &mut LoopState, until: Option<Instant>) -> io::Result<()> {
+        let now = Instant::now();
+        let timeout = self.settle(state, until, now);
+        match state.poller.wait(timeout, now) {
+            Ok(()) => self.take_events(state),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.shared.control.stop();
+                self.stop(state);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is due before a wait; how long that may take, so that nothing is missed.
+    fn settle(
+        &self,
+        state: &mut LoopState,
+        until: Option<Instant>,
+        now: Instant,
+    ) -> Option<Duration> {
+        self.park_all(state);
+        let moment = Moment::now();
+        loop {
+            let expired = self.table().take_expired(moment);
+            let Some(task) = expired else { break };
+            if let Some(task) = self.expire(task) {
+                state.unfinished.push_back(task);
+            }
+        }
+        let accepts_again = state.accepts_again(now);
+        let due = [until, state.accept_again, state.next_actions];
+        let due = due.into_iter().flatten().min();
+        let deadline = self.table().next_deadline();
+        state.turns = state.unfinished.len();
+        if accepts_again || !state.unfinished.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let waits = [
+            due.map(|due| due.saturating_duration_since(now)),
+            deadline.map(|deadline| deadline.since(moment)),
+        ];
+        // Rounded up: a poll that ends too early would spin.
+        let timeout = waits.into_iter().flatten().min();
+        timeout.map(|wait| wait.saturating_add(Duration::from_millis(1)))
+    }
+
+    /// Takes the connections for which the poller has found something.
+    fn take_events(&self, state: &mut LoopState) {
+        let mut table = self.table();
+        for event in state.poller.events() {
+            match event.token() {
+                LISTENER => state.accepts = ACCEPTS,
+                WAKER => {}
+                Token(token) => {
+                    let slot = token.wrapping_sub(FIRST_SLOT);
+                    // One that is being served is marked, and comes back by itself.
+                    if let Some(mut task) = table.take(slot) {
+                        task.end_may_follow = event.is_read_closed();
+                        state.ready.push_back(task);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs a step that is no task. All of the program's own code runs so, without the lock.
+    pub(super) fn run_hook(&self, step: Step) -> Option<Box<Task>> {
+        match step {
+            Step::Admit(task) => return self.admit(task),
+            Step::Serve(task) => return Some(task),
+            Step::Report(error) => self.complain(&error),
+            Step::ServiceActions => self.shared.options.run_service_actions(&self.shared.info),
+            Step::Stop => {}
+        }
+        None
+    }
+
+    /// Stops accepting, and closes whatever is parked.
+    pub(super) fn stop(&self, state: &mut LoopState) {
+        state.acceptor = None;
+        let served = state.to_park.drain(..);
+        let others = state.ready.drain(..).chain(state.unfinished.drain(..));
+        for task in served.chain(others) {
+            self.close(task);
+        }
+        let parked = self.table().take_all();
+        for task in parked {
+            self.close(task);
+        }
+    }
+}
+
+/// A thread serves, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Serving<'s>(&'s Shared);
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.is_serving.store(false, SeqCst);
+    }
+}
+
+impl Shared {
+    /// Only one thread at a time calls `serve_forever` or `handle_request`.
+    ///
+    /// # Errors
+    /// If another one does.
+    pub(super) fn begin_serving(&self) -> Result<Serving<'_>> {
+        match self.is_serving.swap(true, SeqCst) {
+            true => Err(Error::other(
+                "the server is serving already, in another call of serve_forever or handle_request",
+            )),
+            false => Ok(Serving(self)),
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is one for each event loop")]
+    fn table(&self, number: usize) -> MutexGuard<'_, Table> {
+        lock(&self.tables[number])
+    }
+
+    /// Closes a connection.
+    fn close(&self, task: Box<Task>) {
+        let (home, slot) = (task.home, task.slot);
+        drop(task);
+        self.open.fetch_sub(1, Relaxed);
+        if let Some(slot) = slot {
+            self.table(home).free(slot);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Accepting: within the limit of connections, and when the process has run out of descriptors.
+
+use std::cmp::Reverse;
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::{EventLoop, LoopState, Step};
+use crate::Error;
+use crate::clock::Moment;
+use crate::connection::{Connection, WaitsFor};
+use crate::http1::Refusal;
+use crate::server::task::Task;
+use crate::shutdown::lock;
+
+/// Connections accepted between two polls; without a bound the parked ones would starve.
+pub(super) const ACCEPTS: u32 = 32;
+/// Connections beyond the limit: those that are refused, and those that have their last answer.
+const BEYOND: usize = 32;
+/// Who goes when connections run out: the longest idle; where none is idle, the one that has been sending
+/// its head for longest.
+const DISPENSABLE: [&[WaitsFor]; 2] = [IDLE, SENDING];
+/// Who goes when the process can't have more.
+const ALL: [&[WaitsFor]; 3] = [IDLE, &[WaitsFor::End], SENDING];
+const IDLE: &[WaitsFor] = &[WaitsFor::NextHead, WaitsFor::FirstHead];
+const SENDING: &[WaitsFor] = &[WaitsFor::RestOfHead, WaitsFor::RestOfBody];
+/// How often it is reported that connections run short.
+const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
+/// How long accepting rests when the process has run out of descriptors or memory.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+impl LoopState {
+    /// No connection waits: the poller reports the next one.
+    fn accepts_no_more(&mut self) {
+        self.accepts = 0;
+        self.accept_again = None;
+    }
+
+    /// Goes on with accepting where that was put off until now; false if it was not, or no connection waits.
+    pub(super) fn accepts_again(&mut self, now: Instant) -> bool {
+        if self.accept_again.is_none_or(|again| again > now) {
+            return false;
+        }
+        self.accept_again = None;
+        let has_more = self.acceptor.as_ref().is_some_and(|of| of.has_more());
+        if has_more {
+            self.accepts = ACCEPTS;
+        }
+        has_more
+    }
+
+    /// Accepts nothing for a while.
+    fn rest(&mut self) {
+        self.accepts = 0;
+        self.accept_again = Some(Instant::now() + ACCEPT_REST);
+    }
+}
+
+impl EventLoop {
+    /// Accepts a connection, if one waits. Connections that run short are something to report.
+    pub(super) fn accept(&self, state: &mut LoopState) -> Option<Step> {
+        while state.accepts > 0 {
+            let acceptor = state.acceptor.as_ref()?;
+            // Of the first one it is known.
+            if state.accepts < ACCEPTS && !acceptor.has_more() {
+                state.accepts_no_more();
+                return None;
+            }
+            let is_crowded = self.open() >= self.shared.max_connections.saturating_add(BEYOND);
+            if is_crowded && !self.evict(&ALL) {
+                state.rest();
+                return Some(Step::Report(Error::other(
+                    "too many connections: accepting rests",
+                )));
+            }
+            state.accepts -= 1;
+            if state.accepts == 0 {
+                // There may be more: the poller reports them once only.
+                state.accept_again = Some(Instant::now());
+            }
+            let (stream, peer) = match acceptor.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    state.accepts_no_more();
+                    return None;
+                }
+                // Out of descriptors: make room for one.
+                Err(error) if is_out_of_descriptors(&error) && self.evict(&ALL) => {
+                    return Some(Step::Report(Error::other(
+                        "out of descriptors: the longest idle connections are closed",
+                    )));
+                }
+                // The client is gone again, or a firewall is against it: the next one may be fine.
+                Err(error) if is_of_the_client(&error) => continue,
+                // Out of memory, or of what the whole system has.
+                Err(error) => {
+                    state.rest();
+                    return Some(Step::Report(Error::context("accepting rests", error)));
+                }
+            };
+            let limits = self.shared.options.limits.clone();
+            let conn = Connection::new(stream, peer, self.shared.info.clone(), limits);
+            state.next_home = (state.next_home + 1) % self.shared.led.load(Relaxed).max(1);
+            self.shared.open.fetch_add(1, Relaxed);
+            let task = Task::new(conn, state.next_home, Moment::now());
+            return Some(Step::Admit(Box::new(task)));
+        }
+        None
+    }
+
+    /// Asks the program about a new connection, and makes room for it. It runs code of the program, so without the
+    /// lock.
+    pub(in crate::server) fn admit(&self, mut task: Box<Task>) -> Option<Box<Task>> {
+        let options = &self.shared.options;
+        if !options.accepts(&task.conn.client_address()) {
+            #[cfg(feature = "testing")]
+            if options.resets_refused {
+                task.conn.wire().stream.reset_on_close();
+            }
+            self.close(task);
+            return None;
+        }
+        if self.is_over_limit() {
+            self.complain(&Error::other("the limit of connections is reached"));
+        }
+        while self.is_over_limit() && self.evict(&DISPENSABLE) {}
+        if self.is_over_limit() {
+            task.conn.refuse(Refusal::new(503, ""));
+        }
+        Some(task)
+    }
+
+    /// Reports that connections run short, once in a while: every client may be another occasion. It runs code of
+    /// the program.
+    pub(in crate::server) fn complain(&self, error: &Error) {
+        let mut last = lock(&self.shared.complained);
+        if last.is_some_and(|last| last.elapsed() < BETWEEN_COMPLAINTS) {
+            return;
+        }
+        *last = Some(Instant::now());
+        drop(last);
+        let server = &self.shared.info.server_address;
+        self.shared.options.report(error, server);
+    }
+
+    /// How many connections there are.
+    fn open(&self) -> usize {
+        self.shared.open.load(Relaxed)
+    }
+
+    /// Whether there are more connections than there may be, not counting those that have their last answer, and
+    /// will be gone soon.
+    fn is_over_limit(&self) -> bool {
+        let (open, most) = (self.open(), self.shared.max_connections);
+        // The tables are asked only then.
+        open > most && {
+            let loops = 0..self.shared.tables.len();
+            let ending = loops.map(|number| self.shared.table(number).waiting(WaitsFor::End));
+            open.saturating_sub(ending.sum()) > most
+        }
+    }
+
+    /// Closes the connection that has waited for longest in all loops, of the first of these groups in which there
+    /// is one.
+    fn evict(&self, groups: &[&[WaitsFor]]) -> bool {
+        let shared = &self.shared;
+        groups.iter().any(|group| {
+            let loops = 0..shared.tables.len();
+            let queues = loops.flat_map(|number| group.iter().map(move |&what| (number, what)));
+            let waiting = queues.filter_map(|(number, what)| {
+                let table = shared.table(number);
+                // Of those that began in the same moment, one of the loop that has more of them.
+                let since = table.waits_since(what)?;
+                Some((since, Reverse(table.waiting(what)), number, what))
+            });
+            let first = waiting.min_by_key(|(since, many, ..)| (*since, *many));
+            let task = first
+                .and_then(|(.., number, what)| shared.table(number).take_longest_waiting(what));
+            task.map(|task| shared.close(task)).is_some()
+        })
+    }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::MFILE)
+}
+
+/// Errors that were waiting on the new socket are reported by accept (accept(2) on Linux).
+fn is_of_the_client(error: &io::Error) -> bool {
+    const OF_THE_CLIENT: [Errno; 10] = [
+        Errno::INTR,
+        Errno::CONNABORTED,
+        Errno::CONNRESET,
+        Errno::PERM,
+        Errno::PROTO,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::NOPROTOOPT,
+    ];
+    Errno::from_io_error(error).is_some_and(|error| OF_THE_CLIENT.contains(&error))
+}
+
+/// How many connections the process's limit of descriptors leaves room for.
+pub(super) fn spare_descriptors() -> usize {
+    /// For files, listeners, the poller, and what the program itself has open.
+    const OTHERS: u64 = 64;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let spare = limit
+        .unwrap_or(u64::MAX)
+        .saturating_sub(OTHERS)
+        .max(OTHERS / 2);
+    usize::try_from(spare).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::connection::Buffers;
+    use crate::server::options::Options;
+
+    #[test]
+    fn no_connection_makes_room_for_one_that_is_not_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let loops = EventLoop::all(listener.into(), Options::default(), 1).unwrap();
+        let event_loop = &loops[0];
+        let mut state = event_loop.lock();
+        let connect = |state: &mut LoopState| {
+            let client = TcpStream::connect(address).unwrap();
+            while !state.accepts() {
+                event_loop.wait(state, None).unwrap();
+            }
+            client
+        };
+        let admitted = |step: Option<Step>| step.and_then(|step| event_loop.run_hook(step));
+        let _idle = connect(&mut state);
+        let task = admitted(event_loop.accept(&mut state)).unwrap();
+        assert!(event_loop.prepare(task, &mut Buffers::default()).is_none());
+        let as_many_as_there_may_be = event_loop.shared.max_connections + BEYOND;
+        let shared = &event_loop.shared;
+        shared.open.store(as_many_as_there_may_be, Relaxed);
+        assert!(event_loop.accept(&mut state).is_none() && !state.accepts());
+        state.rest();
+        assert!(!state.accepts_again(Instant::now()));
+        assert!(!state.accepts_again(Instant::now() + ACCEPT_REST));
+        assert_eq!(event_loop.table().waiting(WaitsFor::FirstHead), 1);
+
+        let _next = connect(&mut state);
+        state.rest();
+        assert!(state.accepts_again(Instant::now() + ACCEPT_REST));
+        assert!(admitted(event_loop.accept(&mut state)).is_some());
+        assert_eq!(event_loop.table().waiting(WaitsFor::FirstHead), 0);
+    }
+}

@@ -1,0 +1,201 @@
+//! Serving: what was picked is read, handled, and parked again or closed. No lock is held over a handler.
+
+use mio::Token;
+
+use super::{EventLoop, LoopState};
+use crate::base::RequestHandler;
+use crate::clock::Moment;
+use crate::connection::{Buffers, Connection, Lingers, Next, Readiness, WaitsFor};
+use crate::error::guarded;
+use crate::http1::Refusal;
+use crate::server::poller::FIRST_SLOT;
+use crate::server::task::Task;
+use crate::shutdown::ThreadGuard;
+
+/// What is left to do of a connection that was served.
+#[derive(Debug, Default)]
+pub(in crate::server) enum Left {
+    /// It was parked or closed.
+    #[default]
+    Nothing,
+    /// It waits, and is to be parked.
+    Waits(Box<Task>),
+    /// There is more to do on it.
+    GoesOn(Box<Task>),
+}
+
+impl EventLoop {
+    /// Reads what is there, without waiting. The connection is returned if a handler is to run; else it was parked
+    /// or closed.
+    pub(in crate::server) fn prepare(
+        &self,
+        mut task: Box<Task>,
+        buffers: &mut Buffers,
+    ) -> Option<Box<Task>> {
+        loop {
+            if task.conn.ending().is_some() {
+                return self.end(task);
+            }
+            task.conn.lend(buffers, task.end_may_follow);
+            match task.conn.poll_request() {
+                Ok(Readiness::Request) => return Some(task),
+                Ok(Readiness::Pending) => task.conn.reclaim(buffers),
+                Ok(Readiness::Ended) | Err(_) => {
+                    task.conn.reclaim(buffers);
+                    return self.end(task);
+                }
+            }
+            task = self.park(task)?;
+        }
+    }
+
+    /// Runs the handler of a prepared connection. True: a request was answered.
+    pub(in crate::server) fn run_handler<H: RequestHandler + ?Sized>(
+        &self,
+        handler: &H,
+        mut task: Box<Task>,
+        buffers: &mut Buffers,
+    ) -> (Left, bool) {
+        let conn = &mut task.conn;
+        let before = conn.answered();
+        let running = buffers.thread.as_ref().map(ThreadGuard::enter_handler);
+        let next = self.call(handler, conn);
+        drop(running);
+        let has_answered = conn.answered() > before;
+        let is_spent = conn.is_spent();
+        conn.reclaim(buffers);
+        task.end_may_follow = true;
+        let is_over = conn_is_over(&task.conn, next);
+        let left = match next {
+            _ if is_over => {
+                task.conn.leave();
+                // It may be parked, and come back at once.
+                self.end(task).map_or(Left::Nothing, Left::GoesOn)
+            }
+            // It has not begun to wait, but would from now on.
+            Next::Again => Left::GoesOn(wait_noted(task)),
+            // No event will tell of what has come already.
+            _ if has_answered && !is_spent => Left::GoesOn(wait_noted(task)),
+            // For the first time: it gets its slot, and is registered.
+            _ if task.slot.is_none() => self.park(task).map_or(Left::Nothing, Left::GoesOn),
+            _ => Left::Waits(task),
+        };
+        (left, has_answered)
+    }
+
+    /// Calls the handler. Whatever it does, the connection comes to a decision.
+    fn call<H: RequestHandler + ?Sized>(&self, handler: &H, conn: &mut Connection) -> Next {
+        let result = guarded(|| {
+            let next = handler.handle(conn)?;
+            conn.flush_last()?;
+            Ok(next)
+        });
+        result.unwrap_or_else(|error| {
+            let peer = conn.client_address();
+            // The program's own errors may panic when they are shown or dropped.
+            let _ = guarded(move || {
+                self.shared.options.report(&error, &peer);
+                Ok(())
+            });
+            // The answers to earlier requests are finished; if this fails too, nobody is there.
+            let _ = conn.flush();
+            Next::Close
+        })
+    }
+
+    /// Parks the connections that were served since the last poll, under one lock and by one clock.
+    pub(super) fn park_all(&self, state: &mut LoopState) {
+        if state.to_park.is_empty() {
+            return;
+        }
+        let now = Moment::now();
+        let mut table = self.table();
+        for task in state.to_park.drain(..) {
+            // They have been parked before, in this loop. Only a thread that does not lead takes one off the poller.
+            debug_assert!(task.slot.is_some() && task.conn.wire().is_registered());
+            state.unfinished.extend(table.park(task, now));
+        }
+    }
+
+    /// Parks a connection until there is something to read, and registers it if it is not. It comes back if
+    /// something has come meanwhile.
+    pub(in crate::server) fn park(&self, mut task: Box<Task>) -> Option<Box<Task>> {
+        let mut table = self.table();
+        let slot = *task.slot.get_or_insert_with(|| table.reserve());
+        let wire = task.conn.wire();
+        let token = Token(slot + FIRST_SLOT);
+        let is_registered = wire.is_registered() || wire.register(&self.registry, token).is_ok();
+        if !is_registered || self.shared.control.is_stopping() {
+            drop(table);
+            self.close(task);
+            return None;
+        }
+        let before = table.next_deadline();
+        let back = table.park(task, Moment::now());
+        let next = table.next_deadline();
+        drop(table);
+        let is_sooner = next.is_some_and(|next| before.is_none_or(|before| next < before));
+        if back.is_none() && is_sooner {
+            // The poller must wake up earlier than it knows.
+            self.wake();
+        }
+        back
+    }
+
+    /// The deadline of a parked connection is over. It comes back if that is to be answered.
+    pub(super) fn expire(&self, mut task: Box<Task>) -> Option<Box<Task>> {
+        let is_in_head = task.conn.has_partial_head();
+        match task.conn.waits_for() {
+            WaitsFor::FirstHead | WaitsFor::RestOfHead if is_in_head => {
+                task.conn.refuse(Refusal::new(408, ""));
+                Some(task)
+            }
+            WaitsFor::RestOfBody => {
+                // The client is still sending: it gets to read its answer.
+                task.conn.leave();
+                Some(task)
+            }
+            _ => {
+                self.close(task);
+                None
+            }
+        }
+    }
+
+    /// Ends a connection: at once, or when the client has read its answer. It comes back if it is still sending.
+    fn end(&self, mut task: Box<Task>) -> Option<Box<Task>> {
+        let limits = &self.shared.options.limits;
+        loop {
+            match task.conn.linger(limits) {
+                Lingers::Over => {
+                    self.close(task);
+                    return None;
+                }
+                // Others have their turn.
+                Lingers::GoesOn => return Some(task),
+                Lingers::Waits => task = self.park(task)?,
+            }
+        }
+    }
+
+    /// Closes a connection and frees its slot.
+    pub(in crate::server) fn close(&self, task: Box<Task>) {
+        if task.slot.is_some() && task.conn.is_detached() {
+            // The socket lives on, so closing alone does not do it.
+            task.conn.wire().deregister(&self.registry);
+        }
+        self.shared.close(task);
+    }
+}
+
+/// Nothing more is to be done for the connection.
+fn conn_is_over(conn: &Connection, next: Next) -> bool {
+    // A refusal that a handler does not answer can't be waited for.
+    let is_left = next == Next::Close || (next == Next::Park && conn.is_refused());
+    is_left || conn.ending().is_some()
+}
+
+fn wait_noted(mut task: Box<Task>) -> Box<Task> {
+    task.wait(Moment::now());
+    task
+}

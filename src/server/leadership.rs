@@ -1,0 +1,195 @@
+//! Who leads an event loop, and whether the leader makes progress.
+//!
+//! The leader is the thread that polls. A number, the epoch, says whether there is one: it is odd while a thread
+//! leads and even while nobody does. Only the change of this number decides which thread goes on polling; what is
+//! taken under the loop's lock has one owner anyway.
+
+use super::predictor::Suspicion;
+use super::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// One time of leading. The next one has another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
+
+/// Two of them never share a cache line, for each changes with every request of its loop.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Leadership {
+    epoch: AtomicU64,
+    /// Bit 0: the leader serves something, and does not wait for events. The rest counts what was picked.
+    progress: AtomicU64,
+    /// Other tasks of the loop are waiting for the leader.
+    others_wait: AtomicBool,
+    /// The leader's handler has waited for its client.
+    has_waited: AtomicBool,
+    pub(super) suspicion: Suspicion,
+}
+
+/// What the monitor saw of a leader at one look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress(u64);
+
+impl Progress {
+    pub(super) fn is_serving(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    /// How many tasks were picked since an earlier look.
+    pub(super) fn since(self, earlier: Progress) -> u64 {
+        (self.0 >> 1).wrapping_sub(earlier.0 >> 1)
+    }
+}
+
+impl Leadership {
+    /// Nobody leads.
+    pub(super) fn vacant() -> Self {
+        Leadership {
+            epoch: AtomicU64::new(0),
+            progress: AtomicU64::new(0),
+            others_wait: AtomicBool::new(false),
+            has_waited: AtomicBool::new(false),
+            suspicion: Suspicion::default(),
+        }
+    }
+
+    /// Begins to lead, if nobody does.
+    pub(super) fn take(&self) -> Option<Epoch> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let is_vacant = epoch & 1 == 0;
+        (is_vacant && self.change(epoch)).then_some(Epoch(epoch + 1))
+    }
+
+    /// Stops leading; false if the leadership was lost before.
+    pub(super) fn give_up(&self, epoch: Epoch) -> bool {
+        self.change(epoch.0)
+    }
+
+    /// Takes the leadership away from whoever has it; false if nobody has.
+    pub(super) fn revoke(&self) -> bool {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        epoch & 1 == 1 && self.change(epoch)
+    }
+
+    pub(super) fn is_held(&self, epoch: Epoch) -> bool {
+        self.epoch.load(Ordering::Acquire) == epoch.0
+    }
+
+    fn change(&self, from: u64) -> bool {
+        self.epoch
+            .compare_exchange(from, from + 1, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// The leader has picked a task; `others_wait`: there are more. Called under the loop's lock only.
+    pub(super) fn picked(&self, others_wait: bool) {
+        self.others_wait.store(others_wait, Ordering::Relaxed);
+        let progress = self.progress.load(Ordering::Relaxed);
+        self.progress.store((progress + 2) | 1, Ordering::Release);
+    }
+
+    /// There was more to pick for the leader.
+    pub(super) fn others_wait(&self) -> bool {
+        self.others_wait.load(Ordering::Relaxed)
+    }
+
+    /// The leader is about to wait for events.
+    pub(super) fn rests(&self) {
+        let progress = self.progress.load(Ordering::Relaxed);
+        self.progress.store(progress & !1, Ordering::Release);
+    }
+
+    /// The leader has events to serve. Sequentially consistent, for the monitor that falls asleep: either it
+    /// sees this progress, or the leader sees that it sleeps.
+    pub(super) fn rises(&self) {
+        let progress = self.progress.load(Ordering::Relaxed);
+        self.progress.swap((progress + 2) | 1, Ordering::SeqCst);
+    }
+
+    /// The handler of this epoch is about to wait for its client, without the loop's lock. Until it
+    /// [`resumes`](Self::resumes) there is nothing to revoke. `None` if the leadership was lost.
+    pub(super) fn pauses(&self, epoch: Epoch) -> Option<Progress> {
+        // Whoever leads meanwhile makes progress, so that this exchange fails.
+        let progress = self.progress.load(Ordering::Acquire);
+        let paused = progress & !1;
+        (self.is_held(epoch) && self.advance(progress, paused)).then_some(Progress(paused))
+    }
+
+    /// It goes on.
+    pub(super) fn resumes(&self, paused: Progress) {
+        self.has_waited.store(true, Ordering::Relaxed);
+        self.advance(paused.0, (paused.0 + 2) | 1);
+    }
+
+    fn advance(&self, from: u64, to: u64) -> bool {
+        self.progress
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Whether a handler has waited for its client while it led, since this was asked last.
+    pub(super) fn has_waited(&self) -> bool {
+        self.has_waited.load(Ordering::Relaxed) && self.has_waited.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress(self.progress.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_leads_and_a_thread_that_lost_the_leadership_cannot_give_it_up() {
+        let leadership = Leadership::vacant();
+        let first = leadership.take().unwrap();
+        assert_eq!(leadership.take(), None);
+        assert!(leadership.revoke());
+        assert!(!leadership.is_held(first) && !leadership.give_up(first));
+        assert!(!leadership.revoke(), "nobody leads");
+        let second = leadership.take().unwrap();
+        assert!(leadership.is_held(second) && leadership.give_up(second));
+    }
+
+    #[test]
+    fn progress_moves_with_each_pick_and_shows_whether_something_is_served() {
+        let leadership = Leadership::vacant();
+        let at_rest = leadership.progress();
+        leadership.rises();
+        let risen = leadership.progress();
+        assert!(!at_rest.is_serving() && risen.is_serving());
+        leadership.picked(false);
+        let picked = leadership.progress();
+        assert!(picked.is_serving() && picked.since(risen) == 1);
+        leadership.rests();
+        assert!(!leadership.progress().is_serving());
+    }
+
+    #[test]
+    fn a_handler_that_pauses_as_the_leader_serves_nothing_until_it_resumes() {
+        let leadership = Leadership::vacant();
+        let epoch = leadership.take().unwrap();
+        leadership.picked(false);
+        let picked = leadership.progress();
+        let paused = leadership.pauses(epoch).unwrap();
+        assert!(!leadership.progress().is_serving() && !leadership.has_waited());
+        leadership.resumes(paused);
+        assert!(leadership.progress() != picked && leadership.progress().is_serving());
+        assert!(leadership.has_waited() && !leadership.has_waited());
+    }
+
+    #[test]
+    fn a_thread_that_lost_the_leadership_does_not_pause_for_the_next_leader() {
+        let leadership = Leadership::vacant();
+        let epoch = leadership.take().unwrap();
+        leadership.picked(false);
+        let paused = leadership.pauses(epoch).unwrap();
+        leadership.resumes(paused);
+        assert!(leadership.revoke());
+        let progress = leadership.progress();
+        assert_eq!(leadership.pauses(epoch), None);
+        leadership.resumes(paused);
+        assert_eq!(leadership.progress(), progress);
+    }
+}

@@ -1,0 +1,82 @@
+//! The monitor: takes event loops away from leaders that make no progress, and starts the threads.
+//!
+//! It leads nothing and runs no handler, so it is never late: however many loops stand still, all of them have
+//! another leader after two ticks. It sleeps without a timer while no leader does anything.
+
+use std::time::Duration;
+
+use super::leadership::{Leadership, Progress};
+use super::predictor::SLOW;
+use super::sync::{self, Scope, Ticker};
+use super::worker_pool::WorkerPool;
+use crate::base::RequestHandler;
+
+/// How long a leader may stand still before it loses its loop: between one and two ticks.
+const TICK: Duration = Duration::from_millis(4);
+/// A loop that picks so few tasks in a tick runs slow handlers.
+const FEW: u64 = (TICK.as_micros() / SLOW.as_micros()) as u64;
+/// Ticks without progress before the monitor sleeps.
+const QUIET_TICKS: u32 = 10;
+
+impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
+    /// Watches the leaders until the server stops.
+    pub(super) fn monitor<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>)
+    where
+        'env: 'scope,
+    {
+        let scheduler = &*self.scheduler;
+        scheduler.monitor_starts();
+        let mut seen = vec![Progress::default(); scheduler.leaderships.len()];
+        let (mut ticker, mut quiet) = (Ticker::new(TICK), 0);
+        while !scheduler.is_stopped() {
+            self.start_threads(scope);
+            if !ticker.wait() {
+                continue;
+            }
+            quiet = match self.look(&mut seen) {
+                true => 0,
+                false => quiet + 1,
+            };
+            if quiet >= QUIET_TICKS {
+                let is_same = |(of, seen): (&Leadership, &Progress)| of.progress() == *seen;
+                scheduler.monitor_sleeps(|| scheduler.leaderships.iter().zip(&seen).all(is_same));
+                quiet = 0;
+            }
+        }
+    }
+
+    /// Looks at each leader; true if any of them is doing something.
+    fn look(&self, seen: &mut [Progress]) -> bool {
+        let scheduler = &*self.scheduler;
+        let mut is_busy = false;
+        for (number, (leadership, seen)) in scheduler.leaderships.iter().zip(seen).enumerate() {
+            let progress = leadership.progress();
+            let has_served = progress.is_serving() && seen.is_serving();
+            if has_served && progress == *seen {
+                scheduler.revoke(number);
+            } else if has_served && progress.since(*seen) <= FEW {
+                // No handler takes a tick, and yet the others wait for them.
+                scheduler.predictor.suspect(&leadership.suspicion);
+            }
+            is_busy |= progress != *seen || progress.is_serving();
+            *seen = progress;
+        }
+        is_busy
+    }
+
+    /// Starts threads for work that no thread does.
+    fn start_threads<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>)
+    where
+        'env: 'scope,
+    {
+        while self.scheduler.needs_thread() {
+            let started = sync::start(scope, "servette", || self.work(false));
+            self.scheduler.thread_started(started.is_ok());
+            if started.is_err() {
+                // The leaders do the work themselves.
+                self.loops.iter().for_each(|event_loop| event_loop.wake());
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Which thread does what.
+//!
+//! A thread leads an event loop, runs a handler, or is idle. When it is done it asks here for more: a loop without a
+//! leader comes first, then a task that waits for a thread. There is one rule for waking: at least as many threads
+//! are on their way as there is work that no thread does. While leaders stay where they are, nothing here is
+//! touched.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::leadership::{Epoch, Leadership};
+use super::predictor::Predictor;
+use super::sync::atomic::{AtomicBool, Ordering};
+use super::sync::{Arc, Mutex, MutexGuard, Thread, lock, thread};
+
+#[derive(Debug)]
+pub(super) struct Scheduler<T> {
+    /// One for each event loop.
+    pub(super) leaderships: Vec<Leadership>,
+    pub(super) predictor: Predictor,
+    /// Threads at the most: one for each handler that may run at the same time, and one to lead each loop.
+    max_threads: usize,
+    state: Mutex<PoolState<T>>,
+    /// Leaders may run handlers themselves, for there are threads to take their places.
+    may_run_inline: AtomicBool,
+    /// The last thread could not be started.
+    is_short: AtomicBool,
+    /// The monitor sleeps, and has no timer.
+    monitor_sleeps: AtomicBool,
+}
+
+#[derive(Debug)]
+struct PoolState<T> {
+    /// Event loops without a leader.
+    vacant: Vec<usize>,
+    /// Tasks that wait for a thread.
+    waiting: VecDeque<T>,
+    /// Threads without work, the one that was busy last on top, so that the others can end.
+    idle: Vec<Idle>,
+    /// Threads that were woken or started, and have not asked for work yet.
+    coming: usize,
+    /// All threads but the monitor.
+    threads: usize,
+    monitor: Option<Thread>,
+    is_stopped: bool,
+    failure: Option<io::Error>,
+}
+
+/// An idle thread, and whether it was woken for work.
+#[derive(Clone, Debug)]
+pub(super) struct Idle {
+    thread: Thread,
+    is_called: Arc<AtomicBool>,
+}
+
+impl Idle {
+    pub(super) fn is_called(&self) -> bool {
+        self.is_called.load(Ordering::Acquire)
+    }
+}
+
+/// What a thread does next.
+#[derive(Debug)]
+pub(super) enum Work<T> {
+    Lead(usize),
+    Run(T),
+    /// Wait for a call.
+    Wait(Idle),
+    /// The server has stopped.
+    Exit,
+}
+
+impl<T> Scheduler<T> {
+    /// For so many event loops, and so many handlers at the same time. The first thread is there already.
+    pub(super) fn new(loops: usize, handlers: usize) -> Self {
+        let scheduler = Scheduler {
+            leaderships: (0..loops).map(|_| Leadership::vacant()).collect(),
+            predictor: Predictor::new(),
+            max_threads: handlers.max(1).saturating_add(loops),
+            state: Mutex::new(PoolState {
+                vacant: (0..loops).rev().collect(),
+                waiting: VecDeque::new(),
+                idle: Vec::new(),
+                coming: 1,
+                threads: 1,
+                monitor: None,
+                is_stopped: false,
+                failure: None,
+            }),
+            may_run_inline: AtomicBool::new(false),
+            is_short: AtomicBool::new(false),
+            monitor_sleeps: AtomicBool::new(false),
+        };
+        scheduler.count_reserves(&scheduler.state());
+        scheduler
+    }
+
+    fn state(&self) -> MutexGuard<'_, PoolState<T>> {
+        lock(&self.state)
+    }
+
+    /// Whether a leader may run a handler itself.
+    pub(super) fn may_run_inline(&self) -> bool {
+        self.may_run_inline.load(Ordering::Relaxed)
+    }
+
+    /// A leader gives up its loop; false if it was lost before.
+    pub(super) fn pass(&self, number: usize, epoch: Epoch) -> bool {
+        let leadership = self.leaderships.get(number);
+        let gave_up = leadership.is_some_and(|leadership| leadership.give_up(epoch));
+        if gave_up {
+            self.add_vacancy(number);
+        }
+        gave_up
+    }
+
+    /// The monitor takes a loop away from its leader.
+    pub(super) fn revoke(&self, number: usize) {
+        if let Some(leadership) = self.leaderships.get(number)
+            && leadership.revoke()
+        {
+            self.predictor.blocked(&leadership.suspicion);
+            self.add_vacancy(number);
+        }
+    }
+
+    fn add_vacancy(&self, number: usize) {
+        let mut state = self.state();
+        state.vacant.push(number);
+        self.call(state);
+    }
+
+    /// Has a task wait for a thread. It comes back if there are no threads but leaders, and no more can be started.
+    pub(super) fn enqueue(&self, task: T) -> Option<T> {
+        let mut state = self.state();
+        if self.all_lead(&state) {
+            return Some(task);
+        }
+        state.waiting.push_back(task);
+        self.call(state);
+        None
+    }
+
+    /// Wakes a thread for work that has come up; the monitor starts one if none is idle.
+    fn call(&self, mut state: MutexGuard<'_, PoolState<T>>) {
+        let called = match state.lacks_threads() {
+            true => state.take_idle(),
+            false => None,
+        };
+        let monitor = match called.is_none() && self.wants_thread(&state) {
+            true => state.monitor.clone(),
+            false => None,
+        };
+        self.count_reserves(&state);
+        // Woken any sooner, it would run into the lock.
+        drop(state);
+        if let Some(thread) = called.or(monitor) {
+            thread.unpark();
+        }
+    }
+
+    /// What the calling thread does next. It has `arrived` if it was woken or started for work.
+    pub(super) fn next_work(&self, arrived: bool) -> Work<T> {
+        let mut state = self.state();
+        state.coming -= usize::from(arrived);
+        let work = if let Some(number) = state.vacant.pop() {
+            Work::Lead(number)
+        } else if let Some(task) = state.waiting.pop_front() {
+            Work::Run(task)
+        } else if state.is_stopped {
+            state.threads -= 1;
+            Work::Exit
+        } else {
+            let idle = Idle {
+                thread: thread::current(),
+                is_called: Arc::new(AtomicBool::new(false)),
+            };
+            state.idle.push(idle.clone());
+            Work::Wait(idle)
+        };
+        self.count_reserves(&state);
+        work
+    }
+
+    /// The calling thread is idle no longer, and ends; false if it was called meanwhile.
+    pub(super) fn leave(&self, own: &Idle) -> bool {
+        let mut state = self.state();
+        let before = state.idle.len();
+        let is_other = |idle: &Idle| !Arc::ptr_eq(&idle.is_called, &own.is_called);
+        state.idle.retain(is_other);
+        let has_left = state.idle.len() < before;
+        state.threads -= usize::from(has_left);
+        self.count_reserves(&state);
+        has_left
+    }
+
+    /// A thread should be started; it is counted already.
+    pub(super) fn needs_thread(&self) -> bool {
+        let mut state = self.state();
+        let needs = self.wants_thread(&state);
+        if needs {
+            state.threads += 1;
+            state.coming += 1;
+        }
+        self.count_reserves(&state);
+        needs
+    }
+
+    fn wants_thread(&self, state: &PoolState<T>) -> bool {
+        let may_start = state.threads < self.max_threads && !state.is_stopped;
+        state.lacks_threads() && state.idle.is_empty() && may_start
+    }
+
+    /// It was started, or could not be.
+    pub(super) fn thread_started(&self, is_there: bool) {
+        let mut state = self.state();
+        if !is_there {
+            state.threads -= 1;
+            state.coming -= 1;
+        }
+        self.is_short.store(!is_there, Ordering::Relaxed);
+        self.count_reserves(&state);
+    }
+
+    /// Takes a task that waits for a thread.
+    pub(super) fn take_waiting(&self) -> Option<T> {
+        self.state().waiting.pop_front()
+    }
+
+    /// Takes a task that waits in vain: all threads lead, and no more can be started.
+    pub(super) fn take_stranded(&self) -> Option<T> {
+        if !self.is_short.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut state = self.state();
+        match self.all_lead(&state) {
+            true => state.waiting.pop_front(),
+            false => None,
+        }
+    }
+
+    fn all_lead(&self, state: &PoolState<T>) -> bool {
+        let leaders = self.leaderships.len().saturating_sub(state.vacant.len());
+        self.is_short.load(Ordering::Relaxed) && state.threads <= leaders
+    }
+
+    /// Whether all leaders may run handlers, and lose their loops by it, at the same time.
+    fn count_reserves(&self, state: &PoolState<T>) {
+        let startable = match self.is_short.load(Ordering::Relaxed) {
+            true => 0,
+            false => self.max_threads.saturating_sub(state.threads),
+        };
+        let reserves = startable + state.idle.len() + state.coming;
+        // What waits for a thread takes one of them away.
+        let wanted = self.leaderships.len() + state.vacant.len() + state.waiting.len();
+        self.may_run_inline
+            .store(reserves >= wanted, Ordering::Relaxed);
+    }
+
+    /// The calling thread is the monitor.
+    pub(super) fn monitor_starts(&self) {
+        self.state().monitor = Some(thread::current());
+    }
+
+    /// The monitor may sleep without a timer, if nothing has happened since it looked: `is_quiet` asks once more.
+    pub(super) fn monitor_sleeps(&self, is_quiet: impl FnOnce() -> bool) {
+        self.monitor_sleeps.store(true, Ordering::SeqCst);
+        let state = self.state();
+        let must_look = state.is_stopped || self.wants_thread(&state);
+        drop(state);
+        if !must_look && is_quiet() {
+            thread::park();
+        }
+        self.monitor_sleeps.store(false, Ordering::SeqCst);
+    }
+
+    /// A leader goes on: the monitor watches it.
+    pub(super) fn wake_monitor(&self) {
+        if self.monitor_sleeps.load(Ordering::SeqCst)
+            && let Some(monitor) = &self.state().monitor
+        {
+            monitor.unpark();
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state().is_stopped
+    }
+
+    /// The server has stopped: all threads end.
+    pub(super) fn stop(&self, failure: Option<io::Error>) {
+        let mut state = self.state();
+        state.is_stopped = true;
+        state.failure = state.failure.take().or(failure);
+        let mut called = Vec::new();
+        while let Some(thread) = state.take_idle() {
+            called.push(thread);
+        }
+        called.extend(state.monitor.clone());
+        drop(state);
+        for thread in called {
+            thread.unpark();
+        }
+    }
+
+    pub(super) fn take_failure(&self) -> Option<io::Error> {
+        self.state().failure.take()
+    }
+}
+
+impl<T> PoolState<T> {
+    /// There is work for which no thread is on its way.
+    fn lacks_threads(&self) -> bool {
+        self.vacant.len() + self.waiting.len() > self.coming
+    }
+
+    /// Calls an idle thread, which must be woken.
+    fn take_idle(&mut self) -> Option<Thread> {
+        let idle = self.idle.pop()?;
+        self.coming += 1;
+        idle.is_called.store(true, Ordering::Release);
+        Some(idle.thread)
+    }
+}

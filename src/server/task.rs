@@ -1,0 +1,57 @@
+//! [`Task`]: a connection as the event loops know it.
+
+use crate::clock::Moment;
+use crate::connection::{Buffers, Connection, WaitsFor};
+
+/// A connection, where it is parked, and since when it waits.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) conn: Connection,
+    /// The event loop in which it parks.
+    pub(super) home: usize,
+    /// Its slot there, if it was parked before.
+    pub(super) slot: Option<usize>,
+    /// The end of the stream may follow what is there: a short read does not mean that nothing is left.
+    pub(super) end_may_follow: bool,
+    /// What it waits for, behind how many answers.
+    wait: (WaitsFor, u64),
+    since: Moment,
+}
+
+impl Task {
+    pub(super) fn new(conn: Connection, home: usize, now: Moment) -> Self {
+        Task {
+            wait: (conn.waits_for(), conn.answered()),
+            conn,
+            home,
+            slot: None,
+            end_may_follow: false,
+            since: now,
+        }
+    }
+
+    /// What the connection waits for at this moment, and since when. More bytes of the same head, or of a body that
+    /// is dropped, begin no other wait.
+    pub(super) fn wait(&mut self, now: Moment) -> (WaitsFor, Moment) {
+        let wait = (self.conn.waits_for(), self.conn.answered());
+        if wait != self.wait {
+            (self.wait, self.since) = (wait, now);
+        }
+        (wait.0, self.since)
+    }
+
+    /// Since when it waits, as of the last look.
+    pub(super) fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// Gives the buffers back while it waits for a thread.
+    pub(super) fn set_aside(&mut self, buffers: &mut Buffers) {
+        self.conn.reclaim(buffers);
+    }
+
+    /// Takes buffers again.
+    pub(super) fn take_up(&mut self, buffers: &mut Buffers) {
+        self.conn.lend(buffers, true);
+    }
+}

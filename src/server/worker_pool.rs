@@ -1,0 +1,279 @@
+//! The threads of a [`ThreadingHttpServer`](crate::ThreadingHttpServer), and how they pass the event loops on.
+//!
+//! The thread that leads an event loop polls, picks a ready connection, and runs its handler *itself*. As long as
+//! handlers return quickly, that is all there is: no other thread, no queue, no wake-up. The leadership passes to
+//! another thread in three cases, and this one then stays with its handler as long as it takes:
+//!
+//! - the handler is about to wait for its client (the [`handoff`](super::handoff) hook is told before);
+//! - the route is known to block (the [`predictor`](super::predictor) remembers);
+//! - the [`monitor`](super::monitor) sees that the leader has made no progress for a tick.
+//!
+//! [`super::leadership`] says who leads, [`super::scheduler`] which thread does what. `tests/scheduler` runs this
+//! file, and those that it uses, under a model checker.
+
+use std::time::Duration;
+use std::{io, mem};
+
+use super::event_loop::{EventLoop, Left, LoopState, Step};
+use super::handoff::HandoffHook;
+use super::leadership::{Epoch, Leadership};
+use super::scheduler::{Idle, Scheduler, Work};
+use super::sync::{self, Arc, IdleTime, MutexGuard, thread};
+use super::task::Task;
+use crate::base::RequestHandler;
+use crate::connection::Buffers;
+use crate::error::guarded;
+
+/// The threads that serve the event loops of a server.
+#[derive(Debug)]
+pub(super) struct WorkerPool<'env, H: ?Sized> {
+    pub(super) loops: &'env [EventLoop],
+    handler: &'env H,
+    thread_idle: Duration,
+    pub(super) scheduler: Arc<Scheduler<Box<Task>>>,
+}
+
+/// A thread leads. When it stops, and also when it unwinds, it leaves the loop to another one.
+struct Led<'a> {
+    scheduler: &'a Scheduler<Box<Task>>,
+    number: usize,
+    epoch: Epoch,
+}
+
+impl Drop for Led<'_> {
+    fn drop(&mut self) {
+        self.scheduler.pass(self.number, self.epoch);
+    }
+}
+
+impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
+    /// For `handlers` that may run at the same time.
+    pub(super) fn new(
+        loops: &'env [EventLoop],
+        handler: &'env H,
+        handlers: usize,
+        thread_idle: Duration,
+    ) -> Self {
+        WorkerPool {
+            loops,
+            handler,
+            thread_idle,
+            scheduler: Arc::new(Scheduler::new(loops.len(), handlers)),
+        }
+    }
+
+    /// Serves until the server is stopped, this thread included.
+    ///
+    /// # Errors
+    /// If polling fails, or the monitor's thread can't be started.
+    pub(super) fn run(&self) -> io::Result<()> {
+        thread::scope(|scope| {
+            sync::start(scope, "servette-monitor", || self.monitor(scope))?;
+            self.work(true);
+            io::Result::Ok(())
+        })?;
+        self.scheduler.take_failure().map_or(Ok(()), Err)
+    }
+
+    /// The life of a thread. The `first` one stays to the end; the others end when they have been idle for a time.
+    pub(super) fn work(&self, first: bool) {
+        let Some(any) = self.loops.first() else {
+            return;
+        };
+        let mut buffers = Buffers::of(any.shared.control.enter_thread());
+        let mut arrived = true;
+        loop {
+            match self.next_work(mem::take(&mut arrived)) {
+                Work::Lead(number) => {
+                    // Whatever goes wrong, the thread lives on, and the loop has another leader.
+                    let _ = guarded(|| {
+                        self.lead(number, &mut buffers);
+                        Ok(())
+                    });
+                    buffers.hook = None;
+                }
+                Work::Run(mut task) => {
+                    task.take_up(&mut buffers);
+                    if let Some(task) = self.run_handler(task, &mut buffers) {
+                        self.serve_on(task, &mut buffers);
+                    }
+                }
+                Work::Wait(idle) => match self.wait(&idle, first) {
+                    true => arrived = true,
+                    false => return,
+                },
+                Work::Exit => return,
+            }
+        }
+    }
+
+    fn next_work(&self, arrived: bool) -> Work<Box<Task>> {
+        if self.loops.iter().any(|any| any.shared.control.is_cut()) {
+            // What no thread has begun by now is given up.
+            while let Some(task) = self.scheduler.take_waiting() {
+                self.home(&task).close(task);
+            }
+        }
+        self.scheduler.next_work(arrived)
+    }
+
+    /// Waits for a call; false if none came for so long that the thread ends.
+    fn wait(&self, idle: &Idle, first: bool) -> bool {
+        let time = IdleTime::begin();
+        while !idle.is_called() {
+            if first {
+                thread::park();
+            } else if !time.park(self.thread_idle) && self.scheduler.leave(idle) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Leads an event loop until the leadership is lost, or the server stops.
+    fn lead(&self, number: usize, buffers: &mut Buffers) {
+        let (Some(event_loop), Some(leadership)) = (
+            self.loops.get(number),
+            self.scheduler.leaderships.get(number),
+        ) else {
+            return;
+        };
+        let Some(epoch) = leadership.take() else {
+            return;
+        };
+        let scheduler = &*self.scheduler;
+        let led = Led {
+            scheduler,
+            number,
+            epoch,
+        };
+        event_loop.is_led();
+        let hook = HandoffHook::new(self.scheduler.clone(), event_loop, epoch);
+        buffers.hook = Some(Box::new(hook));
+        // What was served last is parked, or goes on, under a lock that is taken anyway.
+        let mut last = Left::Nothing;
+        // First ask, then lock: the next leader holds the lock while it waits for events.
+        while leadership.is_held(epoch) {
+            let mut state = event_loop.lock();
+            if !leadership.is_held(epoch) {
+                break;
+            }
+            state.put_back(mem::take(&mut last));
+            let Some(step) = self.pick(event_loop, leadership, &mut state) else {
+                if let Err(error) = self.poll(event_loop, leadership, state) {
+                    self.stop(Some(error));
+                    break;
+                }
+                continue;
+            };
+            leadership.picked(!state.is_empty());
+            drop(state);
+            if matches!(step, Step::Stop) {
+                self.stop(None);
+                break;
+            }
+            if let Some(task) = event_loop.run_hook(step) {
+                last = self.serve(task, buffers);
+            }
+        }
+        buffers.hook = None;
+        drop(led);
+        // This thread does not come back to it.
+        if let Some(task) = self.rest(last) {
+            self.serve_on(task, buffers);
+        }
+    }
+
+    /// Picks what is next.
+    fn pick(
+        &self,
+        event_loop: &EventLoop,
+        leadership: &Leadership,
+        state: &mut LoopState,
+    ) -> Option<Step> {
+        if !state.accepts() {
+            return event_loop.pick(state);
+        }
+        // The system may block here for some milliseconds, to make its table of descriptors larger. Another thread
+        // could not go on either, for the loop is locked, and no handler is to blame.
+        leadership.rests();
+        let step = event_loop.pick(state);
+        leadership.rises();
+        self.scheduler.wake_monitor();
+        step
+    }
+
+    /// Waits for something to pick.
+    fn poll(
+        &self,
+        event_loop: &EventLoop,
+        leadership: &Leadership,
+        mut state: MutexGuard<'_, LoopState>,
+    ) -> io::Result<()> {
+        if let Some(task) = self.scheduler.take_stranded() {
+            state.put_back(Left::GoesOn(task));
+        }
+        leadership.rests();
+        if leadership.has_waited() {
+            state.expect_long_waits();
+        }
+        let waited = event_loop.wait(&mut state, None);
+        leadership.rises();
+        drop(state);
+        self.scheduler.wake_monitor();
+        waited
+    }
+
+    /// Ends the work of all threads. The other loops stop too, for their leaders may be busy with handlers.
+    fn stop(&self, failure: Option<io::Error>) {
+        for event_loop in self.loops {
+            event_loop.stop(&mut event_loop.lock());
+        }
+        self.scheduler.stop(failure);
+    }
+
+    /// Reads a connection, and runs its handler or has it wait for another thread.
+    fn serve(&self, task: Box<Task>, buffers: &mut Buffers) -> Left {
+        let Some(mut task) = self.home(&task).prepare(task, buffers) else {
+            return Left::Nothing;
+        };
+        if !self.scheduler.may_run_inline() {
+            task.set_aside(buffers);
+            match self.scheduler.enqueue(task) {
+                None => return Left::Nothing,
+                // There are no threads but leaders.
+                Some(returned) => task = returned,
+            }
+            task.take_up(buffers);
+        }
+        self.home(&task).run_handler(self.handler, task, buffers).0
+    }
+
+    /// Runs the handler of a connection that was read. It comes back if there is more to do.
+    fn run_handler(&self, task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
+        let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
+        self.rest(left)
+    }
+
+    fn rest(&self, left: Left) -> Option<Box<Task>> {
+        match left {
+            Left::Nothing => None,
+            Left::Waits(task) => self.home(&task).park(task),
+            Left::GoesOn(task) => Some(task),
+        }
+    }
+
+    /// Reads and serves a connection until there is nothing to do on it.
+    fn serve_on(&self, task: Box<Task>, buffers: &mut Buffers) {
+        let mut next = Some(task);
+        while let Some(task) = next.and_then(|task| self.home(&task).prepare(task, buffers)) {
+            next = self.run_handler(task, buffers);
+        }
+    }
+
+    /// The event loop in which a connection is parked.
+    #[expect(clippy::indexing_slicing, reason = "homes are numbers of these loops")]
+    fn home(&self, task: &Task) -> &'env EventLoop {
+        &self.loops[task.home]
+    }
+}
