@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::base::RequestHandler;
+use crate::base::{RequestHandler, log_text};
 use crate::connection::stream::{Memory, Stream};
-use crate::connection::{Buffers, Connection, Next};
+use crate::connection::{Buffers, Connection, Next, Readiness};
+use crate::error::guarded;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::shutdown::ShutdownHandle;
@@ -36,9 +37,33 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
         limits,
     );
     conn.lend(&mut Buffers::default(), false);
-    while let Ok(Next::Again) = handler.handle(&mut conn) {}
+    serve(handler, &mut conn);
     match &conn.wire().stream {
         Stream::Memory(memory) => std::mem::take(&mut memory.borrow_mut().output),
         _ => Vec::new(),
+    }
+}
+
+/// As a server does, until the connection ends or nothing is left of the requests.
+fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
+    let mut is_open = true;
+    while is_open && matches!(conn.poll_request(), Ok(Readiness::Request)) {
+        let before = conn.answered();
+        let next = guarded(|| handler.handle(conn)).unwrap_or_else(|error| {
+            // The program's own errors may panic when they are shown or dropped.
+            let _ = guarded(move || {
+                log_text::report(&error, &Peer::Memory);
+                Ok(())
+            });
+            Next::Close
+        });
+        // It fails only where the response was given up.
+        let _ = conn.flush();
+        is_open = match next {
+            Next::Again => true,
+            // Nothing more comes that could be waited for.
+            Next::Park => conn.answered() > before,
+            Next::Close => false,
+        };
     }
 }

@@ -17,6 +17,9 @@ const UNWINDING: Duration = Duration::from_millis(500);
 /// How long who waits for the end looks before sleeping: without handlers it comes as soon as one thread
 /// is awake, and to fall asleep and be woken takes as long again.
 const AWAKE: Duration = Duration::from_micros(100);
+/// How long a loop gets, on a busy machine, to close its port while handlers still run.
+#[cfg(feature = "testing")]
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Stops a server from anywhere: another thread, a signal's thread, a handler.
 ///
@@ -66,13 +69,18 @@ impl ShutdownHandle {
     }
 
     /// Stops the server and gives up its sockets at once; then waits for the handlers, and returns how
-    /// many still run at the deadline.
+    /// many still run at the deadline. The port is closed then.
     #[cfg(feature = "testing")]
     pub(crate) fn cut(&self, deadline: Duration) -> usize {
-        self.0.stop();
-        self.0.cut();
-        self.0.wait_until_over(deadline);
-        self.0.running()
+        let control = &*self.0;
+        control.stop();
+        control.cut();
+        if !control.wait_until_over(deadline) {
+            // Where a handler holds its loop up, another thread takes that over. Else it is about to end.
+            let only_handlers = || control.is_closed() && control.running() > 0;
+            control.wait_until(CLOSING, |loops| only_handlers() || control.is_over(loops));
+        }
+        control.running()
     }
 
     /// Whether the stop was asked for.
@@ -117,6 +125,8 @@ pub(crate) struct Control {
     threads: Mutex<Vec<Arc<AtomicBool>>>,
     /// Loops that serve now.
     loops: Mutex<usize>,
+    /// The port is closed, and so are the connections that had nothing to do.
+    closed: AtomicBool,
     over: Condvar,
     wakers: OnceLock<Vec<Arc<mio::Waker>>>,
 }
@@ -140,12 +150,6 @@ impl Control {
         if !self.stopping.swap(true, Ordering::SeqCst) {
             self.wake();
         }
-    }
-
-    /// For who knows that the pollers will look around.
-    #[cfg(feature = "testing")]
-    pub(crate) fn stop_without_waking(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -220,12 +224,31 @@ impl Control {
         threads.iter().filter(runs).count()
     }
 
-    /// Waits until no loop and no handler is left; false at the deadline.
+    pub(crate) fn port_is_closed(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.notify_if_over();
+    }
+
+    #[cfg(feature = "testing")]
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Whether no handler is left, and no loop of so many.
+    fn is_over(&self, loops: usize) -> bool {
+        loops == 0 && self.running() == 0
+    }
+
     fn wait_until_over(&self, deadline: Duration) -> bool {
+        self.wait_until(deadline, |loops| self.is_over(loops))
+    }
+
+    /// Waits until it is so with this number of loops; false at the deadline.
+    fn wait_until(&self, deadline: Duration, is_so: impl Fn(usize) -> bool) -> bool {
         let start = Instant::now();
         let until = start.checked_add(deadline);
         let mut loops = lock(&self.loops);
-        while *loops > 0 || self.running() > 0 {
+        while !is_so(*loops) {
             let now = Instant::now();
             let left = match until {
                 Some(until) => until.saturating_duration_since(now),

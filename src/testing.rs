@@ -22,10 +22,6 @@ mod builder;
 
 mod reserved_port;
 
-mod hosts;
-
-mod affinity;
-
 // Or none.
 mod respond;
 

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::io::Write as _;
+
+use crate::{Error, Peer};
 
 /// One line of the log, with its line feed: `ADDRESS - - [DATE] message`.
 ///
@@ -104,6 +107,14 @@ fn is_special(c: char) -> bool {
 
 /// In bytes, after escaping.
 const LONGEST_MESSAGE: usize = 8 * 1024;
+
+/// Reports an error that no response could report, in a line on stderr.
+pub(crate) fn report(error: &Error, peer: &Peer) {
+    let error = error.to_string();
+    let line = format!("servette: {peer}: {}\n", escape(&error));
+    // There is no place to report that stderr can't be written.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
 
 #[cfg(test)]
 mod tests {

@@ -318,7 +318,10 @@ impl EventLoop {
 
     /// Stops accepting, and closes whatever is parked.
     pub(super) fn stop(&self, state: &mut LoopState) {
-        state.acceptor = None;
+        let was_last = state.acceptor.take().and_then(Arc::into_inner);
+        if was_last.map(drop).is_some() {
+            self.shared.control.port_is_closed();
+        }
         let served = state.to_park.drain(..);
         let others = state.ready.drain(..).chain(state.unfinished.drain(..));
         for task in served.chain(others) {

@@ -1,7 +1,6 @@
 //! What a builder sets: limits, and socketserver's hooks as closures.
 
 use std::fmt;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,11 +80,7 @@ impl Options {
             return;
         }
         let Some(handle) = &self.handle_error else {
-            let error = error.to_string();
-            let line = format!("servette: {peer}: {}\n", log_text::escape(&error));
-            // There is no place to report that stderr can't be written.
-            let _ = std::io::stderr().write_all(line.as_bytes());
-            return;
+            return log_text::report(error, peer);
         };
         // There is nobody to tell that this one panics.
         let _ = guarded(|| {

@@ -222,8 +222,6 @@ impl Answer {
         match &self.body {
             Body::Bytes(bytes) => Ok(bytes.into()),
             Body::File(path) => {
-                // It may be a pipe.
-                x.channel().may_wait();
                 let read = std::fs::read(path).map(Cow::from);
                 read.map_err(|error| {
                     let path = path.display();

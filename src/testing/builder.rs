@@ -2,24 +2,22 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::answer::Answer;
-use super::hosts;
 use super::recording::{Bounds, Shared};
 use super::reserved_port::ReservedPort;
-use super::script::{Act, Script};
+use super::script::Script;
 use super::server::TestServer;
 use super::stubs::Stubs;
 use super::tap::Tap;
 use crate::base::RequestHandler;
 use crate::connection::{Connection, Next};
+use crate::error::guarded;
 use crate::server::ThreadingHttpServer;
-use crate::server::poller::Access;
-use crate::server::relief::Port;
 use crate::{Error, Limits, Peer, Result};
 
 /// A [`TestServer`] with more than a handler; made by [`TestServer::builder`].
@@ -76,7 +74,7 @@ impl Builder {
     }
 
     /// Limits and deadlines. Default: those of [`Limits::default`], but a client may take an hour over
-    /// a body.
+    /// a body. There are two threads at least.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -143,17 +141,10 @@ impl Builder {
     ) -> TestServer {
         let started_at = Location::caller();
         wanted(known_impossible(&handler).map_or(Ok(()), Err));
-        let canned = is_canned(&handler);
         if let Some(stubs) = (&handler as &dyn Any).downcast_ref::<Stubs>() {
             self = self.verify(stubs);
         }
-        // With few threads every one counts, and a host is one more.
-        let is_limited = self.limits.max_threads < Limits::default().max_threads;
-        if canned && !is_limited {
-            let make = |access| self.prepare(port, handler, Some(access), started_at);
-            return wanted(hosts::start(make));
-        }
-        let (server, fixture) = wanted(self.prepare(port, handler, None, started_at));
+        let (server, fixture) = wanted(self.prepare(port, handler, started_at));
         wanted(serve(server, fixture.shared.clone()));
         fixture
     }
@@ -170,7 +161,7 @@ impl Builder {
         f: impl FnOnce(&TestServer) -> R,
     ) -> R {
         let port = wanted(ReservedPort::new());
-        let prepared = self.prepare(port, handler, None, Location::caller());
+        let prepared = self.prepare(port, handler, Location::caller());
         let (server, fixture) = wanted(prepared);
         let shared = fixture.shared.clone();
         std::thread::scope(|scope| {
@@ -188,7 +179,6 @@ impl Builder {
         self,
         port: ReservedPort,
         handler: H,
-        lent: Option<Access>,
         started_at: &'static Location<'static>,
     ) -> Result<(ThreadingHttpServer<Watched<H>>, TestServer)> {
         let shared = Arc::new(Shared::new(
@@ -200,9 +190,12 @@ impl Builder {
             handler,
             shared: shared.clone(),
         };
+        let mut limits = self.limits;
+        // While a handler is stuck another thread closes the port.
+        limits.max_threads = limits.max_threads.max(2);
         // A test waits for its server to start and to end, and asks it a little: one poller is enough.
-        let builder = ThreadingHttpServer::builder(watched).lanes(1);
-        let builder = builder.limits(self.limits).brief(lent);
+        let builder = ThreadingHttpServer::builder(watched).event_loops(1);
+        let builder = builder.limits(limits);
         let (accepted, resets) = (AtomicUsize::new(0), self.resets);
         let counting = shared.clone();
         let admit = move |_: &_| {
@@ -222,9 +215,7 @@ impl Builder {
             address: address.ok_or_else(|| Error::other("no address"))?,
             started_at,
             shutdown: server.shutdown_handle(),
-            port: Port::of(&server),
             shared,
-            stay: None,
             stubs: self.stubs,
             drop_deadline: self.drop_deadline,
             reported: Mutex::default(),
@@ -237,15 +228,6 @@ impl Builder {
 fn known_impossible(handler: &dyn Any) -> Option<String> {
     let answer = handler.downcast_ref().and_then(Answer::known_impossible);
     answer.or_else(|| handler.downcast_ref().and_then(Script::impossible))
-}
-
-/// Whether all that this handler does is known: it returns at once, or says before that it won't.
-fn is_canned(handler: &dyn Any) -> bool {
-    let stubs = handler.downcast_ref::<Stubs>();
-    stubs.is_some_and(Stubs::are_canned)
-        || handler.is::<Answer>()
-        || handler.is::<Script>()
-        || handler.is::<Act>()
 }
 
 /// Serves on threads that live as long as the fixture.
@@ -265,7 +247,7 @@ fn serve<H: RequestHandler + Send + Sync + 'static>(
 }
 
 /// Notes it if the server does not end as it should.
-pub(super) fn note_end(shared: &Shared, serve: impl FnOnce() -> Result<()>) {
+fn note_end(shared: &Shared, serve: impl FnOnce() -> Result<()>) {
     match catch_unwind(AssertUnwindSafe(serve)) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => shared.problem(format!("the server failed: {error}")),
@@ -292,12 +274,12 @@ pub(super) struct Watched<H> {
 
 impl<H: RequestHandler> RequestHandler for Watched<H> {
     fn handle(&self, conn: &mut Connection) -> Result<Next> {
-        conn.watch_with(|| Box::new(Tap::new(self.shared.clone())));
-        catch_unwind(AssertUnwindSafe(|| self.handler.handle(conn))).unwrap_or_else(|payload| {
+        conn.observe_with(|| Box::new(Tap::new(self.shared.clone())));
+        guarded(|| self.handler.handle(conn)).inspect_err(|error| {
             // One that came past the hooks that catch it, which only an overridden `handle` can.
-            let error = Error::panic(&*payload);
-            self.shared.problem(format!("a handler panicked: {error}"));
-            resume_unwind(payload)
+            if error.panic_message().is_some() {
+                self.shared.problem(format!("a handler panicked: {error}"));
+            }
         })
     }
 }

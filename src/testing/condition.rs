@@ -1,12 +1,11 @@
 //! [`Condition`]: what else a request must have to be meant, and [`Difference`]: what it has not.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::report;
 use super::request::Request;
-use crate::Error;
+use crate::error::guarded;
 use crate::http1::is_token;
 
 type Test = dyn Fn(&Request) -> bool + Send + Sync;
@@ -99,15 +98,14 @@ impl Condition {
                 (!request.text().contains(text)).then(|| contents_difference(text, request))
             }
             Condition::That(what, test) => {
-                let passes = catch_unwind(AssertUnwindSafe(|| test(request)));
+                let passes = guarded(|| Ok(test(request)));
                 let what = match passes {
                     Ok(true) => return None,
                     Ok(false) if request.is_body_cut => {
                         format!("it is not {what}; of its body only {}", kept(request))
                     }
                     Ok(false) => format!("it is not {what}"),
-                    Err(payload) => {
-                        let error = Error::panic(&*payload);
+                    Err(error) => {
                         let message = error.panic_message().unwrap_or_default();
                         format!("the test `{what}` panicked: {message}")
                     }

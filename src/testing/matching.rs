@@ -280,11 +280,6 @@ impl RequestPattern {
         found
     }
 
-    /// Whether it has a test that the program wrote.
-    pub(super) fn runs_code(&self) -> bool {
-        self.conditions.iter().any(Condition::runs_code)
-    }
-
     /// Whether the body decides.
     pub(super) fn needs_body(&self) -> bool {
         self.conditions.iter().any(Condition::needs_body)

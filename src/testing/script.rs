@@ -78,7 +78,6 @@ impl Act {
                 if x.channel().out.borrow().has_head() {
                     x.wfile.flush()?;
                 }
-                x.channel().may_wait();
                 let asker = x.requestline.to_owned();
                 self.wait(fixture_of(x).as_deref(), &asker)
             }
@@ -237,9 +236,6 @@ impl<'a> Steps<'a> {
     }
 
     pub(super) fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
-        if self.has_waits() {
-            x.channel().may_wait();
-        }
         let shared = fixture_of(x);
         let shared = shared.as_deref();
         let asker = x.requestline.to_owned();
@@ -273,17 +269,6 @@ impl<'a> Steps<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Whether it waits for something else than its socket.
-    fn has_waits(&self) -> bool {
-        let waits = |step: &Step<'_>| match step {
-            Step::Bytes(_) => false,
-            Step::Drip(..) => true,
-            // A reset waits until its client has taken what was sent.
-            Step::Act(Act(kind)) => !matches!(kind, Kind::Close | Kind::Hang),
-        };
-        self.0.iter().any(waits)
     }
 
     fn has_reset(&self) -> bool {

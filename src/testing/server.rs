@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::builder::Builder;
 use super::gates::Gate;
-use super::hosts::Stay;
 use super::matching::RequestPattern;
 use super::recording::Shared;
 use super::report;
@@ -17,7 +16,6 @@ use super::reserved_port::{ReservedPort, url};
 use super::stubs::Stubs;
 use crate::ShutdownHandle;
 use crate::base::RequestHandler;
-use crate::server::relief::Port;
 use crate::shutdown::lock;
 
 /// A server for one test: on 127.0.0.1 and a free port, on threads of its own, gone when it is dropped.
@@ -46,10 +44,7 @@ pub struct TestServer {
     pub(super) address: SocketAddr,
     pub(super) started_at: &'static Location<'static>,
     pub(super) shutdown: ShutdownHandle,
-    pub(super) port: Port,
     pub(super) shared: Arc<Shared>,
-    /// None where it is served by threads of its own.
-    pub(super) stay: Option<Stay>,
     pub(super) stubs: Vec<Stubs>,
     pub(super) drop_deadline: Duration,
     /// What the test was told.
@@ -272,12 +267,7 @@ impl TestServer {
     /// Stops; what still runs, in words.
     fn end(&self) -> Option<String> {
         self.shared.gates.end();
-        if let Some(stay) = &self.stay {
-            stay.end();
-        }
         let running = self.shutdown.cut(self.drop_deadline);
-        // Those of its own threads that would close it may be held up.
-        self.port.close();
         (running > 0).then(|| {
             format!(
                 "{}: {running} still running {:?} after the end, and left: {}",

@@ -129,12 +129,6 @@ impl Stub {
         None
     }
 
-    /// Whether an answer or the pattern has a closure.
-    pub(super) fn runs_code(&self) -> bool {
-        let mut replies = self.replies.iter();
-        self.pattern.runs_code() || replies.any(|(reply, _)| reply.runs_code())
-    }
-
     /// As many requests as it answers.
     pub(super) fn capacity(&self) -> Option<usize> {
         let mut times = self.replies.iter().map(|(_, times)| *times);

@@ -59,8 +59,6 @@ struct State {
     unmatched: Vec<(Request, String)>,
     unmatched_count: usize,
     is_strict: bool,
-    /// Some of them run code of the test.
-    runs_code: bool,
 }
 
 impl Stubs {
@@ -104,7 +102,6 @@ impl Stubs {
                 stub.pattern
             );
         }
-        state.runs_code |= stub.runs_code();
         state.stubs.push((Arc::new(stub), 0));
     }
 
@@ -183,11 +180,6 @@ impl Stubs {
         (state.unmatched_count > 0 && !state.is_strict).then(|| state.describe_unmatched())
     }
 
-    /// All there is are patterns and canned answers, so far.
-    pub(super) fn are_canned(&self) -> bool {
-        !lock(&self.0).runs_code
-    }
-
     /// The stubs of now. Patterns run code of the test, which may ask these stubs: so they are asked
     /// without the lock.
     fn stubs(&self) -> Vec<(Arc<Stub>, usize)> {
@@ -195,16 +187,12 @@ impl Stubs {
     }
 
     /// The first stub that matches, counted.
-    fn choose(&self, x: &Exchange<'_>, request: &Request, has_body: bool) -> Choice {
+    fn choose(&self, request: &Request, has_body: bool) -> Choice {
         for index in 0.. {
             let next = lock(&self.0).stubs.get(index).cloned();
             let Some((stub, count)) = next else { break };
             if stub.reply(count).is_none() {
                 continue;
-            }
-            if stub.runs_code() {
-                // Nobody knows how long it takes. (It may have been added in this moment.)
-                x.channel().may_wait();
             }
             if has_body || stub.is_early || !stub.pattern.needs_body() {
                 if stub.pattern.matches(request)
@@ -291,7 +279,7 @@ fn look_at_body(x: &mut Exchange<'_>, request: &mut Request) -> Result<()> {
 impl RequestHandler for Stubs {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         let mut request = Request::of(x);
-        let mut choice = self.choose(x, &request, false);
+        let mut choice = self.choose(&request, false);
         if !matches!(choice, Choice::Found(..))
             && let Err(error) = look_at_body(x, &mut request)
         {
@@ -301,7 +289,7 @@ impl RequestHandler for Stubs {
             return Err(error);
         }
         if let Choice::NeedsBody = choice {
-            choice = self.choose(x, &request, true);
+            choice = self.choose(&request, true);
         }
         match choice {
             Choice::Found(reply, true) => {

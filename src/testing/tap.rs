@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::recording::{Entry, Shared};
 use super::request::Request;
-use crate::connection::witness::{Event, Witness};
+use crate::connection::observer::{Event, Observer};
 use crate::exchange::Exchange;
 use crate::http1::Refusal;
 use crate::shutdown::lock;
@@ -131,7 +131,7 @@ impl TapState {
     }
 }
 
-impl Witness for Tap {
+impl Observer for Tap {
     fn see(&self, event: Event<'_>) -> bool {
         match event {
             Event::Received(bytes) => {
@@ -166,6 +166,6 @@ impl Witness for Tap {
 
 /// The fixture that an exchange belongs to; none in memory, and behind other servers.
 pub(super) fn fixture_of(x: &Exchange<'_>) -> Option<Arc<Shared>> {
-    let witness: &dyn std::any::Any = &**x.channel().watch().witness.as_ref()?;
+    let witness: &dyn std::any::Any = &**x.channel().observed().observer.as_ref()?;
     Some(witness.downcast_ref::<Tap>()?.shared.clone())
 }

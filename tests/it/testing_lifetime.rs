@@ -2,9 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::lifesupport::{a_new_process, no_new_processes};
 use crate::support::{PATIENCE, message};
 use servette::testing::{
     Reply, ReservedPort, Stubs, TestServer, close, gate, get, hang, pause, raw, reset, status,
@@ -131,6 +133,7 @@ fn a_handler_that_is_blocked_elsewhere_is_left_after_the_deadline() {
 
 #[test]
 fn the_port_is_free_after_the_drop_however_short_its_deadline_is() {
+    let _calm = no_new_processes();
     let one_thread = || {
         let mut limits = Limits::default();
         limits.max_threads = 1;
@@ -193,6 +196,7 @@ fn a_port_that_is_kept_is_nobody_elses() {
 
 #[test]
 fn the_same_port_can_be_bound_again_at_once() {
+    let _calm = no_new_processes();
     let mut server = TestServer::start(status(200));
     let address = server.addr();
     for _ in 0..20 {
@@ -401,4 +405,39 @@ fn answers_can_be_ordered_by_gates() {
     let mut rest = String::new();
     client.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, ", second");
+}
+
+#[test]
+fn what_a_handler_prints_is_shown_with_its_test() {
+    const CHILD: &str = "SERVETTE_TEST_PRINTS";
+    if std::env::var_os(CHILD).is_some() {
+        let prints = handler_fn(|h, x| {
+            println!("printed for {}", x.path);
+            h.send_content(x, Status::OK, "text/plain", b"")
+        });
+        drop(ask(&TestServer::start(prints), GET));
+        let stubs = Stubs::new();
+        let server = TestServer::start(stubs.clone());
+        stubs.add(get("/x").answer_with(|h, x| {
+            println!("printed by a stub");
+            h.send_content(x, Status::OK, "text/plain", b"")
+        }));
+        drop(ask(&server, GET));
+        return;
+    }
+    // Not with one that had a fixture before.
+    let before = "testing_lifetime::the_same_port_can_be_bound_again_at_once";
+    let own = "testing_lifetime::what_a_handler_prints_is_shown_with_its_test";
+    let guard = a_new_process();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([before, own, "--exact", "--show-output", "--test-threads=1"])
+        .env(CHILD, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(guard);
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let shown = format!("---- {own} stdout ----\nprinted for /x\nprinted by a stub\n");
+    assert!(text.contains(&shown), "{text}");
 }

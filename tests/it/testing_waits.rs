@@ -1,4 +1,4 @@
-//! A canned answer that waits holds nobody else up, though a fixture starts with one thread for them.
+//! An answer that waits holds nobody else up.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -25,7 +25,7 @@ pub(super) struct Wire<'a> {
 impl Answer {
     /// Byte for byte; or why it can't be.
     pub(super) fn wire<'a>(&'a self, x: &Exchange<'_>, body: &'a [u8]) -> Result<Wire<'a>, String> {
-        let version = x.channel().watch().version("HTTP/1.1");
+        let version = x.channel().observed().version("HTTP/1.1");
         let has_content = x.command != "HEAD" && Status::new(self.status).has_content();
         let mut head = self.render_interim(version);
         let interim = head.len();
