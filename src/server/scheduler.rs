@@ -163,7 +163,12 @@ impl<T> Scheduler<T> {
     pub(super) fn next_work(&self, arrived: bool) -> Work<T> {
         let mut state = self.state();
         state.coming -= usize::from(arrived);
-        let work = if let Some(number) = state.vacant.pop() {
+        // A server that has stopped needs no leaders.
+        let vacant = match state.is_stopped {
+            true => None,
+            false => state.vacant.pop(),
+        };
+        let work = if let Some(number) = vacant {
             Work::Lead(number)
         } else if let Some(task) = state.waiting.pop_front() {
             Work::Run(task)

@@ -153,7 +153,7 @@ fn pour(lanes: usize, max_threads: usize, clients: u64, each: u64) {
     });
     let server = ThreadingHttpServer::builder(handler)
         .limits(limits)
-        .lanes(lanes)
+        .event_loops(lanes)
         .bind("127.0.0.1:0")
         .unwrap();
     let scope = |info: &servette::ServerInfo| {
