@@ -34,6 +34,9 @@ pub(crate) mod stream;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
 
+/// So much is dropped of what a client sends behind its last answer; then other connections have their turn.
+const SHARE: u64 = 1 << 20;
+
 /// A client's connection, as a server parks it between requests.
 ///
 /// It is owned and `Send`, and belongs to no thread and no handler: a server takes it out of its poller
@@ -383,7 +386,7 @@ impl Connection {
     /// Goes on with the end of a connection, without waiting: shuts the sending direction, and drops what the client
     /// still sends, so that it gets to read its last answer.
     pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
-        let (dropped, is_quiet_over) = match self.state {
+        let (before, is_quiet_over) = match self.state {
             State::Ending(how @ (Ending::Last | Ending::Linger)) => {
                 if !self.channel.detached.get() {
                     self.channel.wire.stream.shutdown_write();
@@ -393,18 +396,22 @@ impl Connection {
             State::Lingering(dropped) => (dropped, false),
             _ => return Lingers::Over,
         };
-        let more = match self.channel.wire.drop_available() {
-            // The end of the stream, or an error.
-            None => return Lingers::Over,
-            Some(0) if is_quiet_over => return Lingers::Over,
-            Some(more) => more,
-        };
-        let dropped = dropped.saturating_add(more);
+        let mut now = 0;
+        while now < SHARE {
+            match self.channel.wire.drop_available() {
+                // The end of the stream, or an error.
+                None => return Lingers::Over,
+                Some(0) if is_quiet_over && now == 0 => return Lingers::Over,
+                Some(0) => break,
+                Some(more) => now += more,
+            }
+        }
+        let dropped = now.saturating_add(before);
         self.state = State::Lingering(dropped);
-        match more {
+        match now < SHARE {
             _ if dropped >= limits.linger => Lingers::Over,
-            0 => Lingers::Waits,
-            _ => Lingers::GoesOn,
+            true => Lingers::Waits,
+            false => Lingers::GoesOn,
         }
     }
 }

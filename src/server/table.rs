@@ -152,10 +152,9 @@ impl Table {
             place.state = State::Served;
             return Some(task);
         }
-        let (what, since) = task.wait(now);
-        let deadline = since.after(self.patience.for_what(what));
-        // Another wait for the same has another deadline, to the millisecond.
-        let anew = mem::replace(&mut place.deadline, deadline) != deadline;
+        let (what, anew) = task.wait(now);
+        let deadline = task.since().after(self.patience.for_what(what));
+        place.deadline = deadline;
         place.state = State::Parked(task);
         if deadline <= now {
             self.deadlines.remove(&mut self.slots, slot);

@@ -30,17 +30,18 @@ impl Task {
         }
     }
 
-    /// What the connection waits for at this moment, and since when. More bytes of the same head, or of a body that
-    /// is dropped, begin no other wait.
-    pub(super) fn wait(&mut self, now: Moment) -> (WaitsFor, Moment) {
+    /// The connection is parked at this moment: what it waits for, and whether it waits anew. More bytes of the same
+    /// head, or of a body that is dropped, begin no other wait.
+    pub(super) fn wait(&mut self, now: Moment) -> (WaitsFor, bool) {
         let wait = (self.conn.waits_for(), self.conn.answered());
-        if wait != self.wait {
+        let is_new = wait != self.wait;
+        if is_new {
             (self.wait, self.since) = (wait, now);
         }
-        (wait.0, self.since)
+        (wait.0, is_new)
     }
 
-    /// Since when it waits, as of the last look.
+    /// Since when it waits.
     pub(super) fn since(&self) -> Moment {
         self.since
     }

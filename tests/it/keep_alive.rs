@@ -280,37 +280,31 @@ fn stopping() -> (TestServer, mpsc::Receiver<()>, mpsc::Sender<()>) {
     (server, is_served, go_on)
 }
 
-/// It goes in one segment with it, which no client can tell but by what it can read before. (The system
-/// does not wait for long.)
+/// The last one could go in one segment with the end of the stream, but only where none of the program's code runs in
+/// between. (Held back, it would come some 0.2 s later.)
 #[test]
-fn the_last_answer_waits_for_the_end_of_the_stream() {
+fn no_answer_waits_for_what_an_override_of_handle_does_behind_it() {
     let (server, is_served, go_on) = stopping();
-    let waits = |client: &mut Client| {
+    let is_here = |client: &mut Client| {
         is_served.recv_timeout(PATIENCE).unwrap();
         client.stream.set_nonblocking(true).unwrap();
         let peeked = client.stream.peek(&mut [0]);
         client.stream.set_nonblocking(false).unwrap();
-        matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
+        !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
     };
-    let mut waited = 0;
+    let mut here = 0;
     for _ in 0..9 {
         let mut client = server.connect();
-        client.send(get("/"));
-        // One that is kept does not wait.
-        is_served.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(client.response().text(), "x");
-        go_on.send(()).unwrap();
         client.send(CLOSE);
-        waited += usize::from(waits(&mut client));
+        here += usize::from(is_here(&mut client));
         go_on.send(()).unwrap();
         assert_eq!(client.response().text(), "x");
         client.assert_end();
     }
-    assert!(waited > 4 || cfg!(not(target_os = "linux")), "{waited}");
+    assert!(here > 4, "{here}");
 }
 
-/// The answer still waits for the end of the stream when more comes, and a socket that is closed with
-/// something unread drops what waits in it.
+/// A socket that is closed with something unread drops what waits in it.
 #[test]
 fn a_client_that_said_close_and_sends_on_gets_the_last_answer_and_is_not_reset() {
     let (server, is_served, go_on) = stopping();

@@ -34,7 +34,8 @@ impl EventLoop {
     ) -> Option<Box<Task>> {
         loop {
             if task.conn.ending().is_some() {
-                return self.end(task);
+                self.end(task);
+                return None;
             }
             task.conn.lend(buffers, task.end_may_follow);
             match task.conn.poll_request() {
@@ -42,7 +43,8 @@ impl EventLoop {
                 Ok(Readiness::Pending) => task.conn.reclaim(buffers),
                 Ok(Readiness::Ended) | Err(_) => {
                     task.conn.reclaim(buffers);
-                    return self.end(task);
+                    self.end(task);
+                    return None;
                 }
             }
             task = self.park(task)?;
@@ -69,13 +71,12 @@ impl EventLoop {
         let left = match next {
             _ if is_over => {
                 task.conn.leave();
-                // It may be parked, and come back at once.
-                self.end(task).map_or(Left::Nothing, Left::GoesOn)
+                self.end(task);
+                Left::Nothing
             }
-            // It has not begun to wait, but would from now on.
-            Next::Again => Left::GoesOn(wait_noted(task)),
+            Next::Again => Left::GoesOn(task),
             // No event will tell of what has come already.
-            _ if has_answered && !is_spent => Left::GoesOn(wait_noted(task)),
+            _ if has_answered && !is_spent => Left::GoesOn(task),
             // For the first time: it gets its slot, and is registered.
             _ if task.slot.is_none() => self.park(task).map_or(Left::Nothing, Left::GoesOn),
             _ => Left::Waits(task),
@@ -162,19 +163,18 @@ impl EventLoop {
         }
     }
 
-    /// Ends a connection: at once, or when the client has read its answer. It comes back if it is still sending.
-    fn end(&self, mut task: Box<Task>) -> Option<Box<Task>> {
+    /// Ends a connection: at once, or when the client has read its answer.
+    fn end(&self, task: Box<Task>) {
         let limits = &self.shared.options.limits;
-        loop {
+        let mut next = Some(task);
+        while let Some(mut task) = next {
             match task.conn.linger(limits) {
-                Lingers::Over => {
-                    self.close(task);
-                    return None;
-                }
-                // Others have their turn.
-                Lingers::GoesOn => return Some(task),
-                Lingers::Waits => task = self.park(task)?,
+                Lingers::Over => return self.close(task),
+                // Others have their turn. Registered anew, it is reported at once.
+                Lingers::GoesOn => task.conn.wire().deregister(&self.registry),
+                Lingers::Waits => {}
             }
+            next = self.park(task);
         }
     }
 
@@ -193,9 +193,4 @@ fn conn_is_over(conn: &Connection, next: Next) -> bool {
     // A refusal that a handler does not answer can't be waited for.
     let is_left = next == Next::Close || (next == Next::Park && conn.is_refused());
     is_left || conn.ending().is_some()
-}
-
-fn wait_noted(mut task: Box<Task>) -> Box<Task> {
-    task.wait(Moment::now());
-    task
 }
