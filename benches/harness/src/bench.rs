@@ -4,13 +4,14 @@ use std::io;
 
 use crate::build::Programs;
 use crate::client::Answer;
+use crate::heads::Heads;
 use crate::options::Options;
 use crate::peers::{self, Absent, Role, Setting};
 use crate::server::{Cores, Server, free_port};
 use crate::site::{self, HELLO, MODIFIED, Site};
 
 /// The body of a POST.
-pub const BODY: usize = 1 << 20;
+static BODY: [u8; 1 << 20] = [b'x'; 1 << 20];
 
 /// What all scenarios share.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Bench {
     ) -> Vec<Rounds<T>> {
         let mut all = Vec::new();
         for &peer in &self.options.peers {
-            let trouble = match self.command(peer, role, 0, 0) {
+            let trouble = match self.command(peer, role, 0) {
                 Ok(_) => None,
                 Err(Absent::NotIts) => continue,
                 Err(Absent::Missing(hint)) => Some(format!("not there: {hint}")),
@@ -74,7 +75,7 @@ impl Bench {
     pub fn serve(&self, peer: &str, role: Role) -> io::Result<Server> {
         let request = request(role);
         let port = free_port()?;
-        let command = self.command(peer, role, port, request.len());
+        let command = self.command(peer, role, port);
         let command = command.map_err(|absent| io::Error::other(format!("{absent:?}")))?;
         let log = self.site.scratch.join(format!("{peer}.err"));
         let server = Server::start(command, port, &self.cores, log, &request)?;
@@ -87,13 +88,7 @@ impl Bench {
         }
     }
 
-    fn command(
-        &self,
-        peer: &str,
-        role: Role,
-        port: u16,
-        request: usize,
-    ) -> Result<std::process::Command, Absent> {
+    fn command(&self, peer: &str, role: Role, port: u16) -> Result<std::process::Command, Absent> {
         let (programs, site) = (&self.programs, &self.site);
         peers::command(
             peer,
@@ -102,7 +97,10 @@ impl Bench {
                 site,
                 port,
                 role,
-                request,
+                lanes: match role {
+                    Role::Lanes(lanes) => Some(lanes),
+                    _ => self.options.lanes,
+                },
             },
         )
     }
@@ -113,9 +111,12 @@ impl Bench {
             answer.status() == 200 && answer.body == file
         };
         match role {
-            Role::Hello | Role::Close | Role::Blocking | Role::Handlers => {
-                answer.status() == 200 && answer.body == HELLO
-            }
+            Role::Hello
+            | Role::Close
+            | Role::Blocking
+            | Role::Short
+            | Role::Handlers
+            | Role::Lanes(_) => answer.status() == 200 && answer.body == HELLO,
             // What it says does not matter: most say how much they have read.
             Role::Post => answer.status() == 200,
             Role::Small => is_file("1k.txt"),
@@ -138,26 +139,48 @@ impl Bench {
     }
 }
 
-/// What is asked in a scenario; the same bytes for every peer.
-pub fn request(role: Role) -> Vec<u8> {
-    let (method, path, field) = match role {
-        Role::Hello | Role::Blocking | Role::Handlers => ("GET", "/hello", String::new()),
-        Role::Close => ("GET", "/hello", "Connection: close\r\n".into()),
-        Role::Post => ("POST", "/hello", format!("Content-Length: {BODY}\r\n")),
-        Role::Small => ("GET", "/1k.txt", String::new()),
-        Role::NotModified => (
-            "GET",
-            "/1k.txt",
-            format!("If-Modified-Since: {MODIFIED}\r\n"),
-        ),
-        Role::Medium => ("GET", "/100k.txt", String::new()),
-        Role::Big => ("GET", "/big.bin", String::new()),
-        Role::Listing => ("GET", "/list/", String::new()),
-    };
-    let mut bytes =
-        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{field}\r\n").into_bytes();
-    if role == Role::Post {
-        bytes.resize(bytes.len() + BODY, b'x');
+/// What the connections ask in a scenario: the head of each, without the body.
+pub fn heads(role: Role, heads: Heads, connections: usize) -> Vec<Vec<u8>> {
+    let head = |connection| head(role, &heads.fields(connection));
+    (0..connections).map(head).collect()
+}
+
+/// What follows each head.
+pub fn body(role: Role) -> &'static [u8] {
+    match role {
+        Role::Post => &BODY,
+        _ => &[],
     }
-    bytes
+}
+
+/// A whole request, for clients that ask one thing after the other.
+pub fn request(role: Role) -> Vec<u8> {
+    [&head(role, ""), body(role)].concat()
+}
+
+/// The head of a GET with the fields of a client.
+pub fn get(path: &str, fields: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").into()
+}
+
+fn head(role: Role, fields: &str) -> Vec<u8> {
+    match role {
+        Role::Hello | Role::Blocking | Role::Short | Role::Handlers | Role::Lanes(_) => {
+            get("/hello", fields)
+        }
+        Role::Close => get("/hello", &format!("{fields}Connection: close\r\n")),
+        Role::Post => {
+            let length = BODY.len();
+            let fields = format!("Host: localhost\r\n{fields}Content-Length: {length}");
+            format!("POST /hello HTTP/1.1\r\n{fields}\r\n\r\n").into()
+        }
+        Role::Small => get("/1k.txt", fields),
+        Role::NotModified => get(
+            "/1k.txt",
+            &format!("{fields}If-Modified-Since: {MODIFIED}\r\n"),
+        ),
+        Role::Medium => get("/100k.txt", fields),
+        Role::Big => get("/big.bin", fields),
+        Role::Listing => get("/list/", fields),
+    }
 }

@@ -24,10 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
     pub port: u16,
-    pub connections: usize,
-    /// Requests in one send; the next ones follow when all are answered.
+    /// Requests in one send; the next ones follow when all are answered. 1 if they have bodies.
     pub depth: usize,
-    pub request: &'a [u8],
+    /// The head that each connection sends again and again.
+    pub heads: &'a [Vec<u8>],
+    /// What follows each head.
+    pub body: &'a [u8],
     /// The length of each answer.
     pub response: usize,
     /// How each answer starts.
@@ -69,17 +71,25 @@ pub struct Outcome {
 
 struct Connection {
     socket: Option<OwnedFd>,
+    /// The heads of one send.
+    output: Vec<u8>,
     sent: usize,
     got: usize,
     begun: Instant,
+}
+
+impl Connection {
+    /// The length of one send.
+    fn length(&self, plan: &Plan<'_>) -> usize {
+        self.output.len() + plan.body.len()
+    }
 }
 
 struct Load<'a> {
     plan: &'a Plan<'a>,
     poll: OwnedFd,
     connections: Vec<Connection>,
-    /// All requests of one send, and the length of their answers.
-    output: Vec<u8>,
+    /// The length of the answers to one send.
     expected: usize,
     input: Vec<u8>,
     /// Requests begun and ended since the start.
@@ -95,7 +105,6 @@ pub fn run(plan: &Plan<'_>, edge: &mut dyn FnMut(Edge)) -> io::Result<Outcome> {
         plan,
         poll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
         connections: Vec::new(),
-        output: plan.request.repeat(plan.depth),
         expected: plan.response * plan.depth,
         input: vec![0; plan.room],
         begun: 0,
@@ -110,9 +119,10 @@ pub fn run(plan: &Plan<'_>, edge: &mut dyn FnMut(Edge)) -> io::Result<Outcome> {
     if counting {
         edge(Edge::Begin);
     }
-    for index in 0..plan.connections {
+    for (index, head) in plan.heads.iter().enumerate() {
         load.connections.push(Connection {
             socket: None,
+            output: head.repeat(plan.depth),
             sent: 0,
             got: 0,
             begun: start,
@@ -203,7 +213,7 @@ impl Load<'_> {
         let mut flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
         if !self.plan.drops {
             flags |= epoll::EventFlags::ET;
-            if self.output.len() > 16 << 10 {
+            if connection.length(self.plan) > 16 << 10 {
                 flags |= epoll::EventFlags::OUT;
             }
         }
@@ -233,9 +243,17 @@ impl Load<'_> {
         let Some(socket) = &connection.socket else {
             return Ok(());
         };
-        while connection.sent < self.output.len() {
-            let rest = &self.output[connection.sent..];
-            match net::send(socket, rest, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        while connection.sent < connection.length(self.plan) {
+            let mut flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            let rest = match connection.output.get(connection.sent..) {
+                Some(rest) if !rest.is_empty() => {
+                    // The body goes into the same segment.
+                    flags.set(SendFlags::MORE, !self.plan.body.is_empty());
+                    rest
+                }
+                _ => &self.plan.body[connection.sent - connection.output.len()..],
+            };
+            match net::send(socket, rest, flags) {
                 Ok(sent) => connection.sent += sent,
                 Err(Errno::AGAIN) => return Ok(()),
                 // The server has closed; reading tells.
@@ -247,7 +265,8 @@ impl Load<'_> {
     }
 
     fn serve(&mut self, index: usize) -> io::Result<()> {
-        if self.connections[index].sent < self.output.len() {
+        let connection = &self.connections[index];
+        if connection.sent < connection.length(self.plan) {
             self.send(index)?;
         }
         loop {

@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod client;
+mod heads;
 mod histogram;
 mod load;
 mod options;
@@ -23,7 +24,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use bench::Bench;
-use build::Programs;
+use build::{Ours, Programs};
 use options::Options;
 use server::Cores;
 use site::Site;
@@ -54,7 +55,10 @@ fn main() -> ExitCode {
 
 fn measure(options: Options) -> io::Result<()> {
     // Before the affinity is set: the compiler may use all cores.
-    let programs = Programs::build(options.builds)?;
+    if let Some(directory) = &options.keep {
+        return Ours::build(options.builds)?.keep(directory);
+    }
+    let programs = Programs::build(options.builds, options.before.as_deref())?;
     raise_descriptors()?;
     let site = Site::new(if options.quick { 128 << 20 } else { 1 << 30 })?;
     clean_up_on_signals(&site)?;
@@ -105,11 +109,12 @@ fn print_machine(options: &Options, cores: &Cores) {
     let model = model.map_or("unknown processor", |(_, model)| model);
     let load = read("/proc/loadavg");
     println!(
-        "{model}, {} cores, Linux {}; server on one core, load on the others; {} rounds of {} s, medians; load average before: {}",
+        "{model}, {} cores, Linux {}; server on one core, load on the others; {} rounds of {} s, medians; heads: {:?}; load average before: {}",
         thread::available_parallelism().map_or(0, usize::from) + usize::from(cores.apart),
         read("/proc/sys/kernel/osrelease").trim(),
         options.rounds,
         options.time.as_secs_f64(),
+        options.heads,
         load.split_whitespace().next().unwrap_or("?"),
     );
     if !cores.apart {

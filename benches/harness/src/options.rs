@@ -1,16 +1,23 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::heads::Heads;
 use crate::peers::PEERS;
 use crate::scenario::SCENARIOS;
 
 pub const USAGE: &str = "usage: benches/run [OPTIONS]
 
   --scenario A,B   only these scenarios (--list has the names)
-  --peers X,Y      only these peers; the limit is always there
+  --peers X,Y      only these peers; the limit is always there, and the one of --before
   --rounds N       rounds, of which the median is taken [5]
   --seconds S      how long each measurement takes [2]
+  --heads KIND     what connections send: varied (each has its own User-Agent, Accept and Cookie), same
+                   (all have those of one client), bare (none has any) [varied]
+  --lanes N        servette's event loops in the scenarios with handlers that block [one per core: 1]
+  --before DIR     measure the servette in DIR, too (a row named before)
+  --keep DIR       build servette, copy it into DIR for a later --before, and end
   --quick          one short round of everything: to see that it works, not to compare
   --no-trace       without system calls (strace slows the whole run)
   --no-build       measure what was built before
@@ -25,6 +32,10 @@ pub struct Options {
     pub rounds: usize,
     pub time: Duration,
     pub warm_up: Duration,
+    pub heads: Heads,
+    pub lanes: Option<u16>,
+    pub before: Option<PathBuf>,
+    pub keep: Option<PathBuf>,
     pub quick: bool,
     pub traces: bool,
     pub builds: bool,
@@ -40,6 +51,10 @@ impl Options {
             rounds: 5,
             time: Duration::from_secs(2),
             warm_up: Duration::from_millis(300),
+            heads: Heads::Varied,
+            lanes: None,
+            before: None,
+            keep: None,
             quick: false,
             traces: true,
             builds: true,
@@ -54,14 +69,25 @@ impl Options {
                 }
                 "--peers" | "--peer" => {
                     let chosen = names(&value()?, &options.peers)?;
-                    options
-                        .peers
-                        .retain(|peer| *peer == "limit" || chosen.contains(peer));
+                    options.peers.retain(|peer| {
+                        matches!(*peer, "limit" | "before") || chosen.contains(peer)
+                    });
                 }
                 "--rounds" => options.rounds = number(&value()?, 1.0, 100.0)? as usize,
                 "--seconds" => {
                     options.time = Duration::from_secs_f64(number(&value()?, 0.05, 60.0)?)
                 }
+                "--heads" => {
+                    options.heads = match value()?.as_str() {
+                        "varied" => Heads::Varied,
+                        "same" => Heads::Same,
+                        "bare" => Heads::Bare,
+                        other => return Err(format!("{other}? There are: varied, same, bare")),
+                    }
+                }
+                "--lanes" => options.lanes = Some(number(&value()?, 1.0, 64.0)? as u16),
+                "--before" => options.before = Some(value()?.into()),
+                "--keep" => options.keep = Some(value()?.into()),
                 "--quick" => {
                     options.quick = true;
                     options.rounds = 1;

@@ -5,17 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::build::Programs;
+use crate::bench;
+use crate::build::{Ours, Programs};
 use crate::site::Site;
 
 /// All names, in the order of the tables. `limit` comes first: it is what the others are compared with.
-pub const PEERS: [&str; 18] = [
+pub const PEERS: [&str; 20] = [
     "limit",
     "limit-plain",
     "limit-edge",
     "limit-memory",
     "limit-read",
     "servette",
+    "before",
     "nginx",
     "nginx-ofc",
     "h2o",
@@ -25,6 +27,7 @@ pub const PEERS: [&str; 18] = [
     "actix",
     "may",
     "tiny_http",
+    "tiny_http-64",
     "static-web-server",
     "go",
     "python",
@@ -49,17 +52,27 @@ pub enum Role {
     Big,
     /// List a directory.
     Listing,
-    /// Run handlers that sleep.
+    /// Run handlers that sleep 100 ms.
     Blocking,
+    /// Run handlers that sleep as long as the path says.
+    Short,
     /// Run handlers that block in ways that only our program has.
     Handlers,
+    /// The same with so many event loops.
+    Lanes(u16),
 }
 
 impl Role {
     fn is_app(self) -> bool {
         matches!(
             self,
-            Role::Hello | Role::Close | Role::Post | Role::Blocking | Role::Handlers
+            Role::Hello
+                | Role::Close
+                | Role::Post
+                | Role::Blocking
+                | Role::Short
+                | Role::Handlers
+                | Role::Lanes(_)
         )
     }
 }
@@ -80,8 +93,8 @@ pub struct Setting<'a> {
     pub site: &'a Site,
     pub port: u16,
     pub role: Role,
-    /// The length of each request.
-    pub request: usize,
+    /// The event loops of servette in the scenarios with handlers that block.
+    pub lanes: Option<u16>,
 }
 
 /// The command that starts a peer.
@@ -89,13 +102,17 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
     let role = setting.role;
     let apt = |package: &str| format!("benches/install {package}");
     match peer {
-        _ if role == Role::Handlers && peer != "servette" => Err(Absent::NotIts),
+        "servette" => servette(&setting.programs.ours, setting),
+        "before" => match &setting.programs.before {
+            Some(before) => servette(before, setting),
+            None => Err(Absent::NotIts),
+        },
+        _ if matches!(role, Role::Handlers | Role::Lanes(_)) => Err(Absent::NotIts),
         "limit" | "limit-plain" | "limit-edge" | "limit-memory" | "limit-read" => {
             limit(peer, setting)
         }
-        "servette" => servette(setting),
         "nginx" | "nginx-ofc" => match (peer, role) {
-            (_, Role::Blocking) => Err(Absent::NotIts),
+            (_, Role::Blocking | Role::Short) => Err(Absent::NotIts),
             ("nginx-ofc", role) if role.is_app() || role == Role::Listing => Err(Absent::NotIts),
             _ => nginx(
                 setting,
@@ -103,16 +120,24 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
                 find("nginx").ok_or(Absent::Missing(apt("nginx-light")))?,
             ),
         },
-        "h2o" | "lighttpd" if matches!(role, Role::Post | Role::Blocking) => Err(Absent::NotIts),
+        "h2o" | "lighttpd" if matches!(role, Role::Post | Role::Blocking | Role::Short) => {
+            Err(Absent::NotIts)
+        }
         "h2o" => h2o(setting, find("h2o").ok_or(Absent::Missing(apt("h2o")))?),
         "lighttpd" => lighttpd(
             setting,
             find("lighttpd").ok_or(Absent::Missing(apt("lighttpd")))?,
         ),
+        "axum" | "actix" if role == Role::Short => Err(Absent::NotIts),
         "hyper" | "axum" | "actix" if role.is_app() => rust(peer, setting),
         "may" if matches!(role, Role::Hello | Role::Close | Role::Post) => rust(peer, setting),
         "tiny_http" if matches!(role, Role::Hello | Role::Close | Role::Post) => {
             rust("tiny-http", setting)
+        }
+        "tiny_http" | "tiny_http-64" if role == Role::Short => {
+            let mut command = rust("tiny-http", setting)?;
+            command.arg(if peer == "tiny_http" { "4" } else { "64" });
+            Ok(command)
         }
         "static-web-server" if !role.is_app() => static_web_server(setting),
         "go" => {
@@ -153,16 +178,20 @@ fn limit(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
         _ => return Err(Absent::NotIts),
     };
     let mut command = rust("limit", setting)?;
-    command.args([mode, &setting.request.to_string()]);
+    command.args([mode, &bench::body(setting.role).len().to_string()]);
     command.arg(setting.site.path(file));
     Ok(command)
 }
 
-fn servette(setting: &Setting<'_>) -> Result<Command, Absent> {
-    let programs = setting.programs;
+fn servette(programs: &Ours, setting: &Setting<'_>) -> Result<Command, Absent> {
     let port = setting.port.to_string();
     let mut command = match setting.role {
-        Role::Blocking | Role::Handlers => Command::new(&programs.blocking),
+        Role::Blocking | Role::Short | Role::Handlers | Role::Lanes(_) => {
+            let mut command = Command::new(&programs.blocking);
+            command.arg(port);
+            command.args(setting.lanes.map(|lanes| lanes.to_string()));
+            return Ok(command);
+        }
         role if role.is_app() => Command::new(&programs.hello),
         _ => {
             let mut command = Command::new(&programs.servette);

@@ -1,13 +1,16 @@
 //! The scenarios, each of which yields a table.
 
 use crate::bench::{Bench, Rounds};
+use crate::heads::Heads;
 use crate::peers::Role;
 use crate::table::Table;
 
 mod beside;
 mod closed;
 mod idle;
+mod lanes;
 mod listing;
+mod short;
 mod start;
 
 use closed::{Spec, Unit};
@@ -21,11 +24,21 @@ pub struct Scenario {
 }
 
 /// All scenarios.
-pub const SCENARIOS: [Scenario; 16] = [
+pub const SCENARIOS: [Scenario; 21] = [
     Scenario {
         name: "cap64",
         title: "hello, 64 keep-alive connections",
         run: |bench| closed::run(bench, &Spec::new(Role::Hello, 64)),
+    },
+    Scenario {
+        name: "cap64-same",
+        title: "hello, 64 keep-alive connections that send the same head",
+        run: |bench| cap64(bench, Heads::Same),
+    },
+    Scenario {
+        name: "cap64-bare",
+        title: "hello, 64 keep-alive connections that send only Host",
+        run: |bench| cap64(bench, Heads::Bare),
     },
     Scenario {
         name: "hello1",
@@ -117,6 +130,21 @@ pub const SCENARIOS: [Scenario; 16] = [
         run: |bench| beside::run(bench, beside::Kind::Sleepers),
     },
     Scenario {
+        name: "short",
+        title: "one client of hello beside 64 of a handler that sleeps 0.2, 1 or 3 ms",
+        run: short::run,
+    },
+    Scenario {
+        name: "lanes",
+        title: "a new connection per request of a handler that sleeps 2 ms, 64 at a time, with 1, 4 and 8 event loops",
+        run: lanes::run,
+    },
+    Scenario {
+        name: "stuck",
+        title: "how long other connections wait when a handler sleeps in each of 16 event loops at once",
+        run: lanes::stuck,
+    },
+    Scenario {
         name: "readers",
         title: "hello beside 32 slow readers of large files",
         run: |bench| beside::run(bench, beside::Kind::Readers),
@@ -128,19 +156,44 @@ pub const SCENARIOS: [Scenario; 16] = [
     },
 ];
 
+fn cap64(bench: &Bench, heads: Heads) -> String {
+    let heads = Some(heads);
+    closed::run(
+        bench,
+        &Spec {
+            heads,
+            ..Spec::new(Role::Hello, 64)
+        },
+    )
+}
+
 /// Puts one row per peer into a table, and says below it who is missing and why.
 fn finish<T>(
-    mut table: Table,
+    table: Table,
     all: &[Rounds<T>],
     mut row: impl FnMut(&mut Table, &Rounds<T>),
 ) -> String {
+    finish_each(table, &[((), all)], |table, (), rounds| row(table, rounds))
+}
+
+/// The same for a scenario that measures all peers several times, each time in another way.
+fn finish_each<W: Copy, T, R: AsRef<[Rounds<T>]>>(
+    mut table: Table,
+    runs: &[(W, R)],
+    mut row: impl FnMut(&mut Table, W, &Rounds<T>),
+) -> String {
     let mut notes = String::new();
-    for rounds in all {
-        if !rounds.samples.is_empty() {
-            row(&mut table, rounds);
-        }
-        if let Some(trouble) = &rounds.trouble {
-            notes.push_str(&format!("\n{}: {trouble}", rounds.peer));
+    for (way, all) in runs {
+        for rounds in all.as_ref() {
+            if !rounds.samples.is_empty() {
+                row(&mut table, *way, rounds);
+            }
+            if let Some(trouble) = &rounds.trouble {
+                let note = format!("\n{}: {trouble}", rounds.peer);
+                if !notes.contains(&note) {
+                    notes.push_str(&note);
+                }
+            }
         }
     }
     table.print() + &notes

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,7 +21,11 @@ func hello(w http.ResponseWriter, r *http.Request) {
 }
 
 func sleep(w http.ResponseWriter, r *http.Request) {
-	time.Sleep(100 * time.Millisecond)
+	micros, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/sleep/"))
+	if err != nil {
+		micros = 100_000
+	}
+	time.Sleep(time.Duration(micros) * time.Microsecond)
 	hello(w, r)
 }
 
@@ -31,6 +36,7 @@ func main() {
 	} else {
 		http.HandleFunc("/", hello)
 		http.HandleFunc("/sleep", sleep)
+		http.HandleFunc("/sleep/", sleep)
 	}
 	panic(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))
 }

@@ -13,6 +13,8 @@ class Hello(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/sleep":
             time.sleep(0.1)
+        elif self.path.startswith("/sleep/"):
+            time.sleep(int(self.path.removeprefix("/sleep/")) / 1e6)
         self.answer(b"Hello, World!")
 
     def do_POST(self):

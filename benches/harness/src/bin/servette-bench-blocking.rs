@@ -1,5 +1,5 @@
 //! The server with handlers that block, for the scenarios in which they do: `/hello` answers at once,
-//! `/sleep` after 100 ms, `/random` one time in a hundred after up to 20 ms, `/big` with 100 MiB.
+//! `/sleep` after 100 ms, `/sleep/N` after N microseconds, `/random` one time in a hundred after up to 20 ms, `/big` with 100 MiB.
 
 use std::fmt;
 use std::io::Write as _;
@@ -44,7 +44,12 @@ impl RequestHandler for Blocking {
                 }
                 return Ok(());
             }
-            _ => {}
+            path => {
+                let micros = path.strip_prefix("/sleep/").map(str::parse);
+                if let Some(Ok(micros)) = micros {
+                    thread::sleep(Duration::from_micros(micros));
+                }
+            }
         }
         self.send_content(x, Status::OK, "text/plain", b"Hello, World!")
     }
@@ -57,6 +62,11 @@ impl RequestHandler for Blocking {
 }
 
 fn main() -> Result<()> {
-    let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
-    ThreadingHttpServer::bind(format!("127.0.0.1:{port}"), Blocking::default())?.serve_forever()
+    let mut arguments = std::env::args().skip(1);
+    let port = arguments.next().unwrap_or_else(|| "8000".into());
+    let mut builder = ThreadingHttpServer::builder(Blocking::default());
+    if let Some(lanes) = arguments.next().and_then(|lanes| lanes.parse().ok()) {
+        builder = builder.lanes(lanes);
+    }
+    builder.bind(format!("127.0.0.1:{port}"))?.serve_forever()
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::closed::{self, Spec, Unit};
 use super::finish;
-use crate::bench::{Bench, request};
+use crate::bench::{self, Bench};
 use crate::client::Client;
 use crate::load::{self, Outcome, Plan};
 use crate::peers::Role;
@@ -82,16 +82,16 @@ fn others(sample: &Sample, field: fn(&Outcome) -> f64) -> f64 {
 
 fn measure(bench: &Bench, kind: Kind, spec: &Spec, peer: &str) -> io::Result<Sample> {
     let server = bench.serve(peer, spec.role)?;
-    let bytes = request(spec.role);
-    let plan = closed::plan(bench, spec, &server, &bytes);
+    let heads = spec.heads(bench);
+    let plan = closed::plan(bench, spec, &server, &heads);
     let (alone, _) = closed::measure(&server, &plan, Unit::Request)?;
     let threads = server.usage().threads;
     let stop = AtomicBool::new(false);
     let (beside, others) = thread::scope(|scope| {
         // Threads inherit the affinity of this one, so they stay off the server's core.
         let others = scope.spawn(|| match kind {
-            Kind::Sleepers => looping(&server, &plan, "/sleep", 200, 1, &stop).map(Some),
-            Kind::Random => looping(&server, &plan, "/random", 64, 16, &stop).map(Some),
+            Kind::Sleepers => looping(bench, &plan, "/sleep", 200, 1, &stop).map(Some),
+            Kind::Random => looping(bench, &plan, "/random", 64, 16, &stop).map(Some),
             Kind::Readers => read_slowly(&server, 32, &stop).map(|()| None),
         });
         let beside = closed::measure(&server, &plan, Unit::Request);
@@ -118,25 +118,27 @@ fn patience(bench: &Bench) -> Duration {
     Duration::from_secs(if bench.options.quick { 1 } else { 12 })
 }
 
-fn looping(
-    server: &Server,
+/// Clients that ask for one path until they are to stop; each sends other fields than those of hello.
+pub(super) fn looping(
+    bench: &Bench,
     hello: &Plan<'_>,
     path: &str,
     connections: usize,
     depth: usize,
     stop: &AtomicBool,
 ) -> io::Result<Outcome> {
-    let bytes = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes();
-    let answer = Client::connect(server.port)?.ask(&bytes)?;
+    let answer = Client::connect(hello.port)?.ask(&bench::get(path, ""))?;
     if answer.status() != 200 {
         return Err(io::Error::other(format!("{path}: {}", answer.status())));
     }
+    let fields = |connection| bench.options.heads.fields(hello.heads.len() + connection);
+    let heads: Vec<_> = (0..connections)
+        .map(|connection| bench::get(path, &fields(connection)))
+        .collect();
     let plan = Plan {
-        request: &bytes,
+        heads: &heads,
         response: answer.length,
-        connections,
         depth,
-        warm_up: Duration::ZERO,
         time: Duration::from_secs(300),
         stop: Some(stop),
         ..*hello
@@ -146,12 +148,12 @@ fn looping(
 
 /// Keeps so many downloads open, each of which takes a little now and then.
 fn read_slowly(server: &Server, clients: usize, stop: &AtomicBool) -> io::Result<()> {
-    let bytes = b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let bytes = bench::get("/big", "");
     let mut streams = Vec::new();
     for _ in 0..clients {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port))?;
         stream.set_nonblocking(true)?;
-        stream.write_all(bytes)?;
+        stream.write_all(&bytes)?;
         streams.push(stream);
     }
     let mut input = vec![0; 64 << 10];

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::finish;
-use crate::bench::{Bench, request};
+use crate::bench::{self, Bench};
+use crate::heads::Heads;
 use crate::load::{self, Edge, Outcome, Plan};
 use crate::peers::Role;
 use crate::server::Server;
@@ -32,6 +33,8 @@ pub struct Spec {
     pub connections: usize,
     pub depth: usize,
     pub unit: Unit,
+    /// What the connections send, if not what the options say.
+    pub heads: Option<Heads>,
 }
 
 /// What the cost is given for.
@@ -52,7 +55,14 @@ impl Spec {
             connections,
             depth: 1,
             unit: Unit::Request,
+            heads: None,
         }
+    }
+
+    /// The head of each connection.
+    pub fn heads(&self, bench: &Bench) -> Vec<Vec<u8>> {
+        let heads = self.heads.unwrap_or(bench.options.heads);
+        bench::heads(self.role, heads, self.connections)
     }
 }
 
@@ -76,12 +86,12 @@ pub struct Sample {
 }
 
 /// The plan of a loop against a server.
-pub fn plan<'a>(bench: &Bench, spec: &Spec, server: &Server, request: &'a [u8]) -> Plan<'a> {
+pub fn plan<'a>(bench: &Bench, spec: &Spec, server: &Server, heads: &'a [Vec<u8>]) -> Plan<'a> {
     Plan {
         port: server.port,
-        connections: spec.connections,
         depth: spec.depth,
-        request,
+        heads,
+        body: bench::body(spec.role),
         response: server.answer.length,
         start: match spec.role {
             Role::NotModified => b"HTTP/1.1 304",
@@ -132,10 +142,10 @@ pub fn measure(server: &Server, plan: &Plan<'_>, unit: Unit) -> io::Result<(Samp
 
 /// Measures all peers.
 pub fn run(bench: &Bench, spec: &Spec) -> String {
-    let request = request(spec.role);
+    let heads = spec.heads(bench);
     let all = bench.rounds(spec.role, |peer| {
         let server = bench.serve(peer, spec.role)?;
-        let mut plan = plan(bench, spec, &server, &request);
+        let mut plan = plan(bench, spec, &server, &heads);
         if let Unit::Gib(_) = spec.unit {
             // One file each, however long that takes.
             plan.drops = true;
@@ -146,9 +156,13 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
         }
         Ok(measure(&server, &plan, spec.unit)?.0)
     });
-    let limits: Vec<f64> = (all.iter().find(|rounds| rounds.peer == "limit"))
-        .map(|limit| limit.samples.iter().map(|sample| sample.cost).collect())
-        .unwrap_or_default();
+    let costs = |peer: &str| -> Vec<f64> {
+        let of = all.iter().filter(|rounds| rounds.peer == peer);
+        of.flat_map(|rounds| &rounds.samples)
+            .map(|sample| sample.cost)
+            .collect()
+    };
+    let (limits, before) = (costs("limit"), costs("before"));
     let traces =
         bench.options.traces && trace::program().is_some() && !matches!(spec.unit, Unit::Gib(_));
     let (cost, rate) = match spec.unit {
@@ -161,6 +175,7 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
         "/ limit",
         "from",
         "to",
+        "/ before",
         rate,
         "p50 ms",
         "p99 ms",
@@ -175,9 +190,16 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
     finish(Table::new(&columns), &all, |table, rounds| {
         let middle = |field: fn(&Sample) -> f64| median(rounds.samples.iter().map(field));
         // Of each round by itself: what happens on the machine lasts longer than one, and meets both.
-        let ratios: Vec<f64> = (rounds.samples.iter().zip(&limits))
-            .map(|(sample, limit)| sample.cost / limit)
-            .collect();
+        let ratios = |to: &[f64]| -> Vec<f64> {
+            (rounds.samples.iter().zip(to))
+                .map(|(sample, other)| sample.cost / other)
+                .collect()
+        };
+        let to_before = match rounds.peer {
+            "servette" => median(ratios(&before)),
+            _ => f64::NAN,
+        };
+        let ratios = ratios(&limits);
         let calls = match traces {
             true => {
                 trace_of(bench, spec, rounds.peer).map_or(f64::NAN, |calls| calls.values().sum())
@@ -192,6 +214,7 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
                 median(ratios.iter().copied()),
                 quantile(ratios.iter().copied(), 0.25),
                 quantile(ratios.iter().copied(), 0.75),
+                to_before,
                 middle(|sample| sample.rate),
                 middle(|sample| sample.p50),
                 middle(|sample| sample.p99),
@@ -210,10 +233,10 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
 /// System calls per request, by name.
 fn trace_of(bench: &Bench, spec: &Spec, peer: &str) -> io::Result<Calls> {
     let server = bench.serve(peer, spec.role)?;
-    let request = request(spec.role);
+    let heads = spec.heads(bench);
     let plan = Plan {
         time: bench.options.time.min(TRACED),
-        ..plan(bench, spec, &server, &request)
+        ..plan(bench, spec, &server, &heads)
     };
     // Attached in between, so that the calls for new connections do not count.
     let (mut trace, mut calls) = (None, Ok(Calls::new()));

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use super::closed::{self, Spec, Unit};
 use super::finish;
-use crate::bench::{Bench, request};
+use crate::bench::{self, Bench};
 use crate::client::Client;
 use crate::peers::Role;
 use crate::table::{Table, median};
@@ -21,14 +21,15 @@ struct Sample {
 /// Measures all peers.
 pub fn run(bench: &Bench) -> String {
     let spec = Spec::new(Role::Hello, 64);
-    let bytes = request(spec.role);
+    let heads = spec.heads(bench);
     let count = if bench.options.quick { 1_000 } else { 10_000 };
+    let idle = bench::heads(spec.role, bench.options.heads, count);
     let all = bench.rounds(spec.role, |peer| {
         let server = bench.serve(peer, spec.role)?;
-        let plan = closed::plan(bench, &spec, &server, &bytes);
+        let plan = closed::plan(bench, &spec, &server, &heads);
         let (alone, _) = closed::measure(&server, &plan, Unit::Request)?;
         let before = server.usage();
-        let open = open(server.port, count, &bytes)?;
+        let open = open(server.port, &idle)?;
         let after = server.usage();
         let (beside, _) = closed::measure(&server, &plan, Unit::Request)?;
         let Usage { threads, .. } = after;
@@ -69,9 +70,9 @@ pub fn run(bench: &Bench) -> String {
 }
 
 /// Connections that were used once and then stay open.
-fn open(port: u16, count: usize, request: &[u8]) -> io::Result<Vec<TcpStream>> {
-    let mut open = Vec::with_capacity(count);
-    for index in 0..count {
+fn open(port: u16, requests: &[Vec<u8>]) -> io::Result<Vec<TcpStream>> {
+    let mut open = Vec::with_capacity(requests.len());
+    for (index, request) in requests.iter().enumerate() {
         let mut client = Client::connect(port)?;
         let answer = client.ask(request);
         answer.map_err(|error| {

@@ -23,8 +23,13 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
         }
         Bytes::from(length.to_string())
     } else {
-        if request.uri().path() == "/sleep" {
+        let path = request.uri().path();
+        if path == "/sleep" {
             tokio::time::sleep(Duration::from_millis(100)).await;
+        } else if let Some(Ok(micros)) = path.strip_prefix("/sleep/").map(str::parse) {
+            // Code that blocks, on a thread that is there for it.
+            let blocks = move || std::thread::sleep(Duration::from_micros(micros));
+            let _ = tokio::task::spawn_blocking(blocks).await;
         }
         Bytes::from_static(HELLO.as_bytes())
     };

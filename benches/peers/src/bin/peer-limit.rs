@@ -1,10 +1,10 @@
 //! The limit: epoll loops that move the bytes of a scenario and parse nothing. What a real server
 //! costs above this is what it pays for HTTP.
 //!
-//!     peer-limit PORT MODE [REQUEST_BYTES] [FILE]
+//!     peer-limit PORT MODE [BODY_BYTES] [FILE]
 //!
-//! `REQUEST_BYTES` is the length of every request of the scenario: answers are counted by it, since
-//! nothing is parsed. Level-triggered, like most event loops; `edge-` before a mode makes it
+//! The first head of each connection says how long its requests are: all are alike, and have a body of
+//! `BODY_BYTES`. Answers are counted by that length, since nothing is parsed. Level-triggered, like most event loops; `edge-` before a mode makes it
 //! edge-triggered.
 
 use std::fs::{self, File};
@@ -37,6 +37,8 @@ enum Answer {
 
 struct Client {
     socket: OwnedFd,
+    /// The length of each of its requests; 0 before the first.
+    request: usize,
     /// Bytes of a request that is not complete.
     received: usize,
     /// How far a file is sent, while it is on its way.
@@ -45,7 +47,8 @@ struct Client {
 
 struct Loop {
     answer: Answer,
-    request: usize,
+    /// The length of the body of each request.
+    body: usize,
     /// Drop what comes in the kernel.
     discards: bool,
     /// For files that do not fit the socket's buffer.
@@ -60,9 +63,7 @@ struct Loop {
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let argument = |at: usize| arguments.get(at).map_or("", String::as_str);
-    let port: u16 = argument(0)
-        .parse()
-        .expect("PORT MODE [REQUEST_BYTES] [FILE]");
+    let port: u16 = argument(0).parse().expect("PORT MODE [BODY_BYTES] [FILE]");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     net::listen(&listener, 1024)?;
     let (mode, edge) = match argument(1).strip_prefix("edge-") {
@@ -95,7 +96,7 @@ fn main() -> io::Result<()> {
     let discards = mode == "post";
     Loop {
         answer,
-        request: argument(2).parse().unwrap_or(0),
+        body: argument(2).parse().unwrap_or(0),
         discards,
         corks: mode == "big",
         edge,
@@ -197,6 +198,7 @@ impl Loop {
             )?;
             self.clients[index] = Some(Client {
                 socket,
+                request: 0,
                 received: 0,
                 offset: None,
             });
@@ -212,7 +214,7 @@ impl Loop {
             Some(_) => send_file(client, &self.answer),
             None => answer(
                 client,
-                self.request,
+                self.body,
                 self.discards,
                 &self.answer,
                 &mut self.input,
@@ -228,29 +230,31 @@ impl Loop {
 
 fn answer(
     client: &mut Client,
-    request: usize,
+    body: usize,
     discards: bool,
     answer: &Answer,
     input: &mut [u8],
     output: &mut Vec<u8>,
 ) -> io::Result<bool> {
-    let flags = if discards {
-        RecvFlags::TRUNC
-    } else {
-        RecvFlags::empty()
+    let flags = match discards && client.request > 0 {
+        true => RecvFlags::TRUNC,
+        false => RecvFlags::empty(),
     };
-    let got = match net::recv(&client.socket, input, flags) {
+    let got = match net::recv(&client.socket, &mut *input, flags) {
         Ok((_, 0)) => return Ok(false),
         Ok((_, got)) => got,
         Err(Errno::AGAIN) => return Ok(true),
         Err(error) => return Err(error.into()),
     };
+    if client.request == 0 {
+        // A head in several pieces is not among the scenarios.
+        let end = input[..got].windows(4).position(|end| end == b"\r\n\r\n");
+        let end = end.ok_or(io::ErrorKind::InvalidData)?;
+        client.request = end + 4 + body;
+    }
     client.received += got;
-    let count = match request {
-        0 => 1,
-        length => client.received / length,
-    };
-    client.received -= (count * request).min(client.received);
+    let count = client.received / client.request;
+    client.received %= client.request;
     if count == 0 {
         return Ok(true);
     }
