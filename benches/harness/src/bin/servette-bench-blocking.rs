@@ -66,7 +66,7 @@ fn main() -> Result<()> {
     let port = arguments.next().unwrap_or_else(|| "8000".into());
     let mut builder = ThreadingHttpServer::builder(Blocking::default());
     if let Some(lanes) = arguments.next().and_then(|lanes| lanes.parse().ok()) {
-        builder = builder.lanes(lanes);
+        builder = builder.event_loops(lanes);
     }
     builder.bind(format!("127.0.0.1:{port}"))?.serve_forever()
 }
