@@ -15,6 +15,17 @@ pub(crate) fn spawn(
     server.bind("127.0.0.1:0").unwrap().spawn().unwrap()
 }
 
+/// The same with so many event loops.
+pub(crate) fn spawn_loops(
+    event_loops: usize,
+    handler: impl RequestHandler + Send + Sync + 'static,
+    set: impl FnOnce(&mut Limits),
+) -> RunningServer {
+    let server = ThreadingHttpServer::builder(handler).limits(limits(set));
+    let server = server.event_loops(event_loops);
+    server.bind("127.0.0.1:0").unwrap().spawn().unwrap()
+}
+
 /// A server of a single thread in the background.
 pub(crate) fn spawn_single(handler: impl RequestHandler + Send + 'static) -> RunningServer {
     let server = HttpServer::bind("127.0.0.1:0", handler).unwrap();

@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+mod blocking;
 mod cgi;
 #[cfg(feature = "cli")]
 mod cgi_command;

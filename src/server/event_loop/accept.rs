@@ -257,4 +257,28 @@ mod tests {
         assert!(admitted(event_loop.accept(&mut state)).is_some());
         assert_eq!(event_loop.table().waiting(WaitsFor::FirstHead), 0);
     }
+
+    /// A loop that is busy with a handler keeps no new client waiting.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn every_event_loop_accepts_and_all_of_them_get_connections() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let loops = EventLoop::all(listener.into(), Options::default(), 3).unwrap();
+        loops.iter().for_each(EventLoop::is_led);
+        for event_loop in &loops {
+            let mut state = event_loop.lock();
+            let clients = [(); 3].map(|()| TcpStream::connect(address).unwrap());
+            let mut homes = clients.each_ref().map(|_| {
+                let until = Instant::now() + Duration::from_secs(10);
+                if !state.accepts() {
+                    event_loop.wait(&mut state, Some(until)).unwrap();
+                }
+                let step = event_loop.accept(&mut state);
+                event_loop.run_hook(step.unwrap()).unwrap().home
+            });
+            homes.sort();
+            assert_eq!(homes, [0, 1, 2]);
+        }
+    }
 }

@@ -1,0 +1,200 @@
+//! Handlers that wait for something: many of them wait at the same time, and nobody else waits for them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::client::Client;
+use crate::lifesupport::{Gate, spawn_loops};
+use crate::support::{PATIENCE, echo, handler, text};
+use servette::RunningServer;
+
+/// Counts handlers that wait.
+#[derive(Clone, Debug, Default)]
+struct Waits(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    now: AtomicUsize,
+    begun: AtomicUsize,
+    /// The sum of how many others waited when each of them began.
+    beside: AtomicUsize,
+}
+
+impl Waits {
+    fn wait(&self, time: Duration) {
+        let beside = self.0.now.fetch_add(1, SeqCst);
+        self.0.beside.fetch_add(beside, SeqCst);
+        self.0.begun.fetch_add(1, SeqCst);
+        std::thread::sleep(time);
+        self.0.now.fetch_sub(1, SeqCst);
+    }
+
+    fn begun(&self) -> usize {
+        self.0.begun.load(SeqCst)
+    }
+
+    /// Beside how many others each waits on average, from now on until so many more have begun.
+    fn beside(&self, count: usize, mut meanwhile: impl FnMut()) -> usize {
+        let (begun, beside) = (self.begun(), self.0.beside.load(SeqCst));
+        let start = Instant::now();
+        while self.begun() < begun + count {
+            assert!(start.elapsed() < PATIENCE, "{begun} and then {self:?}");
+            meanwhile();
+        }
+        (self.0.beside.load(SeqCst) - beside) / (self.begun() - begun)
+    }
+}
+
+/// A server whose answers to `/wait` take so long; others come at once.
+fn spawn_waiting(event_loops: usize, millis: u64) -> (RunningServer, Waits) {
+    let waits = Waits::default();
+    let inner = waits.clone();
+    let handler = handler(move |h, x| {
+        if x.path == "/wait" {
+            inner.wait(Duration::from_millis(millis));
+        }
+        text(h, x, "x")
+    });
+    (spawn_loops(event_loops, handler, |_| ()), waits)
+}
+
+/// Has each of the clients ask again as soon as it has its answer, until that is enough.
+fn keep_asking(mut clients: Vec<Client>, is_enough: &AtomicBool) {
+    for client in &mut clients {
+        client.get("/wait");
+    }
+    let patience = Timespec::try_from(PATIENCE).unwrap();
+    while !is_enough.load(SeqCst) {
+        let polled = clients
+            .iter()
+            .map(|of| PollFd::new(&of.stream, PollFlags::IN));
+        let mut polled: Vec<_> = polled.collect();
+        assert_ne!(poll(&mut polled, Some(&patience)).unwrap(), 0);
+        let ready: Vec<_> = polled.iter().map(|of| !of.revents().is_empty()).collect();
+        for (client, _) in clients.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
+            assert_eq!(client.response().status, 200);
+            client.get("/wait");
+        }
+    }
+}
+
+const CLIENTS: usize = 32;
+
+#[test]
+fn short_waits_are_many_at_the_same_time_and_nobody_waits_for_them() {
+    for millis in [1, 2, 3] {
+        let (server, waits) = spawn_waiting(2, millis);
+        let clients: Vec<_> = (0..CLIENTS).map(|_| Client::new(server.addr())).collect();
+        // One in each event loop.
+        let mut others = [(); 2].map(|()| (Client::new(server.addr()), Vec::new()));
+        let is_enough = AtomicBool::new(false);
+        let beside = std::thread::scope(|scope| {
+            scope.spawn(|| keep_asking(clients, &is_enough));
+            // Here the server learns that they wait.
+            waits.beside(2 * CLIENTS, std::thread::yield_now);
+            let beside = waits.beside(16 * CLIENTS, || {
+                for (other, waited) in &mut others {
+                    let start = Instant::now();
+                    other.get("/").response();
+                    waited.push(start.elapsed());
+                }
+            });
+            is_enough.store(true, SeqCst);
+            beside
+        });
+        // Were the machine fast enough, it would be one less than there are clients.
+        assert!(beside >= CLIENTS / 8, "{beside} beside each, {millis} ms");
+        for (_, mut waited) in others {
+            waited.sort();
+            let median = waited[waited.len() / 2];
+            // Behind the clients of its event loop it would be 16 times as long as each of them waits.
+            assert!(
+                median < Duration::from_millis(10),
+                "{median:?}, {millis} ms"
+            );
+        }
+    }
+}
+
+#[test]
+fn new_connections_are_served_at_the_same_time_as_well() {
+    for event_loops in [1, 8] {
+        let (server, waits) = spawn_waiting(event_loops, 2);
+        let is_enough = AtomicBool::new(false);
+        let beside = std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    while !is_enough.load(SeqCst) {
+                        Client::new(server.addr()).get("/wait").response();
+                    }
+                });
+            }
+            waits.beside(50, std::thread::yield_now);
+            let beside = waits.beside(200, std::thread::yield_now);
+            is_enough.store(true, SeqCst);
+            beside
+        });
+        assert!(beside >= 4, "{beside} beside each, {event_loops} loops");
+    }
+}
+
+/// A server whose answers to `/blocks` wait at the gate, and kept connections to it, as many as asked for in each event
+/// loop.
+fn spawn_blocking(event_loops: usize, each: usize) -> (RunningServer, Gate, Vec<Client>) {
+    let gate = Gate::default();
+    let inner = gate.clone();
+    let handler = handler(move |h, x| {
+        if x.path == "/blocks" {
+            inner.pass();
+        }
+        echo(h, x)
+    });
+    let server = spawn_loops(event_loops, handler, |_| ());
+    let client = || {
+        let mut client = Client::new(server.addr());
+        client.get("/").response();
+        client
+    };
+    // Until then all event loops have begun.
+    (0..50).for_each(|_| drop(client()));
+    let clients = (0..event_loops * each).map(|_| client()).collect();
+    (server, gate, clients)
+}
+
+/// The machine does other things as well: one attempt of several must be as short as that.
+#[track_caller]
+fn takes_less_than(millis: u64, attempt: impl FnMut() -> Duration) {
+    let most = Duration::from_millis(millis);
+    let mut times = std::iter::repeat_with(attempt).take(10);
+    assert!(times.any(|time| time < most), "always more than {most:?}");
+}
+
+#[test]
+fn event_loops_that_stand_still_go_on_together() {
+    const LOOPS: usize = 32;
+    // A leader that stands still is noticed after some 4 to 8 ms. One after the other they would take 128 ms.
+    takes_less_than(64, || {
+        let (_server, gate, mut clients) = spawn_blocking(LOOPS, 2);
+        let (blocked, quick) = clients.split_at_mut(LOOPS);
+        let start = Instant::now();
+        for client in &mut *blocked {
+            client.get("/blocks");
+        }
+        for client in &mut *quick {
+            client.get("/quick");
+        }
+        for client in quick {
+            assert_eq!(client.response().text(), "/quick");
+        }
+        let time = start.elapsed();
+        gate.await_comers(LOOPS);
+        gate.open();
+        for client in blocked {
+            assert_eq!(client.response().text(), "/blocks");
+        }
+        time
+    });
+}
