@@ -27,14 +27,37 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(load("x").unwrap_err().status().code(), 400);
 /// assert_eq!(load("7").unwrap_err().status().code(), 500);
 /// ```
-#[derive(thiserror::Error)]
-#[error(transparent)]
-pub struct Error(Box<Kind>);
+// None while it is dropped.
+pub struct Error(Option<Box<Kind>>);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.kind(), f)
+    }
+}
 
 impl fmt::Debug for Error {
     /// As [`Display`](fmt::Display), so that `fn main() -> servette::Result<()>` ends with one clear line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.kind().source()
+    }
+}
+
+impl Drop for Error {
+    /// The program's own error in it may panic, even where the thread is unwinding already: then the process would be
+    /// aborted.
+    fn drop(&mut self) {
+        let kind = self.0.take();
+        let _ = guarded(|| {
+            drop(kind);
+            Ok(())
+        });
     }
 }
 
@@ -57,17 +80,26 @@ enum Kind {
 }
 
 impl Error {
+    fn of(kind: Kind) -> Self {
+        Error(Some(Box::new(kind)))
+    }
+
+    fn kind(&self) -> &Kind {
+        static NONE: Kind = Kind::Panic(String::new());
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+
     /// Wraps any error of a handler; answered with 500.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Error(Box::new(Kind::Other(error.into())))
+        Error::of(Kind::Other(error.into()))
     }
 
     /// An I/O error with what was being done when it happened.
     pub(crate) fn context(context: impl Into<String>, source: io::Error) -> Self {
-        Error(Box::new(Kind::Context {
+        Error::of(Kind::Context {
             context: context.into(),
             source,
-        }))
+        })
     }
 
     /// What a panic carried. A payload that is no text is leaked, for its destructor may panic again.
@@ -80,12 +112,12 @@ impl Error {
                 text.unwrap_or_else(|| "with a value that is no text".into())
             }
         };
-        Error(Box::new(Kind::Panic(text)))
+        Error::of(Kind::Panic(text))
     }
 
     /// What the panic said that this error is made from.
     pub(crate) fn panic_message(&self) -> Option<&str> {
-        match &*self.0 {
+        match self.kind() {
             Kind::Panic(message) => Some(message),
             _ => None,
         }
@@ -94,7 +126,7 @@ impl Error {
     /// The status that answers this error: the one it was made from; 400, 408 or 413 where the client
     /// is at fault; 500 for everything else.
     pub fn status(&self) -> Status<'_> {
-        match &*self.0 {
+        match self.kind() {
             Kind::Status {
                 code,
                 message,
@@ -126,12 +158,12 @@ impl Error {
 
     /// Whether the error was made from a [`Status`].
     pub(crate) fn is_status(&self) -> bool {
-        matches!(*self.0, Kind::Status { .. })
+        matches!(self.kind(), Kind::Status { .. })
     }
 
     /// The fault of the connection, wherever it stands in the chain of causes.
     pub(crate) fn fault(&self) -> Option<&Fault> {
-        match &*self.0 {
+        match self.kind() {
             Kind::Io(error) | Kind::Context { source: error, .. } => Fault::of(error),
             Kind::Other(error) => Fault::in_chain(&**error),
             Kind::Status { .. } | Kind::Panic(_) => None,
@@ -144,17 +176,19 @@ impl From<io::Error> for Error {
         // An `Error` that went through an `io::Write` or `io::Read` comes out as it went in.
         match error.downcast::<Error>() {
             Ok(inner) => inner,
-            Err(error) => Error(Box::new(Kind::Io(error))),
+            Err(error) => Error::of(Kind::Io(error)),
         }
     }
 }
 
 impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        match *error.0 {
-            Kind::Io(error) => error,
-            Kind::Context { ref source, .. } => io::Error::new(source.kind(), error),
-            _ => io::Error::other(error),
+    fn from(mut error: Error) -> Self {
+        match error.0.take().map(|kind| *kind) {
+            Some(Kind::Io(error)) => error,
+            Some(Kind::Context { context, source }) => {
+                io::Error::new(source.kind(), Error::context(context, source))
+            }
+            kind => io::Error::other(Error(kind.map(Box::new))),
         }
     }
 }
@@ -162,17 +196,17 @@ impl From<Error> for io::Error {
 impl From<Status<'_>> for Error {
     /// Answered with this status, its message and explanation: `Err(Status::NOT_FOUND.into())`.
     fn from(status: Status<'_>) -> Self {
-        Error(Box::new(Kind::Status {
+        Error::of(Kind::Status {
             code: status.code(),
             message: status.message().unwrap_or_default().into(),
             explain: status.explain().map(Into::into),
-        }))
+        })
     }
 }
 
 impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
-        Error(Box::new(Kind::Other(error)))
+        Error::of(Kind::Other(error))
     }
 }
 
@@ -226,7 +260,8 @@ impl Fault {
             // `source` of an `io::Error` passes over what the error itself carries.
             next = match error.downcast_ref::<io::Error>() {
                 Some(error) => error.get_ref().map(|inner| inner as _),
-                None => error.source(),
+                // It may be of the program.
+                None => guarded(|| Ok(error.source())).ok().flatten(),
             };
         }
         None
@@ -292,6 +327,37 @@ mod tests {
         let error = Error::from(io::Error::from(Error::from(status)));
         assert_eq!(error.status(), status);
         assert!(error.is_status());
+    }
+
+    /// Panics wherever it is used.
+    #[derive(Debug)]
+    struct Bomb;
+
+    impl std::error::Error for Bomb {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            panic!("on purpose")
+        }
+    }
+
+    impl fmt::Display for Bomb {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("on purpose")
+        }
+    }
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::panic_any(Bomb)
+        }
+    }
+
+    #[test]
+    fn an_error_that_panics_is_dropped_even_where_another_panic_unwinds() {
+        let [one, other] = [Error::other(Bomb), io::Error::other(Bomb).into()];
+        assert_eq!(one.status().code(), 500);
+        assert!(!other.is_client_fault());
+        let shown = guarded(move || Ok(format!("{one} {other}")));
+        assert_eq!(shown.unwrap_err().panic_message(), Some("on purpose"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use crate::client::{Client, get, method_of};
+use crate::client::{get, method_of};
 use crate::support::{Ask, PATIENCE, limits, message, serve, text};
 use servette::testing::TestServer;
 use servette::{Error, Exchange, RequestHandler, Result, Status, base, handler_fn};
@@ -225,70 +225,6 @@ fn after_a_panic_the_server_lives_on() {
         told.contains("answered `GET /begun HTTP/1.1`: too late"),
         "{told}"
     );
-}
-
-/// A handler that panics where nothing can be answered any more.
-struct Brittle(&'static str);
-
-impl Brittle {
-    fn check(&self, hook: &str) {
-        assert!(self.0 != hook, "{hook}");
-    }
-}
-
-impl RequestHandler for Brittle {
-    fn handle_one_request(&self, conn: &mut servette::Connection) -> Result<()> {
-        self.check("handle_one_request");
-        base::handle_one_request(self, conn)
-    }
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.check("do_method");
-        match x.path {
-            "/error" => self.send_error(x, Status::NOT_FOUND),
-            _ => text(self, x, "fine"),
-        }
-    }
-    fn send_error(&self, x: &mut Exchange<'_>, status: Status<'_>) -> Result<()> {
-        self.check("send_error");
-        base::send_error(self, x, status)
-    }
-    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.check("end_headers");
-        base::end_headers(self, x)
-    }
-    fn protocol_version(&self) -> &str {
-        self.check("protocol_version");
-        "HTTP/1.1"
-    }
-    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {
-        self.check("log_message");
-    }
-}
-
-#[test]
-fn a_panic_in_any_hook_ends_one_connection_at_most() {
-    for hook in [
-        "handle_one_request",
-        "do_method",
-        "send_error",
-        "end_headers",
-        "protocol_version",
-        "log_message",
-    ] {
-        let server = servette::ThreadingHttpServer::builder(Brittle(hook))
-            .handle_error(|_, _| ())
-            .bind("127.0.0.1:0")
-            .unwrap();
-        let server = server.spawn().unwrap();
-        for _ in 0..3 {
-            let mut client = Client::new(server.addr());
-            match client.send(get("/error")).try_response("GET") {
-                Ok(response) => assert!(response.status >= 404, "{hook}: {response:?}"),
-                Err(error) => assert!(error.starts_with("cut"), "{hook}: {error}"),
-            }
-            client.finish().rest().unwrap();
-        }
-    }
 }
 
 /// Python 12 and test_error_content_length, test_html_escape_on_error.

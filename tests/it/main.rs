@@ -42,6 +42,7 @@ mod listeners;
 mod listing;
 mod overriding;
 mod pages;
+mod panics;
 mod paths;
 mod pipelining;
 #[cfg(target_os = "linux")]

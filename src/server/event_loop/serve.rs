@@ -93,8 +93,8 @@ impl EventLoop {
         });
         result.unwrap_or_else(|error| {
             let peer = conn.client_address();
-            // The program's own errors may panic when they are shown or dropped.
-            let _ = guarded(move || {
+            // The program's own errors may panic when they are shown.
+            let _ = guarded(|| {
                 self.shared.options.report(&error, &peer);
                 Ok(())
             });
