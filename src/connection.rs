@@ -251,6 +251,11 @@ impl Connection {
         }
     }
 
+    /// The client has sent all that it sends, and nothing of that is unread.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.input.socket == Socket::Ended && self.input.pending() == 0
+    }
+
     /// Nothing is unread, neither here nor, as far as the last read has shown, in the socket.
     pub(crate) fn is_spent(&self) -> bool {
         let is_read = self.input.socket.is_read() && self.input.pending() == 0;

@@ -50,9 +50,12 @@ fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
     while is_open && matches!(conn.poll_request(), Ok(Readiness::Request)) {
         let before = conn.answered();
         let next = guarded(|| handler.handle(conn)).unwrap_or_else(|error| {
-            // The program's own errors may panic when they are shown or dropped.
-            let _ = guarded(move || {
-                log_text::report(&error, &Peer::Memory);
+            // The program's own errors may panic when they are shown.
+            let _ = guarded(|| {
+                if !error.is_client_fault() {
+                    // It is shown with the test that fails.
+                    eprint!("{}", log_text::report_line(&error, &Peer::Memory));
+                }
                 Ok(())
             });
             Next::Close

@@ -110,10 +110,14 @@ const LONGEST_MESSAGE: usize = 8 * 1024;
 
 /// Reports an error that no response could report, in a line on stderr.
 pub(crate) fn report(error: &Error, peer: &Peer) {
-    let error = error.to_string();
-    let line = format!("servette: {peer}: {}\n", escape(&error));
     // There is no place to report that stderr can't be written.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = std::io::stderr().write_all(report_line(error, peer).as_bytes());
+}
+
+/// That line.
+pub(crate) fn report_line(error: &Error, peer: &Peer) -> String {
+    let error = error.to_string();
+    format!("servette: {peer}: {}\n", escape(&error))
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ mod python_clients;
 mod python_differential;
 mod raw;
 mod requests;
+mod responding;
 mod shrinking;
 mod shutdown;
 #[cfg(feature = "cli")]

@@ -176,6 +176,48 @@ fn a_handle_that_parks_too_early_strands_nobody() {
     }
 }
 
+/// Parks the connection behind two requests, though the client may have sent its last one.
+struct Twice;
+
+impl RequestHandler for Twice {
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        base::handle_one_request(self, conn)?;
+        base::handle_one_request(self, conn)?;
+        Ok(Next::Park)
+    }
+
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        echo(&self, x)
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+#[test]
+fn a_handle_that_parks_behind_the_end_of_the_stream_keeps_no_connection() {
+    for server in spawn_both(Twice) {
+        for kept in [0, 2, 4] {
+            let mut client = Client::new(server.addr());
+            client.send(get("/").repeat(kept + 1)).finish();
+            for _ in 0..=kept {
+                assert_eq!(client.response().text(), "/");
+            }
+            client.assert_end();
+            let mut client = Client::new(server.addr());
+            for _ in 0..kept {
+                client.get("/").response();
+            }
+            client.get("/last").finish();
+            assert_eq!(client.response().text(), "/last");
+            client.assert_end();
+        }
+    }
+}
+
 #[test]
 fn a_connection_whose_handler_waited_for_it_goes_on_as_before() {
     let gate = Gate::default();

@@ -190,7 +190,8 @@ impl EventLoop {
 
 /// Nothing more is to be done for the connection.
 fn conn_is_over(conn: &Connection, next: Next) -> bool {
-    // A refusal that a handler does not answer can't be waited for.
-    let is_left = next == Next::Close || (next == Next::Park && conn.is_refused());
+    // A refusal that a handler does not answer can't be waited for, nor can more from a client that sends nothing more.
+    let is_parked_in_vain = next == Next::Park && (conn.is_refused() || conn.has_ended());
+    let is_left = next == Next::Close || is_parked_in_vain;
     is_left || conn.ending().is_some()
 }
