@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::client::{Client, crowd, get};
-use crate::lifesupport::{Gate, spawn, spawn_both, spawn_gated, spawn_single};
+use crate::lifesupport::{Gate, spawn, spawn_both, spawn_gated, spawn_loops, spawn_single};
 use crate::support::{echo, handler, text, until};
 use servette::{Connection, Exchange, HttpServer, Next, RequestHandler, Result, base};
 
@@ -77,6 +77,40 @@ fn a_server_whose_threads_are_all_busy_accepts_and_keeps_deadlines() {
     for client in busy.iter_mut().chain(&mut waiting) {
         assert_eq!(client.response().status, 200);
     }
+}
+
+#[test]
+fn as_many_handlers_run_at_the_same_time_as_may_and_no_more() {
+    let check = |event_loops: usize, max_threads: usize| {
+        let gate = Gate::default();
+        let inner = gate.clone();
+        let handler = handler(move |h, x| {
+            inner.pass();
+            echo(h, x)
+        });
+        let server = spawn_loops(event_loops, handler, |limits| {
+            limits.max_threads = max_threads;
+            limits.head_deadline = Duration::from_millis(300);
+        });
+        let count = max_threads + 2 * event_loops + 2;
+        let mut clients = crowd(count, server.addr(), get("/busy"));
+        gate.await_comers(max_threads);
+        // New clients are accepted, and deadlines kept, in all event loops.
+        let silent = (0..event_loops).map(|_| Client::new(server.addr()));
+        for mut client in silent.collect::<Vec<_>>() {
+            client.is_closed_silently();
+        }
+        assert_eq!(gate.comers(), max_threads, "{event_loops} event loops");
+        gate.open();
+        for client in &mut clients {
+            assert_eq!(client.response().text(), "/busy");
+        }
+    };
+    std::thread::scope(|scope| {
+        for (event_loops, max_threads) in [(1, 1), (1, 3), (2, 4), (2, 5), (8, 16), (8, 17)] {
+            scope.spawn(move || check(event_loops, max_threads));
+        }
+    });
 }
 
 #[test]
