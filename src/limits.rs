@@ -48,7 +48,8 @@ pub struct Limits {
     pub head_deadline: Duration,
     /// How long a kept connection may stay idle before it is closed. Default 60 s.
     pub idle_deadline: Duration,
-    /// How long `rfile` waits for a body that does not come at all; then 408. Default 30 s.
+    /// The longest wait for a byte of a body, whatever came before, by `rfile` or for a script; then 408.
+    /// Default 30 s.
     pub body_deadline: Duration,
     /// How long `wfile` waits for a client that takes nothing at all; then the connection is cut.
     /// Default 30 s.

@@ -230,9 +230,17 @@ fn say(text: &str) {
         .and_then(|()| stdout.flush());
 }
 
-/// One line on stderr, whatever an argument had in it.
 fn complain(text: &str) {
-    let mut line = String::from("servette: error: ");
+    tell("error", text);
+}
+
+fn warn(text: &str) {
+    tell("warning", text);
+}
+
+/// One line on stderr, whatever an argument had in it.
+fn tell(kind: &str, text: &str) {
+    let mut line = format!("servette: {kind}: ");
     for c in text.chars() {
         match c.is_control() {
             true => line.extend(c.escape_debug()),

@@ -122,7 +122,10 @@ fn not_found<H: ServeFiles + ?Sized>(
 }
 
 /// A directory is asked for with a slash behind its name, so that the links of its page are right.
-fn redirect<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+pub(crate) fn redirect<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+) -> Result<Option<Content>> {
     h.send_response(x, Status::MOVED_PERMANENTLY);
     h.send_header(x, "Location", &path::redirect_location(x.path));
     h.send_header(x, "Content-Length", "0");

@@ -58,6 +58,11 @@ impl Body {
 /// `read_to_end` is fine; a request without a body has an empty one. A client that said
 /// `Expect: 100-continue` is told to go on by the first read that has to wait for it.
 ///
+/// A handler may answer while it reads, but not every client reads while it sends: LWP, Python's
+/// `http.client` and proxies such as HAProxy, Caddy and nginx may lose an answer that begins before the
+/// request is complete, or hang. So read the body to its end before the answer, into a file if it is large,
+/// unless you know the clients.
+///
 /// # Errors
 /// `UnexpectedEof` if the client ends the body early, `InvalidData` if its chunks are malformed,
 /// `FileTooLarge` past [`Limits::max_body`](crate::Limits), `TimedOut` if it does not come in time,

@@ -12,9 +12,11 @@ mod cgi;
 mod cgi_command;
 mod cgi_environment;
 mod cgi_faults;
+mod cgi_idioms;
 mod cgi_languages;
 mod cgi_python;
 mod cgi_site;
+mod cgi_uploads;
 mod changing;
 #[cfg(feature = "cli")]
 mod child;
