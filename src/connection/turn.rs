@@ -108,7 +108,7 @@ impl Connection {
             wfile: ResponseWriter { channel },
             close_connection: &channel.close,
             authority: head.target.authority,
-            expects_continue: head.meta.expects_continue && server_keeps,
+            expects_continue: head.meta.expects_continue,
             redirects: 0,
         };
         answer(exchange, refusal)
