@@ -186,7 +186,10 @@ fn a_handler_of_http_1_0_tells_clients_of_http_1_1_too() {
     });
     let mut client = server.connect();
     client.send(EXPECTS);
-    assert_eq!(client.take_through("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(
+        client.take_through("\r\n\r\n"),
+        "HTTP/1.1 100 Continue\r\n\r\n"
+    );
     let response = client.send("body").response();
     assert_eq!((response.status, response.text()), (200, "body"));
     client.assert_end();
@@ -230,6 +233,9 @@ fn the_hook_can_refuse() {
             // A text of the hook ends the connection only if nobody knows whether a body will come.
             let closes = path != "/content" || length == "Content-Length: 4";
             assert_eq!(response.says_close(), closes, "{path} {length}");
+            if !closes {
+                assert_eq!(client.send(EXPECTS).response().status, 417);
+            }
             client.finish().assert_end();
         }
     }
@@ -260,7 +266,9 @@ fn the_hook_is_called_without_a_body_and_the_connection_is_kept() {
         assert!(!response.says_close());
         assert_eq!(calls.load(Relaxed), called);
     }
-    client.send(EXPECTS.replace("HTTP/1.1", "HTTP/1.0")).send("body");
+    client
+        .send(EXPECTS.replace("HTTP/1.1", "HTTP/1.0"))
+        .send("body");
     assert_eq!(client.response().status, 200);
     assert_eq!(calls.load(Relaxed), 2, "1.0 has no expectations");
 }
