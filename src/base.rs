@@ -36,6 +36,7 @@ macro_rules! software {
         concat!($name, "/", env!("CARGO_PKG_VERSION"))
     };
 }
+pub(crate) use self::error_page::page_head;
 pub(crate) use software;
 
 const SERVER_VERSION: &str = software!("BaseHTTP");

@@ -46,7 +46,8 @@ pub struct Limits {
     /// From the first byte of a head (for the first request: from the connection's start) to its end;
     /// then 408, or a plain close where not one byte came. Default 15 s.
     pub head_deadline: Duration,
-    /// How long a kept connection may stay idle before it is closed. Default 60 s.
+    /// How long a kept connection may stay idle before it is closed. Default 75 s: longer than the 60 s
+    /// after which nginx gives up an idle connection to a server behind it.
     pub idle_deadline: Duration,
     /// The longest wait for a byte of a body, whatever came before, by `rfile` or for a script; then 408.
     /// Default 30 s.
@@ -94,7 +95,7 @@ impl Default for Limits {
             trailers: chunk.trailers,
             max_body: None,
             head_deadline: Duration::from_secs(15),
-            idle_deadline: Duration::from_secs(60),
+            idle_deadline: Duration::from_secs(75),
             body_deadline: Duration::from_secs(30),
             write_deadline: Duration::from_secs(30),
             min_rate: 500,

@@ -116,7 +116,7 @@ impl Connection {
             wfile: ResponseWriter { channel },
             close_connection: &channel.close,
             authority: head.target.authority,
-            expects_continue: head.meta.expects_continue && server_keeps,
+            expects_continue: head.meta.expects_continue,
             redirects: 0,
         };
         let is_cut = answer(exchange, refusal);

@@ -58,6 +58,8 @@ mod shrinking;
 mod shutdown;
 #[cfg(feature = "cli")]
 mod signals;
+#[cfg(target_os = "linux")]
+mod sizeless;
 mod stress;
 mod support;
 mod testing_bodies;

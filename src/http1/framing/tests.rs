@@ -213,9 +213,9 @@ fn expect() {
             Ok(true),
         ),
         ("Content-Length: 5", Ok(false)),
-        // No body, nothing to wait for
-        ("Expect: 100-continue", Ok(false)),
-        ("Expect: 100-continue\nContent-Length: 0", Ok(false)),
+        // Said without a body, it is still said.
+        ("Expect: 100-continue", Ok(true)),
+        ("Expect: 100-continue\nContent-Length: 0", Ok(true)),
         ("Expect:\nContent-Length: 5", Ok(false)),
         // Other expectations
         ("Expect: 200-ok", Err(417)),
