@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::Write;
 use std::time::SystemTime;
 
+use crate::clock;
 use crate::connection::witness::Event;
 use crate::connection::{Connection, Ending, Next, Readiness};
 use crate::exchange::Exchange;
@@ -313,7 +314,7 @@ pub fn date_time_string<H: RequestHandler + ?Sized>(
 
 /// The body of [`RequestHandler::log_date_time_string`].
 pub fn log_date_time_string<H: RequestHandler + ?Sized>(_: &H) -> String {
-    local_time::log_date(SystemTime::now())
+    local_time::log_date(clock::seconds_since_1970())
 }
 
 /// The body of [`RequestHandler::address_string`].
