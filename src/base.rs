@@ -14,7 +14,6 @@ use crate::connection::witness::Event;
 use crate::connection::{Connection, Ending, Next, Readiness};
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
-use crate::http1::decimal::Decimal;
 use crate::http1::is_11;
 use crate::http1::quote::quoted;
 use crate::{Result, Status, status};
@@ -129,7 +128,7 @@ pub fn send_error<H: RequestHandler + ?Sized>(
     }
     if let Some(page) = &page {
         h.send_header(x, "Content-Type", h.error_content_type());
-        h.send_header(x, "Content-Length", &Decimal::from(page.len() as u64));
+        h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
     }
     h.end_headers(x)?;
     if let Some(page) = page {
@@ -152,7 +151,7 @@ pub fn send_content<H: RequestHandler + ?Sized>(
     h.send_response(x, status);
     h.send_header(x, "Content-Type", content_type);
     if status.has_content() {
-        h.send_header(x, "Content-Length", &Decimal::from(body.len() as u64));
+        h.send_header(x, "Content-Length", itoa::Buffer::new().format(body.len()));
     }
     h.end_headers(x)?;
     Ok(x.wfile.write_all(body)?)
