@@ -4,11 +4,10 @@
 //! two hundred clients of such a handler, one after the other, would stall the lane for good. So the
 //! route of a handler that lost the lead is remembered, and next time the lead passes before it runs.
 
-use std::hash::Hasher as _;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::hash::Folded;
 use crate::http1::bytes;
 
 /// A handler that runs for longer than this counts as one that blocks.
@@ -35,7 +34,7 @@ impl Route {
         };
         // More of a method tells no others apart.
         let first = method.as_bytes().first().copied().unwrap_or_default();
-        let mut hash = Folded::default();
+        let mut hash = DefaultHasher::new();
         hash.write_usize((path.len() << 16) | (method.len() << 8) | usize::from(first));
         hash.write(path);
         Route((hash.finish() >> 56) as u8)
