@@ -7,8 +7,9 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use servette::HttpDate;
 use servette::bench::{Response, Texts, with_head};
+use servette::internals::log_line;
+use servette::{HttpDate, Status, base, handler_fn};
 
 const SHORT: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// As a browser sends it.
@@ -90,5 +91,24 @@ fn response(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(parts, head, look_up, response);
+fn log(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("log a request");
+    let handler = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", b""));
+    group.bench_function("the date", |bencher| {
+        bencher.iter(|| base::log_date_time_string(black_box(&handler)));
+    });
+    group.bench_function("the line", |bencher| {
+        bencher.iter(|| {
+            let date = base::log_date_time_string(&handler);
+            let line = black_box("GET /hello HTTP/1.1");
+            log_line(
+                "127.0.0.1",
+                &date,
+                format_args!("\"{line}\" {} {}", 200, 13),
+            )
+        });
+    });
+}
+
+criterion_group!(parts, head, look_up, response, log);
 criterion_main!(parts);

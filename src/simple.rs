@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use self::open::Found;
 use self::ready::ReadyFile;
 use crate::base::{self, software};
-use crate::http1::decimal::Decimal;
 use crate::{Exchange, Result, Status, clock};
 
 pub use self::content::{Content, OpenFile};
@@ -214,7 +213,7 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     let page = listing::page(x.path, names.lines());
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", "text/html; charset=utf-8");
-    h.send_header(x, "Content-Length", &Decimal::from(page.len() as u64));
+    h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
     send_extra_headers(h, x, "");
     h.end_headers(x)?;
     Ok(Some(Content::Page(io::Cursor::new(page))))

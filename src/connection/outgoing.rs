@@ -12,7 +12,6 @@ use std::io;
 
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
-use crate::http1::decimal::Decimal;
 use crate::http1::head::Version;
 
 mod body;
@@ -233,7 +232,7 @@ impl Outgoing {
             Framing::Length(_) if self.declared.length.is_some() => {}
             Framing::Length(length) => {
                 tail.push(b"Content-Length: ");
-                tail.push(Decimal::from(length).as_bytes());
+                tail.push(itoa::Buffer::new().format(length).as_bytes());
                 tail.push(b"\r\n");
             }
             Framing::Chunked(_) => tail.push(CHUNKED),

@@ -23,7 +23,6 @@ use std::time::{Duration, SystemTime};
 
 use super::open::{Description, Way};
 use super::ready::{Body, ReadyFile};
-use crate::hash::Seed;
 use crate::shutdown::lock;
 
 /// The largest file that is kept in memory.
@@ -43,8 +42,9 @@ pub(super) struct Cache(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// By the bytes of their paths: these are hashed and compared in one go, a path name by name.
-    files: HashMap<Box<[u8]>, Arc<Entry>, Seed>,
+    /// By the bytes of their paths: these are hashed and compared in one go, a path name by name. (A quicker hash
+    /// than that of the standard library saves 12 ns of 1 µs, without the socket.)
+    files: HashMap<Box<[u8]>, Arc<Entry>>,
     /// The paths of those that are open, the one that was opened first in front.
     open: VecDeque<Box<[u8]>>,
     size: usize,
