@@ -74,4 +74,5 @@ mod testing_stubs;
 mod testing_waits;
 mod threads;
 mod torrent;
+mod uploads;
 mod webroot;
