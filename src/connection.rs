@@ -4,8 +4,8 @@
 //! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), `cycle` (one request and its
 //! response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use self::channel::Channel;
 use self::input::{Input, Socket};
@@ -34,7 +34,7 @@ pub(crate) mod stream;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
 
-/// So much is dropped of what a client sends behind its last answer; then other connections have their turn.
+/// So much of what a client sends is dropped at once; then other connections have their turn.
 const SHARE: u64 = 1 << 20;
 
 /// A client's connection, as a server parks it between requests.
@@ -51,6 +51,8 @@ pub struct Connection {
     state: State,
     /// Requests that were answered.
     answered: u64,
+    /// Finished answers that wait for the rest of a body, while the connection is parked.
+    held_answers: Vec<u8>,
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
 }
@@ -64,13 +66,32 @@ enum State {
     Found(Found),
     /// The next request is refused before anything of it is handled.
     Refused(Refusal),
-    /// The last request is answered, or about to be: so much of its body may still be dropped, then the next head is
-    /// looked for.
-    Draining(u64),
+    /// The last request is answered, and the rest of its body is dropped.
+    Draining(Drain),
     /// The connection ends.
     Ending(Ending),
     /// The sending direction is shut; so many bytes were dropped since.
     Lingering(u64),
+}
+
+/// The rest of a body that no handler reads.
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    /// So many bytes may still be dropped.
+    left: u64,
+    stage: DrainStage,
+}
+
+/// Some clients read no answer before they have sent the body, and some proxies take a connection for broken whose
+/// answer comes sooner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DrainStage {
+    /// The answer waits for the body, for a moment.
+    Answer,
+    /// The next head is looked for behind the body.
+    NextHead,
+    /// The connection ends behind the body.
+    End,
 }
 
 /// What a parked connection waits for.
@@ -82,6 +103,8 @@ pub(crate) enum WaitsFor {
     NextHead,
     /// The rest of a head.
     RestOfHead,
+    /// The rest of a body, before the answer is sent.
+    BodyAtOnce,
     /// The rest of a body that is dropped.
     RestOfBody,
     /// The end of the stream: it has its last answer.
@@ -89,10 +112,11 @@ pub(crate) enum WaitsFor {
 }
 
 impl WaitsFor {
-    pub(crate) const ALL: [WaitsFor; 5] = [
+    pub(crate) const ALL: [WaitsFor; 6] = [
         WaitsFor::FirstHead,
         WaitsFor::NextHead,
         WaitsFor::RestOfHead,
+        WaitsFor::BodyAtOnce,
         WaitsFor::RestOfBody,
         WaitsFor::End,
     ];
@@ -179,6 +203,7 @@ impl Connection {
             server,
             state: State::Open,
             answered: 0,
+            held_answers: Vec::new(),
             one_at_a_time: false,
         }
     }
@@ -243,7 +268,11 @@ impl Connection {
     /// What the connection waits for when it is parked now.
     pub(crate) fn waits_for(&self) -> WaitsFor {
         match self.state {
-            State::Draining(_) => WaitsFor::RestOfBody,
+            State::Draining(Drain { stage, .. }) => match stage {
+                DrainStage::Answer => WaitsFor::BodyAtOnce,
+                DrainStage::NextHead => WaitsFor::RestOfBody,
+                DrainStage::End => WaitsFor::End,
+            },
             State::Ending(_) | State::Lingering(_) => WaitsFor::End,
             _ if self.answered == 0 => WaitsFor::FirstHead,
             _ if self.has_partial_head() => WaitsFor::RestOfHead,
@@ -262,11 +291,16 @@ impl Connection {
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, end_may_follow: bool) {
         self.input.lend(&mut buffers.input, &mut buffers.last_head);
         self.input.socket.has_news(end_may_follow);
-        std::mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
-        std::mem::swap(&mut self.channel.out.get_mut().buffer, &mut buffers.output);
+        mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
+        let out = self.channel.out.get_mut();
+        mem::swap(&mut out.buffer, &mut buffers.output);
+        if !self.held_answers.is_empty() {
+            out.put_back(mem::take(&mut self.held_answers));
+        }
     }
 
-    /// Gives the buffers back; what is unread is kept. Unsent output is dropped: it was flushed before.
+    /// Gives the buffers back; what is unread is kept, and so are answers that wait for a body. Other unsent output
+    /// is dropped: it was flushed before.
     pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
         self.input
             .reclaim(&mut buffers.input, &mut buffers.last_head);
@@ -275,13 +309,41 @@ impl Connection {
             self.state = State::Open;
             self.input.reset_scan();
         }
-        std::mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
+        mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
+        let holds = self.holds_answers();
         let out = self.channel.out.get_mut();
+        if holds {
+            self.held_answers = out.buffer.to_vec();
+        }
         out.drop_all();
-        std::mem::swap(&mut out.buffer, &mut buffers.output);
+        mem::swap(&mut out.buffer, &mut buffers.output);
         if buffers.output.capacity() > 4 * outgoing::BUFFER {
             buffers.output = Vec::new();
         }
+    }
+
+    /// Finished answers wait for the rest of a body.
+    fn holds_answers(&self) -> bool {
+        self.waits_for() == WaitsFor::BodyAtOnce
+    }
+
+    /// The rest of a body does not come in time: answers wait for it no longer, or the connection ends.
+    pub(crate) fn drain_is_late(&mut self) {
+        match &mut self.state {
+            State::Draining(drain) if drain.stage == DrainStage::Answer => {
+                drain.stage = DrainStage::NextHead;
+            }
+            _ => self.state = State::Ending(Ending::Linger),
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        matches!(self.state, State::Draining(_))
+    }
+
+    /// There is more to drop of a body, but others have their turn: no event will tell of it.
+    pub(crate) fn drains_on(&self) -> bool {
+        self.is_draining() && !self.input.socket.is_read()
     }
 
     /// The next request will be answered with this error, unread.
@@ -304,10 +366,15 @@ impl Connection {
             match self.state {
                 State::Open => {}
                 State::Found(_) | State::Refused(_) => return Ok(Readiness::Request),
-                State::Draining(_) => match self.drain() {
-                    true => continue,
-                    false => return Ok(Readiness::Pending),
-                },
+                State::Draining(drain) => {
+                    if drain.stage != DrainStage::Answer && !self.channel.is_idle() {
+                        self.channel.send_ready(false)?;
+                    }
+                    match self.drain() {
+                        true => continue,
+                        false => return Ok(Readiness::Pending),
+                    }
+                }
                 State::Ending(_) | State::Lingering(_) => return Ok(Readiness::Ended),
             }
             if !self.input.unread().is_empty() {
@@ -377,7 +444,7 @@ impl Connection {
     }
 
     fn flush_with(&mut self, more: bool) -> Result<()> {
-        match self.channel.is_idle() {
+        match self.channel.is_idle() || self.holds_answers() {
             true => Ok(()),
             false => self.channel.send_ready(more).map_err(Error::from),
         }

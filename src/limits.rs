@@ -64,7 +64,8 @@ pub struct Limits {
     /// How long that reading may take. Default 2 s.
     pub drain_deadline: Duration,
     /// What is read and dropped after the last response, so that the client gets to read it (RFC 9112,
-    /// 9.6). Default 1,048,576.
+    /// 9.6). Default 67,108,864 (64 MiB): a client that sends all of an upload before it reads, and all that
+    /// waits in sockets on a fast network.
     pub linger: u64,
     /// How long that reading may take. Default 2 s.
     pub linger_deadline: Duration,
@@ -101,7 +102,7 @@ impl Default for Limits {
             min_rate: 500,
             drain: 256 << 10,
             drain_deadline: Duration::from_secs(2),
-            linger: 1 << 20,
+            linger: 64 << 20,
             linger_deadline: Duration::from_secs(2),
             max_connections: 16_384,
             max_threads: 512,

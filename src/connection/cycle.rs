@@ -9,7 +9,7 @@ use super::outgoing::Terms;
 use super::request_body::{Body, Dropped, RequestBody};
 use super::response_writer::ResponseWriter;
 use super::wait_hook::Coming;
-use super::{Connection, Ending, State};
+use super::{Connection, Drain, DrainStage, Ending, State};
 use crate::exchange::{Exchange, Headers};
 use crate::http1::Refusal;
 use crate::http1::chunked::Decoder;
@@ -133,11 +133,12 @@ impl Connection {
         }
         let is_left = channel.detached.get() || channel.resets.get();
         if is_left || is_cut || channel.must_close() {
-            let ending = self.last_ending(is_left, is_cut, client_ends);
-            self.state = State::Ending(ending);
+            self.state = self.last_state(is_left, is_cut, client_ends);
         } else if !self.body.is_read(channel) {
-            // What has come of it goes before the answer is sent: a client that sends on may not read before.
-            self.state = State::Draining(channel.limits.drain);
+            self.state = State::Draining(Drain {
+                left: channel.limits.drain,
+                stage: DrainStage::Answer,
+            });
             self.drain();
         }
         let pending = self.input.pending();
@@ -147,22 +148,24 @@ impl Connection {
     /// Drops what has come of a body that no handler reads, without waiting; false if more must come.
     #[cold]
     pub(super) fn drain(&mut self) -> bool {
-        let State::Draining(mut left) = self.state else {
+        let State::Draining(mut drain) = self.state else {
             return true;
         };
-        self.state = match self.rest_of_body().drop_available(&mut left) {
-            Ok(Dropped::All) => State::Open,
-            Ok(Dropped::Some) => State::Draining(left),
+        self.state = match self.rest_of_body().drop_available(&mut drain.left) {
+            Ok(Dropped::All) if drain.stage != DrainStage::End => State::Open,
+            Ok(Dropped::Some) => State::Draining(drain),
             Err(_) if self.channel.is_broken() => State::Ending(Ending::Close),
-            Ok(Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
+            // As much as may be dropped while a connection lingers.
+            Ok(Dropped::TooMuch) if drain.stage == DrainStage::End => State::Ending(Ending::Close),
+            Ok(Dropped::All | Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
         };
         !matches!(self.state, State::Draining(_))
     }
 
-    /// How the connection ends behind this exchange.
-    fn last_ending(&mut self, is_left: bool, is_cut: bool, client_ends: bool) -> Ending {
+    /// Where the connection stands behind its last exchange.
+    fn last_state(&mut self, is_left: bool, is_cut: bool, client_ends: bool) -> State {
         if is_left || (is_cut && self.cut()) {
-            return Ending::Close;
+            return State::Ending(Ending::Close);
         }
         // A client that did not say so itself may be sending its next request just now.
         let pending = self.input.pending();
@@ -170,11 +173,20 @@ impl Connection {
         let is_read = body.ahead.socket.is_read();
         let is_last = client_ends && is_read && pending == 0 && body.remaining() == Some(0);
         let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
-        match nobody {
-            true => Ending::Close,
-            false if is_last => Ending::Last,
-            false => Ending::Linger,
+        if nobody {
+            return State::Ending(Ending::Close);
         }
+        // Some clients take the end of the stream for an error while they send.
+        if self.rest_of_body().can_be_dropped() {
+            return State::Draining(Drain {
+                left: self.channel.limits.linger,
+                stage: DrainStage::End,
+            });
+        }
+        State::Ending(match is_last {
+            true => Ending::Last,
+            false => Ending::Linger,
+        })
     }
 
     fn rest_of_body(&mut self) -> RequestBody<'_> {

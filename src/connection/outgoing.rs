@@ -388,6 +388,12 @@ impl Outgoing {
         self.drop_unsent();
     }
 
+    /// Puts finished responses back that were taken out of the buffer.
+    pub(crate) fn put_back(&mut self, responses: Vec<u8>) {
+        self.buffer.extend_from_slice(&responses);
+        self.start = self.buffer.len();
+    }
+
     /// Where an interim head may be put in: before the present response.
     pub(crate) fn insert_interim(&mut self, head: &[u8]) {
         let at = self.start;

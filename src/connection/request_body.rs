@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use self::again::Again;
+use super::SHARE;
 use super::channel::Channel;
 use super::input::Ahead;
 use super::observer::Event;
@@ -42,6 +43,8 @@ pub(super) struct Body {
     read: u64,
     pace: Pace,
     failure: Option<Fault>,
+    /// Nobody reads it any more.
+    is_dropped: bool,
     again: Again,
 }
 
@@ -140,15 +143,27 @@ impl RequestBody<'_> {
         self.ahead.consume(count);
     }
 
-    /// Drops what has come of the rest, `left` bytes at most, without waiting. Finished answers are sent before more
-    /// is awaited.
+    /// There is a rest, and where it ends can be told. One that is too large to be read is none to be kept.
+    pub(super) fn can_be_dropped(&mut self) -> bool {
+        if let Some(Fault::TooLarge) = self.body.failure {
+            self.body.failure = None;
+            self.body.is_dropped = true;
+        }
+        self.body.failure.is_none() && self.remaining() != Some(0)
+    }
+
+    /// Drops what has come of the rest, `left` bytes at most and [`SHARE`] at once, without waiting.
     pub(super) fn drop_available(&mut self, left: &mut u64) -> io::Result<Dropped> {
-        while let Some(count) = self.try_available()? {
+        self.body.is_dropped = true;
+        let mut share = SHARE;
+        while share > 0 {
+            let Some(count) = self.try_next()? else { break };
             if count == 0 {
                 return Ok(Dropped::All);
             }
             self.consume(count);
             *left = left.saturating_sub(count as u64);
+            share = share.saturating_sub(count as u64);
             if *left == 0 && self.remaining() != Some(0) {
                 return Ok(Dropped::TooMuch);
             }
@@ -178,6 +193,14 @@ impl RequestBody<'_> {
     /// How many bytes of the body stand at the front of the buffer, without waiting: 0 only at its end,
     /// `None` if the client has to send more first. For those who wait for something else as well.
     pub(crate) fn try_available(&mut self) -> io::Result<Option<usize>> {
+        let available = self.try_next()?;
+        if available.is_none() {
+            self.channel.before_wait()?;
+        }
+        Ok(available)
+    }
+
+    fn try_next(&mut self) -> io::Result<Option<usize>> {
         loop {
             if let Some(count) = self.buffered()? {
                 return Ok(Some(count));
@@ -187,7 +210,6 @@ impl RequestBody<'_> {
             let read = match self.channel.wire.try_recv(room) {
                 Ok(None) => {
                     self.ahead.socket.note(asked, None);
-                    self.channel.before_wait()?;
                     return Ok(None);
                 }
                 Ok(Some(count)) => Ok(count),
@@ -272,7 +294,12 @@ impl RequestBody<'_> {
     }
 
     fn check_size(&mut self) -> io::Result<()> {
-        let Some(most) = self.channel.limits.max_body else {
+        let Some(most) = self
+            .channel
+            .limits
+            .max_body
+            .filter(|_| !self.body.is_dropped)
+        else {
             return Ok(());
         };
         match self.body.read.saturating_add(self.pending()) > most {
