@@ -1,6 +1,6 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
-//! Reading order: [`stream`] (the socket), [`pace`] and [`wire`] (deadlines and waits), [`input`] and
+//! Reading order: [`stream`] (the socket), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
 //! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), `cycle` (one request and its
 //! response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
@@ -9,7 +9,7 @@ use std::{fmt, mem};
 
 use self::channel::Channel;
 use self::input::{Input, Socket};
-use self::pace::{Allowance, Pace};
+use self::min_rate::{Allowance, MinRate};
 use self::request_body::Body;
 use self::stream::Stream;
 use self::wait_hook::WaitHook;
@@ -24,9 +24,9 @@ use crate::{Error, Result};
 pub(crate) mod channel;
 mod cycle;
 pub(crate) mod input;
+pub(crate) mod min_rate;
 pub(crate) mod observer;
 pub(crate) mod outgoing;
-pub(crate) mod pace;
 pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_writer;
@@ -405,7 +405,7 @@ impl Connection {
 
     /// As [`poll_request`](Self::poll_request), but waits for the request until the deadline for heads.
     pub(crate) fn wait_request(&mut self) -> Result<Readiness> {
-        let mut pace = Pace::default();
+        let mut min_rate = MinRate::default();
         let allowance = Allowance {
             patience: self.channel.limits.head_deadline,
             rate: u64::MAX,
@@ -415,7 +415,7 @@ impl Connection {
                 Readiness::Pending => {}
                 ready => return Ok(ready),
             }
-            self.channel.wire.wait_readable(&mut pace, allowance)?;
+            self.channel.wire.wait_readable(&mut min_rate, allowance)?;
             self.input.socket.has_news(true);
         }
     }

@@ -8,8 +8,8 @@ use self::again::Again;
 use super::SHARE;
 use super::channel::Channel;
 use super::input::Ahead;
+use super::min_rate::{Allowance, MinRate};
 use super::observer::Event;
-use super::pace::{Allowance, Pace};
 use super::stream::WASTE;
 use super::wire::Wire;
 use crate::error::Fault;
@@ -41,7 +41,7 @@ pub(super) struct Body {
     pub(super) decoder: Option<Decoder>,
     ended: bool,
     read: u64,
-    pace: Pace,
+    min_rate: MinRate,
     failure: Option<Fault>,
     /// Nobody reads it any more.
     is_dropped: bool,
@@ -91,8 +91,8 @@ impl RequestBody<'_> {
             // Who looks on wants to see it.
             let is_dropped = wire.stream.drops_in_kernel() && !wire.observed.is_active();
             let count = match most > 0 && is_dropped {
-                true => self.read_past(most, |wire, pace, allowance, before_wait| {
-                    wire.discard(most, pace, allowance, before_wait)
+                true => self.read_past(most, |wire, min_rate, allowance, before_wait| {
+                    wire.discard(most, min_rate, allowance, before_wait)
                 })?,
                 false => {
                     let count = self.available()?;
@@ -216,7 +216,7 @@ impl RequestBody<'_> {
                 Err(error) => Err(error),
             };
             let count = self.check_read(read)?;
-            self.body.pace.moved(count);
+            self.body.min_rate.moved(count);
             self.ahead.socket.note(asked, Some(count));
             self.ahead.filled(count);
         }
@@ -234,7 +234,7 @@ impl RequestBody<'_> {
     /// How long the client may be waited for by those who use [`try_available`](Self::try_available).
     pub(crate) fn patience(&self) -> Duration {
         let limits = &self.channel.limits;
-        self.body.pace.next_wait(Allowance {
+        self.body.min_rate.next_wait(Allowance {
             patience: limits.body_deadline,
             rate: limits.min_rate,
         })
@@ -245,7 +245,7 @@ impl RequestBody<'_> {
     /// # Errors
     /// `TimedOut`.
     pub(crate) fn waited(&mut self, time: Duration) -> io::Result<()> {
-        self.body.pace.waited(time);
+        self.body.min_rate.waited(time);
         match self.patience().is_zero() {
             true => Err(self.fail(Fault::SlowBody)),
             false => Ok(()),
@@ -314,7 +314,7 @@ impl RequestBody<'_> {
         let channel = self.channel;
         let read = channel
             .wire
-            .recv(room, &mut self.body.pace, allowance, &mut || {
+            .recv(room, &mut self.body.min_rate, allowance, &mut || {
                 channel.before_wait()
             });
         let count = self.check_read(read)?;
@@ -348,7 +348,7 @@ impl RequestBody<'_> {
     fn read_past(
         &mut self,
         asked: usize,
-        read: impl FnOnce(&Wire, &mut Pace, Allowance, BeforeWait<'_>) -> io::Result<usize>,
+        read: impl FnOnce(&Wire, &mut MinRate, Allowance, BeforeWait<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
         self.check_size()?;
         let channel = self.channel;
@@ -357,8 +357,8 @@ impl RequestBody<'_> {
             rate: channel.limits.min_rate,
         };
         let mut before_wait = || channel.before_wait();
-        let pace = &mut self.body.pace;
-        let read = read(&channel.wire, pace, allowance, &mut before_wait);
+        let min_rate = &mut self.body.min_rate;
+        let read = read(&channel.wire, min_rate, allowance, &mut before_wait);
         let count = self.check_read(read)?;
         self.ahead.socket.note(asked, Some(count));
         self.took(count);
@@ -413,8 +413,8 @@ impl Read for RequestBody<'_> {
         if buffer.len() >= DIRECT && direct > 0 {
             let asked = buffer.len().min(direct);
             let room = buffer.get_mut(..asked).unwrap_or_default();
-            let count = self.read_past(asked, |wire, pace, allowance, before_wait| {
-                wire.recv(room, pace, allowance, before_wait)
+            let count = self.read_past(asked, |wire, min_rate, allowance, before_wait| {
+                wire.recv(room, min_rate, allowance, before_wait)
             })?;
             self.note(buffer.get(..count).unwrap_or_default());
             return Ok(count);

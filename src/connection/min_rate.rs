@@ -16,14 +16,14 @@ pub(crate) struct Allowance {
 /// Only the time that the server really waited counts: a handler that computes for a minute between
 /// two reads does not use up the time of its client.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct MinRate {
     waited: Duration,
     /// The part of it since the last byte, in as many waits as it took.
     silent: Duration,
     bytes: u64,
 }
 
-impl Pace {
+impl MinRate {
     /// How long the next wait may be; zero when the client has used up its time.
     pub(crate) fn next_wait(&self, allowance: Allowance) -> Duration {
         let silence = allowance.patience.saturating_sub(self.silent);
@@ -67,12 +67,12 @@ mod tests {
 
     /// Seconds waited, and the bytes that came then.
     fn after(waits: &[(u64, usize)]) -> u64 {
-        let mut pace = Pace::default();
+        let mut min_rate = MinRate::default();
         for &(seconds, bytes) in waits {
-            pace.waited(Duration::from_secs(seconds));
-            pace.moved(bytes);
+            min_rate.waited(Duration::from_secs(seconds));
+            min_rate.moved(bytes);
         }
-        pace.next_wait(ALLOWANCE).as_secs()
+        min_rate.next_wait(ALLOWANCE).as_secs()
     }
 
     #[test]
@@ -99,11 +99,11 @@ mod tests {
             rate: 0,
             ..ALLOWANCE
         };
-        let mut pace = Pace::default();
-        pace.waited(Duration::from_secs(3600));
-        pace.moved(1);
-        assert_eq!(pace.next_wait(any), Duration::from_secs(30));
-        pace.waited(Duration::from_secs(20));
-        assert_eq!(pace.next_wait(any), Duration::from_secs(10));
+        let mut min_rate = MinRate::default();
+        min_rate.waited(Duration::from_secs(3600));
+        min_rate.moved(1);
+        assert_eq!(min_rate.next_wait(any), Duration::from_secs(30));
+        min_rate.waited(Duration::from_secs(20));
+        assert_eq!(min_rate.next_wait(any), Duration::from_secs(10));
     }
 }
