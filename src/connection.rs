@@ -79,19 +79,11 @@ enum State {
 struct Drain {
     /// So many bytes may still be dropped.
     left: u64,
-    stage: DrainStage,
-}
-
-/// Some clients read no answer before they have sent the body, and some proxies take a connection for broken whose
-/// answer comes sooner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DrainStage {
-    /// The answer waits for the body, for a moment.
-    Answer,
-    /// The next head is looked for behind the body.
-    NextHead,
-    /// The connection ends behind the body.
-    End,
+    /// The answer waits for the body, for a moment: some clients read no answer before they have sent the body, and
+    /// some proxies take a connection for broken whose answer comes sooner.
+    holds_answer: bool,
+    /// The connection ends behind the body. Else the next head is looked for.
+    ends: bool,
 }
 
 /// What a parked connection waits for.
@@ -268,12 +260,9 @@ impl Connection {
     /// What the connection waits for when it is parked now.
     pub(crate) fn waits_for(&self) -> WaitsFor {
         match self.state {
-            State::Draining(Drain { stage, .. }) => match stage {
-                DrainStage::Answer => WaitsFor::BodyAtOnce,
-                DrainStage::NextHead => WaitsFor::RestOfBody,
-                DrainStage::End => WaitsFor::End,
-            },
-            State::Ending(_) | State::Lingering(_) => WaitsFor::End,
+            State::Draining(drain) if drain.holds_answer => WaitsFor::BodyAtOnce,
+            State::Draining(drain) if !drain.ends => WaitsFor::RestOfBody,
+            State::Draining(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
             _ if self.answered == 0 => WaitsFor::FirstHead,
             _ if self.has_partial_head() => WaitsFor::RestOfHead,
             _ => WaitsFor::NextHead,
@@ -330,9 +319,7 @@ impl Connection {
     /// The rest of a body does not come in time: answers wait for it no longer, or the connection ends.
     pub(crate) fn drain_is_late(&mut self) {
         match &mut self.state {
-            State::Draining(drain) if drain.stage == DrainStage::Answer => {
-                drain.stage = DrainStage::NextHead;
-            }
+            State::Draining(drain) if drain.holds_answer => drain.holds_answer = false,
             _ => self.state = State::Ending(Ending::Linger),
         }
     }
@@ -367,7 +354,7 @@ impl Connection {
                 State::Open => {}
                 State::Found(_) | State::Refused(_) => return Ok(Readiness::Request),
                 State::Draining(drain) => {
-                    if drain.stage != DrainStage::Answer && !self.channel.is_idle() {
+                    if !drain.holds_answer && !self.channel.is_idle() {
                         self.channel.send_ready(false)?;
                     }
                     match self.drain() {

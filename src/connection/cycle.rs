@@ -9,7 +9,7 @@ use super::outgoing::Terms;
 use super::request_body::{Body, Dropped, RequestBody};
 use super::response_writer::ResponseWriter;
 use super::wait_hook::Coming;
-use super::{Connection, Drain, DrainStage, Ending, State};
+use super::{Connection, Drain, Ending, State};
 use crate::exchange::{Exchange, Headers};
 use crate::http1::Refusal;
 use crate::http1::chunked::Decoder;
@@ -137,8 +137,13 @@ impl Connection {
         } else if !self.body.is_read(channel) {
             self.state = State::Draining(Drain {
                 left: channel.limits.drain,
-                stage: DrainStage::Answer,
+                holds_answer: true,
+                ends: false,
             });
+        }
+        if let State::Draining(drain) = self.state
+            && drain.holds_answer
+        {
             self.drain();
         }
         let pending = self.input.pending();
@@ -152,11 +157,11 @@ impl Connection {
             return true;
         };
         self.state = match self.rest_of_body().drop_available(&mut drain.left) {
-            Ok(Dropped::All) if drain.stage != DrainStage::End => State::Open,
+            Ok(Dropped::All) if !drain.ends => State::Open,
             Ok(Dropped::Some) => State::Draining(drain),
             Err(_) if self.channel.is_broken() => State::Ending(Ending::Close),
             // As much as may be dropped while a connection lingers.
-            Ok(Dropped::TooMuch) if drain.stage == DrainStage::End => State::Ending(Ending::Close),
+            Ok(Dropped::TooMuch) if drain.ends => State::Ending(Ending::Close),
             Ok(Dropped::All | Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
         };
         !matches!(self.state, State::Draining(_))
@@ -176,11 +181,15 @@ impl Connection {
         if nobody {
             return State::Ending(Ending::Close);
         }
-        // Some clients take the end of the stream for an error while they send.
-        if self.rest_of_body().can_be_dropped() {
+        // Some clients take the end of the stream for an error while they send. One that waits for `100 Continue`
+        // does not.
+        let is_coming = !self.channel.awaits_continue.get();
+        if is_coming && self.rest_of_body().can_be_dropped() {
+            let rest = self.rest_of_body().remaining();
             return State::Draining(Drain {
                 left: self.channel.limits.linger,
-                stage: DrainStage::End,
+                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.drain),
+                ends: true,
             });
         }
         State::Ending(match is_last {
