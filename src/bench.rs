@@ -3,13 +3,13 @@
 use crate::connection::outgoing::{Outgoing, Terms};
 use crate::exchange::Headers;
 use crate::http1::HeadLimits;
-use crate::http1::head::{self, LastHead, Scan, Version};
+use crate::http1::head::{self, Places, Scan, Version};
 
 /// What a thread keeps from one head to the next.
 #[derive(Debug, Default)]
 pub struct Texts {
     scratch: String,
-    last_head: LastHead,
+    places: Places,
 }
 
 /// Finds and parses a head, and hands its fields on; `None` if it is not one.
@@ -19,11 +19,11 @@ pub fn with_head<T>(
     then: impl FnOnce(Headers<'_>) -> T,
 ) -> Option<T> {
     let limits = HeadLimits::default();
-    let Texts { scratch, last_head } = texts;
-    let found = head::find(input, &mut Scan::default(), last_head, &limits).ok()??;
+    let Texts { scratch, places } = texts;
+    let found = head::find(input, &mut Scan::default(), places, &limits).ok()??;
     let extent = found.extent();
     let bytes = input.get(extent.start..extent.end)?;
-    let head = head::parse(bytes, &found, scratch, last_head, &limits).ok()?;
+    let head = head::parse(bytes, &found, scratch, places, &limits).ok()?;
     Some(then(Headers::new(head.fields)))
 }
 

@@ -2,7 +2,7 @@
 //! read beyond it.
 
 use crate::http1::Refusal;
-use crate::http1::head::{self, Extent, Found, LastHead, Scan};
+use crate::http1::head::{self, Extent, Found, Places, Scan};
 use crate::limits::Limits;
 
 /// The size of the buffer, unless a head needs more.
@@ -22,7 +22,7 @@ pub(crate) struct Input {
     pub(super) end: usize,
     scan: Scan,
     /// Where the fields of the present head stand; lent by the thread as well.
-    pub(super) last_head: LastHead,
+    pub(super) places: Places,
     pub(super) socket: Socket,
     /// An unfinished head, while the connection is parked; a long one stays in its buffer.
     held: Vec<u8>,
@@ -76,10 +76,10 @@ impl Socket {
 impl Input {
     /// Takes a thread's buffer, and puts back into it what was read before.
     #[inline]
-    pub(super) fn lend(&mut self, buffer: &mut Vec<u8>, last_head: &mut LastHead) {
+    pub(super) fn lend(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
         // To swap costs less than to take, after which something is dropped.
         std::mem::swap(&mut self.buffer, buffer);
-        std::mem::swap(&mut self.last_head, last_head);
+        std::mem::swap(&mut self.places, places);
         (self.start, self.end) = (0, 0);
         if self.buffer.len() < BUFFER || !self.held.is_empty() {
             self.put_back();
@@ -101,7 +101,7 @@ impl Input {
 
     /// Gives the buffer back, and keeps what is unread.
     #[inline]
-    pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, last_head: &mut LastHead) {
+    pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
         let uses_more =
             self.buffer.len() > BUFFER || self.scratch.capacity() + self.path.capacity() > 0;
         if uses_more || self.start < self.end {
@@ -109,7 +109,7 @@ impl Input {
         }
         (self.start, self.end) = (0, 0);
         std::mem::swap(&mut self.buffer, buffer);
-        std::mem::swap(&mut self.last_head, last_head);
+        std::mem::swap(&mut self.places, places);
     }
 
     #[cold]
@@ -134,7 +134,7 @@ impl Input {
     pub(super) fn find_head(&mut self, limits: &Limits) -> Result<Option<Found>, Refusal> {
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
         let limits = limits.of_head();
-        let found = head::find(unread, &mut self.scan, &mut self.last_head, &limits);
+        let found = head::find(unread, &mut self.scan, &mut self.places, &limits);
         if !matches!(found, Ok(Some(_))) {
             self.scan.check_request_line(unread)?;
         }
@@ -198,7 +198,7 @@ impl Input {
         let texts = Texts {
             scratch: &mut self.scratch,
             path: &mut self.path,
-            last_head: &mut self.last_head,
+            places: &mut self.places,
         };
         (head, ahead, texts)
     }
@@ -210,7 +210,7 @@ pub(super) struct Texts<'a> {
     pub(super) scratch: &'a mut String,
     /// For a path that was completed.
     pub(super) path: &'a mut String,
-    pub(super) last_head: &'a mut LastHead,
+    pub(super) places: &'a mut Places,
 }
 
 /// The part of the buffer behind a head: bytes of the body, and of what follows it.
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn little_is_read_beyond_a_usual_head_and_more_of_a_long_one() {
         let mut input = Input::default();
-        input.lend(&mut Vec::new(), &mut LastHead::default());
+        input.lend(&mut Vec::new(), &mut Places::default());
         assert_eq!(input.room_for_head().len(), FIRST);
         input.end = FIRST;
         assert_eq!(input.room_for_head().len(), BUFFER - FIRST);
