@@ -1,14 +1,16 @@
-//! The pure parts: how long a head takes to be parsed, a field to be found, a response to be written.
+//! The parts by themselves: how long a head takes to be read and parsed, a field to be found, a response to be
+//! written.
 //!
 //!     cargo bench --features _internals
 
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use servette::HttpDate;
-use servette::bench::{Response, Texts, with_head};
+use servette::bench::{Response, SlowHead, Texts, with_head};
 
 const SHORT: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// As a browser sends it.
@@ -42,6 +44,30 @@ fn head(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let input = black_box(heads.next().unwrap().as_bytes());
                 with_head(&mut texts, input, |headers| headers.len()).unwrap()
+            });
+        });
+    }
+}
+
+/// A head comes byte by byte: what each of them costs beside those that are there.
+fn slow_head(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read another byte of a head");
+    for length in [1 << 10, 16 << 10, 64 << 10, 250_000] {
+        group.bench_function(format!("of {length} bytes"), |bencher| {
+            bencher.iter_custom(|count| {
+                let mut left = count;
+                let mut time = Duration::ZERO;
+                while left > 0 {
+                    let few = left.min(200);
+                    let mut head = SlowHead::new(length).unwrap();
+                    let start = Instant::now();
+                    for _ in 0..few {
+                        head.send(b"x").unwrap();
+                    }
+                    time += start.elapsed();
+                    left -= few;
+                }
+                time
             });
         });
     }
@@ -87,5 +113,5 @@ fn response(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(parts, head, look_up, response);
+criterion_group!(parts, head, slow_head, look_up, response);
 criterion_main!(parts);

@@ -327,7 +327,7 @@ impl Connection {
                 Socket::Read => return Ok(Readiness::Pending),
                 _ => {}
             }
-            let room = self.input.room_for_head();
+            let room = self.input.room_for_head(self.channel.limits.head);
             let asked = room.len();
             let count = self.channel.wire.try_recv(room)?;
             self.input.socket.note(asked, count);
@@ -387,6 +387,7 @@ impl Connection {
     pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
         let (before, is_quiet_over) = match self.state {
             State::Ending(how @ (Ending::Last | Ending::Linger)) => {
+                self.input.forget_unread();
                 if !self.channel.detached.get() {
                     self.channel.wire.stream.shutdown_write();
                 }
