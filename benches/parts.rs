@@ -1,13 +1,15 @@
-//! The pure parts: how long a head takes to be parsed, a field to be found, a response to be written.
+//! The parts by themselves: how long a head takes to be read and parsed, a field to be found, a response to be
+//! written.
 //!
 //!     cargo bench --features _internals
 
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use servette::bench::{Response, Texts, with_head};
+use servette::bench::{Response, SlowHead, Texts, with_head};
 use servette::internals::log_line;
 use servette::{HttpDate, Status, base, handler_fn};
 
@@ -32,20 +34,41 @@ Priority: u=0, i\r\n\r\n";
 fn head(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse a head");
     let mut texts = Texts::default();
-    for (name, input) in [("short", SHORT), ("of a browser", LONG)] {
-        group.throughput(Throughput::Bytes(input.len() as u64));
-        // The fields are those of the head before.
-        group.bench_function(format!("{name}, again"), |bencher| {
-            bencher
-                .iter(|| with_head(&mut texts, black_box(input), |headers| headers.len()).unwrap());
-        });
-        // They are not.
-        let other = String::from_utf8_lossy(input).replacen("Host: ", "Host: x", 1);
-        let mut heads = [input, other.as_bytes()].into_iter().cycle();
+    for (name, head) in [("short", SHORT), ("of a browser", LONG)] {
+        let client =
+            |index| String::from_utf8_lossy(head).replace("Host: ", &format!("Host: {index}."));
+        // As the connections of an event loop have their turns: each client has fields of its own.
+        let heads: Vec<String> = (0..64).map(client).collect();
+        let mut heads = heads.iter().cycle();
+        group.throughput(Throughput::Bytes(head.len() as u64));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let input = black_box(heads.next().unwrap());
+                let input = black_box(heads.next().unwrap().as_bytes());
                 with_head(&mut texts, input, |headers| headers.len()).unwrap()
+            });
+        });
+    }
+}
+
+/// A head comes byte by byte: what each of them costs beside those that are there.
+fn slow_head(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read another byte of a head");
+    for length in [1 << 10, 16 << 10, 64 << 10, 250_000] {
+        group.bench_function(format!("of {length} bytes"), |bencher| {
+            bencher.iter_custom(|count| {
+                let mut left = count;
+                let mut time = Duration::ZERO;
+                while left > 0 {
+                    let few = left.min(200);
+                    let mut head = SlowHead::new(length).unwrap();
+                    let start = Instant::now();
+                    for _ in 0..few {
+                        head.send(b"x").unwrap();
+                    }
+                    time += start.elapsed();
+                    left -= few;
+                }
+                time
             });
         });
     }
@@ -110,5 +133,5 @@ fn log(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, head, look_up, response, log);
+criterion_group!(parts, head, slow_head, look_up, response, log);
 criterion_main!(parts);

@@ -15,7 +15,7 @@ use self::stream::Stream;
 use self::wait_hook::WaitHook;
 use self::wire::Wire;
 use crate::http1::Refusal;
-use crate::http1::head::{Found, LastHead};
+use crate::http1::head::{Found, Places};
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::shutdown::ThreadGuard;
@@ -162,7 +162,7 @@ pub(crate) enum Lingers {
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     input: Vec<u8>,
-    last_head: LastHead,
+    places: Places,
     output: Vec<u8>,
     /// The thread, if it is one of a server.
     pub(crate) thread: Option<ThreadGuard>,
@@ -278,7 +278,7 @@ impl Connection {
     /// Takes a thread's buffers for the time of serving. There may be something new to read; if
     /// `end_may_follow`, even behind a read that is not full.
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, end_may_follow: bool) {
-        self.input.lend(&mut buffers.input, &mut buffers.last_head);
+        self.input.lend(&mut buffers.input, &mut buffers.places);
         self.input.socket.has_news(end_may_follow);
         mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
         let out = self.channel.out.get_mut();
@@ -291,8 +291,7 @@ impl Connection {
     /// Gives the buffers back; what is unread is kept, and so are answers that wait for a body. Other unsent output
     /// is dropped: it was flushed before.
     pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
-        self.input
-            .reclaim(&mut buffers.input, &mut buffers.last_head);
+        self.input.reclaim(&mut buffers.input, &mut buffers.places);
         if matches!(self.state, State::Found(_)) {
             // It is found again.
             self.state = State::Open;
@@ -382,7 +381,7 @@ impl Connection {
                 Socket::Read => return Ok(Readiness::Pending),
                 _ => {}
             }
-            let room = self.input.room_for_head();
+            let room = self.input.room_for_head(self.channel.limits.head);
             let asked = room.len();
             let count = self.channel.wire.try_recv(room)?;
             self.input.socket.note(asked, count);
@@ -442,6 +441,7 @@ impl Connection {
     pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
         let (before, is_quiet_over) = match self.state {
             State::Ending(how @ (Ending::Last | Ending::Linger)) => {
+                self.input.forget_unread();
                 if !self.channel.detached.get() {
                     self.channel.wire.stream.shutdown_write();
                 }

@@ -49,11 +49,11 @@ impl Connection {
         let Texts {
             scratch,
             path: whole_path,
-            last_head,
+            places,
         } = texts;
         let parsed = match refusal {
             Some(refusal) => Err(refusal),
-            None => head::parse(bytes, &found, scratch, last_head, &channel.limits.of_head()),
+            None => head::parse(bytes, &found, scratch, places, &channel.limits.of_head()),
         };
         let coming = match ahead.unread() {
             _ if is_behind => Coming::Behind,
