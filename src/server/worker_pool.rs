@@ -173,7 +173,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
                 break;
             }
             if let Some(task) = event_loop.run_hook(step) {
-                last = self.serve(task, buffers);
+                last = self.serve(number, task, buffers);
             }
         }
         buffers.hook = None;
@@ -232,8 +232,9 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.stop(failure);
     }
 
-    /// Reads a connection, and runs its handler or has it wait for another thread.
-    fn serve(&self, task: Box<Task>, buffers: &mut Buffers) -> Left {
+    /// Reads a connection, and runs its handler or has it wait for another thread. What is left to do of it can be
+    /// put back into the loop of this number, which the thread leads.
+    fn serve(&self, number: usize, task: Box<Task>, buffers: &mut Buffers) -> Left {
         let Some(mut task) = self.home(&task).prepare(task, buffers) else {
             return Left::Nothing;
         };
@@ -246,7 +247,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             }
             task.take_up(buffers);
         }
-        self.home(&task).run_handler(self.handler, task, buffers).0
+        let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
+        match left {
+            // It waited in vain for a thread, and parks in another loop.
+            Left::Waits(task) if task.home != number => {
+                let back = self.home(&task).park(task);
+                back.map_or(Left::Nothing, Left::GoesOn)
+            }
+            left => left,
+        }
     }
 
     /// Runs the handler of a connection that was read. It comes back if there is more to do.
