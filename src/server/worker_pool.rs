@@ -152,9 +152,12 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         buffers.hook = Some(Box::new(hook));
         // What was served last is parked, or goes on, under a lock that is taken anyway.
         let mut last = Left::Nothing;
-        // First ask, then lock: the next leader holds the lock while it waits for events.
         while leadership.is_held(epoch) {
-            let mut state = event_loop.lock();
+            // Not waiting for the lock: the next leader, if there is one by now, holds it while it waits for events.
+            let Some(mut state) = event_loop.try_lock() else {
+                thread::yield_now();
+                continue;
+            };
             if !leadership.is_held(epoch) {
                 break;
             }
