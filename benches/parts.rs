@@ -1,14 +1,17 @@
-//! The pure parts: how long a head takes to be parsed, a field to be found, a response to be written.
+//! The parts by themselves: how long a head takes to be read and parsed, a field to be found, a response to be
+//! written.
 //!
 //!     cargo bench --features _internals
 
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use servette::HttpDate;
-use servette::bench::{Response, Texts, with_head};
+use servette::bench::{Response, SlowHead, Texts, with_head};
+use servette::internals::log_line;
+use servette::{HttpDate, Status, base, handler_fn};
 
 const SHORT: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// As a browser sends it.
@@ -31,20 +34,41 @@ Priority: u=0, i\r\n\r\n";
 fn head(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse a head");
     let mut texts = Texts::default();
-    for (name, input) in [("short", SHORT), ("of a browser", LONG)] {
-        group.throughput(Throughput::Bytes(input.len() as u64));
-        // The fields are those of the head before.
-        group.bench_function(format!("{name}, again"), |bencher| {
-            bencher
-                .iter(|| with_head(&mut texts, black_box(input), |headers| headers.len()).unwrap());
-        });
-        // They are not.
-        let other = String::from_utf8_lossy(input).replacen("Host: ", "Host: x", 1);
-        let mut heads = [input, other.as_bytes()].into_iter().cycle();
+    for (name, head) in [("short", SHORT), ("of a browser", LONG)] {
+        let client =
+            |index| String::from_utf8_lossy(head).replace("Host: ", &format!("Host: {index}."));
+        // As the connections of an event loop have their turns: each client has fields of its own.
+        let heads: Vec<String> = (0..64).map(client).collect();
+        let mut heads = heads.iter().cycle();
+        group.throughput(Throughput::Bytes(head.len() as u64));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let input = black_box(heads.next().unwrap());
+                let input = black_box(heads.next().unwrap().as_bytes());
                 with_head(&mut texts, input, |headers| headers.len()).unwrap()
+            });
+        });
+    }
+}
+
+/// A head comes byte by byte: what each of them costs beside those that are there.
+fn slow_head(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read another byte of a head");
+    for length in [1 << 10, 16 << 10, 64 << 10, 250_000] {
+        group.bench_function(format!("of {length} bytes"), |bencher| {
+            bencher.iter_custom(|count| {
+                let mut left = count;
+                let mut time = Duration::ZERO;
+                while left > 0 {
+                    let few = left.min(200);
+                    let mut head = SlowHead::new(length).unwrap();
+                    let start = Instant::now();
+                    for _ in 0..few {
+                        head.send(b"x").unwrap();
+                    }
+                    time += start.elapsed();
+                    left -= few;
+                }
+                time
             });
         });
     }
@@ -90,5 +114,24 @@ fn response(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(parts, head, look_up, response);
+fn log(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("log a request");
+    let handler = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", b""));
+    group.bench_function("the date", |bencher| {
+        bencher.iter(|| base::log_date_time_string(black_box(&handler)));
+    });
+    group.bench_function("the line", |bencher| {
+        bencher.iter(|| {
+            let date = base::log_date_time_string(&handler);
+            let line = black_box("GET /hello HTTP/1.1");
+            log_line(
+                "127.0.0.1",
+                &date,
+                format_args!("\"{line}\" {} {}", 200, 13),
+            )
+        });
+    });
+}
+
+criterion_group!(parts, head, slow_head, look_up, response, log);
 criterion_main!(parts);

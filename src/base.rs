@@ -9,11 +9,11 @@ use std::fmt;
 use std::io::Write;
 use std::time::SystemTime;
 
+use crate::clock;
 use crate::connection::observer::Event;
 use crate::connection::{Connection, Next, Readiness};
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
-use crate::http1::decimal::Decimal;
 use crate::http1::is_11;
 use crate::http1::quote::quoted;
 use crate::{Result, Status, status};
@@ -36,6 +36,7 @@ macro_rules! software {
         concat!($name, "/", env!("CARGO_PKG_VERSION"))
     };
 }
+pub(crate) use self::error_page::page_head;
 pub(crate) use software;
 
 const SERVER_VERSION: &str = software!("BaseHTTP");
@@ -135,7 +136,7 @@ pub fn send_error<H: RequestHandler + ?Sized>(
     }
     if let Some(page) = &page {
         h.send_header(x, "Content-Type", h.error_content_type());
-        h.send_header(x, "Content-Length", &Decimal::from(page.len() as u64));
+        h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
     }
     h.end_headers(x)?;
     if let Some(page) = page {
@@ -158,7 +159,7 @@ pub fn send_content<H: RequestHandler + ?Sized>(
     h.send_response(x, status);
     h.send_header(x, "Content-Type", content_type);
     if status.has_content() {
-        h.send_header(x, "Content-Length", &Decimal::from(body.len() as u64));
+        h.send_header(x, "Content-Length", itoa::Buffer::new().format(body.len()));
     }
     h.end_headers(x)?;
     Ok(x.wfile.write_all(body)?)
@@ -320,7 +321,7 @@ pub fn date_time_string<H: RequestHandler + ?Sized>(
 
 /// The body of [`RequestHandler::log_date_time_string`].
 pub fn log_date_time_string<H: RequestHandler + ?Sized>(_: &H) -> String {
-    local_time::log_date(SystemTime::now())
+    local_time::log_date(clock::seconds_since_1970())
 }
 
 /// The body of [`RequestHandler::address_string`].

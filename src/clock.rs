@@ -1,5 +1,6 @@
 //! Looks at the clock that cost next to nothing: its time as of the last tick of the system, some
-//! milliseconds old at most. The precise clocks cost more than parsing a small head.
+//! milliseconds old at most. The precise clocks cost more than parsing a small head. (The crate `coarsetime`
+//! reads the monotonic one in 31 instructions instead of 60, and would be one crate more.)
 
 use std::time::{Duration, SystemTime};
 

@@ -1,21 +1,21 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
-//! Reading order: [`stream`] (the socket), [`pace`] and [`wire`] (deadlines and waits), [`input`] and
+//! Reading order: [`stream`] (the socket), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
 //! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), `cycle` (one request and its
 //! response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use self::channel::Channel;
 use self::input::{Input, Socket};
-use self::pace::{Allowance, Pace};
+use self::min_rate::{Allowance, MinRate};
 use self::request_body::Body;
 use self::stream::Stream;
 use self::wait_hook::WaitHook;
 use self::wire::Wire;
 use crate::http1::Refusal;
-use crate::http1::head::{Found, LastHead};
+use crate::http1::head::{Found, Places};
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::shutdown::ThreadGuard;
@@ -24,9 +24,9 @@ use crate::{Error, Result};
 pub(crate) mod channel;
 mod cycle;
 pub(crate) mod input;
+pub(crate) mod min_rate;
 pub(crate) mod observer;
 pub(crate) mod outgoing;
-pub(crate) mod pace;
 pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_writer;
@@ -34,7 +34,7 @@ pub(crate) mod stream;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
 
-/// So much is dropped of what a client sends behind its last answer; then other connections have their turn.
+/// So much of what a client sends is dropped at once; then other connections have their turn.
 const SHARE: u64 = 1 << 20;
 
 /// A client's connection, as a server parks it between requests.
@@ -51,6 +51,8 @@ pub struct Connection {
     state: State,
     /// Requests that were answered.
     answered: u64,
+    /// Finished answers that wait for the rest of a body, while the connection is parked.
+    held_answers: Vec<u8>,
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
 }
@@ -64,13 +66,24 @@ enum State {
     Found(Found),
     /// The next request is refused before anything of it is handled.
     Refused(Refusal),
-    /// The last request is answered, or about to be: so much of its body may still be dropped, then the next head is
-    /// looked for.
-    Draining(u64),
+    /// The last request is answered, and the rest of its body is dropped.
+    Draining(Drain),
     /// The connection ends.
     Ending(Ending),
     /// The sending direction is shut; so many bytes were dropped since.
     Lingering(u64),
+}
+
+/// The rest of a body that no handler reads.
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    /// So many bytes may still be dropped.
+    left: u64,
+    /// The answer waits for the body, for a moment: some clients read no answer before they have sent the body, and
+    /// some proxies take a connection for broken whose answer comes sooner.
+    holds_answer: bool,
+    /// The connection ends behind the body. Else the next head is looked for.
+    ends: bool,
 }
 
 /// What a parked connection waits for.
@@ -82,6 +95,8 @@ pub(crate) enum WaitsFor {
     NextHead,
     /// The rest of a head.
     RestOfHead,
+    /// The rest of a body, before the answer is sent.
+    BodyAtOnce,
     /// The rest of a body that is dropped.
     RestOfBody,
     /// The end of the stream: it has its last answer.
@@ -89,10 +104,11 @@ pub(crate) enum WaitsFor {
 }
 
 impl WaitsFor {
-    pub(crate) const ALL: [WaitsFor; 5] = [
+    pub(crate) const ALL: [WaitsFor; 6] = [
         WaitsFor::FirstHead,
         WaitsFor::NextHead,
         WaitsFor::RestOfHead,
+        WaitsFor::BodyAtOnce,
         WaitsFor::RestOfBody,
         WaitsFor::End,
     ];
@@ -146,7 +162,7 @@ pub(crate) enum Lingers {
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     input: Vec<u8>,
-    last_head: LastHead,
+    places: Places,
     output: Vec<u8>,
     /// The thread, if it is one of a server.
     pub(crate) thread: Option<ThreadGuard>,
@@ -179,6 +195,7 @@ impl Connection {
             server,
             state: State::Open,
             answered: 0,
+            held_answers: Vec::new(),
             one_at_a_time: false,
         }
     }
@@ -243,8 +260,9 @@ impl Connection {
     /// What the connection waits for when it is parked now.
     pub(crate) fn waits_for(&self) -> WaitsFor {
         match self.state {
-            State::Draining(_) => WaitsFor::RestOfBody,
-            State::Ending(_) | State::Lingering(_) => WaitsFor::End,
+            State::Draining(drain) if drain.holds_answer => WaitsFor::BodyAtOnce,
+            State::Draining(drain) if !drain.ends => WaitsFor::RestOfBody,
+            State::Draining(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
             _ if self.answered == 0 => WaitsFor::FirstHead,
             _ if self.has_partial_head() => WaitsFor::RestOfHead,
             _ => WaitsFor::NextHead,
@@ -265,28 +283,58 @@ impl Connection {
     /// Takes a thread's buffers for the time of serving. There may be something new to read; if
     /// `end_may_follow`, even behind a read that is not full.
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, end_may_follow: bool) {
-        self.input.lend(&mut buffers.input, &mut buffers.last_head);
+        self.input.lend(&mut buffers.input, &mut buffers.places);
         self.input.socket.has_news(end_may_follow);
-        std::mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
-        std::mem::swap(&mut self.channel.out.get_mut().buffer, &mut buffers.output);
+        mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
+        let out = self.channel.out.get_mut();
+        mem::swap(&mut out.buffer, &mut buffers.output);
+        if !self.held_answers.is_empty() {
+            out.put_back(mem::take(&mut self.held_answers));
+        }
     }
 
-    /// Gives the buffers back; what is unread is kept. Unsent output is dropped: it was flushed before.
+    /// Gives the buffers back; what is unread is kept, and so are answers that wait for a body. Other unsent output
+    /// is dropped: it was flushed before.
     pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
-        self.input
-            .reclaim(&mut buffers.input, &mut buffers.last_head);
+        self.input.reclaim(&mut buffers.input, &mut buffers.places);
         if matches!(self.state, State::Found(_)) {
             // It is found again.
             self.state = State::Open;
             self.input.reset_scan();
         }
-        std::mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
+        mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
+        let holds = self.holds_answers();
         let out = self.channel.out.get_mut();
+        if holds {
+            self.held_answers = out.buffer.to_vec();
+        }
         out.drop_all();
-        std::mem::swap(&mut out.buffer, &mut buffers.output);
+        mem::swap(&mut out.buffer, &mut buffers.output);
         if buffers.output.capacity() > 4 * outgoing::BUFFER {
             buffers.output = Vec::new();
         }
+    }
+
+    /// Finished answers wait for the rest of a body.
+    fn holds_answers(&self) -> bool {
+        self.waits_for() == WaitsFor::BodyAtOnce
+    }
+
+    /// The rest of a body does not come in time: answers wait for it no longer, or the connection ends.
+    pub(crate) fn drain_is_late(&mut self) {
+        match &mut self.state {
+            State::Draining(drain) if drain.holds_answer => drain.holds_answer = false,
+            _ => self.state = State::Ending(Ending::Linger),
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        matches!(self.state, State::Draining(_))
+    }
+
+    /// There is more to drop of a body, but others have their turn: no event will tell of it.
+    pub(crate) fn drains_on(&self) -> bool {
+        self.is_draining() && !self.input.socket.is_read()
     }
 
     /// The next request will be answered with this error, unread.
@@ -309,10 +357,15 @@ impl Connection {
             match self.state {
                 State::Open => {}
                 State::Found(_) | State::Refused(_) => return Ok(Readiness::Request),
-                State::Draining(_) => match self.drain() {
-                    true => continue,
-                    false => return Ok(Readiness::Pending),
-                },
+                State::Draining(drain) => {
+                    if !drain.holds_answer && !self.channel.is_idle() {
+                        self.channel.send_ready(false)?;
+                    }
+                    match self.drain() {
+                        true => continue,
+                        false => return Ok(Readiness::Pending),
+                    }
+                }
                 State::Ending(_) | State::Lingering(_) => return Ok(Readiness::Ended),
             }
             if !self.input.unread().is_empty() {
@@ -333,7 +386,7 @@ impl Connection {
                 Socket::Read => return Ok(Readiness::Pending),
                 _ => {}
             }
-            let room = self.input.room_for_head();
+            let room = self.input.room_for_head(self.channel.limits.head);
             let asked = room.len();
             let count = self.channel.wire.try_recv(room)?;
             self.input.socket.note(asked, count);
@@ -343,7 +396,7 @@ impl Connection {
 
     /// As [`poll_request`](Self::poll_request), but waits for the request until the deadline for heads.
     pub(crate) fn wait_request(&mut self) -> Result<Readiness> {
-        let mut pace = Pace::default();
+        let mut min_rate = MinRate::default();
         let allowance = Allowance {
             patience: self.channel.limits.head_deadline,
             rate: u64::MAX,
@@ -353,7 +406,7 @@ impl Connection {
                 Readiness::Pending => {}
                 ready => return Ok(ready),
             }
-            self.channel.wire.wait_readable(&mut pace, allowance)?;
+            self.channel.wire.wait_readable(&mut min_rate, allowance)?;
             self.input.socket.has_news(true);
         }
     }
@@ -382,7 +435,7 @@ impl Connection {
     }
 
     fn flush_with(&mut self, more: bool) -> Result<()> {
-        match self.channel.is_idle() {
+        match self.channel.is_idle() || self.holds_answers() {
             true => Ok(()),
             false => self.channel.send_ready(more).map_err(Error::from),
         }
@@ -393,6 +446,7 @@ impl Connection {
     pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
         let (before, is_quiet_over) = match self.state {
             State::Ending(how @ (Ending::Last | Ending::Linger)) => {
+                self.input.forget_unread();
                 if !self.channel.detached.get() {
                     self.channel.wire.stream.shutdown_write();
                 }

@@ -22,8 +22,6 @@ pub(crate) mod chunked;
 
 pub(crate) mod date;
 
-pub(crate) mod decimal;
-
 pub(crate) mod quote;
 
 pub(crate) mod bytes;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::Limits;
 use crate::base::log_text;
 use crate::http1::framing::BodyLength;
-use crate::http1::head::{self, LastHead, Scan, Version};
+use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
 use crate::simple::listing::{self, Line};
 use crate::simple::path;
@@ -31,10 +31,10 @@ pub fn find_head(
     ends: &[usize],
     limits: &Limits,
 ) -> Result<Option<(usize, usize)>, Refused> {
-    let (mut scan, mut last, limits) = (Scan::default(), LastHead::default(), limits.of_head());
+    let (mut scan, mut places, limits) = (Scan::default(), Places::default(), limits.of_head());
     for &end in ends {
         let received = input.get(..end).unwrap_or(input);
-        let found = head::find(received, &mut scan, &mut last, &limits).map_err(refused)?;
+        let found = head::find(received, &mut scan, &mut places, &limits).map_err(refused)?;
         if let Some(found) = found {
             let extent = found.extent();
             return Ok(Some((extent.start, extent.end)));
@@ -84,9 +84,9 @@ pub struct Head {
 /// # Errors
 /// The refusal.
 pub fn parse_head(bytes: &[u8], limits: &Limits) -> Result<Head, Refused> {
-    let (mut scratch, mut last) = (String::new(), LastHead::default());
+    let (mut scratch, mut places) = (String::new(), Places::default());
     let limits = limits.of_head();
-    let parsed = head::parse_whole(bytes, &mut scratch, &mut last, &limits).map_err(refused)?;
+    let parsed = head::parse_whole(bytes, &mut scratch, &mut places, &limits).map_err(refused)?;
     Ok(Head {
         requestline: parsed.requestline.to_owned(),
         command: parsed.command.to_owned(),

@@ -98,7 +98,6 @@ pub use status::Status;
 pub mod server;
 
 mod clock;
-mod hash;
 mod info;
 mod limits;
 mod shutdown;

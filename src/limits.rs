@@ -46,9 +46,11 @@ pub struct Limits {
     /// From the first byte of a head (for the first request: from the connection's start) to its end;
     /// then 408, or a plain close where not one byte came. Default 15 s.
     pub head_deadline: Duration,
-    /// How long a kept connection may stay idle before it is closed. Default 60 s.
+    /// How long a kept connection may stay idle before it is closed. Default 75 s: longer than the 60 s
+    /// after which nginx gives up an idle connection to a server behind it.
     pub idle_deadline: Duration,
-    /// How long `rfile` waits for a body that does not come at all; then 408. Default 30 s.
+    /// The longest wait for a byte of a body, whatever came before, by `rfile` or for a script; then 408.
+    /// Default 30 s.
     pub body_deadline: Duration,
     /// How long `wfile` waits for a client that takes nothing at all; then the connection is cut.
     /// Default 30 s.
@@ -62,7 +64,8 @@ pub struct Limits {
     /// How long that reading may take. Default 2 s.
     pub drain_deadline: Duration,
     /// What is read and dropped after the last response, so that the client gets to read it (RFC 9112,
-    /// 9.6). Default 1,048,576.
+    /// 9.6). Default 67,108,864 (64 MiB): a client that sends all of an upload before it reads, and all that
+    /// waits in sockets on a fast network.
     pub linger: u64,
     /// How long that reading may take. Default 2 s.
     pub linger_deadline: Duration,
@@ -93,13 +96,13 @@ impl Default for Limits {
             trailers: chunk.trailers,
             max_body: None,
             head_deadline: Duration::from_secs(15),
-            idle_deadline: Duration::from_secs(60),
+            idle_deadline: Duration::from_secs(75),
             body_deadline: Duration::from_secs(30),
             write_deadline: Duration::from_secs(30),
             min_rate: 500,
             drain: 256 << 10,
             drain_deadline: Duration::from_secs(2),
-            linger: 1 << 20,
+            linger: 64 << 20,
             linger_deadline: Duration::from_secs(2),
             max_connections: 16_384,
             max_threads: 512,

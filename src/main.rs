@@ -1,5 +1,6 @@
 //! The `servette` command: `python -m http.server`, with the same arguments.
 
+use std::env;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -7,8 +8,8 @@ use std::process::{ExitCode, exit};
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 use servette::{Error, RequestHandler, ShutdownHandle, SimpleHandler, ThreadingHttpServer};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -27,7 +28,12 @@ const INTERRUPTED: i32 = 130;
 
 /// Serves the files of a directory over HTTP.
 #[derive(Debug, Parser)]
-#[command(name = "servette", version, max_term_width = 100)]
+#[command(
+    name = "servette",
+    version,
+    max_term_width = 100,
+    infer_long_args = true
+)]
 struct Arguments {
     /// Port to listen on; 0 takes any free one
     #[arg(value_name = "PORT", default_value_t = 8000)]
@@ -81,7 +87,7 @@ fn main() -> ExitCode {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        Err(error) => return usage_error(first_paragraph(&error.to_string())),
+        Err(error) => return usage_error(&reason(&error)),
     };
     if !arguments.directory.is_dir() {
         let directory = arguments.directory.display();
@@ -118,6 +124,12 @@ fn serve<H>(arguments: &Arguments, handler: H) -> servette::Result<()>
 where
     H: RequestHandler + Clone + Sync,
 {
+    if let Some(warning) = activation_warning(
+        |name| env::var(name).unwrap_or_default(),
+        std::process::id(),
+    ) {
+        warn(&warning);
+    }
     let server = bind(arguments, handler)?;
     let stopper = server.shutdown_handle();
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
@@ -210,11 +222,41 @@ fn field_value(value: &str) -> Result<String, String> {
     }
 }
 
-/// What says what is wrong; the rest of clap's text repeats the usage.
-fn first_paragraph(text: &str) -> &str {
-    let text = text.strip_prefix("error: ").unwrap_or(text);
+/// What is wrong with the arguments. The first paragraph of clap's text says it, and the rest repeats the
+/// usage; but it does not tell an abbreviation of several options from an unknown one.
+fn reason(error: &clap::Error) -> String {
+    if let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::UnknownArgument
+        && let Some(given) = given.strip_prefix("--")
+    {
+        let mut command = Arguments::command();
+        command.build();
+        let names = command.get_arguments().filter_map(clap::Arg::get_long);
+        let could_be: Vec<_> = names.filter(|name| name.starts_with(given)).collect();
+        if !given.is_empty() && !could_be.is_empty() {
+            let could_be = could_be.join(", --");
+            return format!("ambiguous option: '--{given}' could be --{could_be}");
+        }
+    }
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
     let paragraph = text.split("\n\n").next().unwrap_or_default();
-    paragraph.trim_end()
+    paragraph.trim_end().to_owned()
+}
+
+/// What to say if a service manager has opened sockets for this process (systemd's socket activation): they
+/// stay unused.
+fn activation_warning(variable: impl Fn(&str) -> String, own: u32) -> Option<String> {
+    let sockets = variable("LISTEN_FDS");
+    let process = variable("LISTEN_PID");
+    // Without a process it is meant for whoever reads it.
+    let is_for_us = process.is_empty() || process == own.to_string();
+    (is_for_us && !matches!(&*sockets, "" | "0")).then(|| {
+        format!(
+            "LISTEN_FDS is set to '{sockets}', but sockets of a service manager are not supported; \
+             listening on the address and port of the command line instead"
+        )
+    })
 }
 
 fn usage_error(text: &str) -> ExitCode {
@@ -230,9 +272,17 @@ fn say(text: &str) {
         .and_then(|()| stdout.flush());
 }
 
-/// One line on stderr, whatever an argument had in it.
 fn complain(text: &str) {
-    let mut line = String::from("servette: error: ");
+    tell("error", text);
+}
+
+fn warn(text: &str) {
+    tell("warning", text);
+}
+
+/// One line on stderr, whatever an argument had in it.
+fn tell(kind: &str, text: &str) {
+    let mut line = format!("servette: {kind}: ");
     for c in text.chars() {
         match c.is_control() {
             true => line.extend(c.escape_debug()),

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use self::open::Found;
 use self::ready::ReadyFile;
 use crate::base::{self, software};
-use crate::http1::decimal::Decimal;
 use crate::{Exchange, Result, Status, clock};
 
 pub use self::content::{Content, OpenFile};
@@ -92,13 +91,13 @@ fn send_opened_head<H: ServeFiles + ?Sized>(
     let files = h.files();
     match files.open(path) {
         Ok(Found::File(file, description)) if !has_slash => {
-            send_file_head(h, x, path, &files.keep(path, file, description))
+            send_file_head(h, x, path, &files.keep(path, file, description)?)
         }
         Ok(Found::Directory(_)) if !has_slash => redirect(h, x),
         Ok(Found::Directory(directory)) => match directory.open_index(files.index_pages()) {
             Ok(Some((file, description, name))) => {
                 let path = path.join(name);
-                send_file_head(h, x, &path, &files.keep(&path, file, description))
+                send_file_head(h, x, &path, &files.keep(&path, file, description)?)
             }
             Ok(None) => h.list_directory(x, &directory),
             Err(error) => not_found(h, x, error),
@@ -122,7 +121,10 @@ fn not_found<H: ServeFiles + ?Sized>(
 }
 
 /// A directory is asked for with a slash behind its name, so that the links of its page are right.
-fn redirect<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+pub(crate) fn redirect<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+) -> Result<Option<Content>> {
     h.send_response(x, Status::MOVED_PERMANENTLY);
     h.send_header(x, "Location", &path::redirect_location(x.path));
     h.send_header(x, "Content-Length", "0");
@@ -136,7 +138,8 @@ fn send_file_head<H: ServeFiles + ?Sized>(
     path: &Path,
     file: &ReadyFile,
 ) -> Result<Option<Content>> {
-    if let Some(since) = x.headers.get("If-Modified-Since")
+    if file.is_dated
+        && let Some(since) = x.headers.get("If-Modified-Since")
         && !has_tags(x)
         // What most clients send is the very text that they got, which is cheaper to compare than to read.
         && (file.modified_text.is(since) || condition::not_modified(Some(since), false, file.modified))
@@ -170,8 +173,12 @@ fn send_head_of<H: ServeFiles + ?Sized>(
 ) -> Result<()> {
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", &h.guess_type(path));
-    h.send_header(x, "Content-Length", &file.length_text);
-    if let Some(time) = condition::last_modified(file.modified, clock::time_of_day()) {
+    if let Some(length) = &file.length_text {
+        h.send_header(x, "Content-Length", length);
+    }
+    if file.is_dated
+        && let Some(time) = condition::last_modified(file.modified, clock::time_of_day())
+    {
         h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
     }
     send_extra_headers(h, x, "Last-Modified");
@@ -206,7 +213,7 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     let page = listing::page(x.path, names.lines());
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", "text/html; charset=utf-8");
-    h.send_header(x, "Content-Length", &Decimal::from(page.len() as u64));
+    h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
     send_extra_headers(h, x, "");
     h.end_headers(x)?;
     Ok(Some(Content::Page(io::Cursor::new(page))))
@@ -240,6 +247,9 @@ pub fn copyfile<H: ServeFiles + ?Sized>(
         Content::File(file) => {
             x.wfile
                 .send_file(file.file(), file.position(), file.left())?;
+        }
+        Content::Stream(mut stream) => {
+            io::copy(&mut stream, &mut x.wfile)?;
         }
         Content::Page(page) => x.wfile.write_all(unread(&page))?,
         Content::Kept(content) => x.wfile.write_all(unread(&content))?,

@@ -1,22 +1,46 @@
 //! The body of an error response: a template with Python's `%(name)s` places.
 
-/// The page that [`render`] fills in unless a handler has its own.
-pub const DEFAULT_ERROR_MESSAGE: &str = "\
-<!doctype html>
-<html lang=\"en\">
+/// The head of the pages of this crate, up to their title. There is no `%` in it.
+macro_rules! page_head {
+    () => {
+        r#"<!DOCTYPE html>
+<html lang="en">
 <head>
-<meta charset=\"utf-8\">
-<meta name=\"color-scheme\" content=\"light dark\">
-<title>Error response</title>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<style>
+:root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
+body { max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem; }
+h1 { font-size: 1.3rem; }
+h1, p, a { overflow-wrap: anywhere; }
+h1, a { white-space: pre-wrap; }
+ul { list-style: none; padding: 0; }
+a { display: block; text-decoration: none; }
+a:hover, a:focus { text-decoration: underline; }
+</style>
+<title>"#
+    };
+}
+pub(crate) use page_head;
+
+/// The page that `send_error` fills in unless a handler has its own.
+pub const DEFAULT_ERROR_MESSAGE: &str = concat!(
+    page_head!(),
+    r#"Error response</title>
 </head>
 <body>
 <h1>Error response</h1>
+<hr>
 <p>Error code: %(code)d</p>
 <p>Message: %(message)s.</p>
 <p>Error code explanation: %(code)s - %(explain)s.</p>
+<hr>
+<a href="/">To the start page</a>
 </body>
 </html>
-";
+"#
+);
 
 /// The `Content-Type` of [`DEFAULT_ERROR_MESSAGE`].
 pub const DEFAULT_ERROR_CONTENT_TYPE: &str = "text/html;charset=utf-8";
@@ -86,14 +110,16 @@ mod tests {
             "Nothing matches the given URI",
         );
         for part in [
-            "<!doctype html>",
+            "<!DOCTYPE html>",
             "<meta charset=\"utf-8\">",
+            "<meta name=\"viewport\" ",
             "content=\"light dark\"",
             "<title>Error response</title>",
             "<h1>Error response</h1>",
             "Error code: 404<",
             "Message: Not Found.<",
             "Error code explanation: 404 - Nothing matches the given URI.<",
+            "<a href=\"/\">",
         ] {
             assert!(page.contains(part), "{part} is not in {page}");
         }

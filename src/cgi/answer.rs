@@ -7,6 +7,9 @@ use super::RunScripts;
 use super::output::{self, Head};
 use crate::{Error, Exchange, Result, Status};
 
+/// The type of a body whose type was not said.
+const UNTYPED: &str = "application/octet-stream";
+
 /// What came of a script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -20,8 +23,8 @@ pub(super) enum Outcome {
 enum Stage {
     /// The head is not complete; so much of it was searched for its end.
     Head(Vec<u8>, usize),
-    /// A body follows, of a type that was not named: none may.
-    Untyped,
+    /// A head that names no type: whether a body follows decides if it needs one.
+    Untyped(Head),
     Body,
     /// The script speaks HTTP itself; nothing of it was sent yet, or some.
     Raw {
@@ -35,6 +38,8 @@ enum Stage {
 #[derive(Debug)]
 pub(super) struct Answer {
     stage: Stage,
+    /// The name of the script, for the log.
+    script: String,
     /// What the script's `Content-Length` still asks for.
     left: Option<u64>,
     /// When the oldest output was written that was not sent.
@@ -43,12 +48,13 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Nothing has come yet; `is_raw` for a script that speaks HTTP itself.
-    pub(super) fn new(is_raw: bool) -> Answer {
+    pub(super) fn new(script: String, is_raw: bool) -> Answer {
         Answer {
             stage: match is_raw {
                 true => Stage::Raw { begun: false },
                 false => Stage::Head(Vec::new(), 0),
             },
+            script,
             left: None,
             unsent: None,
         }
@@ -63,9 +69,18 @@ impl Answer {
     ) -> Result<()> {
         match &mut self.stage {
             Stage::Redirect(_) => Ok(()),
-            Stage::Body => self.write(x, output),
-            Stage::Untyped => Err(bad_output("a body without a Content-Type")),
-            Stage::Raw { begun: true } => self.write(x, output),
+            Stage::Body | Stage::Raw { begun: true } => self.write(x, output),
+            Stage::Untyped(head) => {
+                let mut head = std::mem::take(head);
+                self.log(
+                    h,
+                    x,
+                    &format!("a body without a Content-Type, sent as {UNTYPED}"),
+                );
+                head.fields.push(("Content-Type".into(), UNTYPED.into()));
+                self.begin(h, x, &head)?;
+                self.write(x, output)
+            }
             Stage::Raw { begun } => {
                 *begun = true;
                 h.log_request(x, raw_status(output), None);
@@ -80,19 +95,41 @@ impl Answer {
                 *searched = head.len();
                 let most = h.cgi().max_output_head();
                 if end.unwrap_or(head.len()) > most {
-                    return Err(bad_output("a head that is too long"));
+                    let line = output::first_line(head);
+                    return Err(self.bad_head(h, x, "a head that is too long", &line));
                 }
                 let Some(end) = end else { return Ok(()) };
                 let all = std::mem::take(head);
                 let (head, body) = all.split_at_checked(end).unwrap_or_default();
-                let head = output::parse(head).map_err(|error| bad_output(&error.to_string()))?;
-                self.begin(h, x, &head)?;
+                let head = match output::parse(head) {
+                    Ok(head) => head,
+                    Err(bad) => return Err(self.bad_head(h, x, &bad.fault.to_string(), &bad.line)),
+                };
+                self.take_head(h, x, head)?;
                 match body {
                     [] => Ok(()),
                     body => self.take(h, x, body),
                 }
             }
         }
+    }
+
+    /// The head is complete.
+    fn take_head<H: RunScripts + ?Sized>(
+        &mut self,
+        h: &H,
+        x: &mut Exchange<'_>,
+        head: Head,
+    ) -> Result<()> {
+        if let Some(path) = head.local_redirect() {
+            self.stage = Stage::Redirect(path.to_owned());
+            return Ok(());
+        }
+        if !head.has_type && Status::new(head.code()).has_content() {
+            self.stage = Stage::Untyped(head);
+            return Ok(());
+        }
+        self.begin(h, x, &head)
     }
 
     /// The response has a head.
@@ -102,10 +139,6 @@ impl Answer {
         x: &mut Exchange<'_>,
         head: &Head,
     ) -> Result<()> {
-        if let Some(path) = head.local_redirect() {
-            self.stage = Stage::Redirect(path.to_owned());
-            return Ok(());
-        }
         let status = Status::new(head.code());
         let status = match &head.status {
             Some((_, reason)) if !reason.is_empty() => status.with_message(reason),
@@ -119,11 +152,8 @@ impl Answer {
         if status.has_content() && x.command != "HEAD" {
             self.left = head.length;
         }
-        self.stage = Stage::Untyped;
-        if head.has_type || !status.has_content() {
-            self.stage = Stage::Body;
-            self.unsent = Some(Instant::now());
-        }
+        self.stage = Stage::Body;
+        self.unsent = Some(Instant::now());
         Ok(())
     }
 
@@ -137,17 +167,46 @@ impl Answer {
     }
 
     /// The output is over: was it an answer?
-    pub(super) fn outcome(self) -> Result<Outcome> {
-        match self.stage {
-            Stage::Head(head, _) if head.is_empty() => Err(bad_output("none")),
-            Stage::Head(..) => Err(bad_output("a head without an end")),
-            Stage::Raw { begun: false } => Err(bad_output("none")),
-            Stage::Redirect(path) => Ok(Outcome::Redirect(path)),
-            Stage::Untyped | Stage::Body | Stage::Raw { .. } => match self.left {
-                None | Some(0) => Ok(Outcome::Answered),
-                Some(_) => Err(bad_output("less than its Content-Length")),
-            },
+    pub(super) fn outcome<H: RunScripts + ?Sized>(
+        mut self,
+        h: &H,
+        x: &mut Exchange<'_>,
+    ) -> Result<Outcome> {
+        match &mut self.stage {
+            Stage::Head(head, _) if !head.is_empty() => {
+                let line = output::first_line(head);
+                return Err(self.bad_head(h, x, "a head without an end", &line));
+            }
+            Stage::Head(..) | Stage::Raw { begun: false } => return Err(bad_output("none")),
+            Stage::Redirect(path) => return Ok(Outcome::Redirect(std::mem::take(path))),
+            Stage::Untyped(head) => {
+                let head = std::mem::take(head);
+                self.begin(h, x, &head)?;
+            }
+            Stage::Body | Stage::Raw { .. } => {}
         }
+        match self.left {
+            None | Some(0) => Ok(Outcome::Answered),
+            Some(_) => Err(bad_output("less than its Content-Length")),
+        }
+    }
+
+    /// What is answered to a head that is none. The line that shows it is for the log alone.
+    fn bad_head<H: RunScripts + ?Sized>(
+        &self,
+        h: &H,
+        x: &Exchange<'_>,
+        what: &str,
+        line: &str,
+    ) -> Error {
+        if !line.is_empty() {
+            self.log(h, x, &format!("{what}: \"{line}\""));
+        }
+        bad_output(what)
+    }
+
+    fn log<H: RunScripts + ?Sized>(&self, h: &H, x: &Exchange<'_>, what: &str) {
+        h.log_error(x, format_args!("CGI script {}: {what}", self.script));
     }
 }
 

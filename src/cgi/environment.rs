@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::script::{Script, encode};
-use crate::cgi::RunScripts;
+use crate::cgi::{CgiHandler, RunScripts};
 use crate::{Exchange, Headers};
 
 /// Fields that have a variable of their own, that the server has dealt with, or that would become a
@@ -31,17 +31,17 @@ pub(super) fn of<H: RunScripts + ?Sized>(
 ) -> Variables {
     let cgi = h.cgi();
     let mut variables = cgi.base_environment();
+    let (server_name, port) = server(x, cgi, &variables);
     for (name, value) in fields(&x.headers, cgi.passes_authorization()) {
         variables.push((name.into(), OsString::from_vec(value)));
     }
     let mut set = |name: &str, value: &OsStr| variables.push((name.into(), value.to_owned()));
     let (target, query) = x.path.split_once('?').unwrap_or((x.path, ""));
     let query = query.split('#').next().unwrap_or_default();
-    let port = x.server.server_port.to_string();
     set("GATEWAY_INTERFACE", OsStr::new("CGI/1.1"));
     set("SERVER_SOFTWARE", OsStr::new(&*h.version_string()));
-    set("SERVER_NAME", OsStr::new(&server_name(x)));
-    set("SERVER_PORT", OsStr::new(&port));
+    set("SERVER_NAME", OsStr::new(&server_name));
+    set("SERVER_PORT", OsStr::new(&port.to_string()));
     set("SERVER_PROTOCOL", OsStr::new(x.request_version));
     set("REQUEST_METHOD", OsStr::new(x.command));
     set("REQUEST_URI", OsStr::new(x.path));
@@ -96,13 +96,39 @@ pub(super) fn query_arguments(path: &str) -> Vec<OsString> {
     }
 }
 
-/// An address of the newer kind stands in brackets, as in a URL.
-fn server_name(x: &Exchange<'_>) -> String {
+/// `SERVER_NAME` and `SERVER_PORT`: what the server is bound to, or what the client has addressed.
+fn server(x: &Exchange<'_>, cgi: &CgiHandler, variables: &Variables) -> (String, u16) {
+    let is_https = |(name, value): &(OsString, OsString)| name == "HTTPS" && value == "on";
+    let usual_port = match variables.iter().any(is_https) {
+        true => 443,
+        false => 80,
+    };
+    let host = x.host().filter(|_| cgi.takes_server_name_from_host());
+    if let Some((name, port)) = host.and_then(|host| split_host(host, usual_port)) {
+        return (name.to_owned(), port);
+    }
     let name = &x.server.server_name;
-    match name.contains(':') {
+    let name = match name.contains(':') {
+        // An address of IPv6 stands in brackets, as in a URL.
         true => format!("[{name}]"),
         false => name.clone(),
-    }
+    };
+    (name, x.server.server_port)
+}
+
+/// Name and port of a valid host (RFC 9110, 7.2).
+fn split_host(host: &str, usual_port: u16) -> Option<(&str, u16)> {
+    let behind_address = host.rfind(']').map_or(0, |end| end + 1);
+    let colon = host.get(behind_address..)?.find(':');
+    let (name, port) = match colon {
+        Some(colon) => host.split_at_checked(behind_address + colon)?,
+        None => (host, ""),
+    };
+    let port = match port.strip_prefix(':').unwrap_or_default() {
+        "" => usual_port,
+        digits => digits.parse().ok()?,
+    };
+    (!name.is_empty()).then_some((name, port))
 }
 
 /// The file that a path would name if it were asked for itself. Absolute, for the script's working
@@ -225,6 +251,23 @@ mod tests {
         let head = "Authorization: Basic eDp5\r\nProxy-Authorization: x\r\nX: y\r\n";
         assert_eq!(fields_of(head, false), [one("HTTP_X", "y")]);
         assert_eq!(fields_of(head, true).len(), 3);
+    }
+
+    #[test]
+    fn a_host_is_split_before_its_port() {
+        for (host, split) in [
+            ("example.org", Some(("example.org", 80))),
+            ("example.org:8080", Some(("example.org", 8080))),
+            ("example.org:", Some(("example.org", 80))),
+            ("[::1]", Some(("[::1]", 80))),
+            ("[::1]:8000", Some(("[::1]", 8000))),
+            ("h:00080", Some(("h", 80))),
+            ("h:65536", None),
+            ("", None),
+        ] {
+            assert_eq!(split_host(host, 80), split, "{host}");
+        }
+        assert_eq!(split_host("h", 443), Some(("h", 443)));
     }
 
     #[test]

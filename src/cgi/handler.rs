@@ -41,7 +41,10 @@ pub struct CgiHandler {
     files: SimpleHandler,
     cgi_directories: Vec<String>,
     interpreters: BTreeMap<String, PathBuf>,
+    index_scripts: Vec<String>,
     every_method: bool,
+    full_duplex: bool,
+    server_name_from_host: bool,
     pass_authorization: bool,
     query_arguments: bool,
     as_server_user: bool,
@@ -64,7 +67,7 @@ impl CgiHandler {
     }
 
     /// The directories of scripts, as paths of requests: at any depth, `/sub/dir/cgi-bin`. Below them
-    /// no file is ever sent. Default: `/cgi-bin`, `/htbin`.
+    /// no file is ever sent; with `/` none at all. Default: `/cgi-bin`, `/htbin`.
     #[must_use]
     pub fn with_cgi_directories<S: AsRef<str>>(
         mut self,
@@ -85,9 +88,50 @@ impl CgiHandler {
     /// The program that runs files with this suffix (`.py`; the dot may be left out) which are not
     /// executable themselves. A name without a slash is looked up in this process's `PATH` now. Default:
     /// none, so that such files are a 403.
+    ///
+    /// This holds in the directories of scripts. Elsewhere a file with the suffix is sent as it is, with
+    /// its source.
     pub fn interpreter(mut self, suffix: &str, program: impl AsRef<Path>) -> Self {
         let suffix = suffix.trim_start_matches('.').to_ascii_lowercase();
         self.interpreters.insert(suffix, look_up(program.as_ref()));
+        self
+    }
+
+    /// The names of the script that answers for a directory of scripts, `/cgi-bin/`, and for each
+    /// directory below it; the first regular file wins. Default: none, so that such a path is a 403.
+    #[must_use]
+    pub fn with_index_scripts<S: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.index_scripts = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether the output of a script is sent while its client still sends the body of the request.
+    /// Default: no.
+    ///
+    /// By default the output waits until the script has got the whole body or has closed its standard
+    /// input or its output, or until more than 64 KiB of output wait. Many clients (LWP, and proxies
+    /// such as HAProxy, Caddy and nginx) send the whole request before they read: an early answer is
+    /// lost, or both sides wait for each other. A body that ends early or stalls is answered with 400 or
+    /// 408 then.
+    ///
+    /// Chunked bodies are complete before the script is started, so this does not matter for them.
+    pub fn full_duplex(mut self, full_duplex: bool) -> Self {
+        self.full_duplex = full_duplex;
+        self
+    }
+
+    /// Whether `SERVER_NAME` and `SERVER_PORT` are what the client has addressed, by its `Host` field or
+    /// the host of an absolute target (Apache: `UseCanonicalName Off`). A host without a port means 80,
+    /// or 443 if [`env`](Self::env) sets `HTTPS` to `on`. Default: no; they are what the server is bound
+    /// to, also for a request without a host.
+    ///
+    /// A client can put any name there. Use it for scripts that make links from these variables, behind
+    /// a proxy that passes only known hosts.
+    pub fn server_name_from_host(mut self, from_host: bool) -> Self {
+        self.server_name_from_host = from_host;
         self
     }
 
@@ -138,7 +182,8 @@ impl CgiHandler {
     }
 
     /// How long a script may neither write output nor take input before it is killed; then 504, or the
-    /// end of the connection. Default: 60 s.
+    /// end of the connection. Time that the server waits for the client does not count: the client has a
+    /// deadline of its own, [`Limits::body_deadline`](crate::Limits). Default: 60 s.
     #[must_use]
     pub fn with_silence_deadline(mut self, deadline: Duration) -> Self {
         self.silence_deadline = deadline;
@@ -177,6 +222,18 @@ impl CgiHandler {
     /// The directories of scripts.
     pub fn cgi_directories(&self) -> &[String] {
         &self.cgi_directories
+    }
+
+    pub(super) fn index_scripts(&self) -> &[String] {
+        &self.index_scripts
+    }
+
+    pub(super) fn is_full_duplex(&self) -> bool {
+        self.full_duplex
+    }
+
+    pub(super) fn takes_server_name_from_host(&self) -> bool {
+        self.server_name_from_host
     }
 
     pub(super) fn takes_every_method(&self) -> bool {
@@ -260,7 +317,10 @@ impl From<SimpleHandler> for CgiHandler {
             files,
             cgi_directories: Vec::new(),
             interpreters: BTreeMap::new(),
+            index_scripts: Vec::new(),
             every_method: false,
+            full_duplex: false,
+            server_name_from_host: false,
             pass_authorization: false,
             query_arguments: false,
             as_server_user: false,

@@ -16,6 +16,11 @@ const OURS: [&str; 9] = [
     "Upgrade",
 ];
 
+/// What `cgitb` of Python begins the page of an exception with, whatever was written before.
+const CGITB: &[u8] = b"<!--: spam";
+/// As much of a line as is named in the log.
+const NAMED: usize = 200;
+
 /// What a script said ahead of its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
@@ -31,11 +36,17 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// The path that the server is to answer for instead (RFC 3875, 6.2.2). With a `Status`, it is the
-    /// client that is sent there.
+    /// The path that the server is to answer for instead (RFC 3875, 6.2.2). With a `Status`, or with
+    /// fields that would be lost, `Set-Cookie` for one, the client is sent there.
     pub(super) fn local_redirect(&self) -> Option<&str> {
         let location = self.location.as_deref()?;
-        (self.status.is_none() && location.starts_with('/')).then_some(location)
+        let is_replaced = |name: &str| {
+            let of_the_body = ["Location", "Content-Type", "Content-Length"];
+            of_the_body.iter().any(|of| name.eq_ignore_ascii_case(of))
+        };
+        let loses_nothing = self.fields.iter().all(|(name, _)| is_replaced(name));
+        let is_local = self.status.is_none() && location.starts_with('/');
+        (is_local && loses_nothing).then_some(location)
     }
 
     /// The status: the one that was said, 302 for a `Location`, or 200.
@@ -48,9 +59,15 @@ impl Head {
     }
 }
 
-/// Why an output is no CGI response.
+/// Why a head is no CGI response, and its line that shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BadHead {
+    pub(super) fault: HeadFault,
+    pub(super) line: String,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadHead {
+pub(super) enum HeadFault {
     #[error("a line of the head is no field")]
     NotAField,
     #[error("neither Content-Type nor Location nor Status")]
@@ -91,42 +108,60 @@ pub(super) fn parse(head: &[u8]) -> Result<Head, BadHead> {
     let mut parsed = Head::default();
     for line in head.split(|&byte| byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
-            continue;
+        if line == CGITB {
+            parsed = Head::default();
+        } else if !line.is_empty() {
+            let taken = field(line).ok_or(HeadFault::NotAField);
+            let taken = taken.and_then(|(name, value)| take(&mut parsed, name, value));
+            taken.map_err(|fault| bad(fault, line))?;
         }
-        let (name, value) = field(line).ok_or(BadHead::NotAField)?;
-        take(&mut parsed, name, value)?;
     }
     if parsed.status.is_none() && parsed.location.is_none() && !parsed.has_type {
-        return Err(BadHead::NothingSaid);
+        return Err(bad(HeadFault::NothingSaid, head));
     }
     Ok(parsed)
 }
 
-fn take(head: &mut Head, name: &str, value: String) -> Result<(), BadHead> {
+fn bad(fault: HeadFault, line: &[u8]) -> BadHead {
+    let line = first_line(line);
+    BadHead { fault, line }
+}
+
+/// The first line of an output, cut, for the log, which escapes it.
+pub(super) fn first_line(output: &[u8]) -> String {
+    let line = output.split(|&byte| byte == b'\n').next();
+    let line = line.unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line.get(..NAMED) {
+        Some(cut) if line.len() > NAMED => format!("{}...", String::from_utf8_lossy(cut)),
+        _ => String::from_utf8_lossy(line).into_owned(),
+    }
+}
+
+fn take(head: &mut Head, name: &str, value: String) -> Result<(), HeadFault> {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
     if is("Status") {
-        let status = status(&value).ok_or(BadHead::Status)?;
+        let status = status(&value).ok_or(HeadFault::Status)?;
         return match head.status.replace(status) {
             None => Ok(()),
-            Some(_) => Err(BadHead::Twice),
+            Some(_) => Err(HeadFault::Twice),
         };
     }
     if is("Location") && head.location.replace(value.clone()).is_some() {
-        return Err(BadHead::Twice);
+        return Err(HeadFault::Twice);
     }
     if is("Content-Type") && std::mem::replace(&mut head.has_type, true) {
-        return Err(BadHead::Twice);
+        return Err(HeadFault::Twice);
     }
     if is("Content-Length") {
         let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
         let length = value.parse().ok().filter(|_| digits);
         if head
             .length
-            .replace(length.ok_or(BadHead::Length)?)
+            .replace(length.ok_or(HeadFault::Length)?)
             .is_some()
         {
-            return Err(BadHead::Twice);
+            return Err(HeadFault::Twice);
         }
     }
     if !OURS.iter().any(|ours| is(ours)) {
@@ -219,11 +254,40 @@ mod tests {
         assert_eq!(redirect(b"Location: http://h/\n\n"), (None, 302));
         assert_eq!(redirect(b"Status: 303\nLocation: /a\n\n"), (None, 303));
         assert_eq!(redirect(b"Content-Type: a/b\n\n"), (None, 200));
+        let of_the_body = b"Content-type: a/b\nServer: x\nLocation: /a\nContent-Length: 2\n\n";
+        assert_eq!(redirect(of_the_body), (Some("/a".into()), 302));
+        for field in ["Set-Cookie: a=b", "Cache-Control: no-store", "X-A:"] {
+            let head = format!("Location: /a\n{field}\n\n");
+            assert_eq!(redirect(head.as_bytes()), (None, 302), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_cgitb_is_taken_whatever_was_said_before() {
+        for before in ["", "Content-Type: a/b\n", "Location: /x\r\nX-A: b\r\n"] {
+            let head = format!("{before}<!--: spam\r\nContent-Type: text/html\r\n\r\n");
+            let head = parse(head.as_bytes()).unwrap();
+            let fields = [("Content-Type".to_owned(), "text/html".to_owned())];
+            assert_eq!((head.code(), &head.fields[..]), (200, &fields[..]));
+        }
+    }
+
+    #[test]
+    fn the_line_at_fault_is_named() {
+        let line = |head: &[u8]| parse(head).unwrap_err().line;
+        assert_eq!(
+            line(b"Status: 200\nhello \x1b \xff\nX: y\n\n"),
+            "hello \x1b \u{fffd}"
+        );
+        assert_eq!(line(b"Status: 200\r\nStatus: OK\r\n\r\n"), "Status: OK");
+        assert_eq!(line(b"X-A: b\nX-C: d\n\n"), "X-A: b");
+        let long = line(&[b'x'; 5000]);
+        assert_eq!(long, format!("{}...", "x".repeat(NAMED)));
     }
 
     #[test]
     fn what_is_no_cgi_response_is_refused() {
-        use BadHead::*;
+        use HeadFault::*;
         for (head, error) in [
             (&b"\n"[..], NothingSaid),
             (b"X-A: b\n\n", NothingSaid),
@@ -253,7 +317,7 @@ mod tests {
                 Length,
             ),
         ] {
-            assert_eq!(parse(head), Err(error), "{head:?}");
+            assert_eq!(parse(head).map_err(|bad| bad.fault), Err(error), "{head:?}");
         }
     }
 

@@ -12,10 +12,14 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::complaints::Complaints;
+
 /// After so many milliseconds the start is tried again when the script's file is open for writing:
 /// another thread may have a child between fork and exec, which still has the file open that this
 /// process has just written. On a machine with much to do that takes a child tens of milliseconds.
 pub(super) const PAUSES: [u64; 5] = [1, 4, 16, 64, 256];
+/// How long a script may take to end after the end of its output, before it is left to a thread.
+pub(super) const UNWINDING: Duration = Duration::from_millis(100);
 /// How often to look for the end where the system can't report it.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
@@ -130,6 +134,25 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
     }
+}
+
+/// A script that has closed its output and goes on has until the deadline, and nobody waits for it.
+pub(super) fn leave_to_a_thread(process: Process, mut complaints: Complaints, deadline: Duration) {
+    let wait = move || {
+        let start = Instant::now();
+        while start.elapsed() < deadline {
+            // What it complains about now belongs to no request.
+            complaints.read(|_| {});
+            if process.wait_ended(UNWINDING) {
+                let _ = process.reap();
+                return;
+            }
+        }
+    };
+    // Without a thread it ends here: dropping the process kills it.
+    let _ = thread::Builder::new()
+        .name("servette-cgi".into())
+        .spawn(wait);
 }
 
 /// Starts something, again after pauses if it is a file that somebody has open for writing.

@@ -5,14 +5,17 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::answer::Outcome;
+use rustix::fs::{Access, access};
+
+use super::answer::{Answer, Outcome};
 use super::process::Process;
 use super::script::{self, Lookup, Script};
 use super::spool::Input;
 use super::transfer::Transfer;
 use super::{CgiInfo, RunScripts, environment, inherited, user};
+use crate::error::Fault;
 use crate::http1::quote::quoted;
-use crate::{Error, Exchange, Result, Status};
+use crate::{Error, Exchange, Result, Status, simple};
 
 /// As many times scripts may hand on a request within the server.
 const REDIRECTS: u32 = 10;
@@ -23,19 +26,17 @@ pub(super) fn run<H: RunScripts + ?Sized>(
     x: &mut Exchange<'_>,
     info: &CgiInfo,
 ) -> Result<()> {
+    const NOT_PLAIN: &str = "CGI script is not a plain file";
     let script = match script::find(h, info)? {
         Lookup::Found(script) => script,
         Lookup::Missing(name) => {
             return refuse(h, x, Status::NOT_FOUND, "No such CGI script", &name);
         }
-        Lookup::NotPlain(name) => {
-            return refuse(
-                h,
-                x,
-                Status::FORBIDDEN,
-                "CGI script is not a plain file",
-                &name,
-            );
+        Lookup::NeedsSlash(_) if matches!(x.command, "GET" | "HEAD") => {
+            return simple::redirect(h, x).map(drop);
+        }
+        Lookup::NotPlain(name) | Lookup::NeedsSlash(name) => {
+            return refuse(h, x, Status::FORBIDDEN, NOT_PLAIN, &name);
         }
     };
     let Some(program) = program(h, &script.file) else {
@@ -45,11 +46,15 @@ pub(super) fn run<H: RunScripts + ?Sized>(
     if !h.cgi().has_room() {
         return Err(too_many());
     }
-    let path = match answer(h, x, &script, program)? {
-        Outcome::Answered => return Ok(()),
-        Outcome::Redirect(path) => path,
-    };
-    hand_on(h, x, &path)
+    let answered = answer(h, x, &script, program).inspect_err(|error| {
+        if error.fault() == Some(&Fault::Gone) {
+            h.log_error(x, format_args!("\"{}\" {error}", x.requestline));
+        }
+    });
+    match answered? {
+        Outcome::Answered => Ok(()),
+        Outcome::Redirect(path) => hand_on(h, x, &path),
+    }
 }
 
 /// An ordinary error, with Python's text.
@@ -76,9 +81,23 @@ fn program<'h, H: RunScripts + ?Sized>(h: &'h H, file: &Path) -> Option<Program<
     h.cgi().interpreter_for(suffix).map(Program::Interpreter)
 }
 
+#[derive(Clone, Copy)]
 enum Program<'h> {
     Itself,
     Interpreter(&'h Path),
+}
+
+impl Program<'_> {
+    /// What keeps the script from being started, as far as its interpreter shows it.
+    fn fault(self, script: &Path) -> Option<String> {
+        let (interpreter, note) = match self {
+            Program::Interpreter(interpreter) => (interpreter.to_owned(), ""),
+            Program::Itself => script::interpreter(script)?,
+        };
+        let is_runnable = interpreter.is_file() && access(&interpreter, Access::EXEC_OK).is_ok();
+        let name = interpreter.display();
+        (!is_runnable).then(|| format!("no program \"{name}\" to run it{note}"))
+    }
 }
 
 /// Runs the script to the end of its answer.
@@ -97,13 +116,15 @@ fn answer<H: RunScripts + ?Sized>(
     let permit = h.cgi().permit().ok_or_else(too_many)?;
     let started = command(h, x, script, program, &input)
         .and_then(|mut command| Process::spawn(&mut command, permit));
+    let name = String::from_utf8_lossy(&script.name);
     let process = match started {
         Ok(process) => process,
         Err(error) => {
-            let name = String::from_utf8_lossy(&script.name);
+            let fault = program.fault(&script.file);
+            let fault = fault.unwrap_or_else(|| error.to_string());
             h.log_error(
                 x,
-                format_args!("CGI script {name} can't be started: {error}"),
+                format_args!("CGI script {name} can't be started: {fault}"),
             );
             let status = match error.kind() {
                 // What does not fit into an environment.
@@ -117,7 +138,16 @@ fn answer<H: RunScripts + ?Sized>(
         .file
         .file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"nph-"));
-    Transfer::new(h, x, process, input, is_raw)?.run()
+    let answer = Answer::new(name.to_string(), is_raw);
+    let result = Transfer::new(h, x, process, input, answer)?.run();
+    // A shell that starts the script fails in its place, and says less.
+    if result.is_err()
+        && !h.cgi().inherited().is_empty()
+        && let Some(fault) = program.fault(&script.file)
+    {
+        h.log_error(x, format_args!("CGI script {name}: {fault}"));
+    }
+    result
 }
 
 fn too_many() -> Error {

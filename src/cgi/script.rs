@@ -1,9 +1,11 @@
 //! From a request's path to the script that it names, and what of the path is left for it.
 
 use std::borrow::Cow;
-use std::io;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use rustix::fs::FileType;
@@ -14,13 +16,16 @@ use crate::simple::path;
 /// What must be encoded so that a name is read back as it is.
 const RESERVED: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
+/// As much as Linux reads of a first line.
+const FIRST_LINE: u64 = 256;
+
 /// A request's path that lies below a directory of scripts: Python's `cgi_info`.
 ///
 /// Both parts are decoded, and without `.`, `..` and empty names. They are bytes: `%FF` is the byte FF.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CgiInfo {
-    /// The directory of scripts, `/cgi-bin`.
+    /// The directory of scripts, `/cgi-bin`; empty if that is the root.
     pub directory: Vec<u8>,
     /// What follows it and its slash: `script.py/more`. It may be empty.
     pub rest: Vec<u8>,
@@ -29,6 +34,10 @@ pub struct CgiInfo {
 impl CgiInfo {
     /// Splits a path behind the first of its directories that is one of `directories`.
     pub(super) fn of(target: &str, directories: &[String]) -> Option<CgiInfo> {
+        // `*`, and the authority of a CONNECT, are no paths.
+        if !target.starts_with('/') {
+            return None;
+        }
         // A name with a NUL is no script's; as a file it is not found.
         let relative = path::relative(target).ok()?;
         let mut whole = vec![b'/'];
@@ -36,12 +45,12 @@ impl CgiInfo {
         if relative.trailing_slash && whole.len() > 1 {
             whole.push(b'/');
         }
-        let slashes = whole.iter().enumerate().skip(1);
+        let slashes = whole.iter().enumerate();
         for (at, _) in slashes.filter(|&(_, &byte)| byte == b'/') {
             let (directory, rest) = whole.split_at_checked(at)?;
             if directories
                 .iter()
-                .any(|known| known.as_bytes() == directory)
+                .any(|known| known.trim_end_matches('/').as_bytes() == directory)
             {
                 return Some(CgiInfo {
                     directory: directory.to_vec(),
@@ -72,9 +81,11 @@ pub(super) enum Lookup {
     Missing(Vec<u8>),
     /// Something, but no regular file.
     NotPlain(Vec<u8>),
+    /// A directory with an index script, without a slash behind its name.
+    NeedsSlash(Vec<u8>),
 }
 
-/// Finds the script: the first name that is no directory.
+/// Finds the script: the first name that is no directory, or the index script of a directory.
 ///
 /// # Errors
 /// Where the system is out of descriptors or memory.
@@ -100,11 +111,59 @@ pub(super) fn find<H: RunScripts + ?Sized>(h: &H, info: &CgiInfo) -> io::Result<
             Ok(found) if found.file_type == FileType::Directory && end.is_some() => {
                 rest = path_info.get(1..).unwrap_or_default();
             }
+            Ok(found) if found.file_type == FileType::Directory => {
+                return find_index(h, name);
+            }
             Ok(_) => return Ok(Lookup::NotPlain(name)),
             Err(error) if is_exhausted(&error) => return Err(error),
             Err(_) => return Ok(Lookup::Missing(name)),
         }
     }
+}
+
+/// The script that stands for a directory of this name, if one does.
+fn find_index<H: RunScripts + ?Sized>(h: &H, directory: Vec<u8>) -> io::Result<Lookup> {
+    for index in h.cgi().index_scripts() {
+        let mut name = directory.clone();
+        if !name.ends_with(b"/") {
+            name.push(b'/');
+        }
+        name.extend_from_slice(index.as_bytes());
+        match h.files().locate(&h.translate_path(&encode(&name))) {
+            Ok(found) if found.file_type == FileType::RegularFile => {
+                return Ok(match directory.ends_with(b"/") {
+                    true => Lookup::Found(Script {
+                        name,
+                        path_info: Vec::new(),
+                        file: found.path,
+                    }),
+                    false => Lookup::NeedsSlash(directory),
+                });
+            }
+            Err(error) if is_exhausted(&error) => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(Lookup::NotPlain(directory))
+}
+
+/// The program that the first line of a script names to run it, and a note on how that line ends.
+pub(super) fn interpreter(script: &Path) -> Option<(PathBuf, &'static str)> {
+    let mut start = Vec::new();
+    File::open(script)
+        .ok()?
+        .take(FIRST_LINE)
+        .read_to_end(&mut start)
+        .ok()?;
+    let line = start.split(|&byte| byte == b'\n').next()?;
+    let line = line.strip_prefix(b"#!")?.trim_ascii_start();
+    let end = line.iter().position(|byte| b" \t".contains(byte));
+    let program = line.get(..end.unwrap_or(line.len()))?;
+    let note = match program.ends_with(b"\r") {
+        true => " (its lines end in CR LF)",
+        false => "",
+    };
+    Some((OsStr::from_bytes(program).into(), note))
 }
 
 fn is_exhausted(error: &io::Error) -> bool {
@@ -135,6 +194,17 @@ mod tests {
 
     #[test]
     fn a_path_is_split_behind_its_directory_of_scripts_however_it_is_spelled() {
+        let whole = |target| {
+            let info = CgiInfo::of(target, &["/".to_owned()])?;
+            assert!(info.directory.is_empty());
+            Some(String::from_utf8(info.rest).unwrap())
+        };
+        assert_eq!(whole("/"), Some(String::new()));
+        assert_eq!(whole("/a/../b/?c/d"), Some("b/".into()));
+        assert_eq!(whole("//a.sh"), Some("a.sh".into()));
+        for target in ["*", "host:80", "/%00"] {
+            assert_eq!(whole(target), None, "{target}");
+        }
         for (target, split) in [
             ("/cgi-bin/a.sh", Some(("/cgi-bin", "a.sh"))),
             ("/cgi-bin/", Some(("/cgi-bin", ""))),

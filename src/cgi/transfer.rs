@@ -1,11 +1,13 @@
 //! A script at work: the request's body goes in, its output comes out, its complaints are logged, all
 //! at the same time and on one thread, which waits for the script and the client at once.
+//!
+//! The output is held back until the script has its body, as many clients, and proxies, send the whole
+//! of a request before they read: see [`CgiHandler::full_duplex`](super::CgiHandler::full_duplex).
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -14,7 +16,7 @@ use rustix::io::ioctl_fionbio;
 use super::RunScripts;
 use super::answer::{Answer, Outcome, bad_output};
 use super::complaints::Complaints;
-use super::process::{Process, TICK};
+use super::process::{self, Process, TICK, UNWINDING};
 use super::spool::Input;
 use crate::error::Fault;
 use crate::{Error, Exchange, Result, Status};
@@ -25,12 +27,12 @@ const BUFFER: usize = 64 << 10;
 /// How long output may wait for more before it is sent: an answer that is complete within that time
 /// has its length computed and leaves in one piece.
 const GATHER: Duration = Duration::from_millis(5);
-/// How long a script may take to end after the end of its output, before it is left to a thread.
-const UNWINDING: Duration = Duration::from_millis(100);
 /// How long others may keep the output of a script open after its end, without writing to it.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 /// Pieces of a body that are handed on before the output is looked after.
 const PIECES: u32 = 16;
+/// As much output is held back while the body is still on its way.
+const HELD: usize = 64 << 10;
 
 /// What keeps the body from being handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +57,13 @@ pub(super) struct Transfer<'t, 'x, H: ?Sized> {
     answer: Answer,
     stall: Stall,
     buffer: Vec<u8>,
+    /// Output that waits for the script to take its body.
+    held: Vec<u8>,
+    /// Output does not wait (any more).
+    is_full_duplex: bool,
     started: Instant,
-    /// When the script last wrote, or took something.
+    /// When the script last wrote, or took something. The time that the client is waited for since then is
+    /// added, so it does not count as the script's silence.
     active: Instant,
     /// When the script was seen to have ended.
     ended: Option<Instant>,
@@ -68,7 +75,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         x: &'t mut Exchange<'x>,
         mut process: Process,
         input: Input,
-        is_raw: bool,
+        answer: Answer,
     ) -> io::Result<Self> {
         let stdin = process.child.stdin.take().map(OwnedFd::from);
         let stdout = process.child.stdout.take().map(OwnedFd::from);
@@ -88,9 +95,11 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             stdin: stdin.map(File::from),
             stdout: stdout.map(File::from),
             complaints: Complaints::new(stderr),
-            answer: Answer::new(is_raw),
+            answer,
             stall: Stall::None,
             buffer: vec![0; FIRST_BUFFER],
+            held: Vec::new(),
+            is_full_duplex: h.cgi().is_full_duplex(),
             started: now,
             active: now,
             ended: None,
@@ -112,6 +121,9 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
     fn transfer(&mut self) -> Result<()> {
         while self.stdout.is_some() {
             self.feed()?;
+            if !self.holds_output() {
+                self.pass_on_held()?;
+            }
             let ready = self.wait()?;
             if ready.stderr {
                 let (h, x) = (self.h, &*self.x);
@@ -123,7 +135,24 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
                 self.ended = Some(Instant::now());
             }
         }
-        Ok(())
+        self.pass_on_held()
+    }
+
+    /// Whether the client may still be sending, and output is to wait for that.
+    fn holds_output(&self) -> bool {
+        let is_fed = matches!(self.input, Input::Client(_)) && self.stdin.is_some();
+        is_fed && !self.is_full_duplex
+    }
+
+    fn pass_on_held(&mut self) -> Result<()> {
+        match std::mem::take(&mut self.held) {
+            held if held.is_empty() => Ok(()),
+            held => self.pass_on(&held),
+        }
+    }
+
+    fn pass_on(&mut self, output: &[u8]) -> Result<()> {
+        self.answer.take(self.h, self.x, output)
     }
 
     /// Hands on as much of the body as goes without waiting.
@@ -194,6 +223,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         let exit = self.process.exit_signal().filter(|_| self.ended.is_none());
         let exit = watch(&mut polled, exit, PollFlags::IN);
         let channel = self.x.channel();
+        let before = Instant::now();
         let client = channel.wait_beside(&mut polled, wants_client, timeout)?;
         let events = |place: Option<usize>| {
             let found = place.and_then(|place| polled.get(place));
@@ -216,9 +246,9 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             return Err(io::Error::from(Fault::Gone).into());
         }
         if wants_client && !is_closed {
-            self.x.rfile.waited(start.elapsed())?;
-            // Who waits for the client is not to blame for being silent.
-            self.active = Instant::now();
+            let waited = before.elapsed();
+            self.x.rfile.waited(waited)?;
+            self.active += waited;
         }
         Ok(ready)
     }
@@ -284,9 +314,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             return Ok(());
         }
         let buffer = std::mem::take(&mut self.buffer);
-        let taken = self
-            .answer
-            .take(self.h, self.x, buffer.get(..count).unwrap_or_default());
+        let taken = self.take_output(buffer.get(..count).unwrap_or_default());
         self.buffer = buffer;
         if count == self.buffer.len() && count < BUFFER {
             self.buffer.resize(BUFFER, 0);
@@ -296,13 +324,28 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         taken
     }
 
+    /// Holds some output back, or passes it on.
+    fn take_output(&mut self, output: &[u8]) -> Result<()> {
+        if !self.holds_output() {
+            self.pass_on_held()?;
+            return self.pass_on(output);
+        }
+        self.held.extend_from_slice(output);
+        if self.held.len() <= HELD {
+            return Ok(());
+        }
+        // The script does not go on before some of it is taken.
+        self.is_full_duplex = true;
+        self.pass_on_held()
+    }
+
     /// The output is over: is it an answer, and what became of the script?
     fn end(mut self) -> Result<Outcome> {
         self.stdin = None;
         if !self.process.wait_ended(UNWINDING) {
             let deadline = self.h.cgi().silence_deadline();
-            leave_to_a_thread(self.process, self.complaints, deadline);
-            return self.answer.outcome();
+            process::leave_to_a_thread(self.process, self.complaints, deadline);
+            return self.answer.outcome(self.h, self.x);
         }
         // There is no more output, but there may be more complaints.
         let (h, x) = (self.h, &*self.x);
@@ -317,7 +360,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
                 return Err(bad_output("an end by a signal"));
             }
         }
-        self.answer.outcome()
+        self.answer.outcome(self.h, self.x)
     }
 }
 
@@ -337,25 +380,6 @@ fn watch<'f>(
 ) -> Option<usize> {
     polled.push(PollFd::from_borrowed_fd(fd?, flags));
     Some(polled.len() - 1)
-}
-
-/// A script that has closed its output and goes on has until the deadline, and nobody waits for it.
-fn leave_to_a_thread(process: Process, mut complaints: Complaints, deadline: Duration) {
-    let wait = move || {
-        let start = Instant::now();
-        while start.elapsed() < deadline {
-            // What it complains about now belongs to no request.
-            complaints.read(|_| {});
-            if process.wait_ended(UNWINDING) {
-                let _ = process.reap();
-                return;
-            }
-        }
-    };
-    // Without a thread it ends here: dropping the process kills it.
-    let _ = thread::Builder::new()
-        .name("servette-cgi".into())
-        .spawn(wait);
 }
 
 fn log<H: RunScripts + ?Sized>(h: &H, x: &Exchange<'_>, line: &str) {

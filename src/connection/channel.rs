@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rustix::event::PollFd;
 
+use super::min_rate::{Allowance, MinRate};
 use super::observer::Observed;
 use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
-use super::pace::{Allowance, Pace};
 use super::wire::{Client, Wire};
 use crate::error::Fault;
 use crate::limits::Limits;
@@ -36,7 +36,7 @@ pub(crate) struct Channel {
     pub(super) resets: Cell<bool>,
     /// A write failed: nothing more goes out.
     broken: Cell<bool>,
-    write_pace: Cell<Pace>,
+    write_rate: Cell<MinRate>,
 }
 
 impl Channel {
@@ -52,7 +52,7 @@ impl Channel {
             detached: Cell::new(false),
             resets: Cell::new(false),
             broken: Cell::new(false),
-            write_pace: Cell::default(),
+            write_rate: Cell::default(),
         }
     }
 
@@ -63,7 +63,7 @@ impl Channel {
         self.doomed.set(doomed);
         self.awaits_continue.set(false);
         self.body_left.set(body_left);
-        self.write_pace.set(Pace::default());
+        self.write_rate.set(MinRate::default());
     }
 
     /// Whether the connection will end after the present response, as far as is known by now.
@@ -158,11 +158,11 @@ impl Channel {
         if self.broken.get() {
             return Err(Fault::Gone.into());
         }
-        let mut pace = self.write_pace.get();
+        let mut min_rate = self.write_rate.get();
         let result = self
             .wire
-            .send(first, second, more, &mut pace, self.write_allowance());
-        self.write_pace.set(pace);
+            .send(first, second, more, &mut min_rate, self.write_allowance());
+        self.write_rate.set(min_rate);
         result
     }
 
@@ -186,12 +186,12 @@ impl Channel {
         if self.broken.get() {
             return Err(Fault::Gone.into());
         }
-        let mut pace = self.write_pace.get();
+        let mut min_rate = self.write_rate.get();
         let allowance = self.write_allowance();
         let result = self
             .wire
-            .send_file(file, offset, count, &mut pace, allowance);
-        self.write_pace.set(pace);
+            .send_file(file, offset, count, &mut min_rate, allowance);
+        self.write_rate.set(min_rate);
         if let Ok(Some(sent)) = result {
             self.out.borrow_mut().write_through(sent);
         }

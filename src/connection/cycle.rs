@@ -9,7 +9,7 @@ use super::outgoing::Terms;
 use super::request_body::{Body, Dropped, RequestBody};
 use super::response_writer::ResponseWriter;
 use super::wait_hook::Coming;
-use super::{Connection, Ending, State};
+use super::{Connection, Drain, Ending, State};
 use crate::exchange::{Exchange, Headers};
 use crate::http1::Refusal;
 use crate::http1::chunked::Decoder;
@@ -49,11 +49,11 @@ impl Connection {
         let Texts {
             scratch,
             path: whole_path,
-            last_head,
+            places,
         } = texts;
         let parsed = match refusal {
             Some(refusal) => Err(refusal),
-            None => head::parse(bytes, &found, scratch, last_head, &channel.limits.of_head()),
+            None => head::parse(bytes, &found, scratch, places, &channel.limits.of_head()),
         };
         let coming = match ahead.unread() {
             _ if is_behind => Coming::Behind,
@@ -116,7 +116,7 @@ impl Connection {
             wfile: ResponseWriter { channel },
             close_connection: &channel.close,
             authority: head.target.authority,
-            expects_continue: head.meta.expects_continue && server_keeps,
+            expects_continue: head.meta.expects_continue,
             redirects: 0,
         };
         let is_cut = answer(exchange, refusal);
@@ -133,11 +133,17 @@ impl Connection {
         }
         let is_left = channel.detached.get() || channel.resets.get();
         if is_left || is_cut || channel.must_close() {
-            let ending = self.last_ending(is_left, is_cut, client_ends);
-            self.state = State::Ending(ending);
+            self.state = self.last_state(is_left, is_cut, client_ends);
         } else if !self.body.is_read(channel) {
-            // What has come of it goes before the answer is sent: a client that sends on may not read before.
-            self.state = State::Draining(channel.limits.drain);
+            self.state = State::Draining(Drain {
+                left: channel.limits.drain,
+                holds_answer: true,
+                ends: false,
+            });
+        }
+        if let State::Draining(drain) = self.state
+            && drain.holds_answer
+        {
             self.drain();
         }
         let pending = self.input.pending();
@@ -147,22 +153,24 @@ impl Connection {
     /// Drops what has come of a body that no handler reads, without waiting; false if more must come.
     #[cold]
     pub(super) fn drain(&mut self) -> bool {
-        let State::Draining(mut left) = self.state else {
+        let State::Draining(mut drain) = self.state else {
             return true;
         };
-        self.state = match self.rest_of_body().drop_available(&mut left) {
-            Ok(Dropped::All) => State::Open,
-            Ok(Dropped::Some) => State::Draining(left),
+        self.state = match self.rest_of_body().drop_available(&mut drain.left) {
+            Ok(Dropped::All) if !drain.ends => State::Open,
+            Ok(Dropped::Some) => State::Draining(drain),
             Err(_) if self.channel.is_broken() => State::Ending(Ending::Close),
-            Ok(Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
+            // As much as may be dropped while a connection lingers.
+            Ok(Dropped::TooMuch) if drain.ends => State::Ending(Ending::Close),
+            Ok(Dropped::All | Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
         };
         !matches!(self.state, State::Draining(_))
     }
 
-    /// How the connection ends behind this exchange.
-    fn last_ending(&mut self, is_left: bool, is_cut: bool, client_ends: bool) -> Ending {
+    /// Where the connection stands behind its last exchange.
+    fn last_state(&mut self, is_left: bool, is_cut: bool, client_ends: bool) -> State {
         if is_left || (is_cut && self.cut()) {
-            return Ending::Close;
+            return State::Ending(Ending::Close);
         }
         // A client that did not say so itself may be sending its next request just now.
         let pending = self.input.pending();
@@ -170,11 +178,24 @@ impl Connection {
         let is_read = body.ahead.socket.is_read();
         let is_last = client_ends && is_read && pending == 0 && body.remaining() == Some(0);
         let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
-        match nobody {
-            true => Ending::Close,
-            false if is_last => Ending::Last,
-            false => Ending::Linger,
+        if nobody {
+            return State::Ending(Ending::Close);
         }
+        // Some clients take the end of the stream for an error while they send. One that waits for `100 Continue`
+        // does not.
+        let is_coming = !self.channel.awaits_continue.get();
+        if is_coming && self.rest_of_body().can_be_dropped() {
+            let rest = self.rest_of_body().remaining();
+            return State::Draining(Drain {
+                left: self.channel.limits.linger,
+                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.drain),
+                ends: true,
+            });
+        }
+        State::Ending(match is_last {
+            true => Ending::Last,
+            false => Ending::Linger,
+        })
     }
 
     fn rest_of_body(&mut self) -> RequestBody<'_> {

@@ -1,8 +1,14 @@
 //! The bytes of a connection on their way in: one buffer for the head of a request and for what was
 //! read beyond it.
+//!
+//! The thread that serves a connection lends it the buffer. A parked connection keeps only its unread bytes: a few
+//! are copied to a place of their own and back into the next thread's buffer; more than [`FEW`], a long head that is
+//! not complete, stay in a buffer of the connection, so that another byte of it costs no copy of all others.
+
+use std::mem;
 
 use crate::http1::Refusal;
-use crate::http1::head::{self, Extent, Found, LastHead, Scan};
+use crate::http1::head::{self, Extent, Found, Places, Scan};
 use crate::limits::Limits;
 
 /// The size of the buffer, unless a head needs more.
@@ -12,20 +18,21 @@ pub(crate) const BUFFER: usize = 64 << 10;
 const FIRST: usize = 8 << 10;
 /// At least so much room is left behind a head, for its body to be read into.
 const AHEAD: usize = 4 << 10;
+/// Unread bytes of a parked connection, up to so many, are copied for each event.
+const FEW: usize = 16 << 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Input {
-    /// Lent by the thread that serves; an idle connection owns none.
+    /// The thread's, or the connection's own; of a parked connection that has none, its unread bytes.
     pub(super) buffer: Vec<u8>,
+    is_own: bool,
     /// The unread bytes are `buffer[start..end]`.
     pub(super) start: usize,
     pub(super) end: usize,
     scan: Scan,
     /// Where the fields of the present head stand; lent by the thread as well.
-    pub(super) last_head: LastHead,
+    pub(super) places: Places,
     pub(super) socket: Socket,
-    /// An unfinished head, while the connection is parked; a long one stays in its buffer.
-    held: Vec<u8>,
     /// See [`Texts`].
     scratch: String,
     path: String,
@@ -74,50 +81,62 @@ impl Socket {
 }
 
 impl Input {
-    /// Takes a thread's buffer, and puts back into it what was read before.
+    /// Takes a thread's buffer, and puts back into it what was read before; unless the connection has one of its
+    /// own.
     #[inline]
-    pub(super) fn lend(&mut self, buffer: &mut Vec<u8>, last_head: &mut LastHead) {
+    pub(super) fn lend(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
         // To swap costs less than to take, after which something is dropped.
-        std::mem::swap(&mut self.buffer, buffer);
-        std::mem::swap(&mut self.last_head, last_head);
-        (self.start, self.end) = (0, 0);
-        if self.buffer.len() < BUFFER || !self.held.is_empty() {
-            self.put_back();
+        mem::swap(&mut self.places, places);
+        if self.is_own {
+            return;
+        }
+        mem::swap(&mut self.buffer, buffer);
+        if self.buffer.len() < BUFFER || !buffer.is_empty() {
+            self.put_back(mem::take(buffer));
         }
     }
 
     #[cold]
-    fn put_back(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        let length = BUFFER.max(held.len() + AHEAD);
-        if self.buffer.len() < length {
-            self.buffer.resize(length, 0);
+    fn put_back(&mut self, kept: Vec<u8>) {
+        if self.buffer.len() < BUFFER {
+            self.buffer.resize(BUFFER, 0);
         }
-        if let Some(place) = self.buffer.get_mut(..held.len()) {
-            place.copy_from_slice(&held);
+        if let Some(place) = self.buffer.get_mut(..kept.len()) {
+            place.copy_from_slice(&kept);
         }
-        self.end = held.len();
     }
 
     /// Gives the buffer back, and keeps what is unread.
     #[inline]
-    pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, last_head: &mut LastHead) {
+    pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
+        mem::swap(&mut self.places, places);
         let uses_more =
             self.buffer.len() > BUFFER || self.scratch.capacity() + self.path.capacity() > 0;
-        if uses_more || self.start < self.end {
-            self.hold();
+        if self.is_own || uses_more || self.start < self.end {
+            self.keep_unread(buffer);
+        } else {
+            (self.start, self.end) = (0, 0);
+            mem::swap(&mut self.buffer, buffer);
         }
-        (self.start, self.end) = (0, 0);
-        std::mem::swap(&mut self.buffer, buffer);
-        std::mem::swap(&mut self.last_head, last_head);
     }
 
     #[cold]
-    fn hold(&mut self) {
-        self.held = self.unread().to_vec();
+    fn keep_unread(&mut self, buffer: &mut Vec<u8>) {
         (self.scratch, self.path) = (String::new(), String::new());
-        if self.buffer.len() > BUFFER {
-            self.buffer = Vec::new();
+        let was_own = self.is_own;
+        let length = self.pending();
+        self.is_own = length > FEW;
+        if was_own && self.is_own {
+            return;
+        }
+        let room = if self.is_own { FEW } else { 0 };
+        let mut kept = Vec::with_capacity(length + room);
+        kept.extend_from_slice(self.unread());
+        kept.resize(length + room, 0);
+        (self.start, self.end) = (0, length);
+        let used = mem::replace(&mut self.buffer, kept);
+        if !was_own && used.len() <= BUFFER {
+            *buffer = used;
         }
     }
 
@@ -125,16 +144,22 @@ impl Input {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Bytes that are unread, in the buffer or kept beside it.
+    /// The connection is parked, and reads nothing more.
+    pub(super) fn forget_unread(&mut self) {
+        (self.start, self.end, self.is_own) = (0, 0, false);
+        self.buffer = Vec::new();
+    }
+
+    /// Bytes that are unread.
     pub(super) fn pending(&self) -> usize {
-        (self.end - self.start) + self.held.len()
+        self.end - self.start
     }
 
     /// Looks for a whole head; its extent counts from the start of the unread bytes.
     pub(super) fn find_head(&mut self, limits: &Limits) -> Result<Option<Found>, Refusal> {
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
         let limits = limits.of_head();
-        let found = head::find(unread, &mut self.scan, &mut self.last_head, &limits);
+        let found = head::find(unread, &mut self.scan, &mut self.places, &limits);
         if !matches!(found, Ok(Some(_))) {
             self.scan.check_request_line(unread)?;
         }
@@ -151,30 +176,35 @@ impl Input {
         self.scan = Scan::default();
     }
 
-    /// Room to read into, behind the unread bytes.
-    pub(super) fn room(&mut self) -> &mut [u8] {
+    /// Room to read a head of up to `limit` bytes into, behind the unread bytes; and no more than that of what
+    /// follows a usual one.
+    pub(super) fn room_for_head(&mut self, limit: usize) -> &mut [u8] {
+        let most = match self.pending() {
+            0 => FIRST,
+            _ => usize::MAX,
+        };
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         } else if self.start > 0 && self.buffer.len() - self.end < AHEAD {
             self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
+            (self.start, self.end) = (0, self.pending());
         }
         if self.buffer.len() - self.end < AHEAD {
-            let length = (self.buffer.len() * 2).max(BUFFER);
-            self.buffer.resize(length, 0);
+            self.grow(limit);
         }
-        self.buffer.get_mut(self.end..).unwrap_or_default()
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let most = most.min(room.len());
+        room.get_mut(..most).unwrap_or_default()
     }
 
-    /// Room to read a head into, and no more than that of what follows a usual one.
-    pub(super) fn room_for_head(&mut self) -> &mut [u8] {
-        let is_first = self.start == self.end;
-        let room = self.room();
-        let most = match is_first {
-            true => room.len().min(FIRST),
-            false => room.len(),
-        };
-        room.get_mut(..most).unwrap_or_default()
+    /// Doubles the buffer, as far as a head may become longer.
+    #[cold]
+    fn grow(&mut self, limit: usize) {
+        let enough = limit.saturating_add(FEW).max(self.end + AHEAD);
+        let length = (self.buffer.len() * 2).min(enough).max(BUFFER);
+        let more = length.saturating_sub(self.buffer.len());
+        self.buffer.reserve_exact(more);
+        self.buffer.resize(length, 0);
     }
 
     /// Splits the buffer behind the first `count` unread bytes, a head from its byte `skip` on: the head,
@@ -198,7 +228,7 @@ impl Input {
         let texts = Texts {
             scratch: &mut self.scratch,
             path: &mut self.path,
-            last_head: &mut self.last_head,
+            places: &mut self.places,
         };
         (head, ahead, texts)
     }
@@ -210,7 +240,7 @@ pub(super) struct Texts<'a> {
     pub(super) scratch: &'a mut String,
     /// For a path that was completed.
     pub(super) path: &'a mut String,
-    pub(super) last_head: &'a mut LastHead,
+    pub(super) places: &'a mut Places,
 }
 
 /// The part of the buffer behind a head: bytes of the body, and of what follows it.
@@ -263,15 +293,4 @@ impl Ahead<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn little_is_read_beyond_a_usual_head_and_more_of_a_long_one() {
-        let mut input = Input::default();
-        input.lend(&mut Vec::new(), &mut LastHead::default());
-        assert_eq!(input.room_for_head().len(), FIRST);
-        input.end = FIRST;
-        assert_eq!(input.room_for_head().len(), BUFFER - FIRST);
-    }
-}
+mod tests;

@@ -12,7 +12,6 @@ use std::io;
 
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
-use crate::http1::decimal::Decimal;
 use crate::http1::head::Version;
 
 mod body;
@@ -233,7 +232,7 @@ impl Outgoing {
             Framing::Length(_) if self.declared.length.is_some() => {}
             Framing::Length(length) => {
                 tail.push(b"Content-Length: ");
-                tail.push(Decimal::from(length).as_bytes());
+                tail.push(itoa::Buffer::new().format(length).as_bytes());
                 tail.push(b"\r\n");
             }
             Framing::Chunked(_) => tail.push(CHUNKED),
@@ -387,6 +386,12 @@ impl Outgoing {
         self.buffer.clear();
         self.start = 0;
         self.drop_unsent();
+    }
+
+    /// Puts finished responses back that were taken out of the buffer.
+    pub(crate) fn put_back(&mut self, responses: Vec<u8>) {
+        self.buffer.extend_from_slice(&responses);
+        self.start = self.buffer.len();
     }
 
     /// Where an interim head may be put in: before the present response.

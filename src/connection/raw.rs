@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use super::pace::{Allowance, Pace};
+use super::min_rate::{Allowance, MinRate};
 use super::request_body::RequestBody;
 use super::stream::QUIET;
 
@@ -17,8 +17,8 @@ use super::stream::QUIET;
 #[derive(Debug)]
 pub struct RawStream<'a> {
     body: RequestBody<'a>,
-    read_pace: Pace,
-    write_pace: Pace,
+    read_rate: MinRate,
+    write_rate: MinRate,
     write_deadline: Duration,
 }
 
@@ -28,8 +28,8 @@ impl<'a> RawStream<'a> {
         Ok(RawStream {
             write_deadline: body.channel.limits.write_deadline,
             body: body.reborrow(),
-            read_pace: Pace::default(),
-            write_pace: Pace::default(),
+            read_rate: MinRate::default(),
+            write_rate: MinRate::default(),
         })
     }
 
@@ -54,7 +54,7 @@ impl<'a> RawStream<'a> {
     /// How many bytes the system has taken of what was written.
     #[cfg(feature = "testing")]
     pub(crate) fn written(&self) -> u64 {
-        self.write_pace.bytes()
+        self.write_rate.bytes()
     }
 
     /// Ends the sending direction; the client sees the end of the stream.
@@ -79,8 +79,10 @@ impl Read for RawStream<'_> {
             patience: channel.limits.body_deadline,
             rate: channel.limits.min_rate,
         };
-        let pace = &mut self.read_pace;
-        channel.wire.recv(buffer, pace, allowance, &mut || Ok(()))
+        let min_rate = &mut self.read_rate;
+        channel
+            .wire
+            .recv(buffer, min_rate, allowance, &mut || Ok(()))
     }
 }
 
@@ -91,8 +93,8 @@ impl Write for RawStream<'_> {
             patience: self.write_deadline,
             rate: channel.limits.min_rate,
         };
-        let pace = &mut self.write_pace;
-        channel.wire.send(data, &[], false, pace, allowance)?;
+        let min_rate = &mut self.write_rate;
+        channel.wire.send(data, &[], false, min_rate, allowance)?;
         Ok(data.len())
     }
 

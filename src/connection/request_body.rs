@@ -5,10 +5,11 @@ use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use self::again::Again;
+use super::SHARE;
 use super::channel::Channel;
 use super::input::Ahead;
+use super::min_rate::{Allowance, MinRate};
 use super::observer::Event;
-use super::pace::{Allowance, Pace};
 use super::stream::WASTE;
 use super::wire::Wire;
 use crate::error::Fault;
@@ -40,8 +41,10 @@ pub(super) struct Body {
     pub(super) decoder: Option<Decoder>,
     ended: bool,
     read: u64,
-    pace: Pace,
+    min_rate: MinRate,
     failure: Option<Fault>,
+    /// Nobody reads it any more.
+    is_dropped: bool,
     again: Again,
 }
 
@@ -57,6 +60,11 @@ impl Body {
 /// It ends where the body ends, whether a `Content-Length` or chunks frame it (RFC 9112, 6 and 7), so
 /// `read_to_end` is fine; a request without a body has an empty one. A client that said
 /// `Expect: 100-continue` is told to go on by the first read that has to wait for it.
+///
+/// A handler may answer while it reads, but not every client reads while it sends: LWP, Python's
+/// `http.client` and proxies such as HAProxy, Caddy and nginx may lose an answer that begins before the
+/// request is complete, or hang. So read the body to its end before the answer, into a file if it is large,
+/// unless you know the clients.
 ///
 /// # Errors
 /// `UnexpectedEof` if the client ends the body early, `InvalidData` if its chunks are malformed,
@@ -83,8 +91,8 @@ impl RequestBody<'_> {
             // Who looks on wants to see it.
             let is_dropped = wire.stream.drops_in_kernel() && !wire.observed.is_active();
             let count = match most > 0 && is_dropped {
-                true => self.read_past(most, |wire, pace, allowance, before_wait| {
-                    wire.discard(most, pace, allowance, before_wait)
+                true => self.read_past(most, |wire, min_rate, allowance, before_wait| {
+                    wire.discard(most, min_rate, allowance, before_wait)
                 })?,
                 false => {
                     let count = self.available()?;
@@ -135,15 +143,27 @@ impl RequestBody<'_> {
         self.ahead.consume(count);
     }
 
-    /// Drops what has come of the rest, `left` bytes at most, without waiting. Finished answers are sent before more
-    /// is awaited.
+    /// There is a rest, and where it ends can be told. One that is too large to be read is none to be kept.
+    pub(super) fn can_be_dropped(&mut self) -> bool {
+        if let Some(Fault::TooLarge) = self.body.failure {
+            self.body.failure = None;
+            self.body.is_dropped = true;
+        }
+        self.body.failure.is_none() && self.remaining() != Some(0)
+    }
+
+    /// Drops what has come of the rest, `left` bytes at most and [`SHARE`] at once, without waiting.
     pub(super) fn drop_available(&mut self, left: &mut u64) -> io::Result<Dropped> {
-        while let Some(count) = self.try_available()? {
+        self.body.is_dropped = true;
+        let mut share = SHARE;
+        while share > 0 {
+            let Some(count) = self.try_next()? else { break };
             if count == 0 {
                 return Ok(Dropped::All);
             }
             self.consume(count);
             *left = left.saturating_sub(count as u64);
+            share = share.saturating_sub(count as u64);
             if *left == 0 && self.remaining() != Some(0) {
                 return Ok(Dropped::TooMuch);
             }
@@ -173,6 +193,14 @@ impl RequestBody<'_> {
     /// How many bytes of the body stand at the front of the buffer, without waiting: 0 only at its end,
     /// `None` if the client has to send more first. For those who wait for something else as well.
     pub(crate) fn try_available(&mut self) -> io::Result<Option<usize>> {
+        let available = self.try_next()?;
+        if available.is_none() {
+            self.channel.before_wait()?;
+        }
+        Ok(available)
+    }
+
+    fn try_next(&mut self) -> io::Result<Option<usize>> {
         loop {
             if let Some(count) = self.buffered()? {
                 return Ok(Some(count));
@@ -182,14 +210,13 @@ impl RequestBody<'_> {
             let read = match self.channel.wire.try_recv(room) {
                 Ok(None) => {
                     self.ahead.socket.note(asked, None);
-                    self.channel.before_wait()?;
                     return Ok(None);
                 }
                 Ok(Some(count)) => Ok(count),
                 Err(error) => Err(error),
             };
             let count = self.check_read(read)?;
-            self.body.pace.moved(count);
+            self.body.min_rate.moved(count);
             self.ahead.socket.note(asked, Some(count));
             self.ahead.filled(count);
         }
@@ -207,7 +234,7 @@ impl RequestBody<'_> {
     /// How long the client may be waited for by those who use [`try_available`](Self::try_available).
     pub(crate) fn patience(&self) -> Duration {
         let limits = &self.channel.limits;
-        self.body.pace.next_wait(Allowance {
+        self.body.min_rate.next_wait(Allowance {
             patience: limits.body_deadline,
             rate: limits.min_rate,
         })
@@ -218,7 +245,7 @@ impl RequestBody<'_> {
     /// # Errors
     /// `TimedOut`.
     pub(crate) fn waited(&mut self, time: Duration) -> io::Result<()> {
-        self.body.pace.waited(time);
+        self.body.min_rate.waited(time);
         match self.patience().is_zero() {
             true => Err(self.fail(Fault::SlowBody)),
             false => Ok(()),
@@ -267,7 +294,12 @@ impl RequestBody<'_> {
     }
 
     fn check_size(&mut self) -> io::Result<()> {
-        let Some(most) = self.channel.limits.max_body else {
+        let Some(most) = self
+            .channel
+            .limits
+            .max_body
+            .filter(|_| !self.body.is_dropped)
+        else {
             return Ok(());
         };
         match self.body.read.saturating_add(self.pending()) > most {
@@ -282,7 +314,7 @@ impl RequestBody<'_> {
         let channel = self.channel;
         let read = channel
             .wire
-            .recv(room, &mut self.body.pace, allowance, &mut || {
+            .recv(room, &mut self.body.min_rate, allowance, &mut || {
                 channel.before_wait()
             });
         let count = self.check_read(read)?;
@@ -316,7 +348,7 @@ impl RequestBody<'_> {
     fn read_past(
         &mut self,
         asked: usize,
-        read: impl FnOnce(&Wire, &mut Pace, Allowance, BeforeWait<'_>) -> io::Result<usize>,
+        read: impl FnOnce(&Wire, &mut MinRate, Allowance, BeforeWait<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
         self.check_size()?;
         let channel = self.channel;
@@ -325,8 +357,8 @@ impl RequestBody<'_> {
             rate: channel.limits.min_rate,
         };
         let mut before_wait = || channel.before_wait();
-        let pace = &mut self.body.pace;
-        let read = read(&channel.wire, pace, allowance, &mut before_wait);
+        let min_rate = &mut self.body.min_rate;
+        let read = read(&channel.wire, min_rate, allowance, &mut before_wait);
         let count = self.check_read(read)?;
         self.ahead.socket.note(asked, Some(count));
         self.took(count);
@@ -381,8 +413,8 @@ impl Read for RequestBody<'_> {
         if buffer.len() >= DIRECT && direct > 0 {
             let asked = buffer.len().min(direct);
             let room = buffer.get_mut(..asked).unwrap_or_default();
-            let count = self.read_past(asked, |wire, pace, allowance, before_wait| {
-                wire.recv(room, pace, allowance, before_wait)
+            let count = self.read_past(asked, |wire, min_rate, allowance, before_wait| {
+                wire.recv(room, min_rate, allowance, before_wait)
             })?;
             self.note(buffer.get(..count).unwrap_or_default());
             return Ok(count);

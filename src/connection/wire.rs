@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use mio::{Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use super::min_rate::{Allowance, MinRate};
 use super::observer::{Event, Observed};
-use super::pace::{Allowance, Pace};
 use super::stream::{Stream, WASTE};
 use super::wait_hook::WaitHook;
 use crate::error::Fault;
@@ -91,16 +91,21 @@ impl Wire {
         }
     }
 
-    /// Reads at least a byte, waiting as long as the pace allows; 0 is the end. `before_wait` runs
+    /// Reads at least a byte, waiting as long as the minimum rate allows; 0 is the end. `before_wait` runs
     /// before the first wait.
     pub(crate) fn recv(
         &self,
         buffer: &mut [u8],
-        pace: &mut Pace,
+        min_rate: &mut MinRate,
         allowance: Allowance,
         before_wait: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<usize> {
-        let count = self.take(|| self.stream.recv(buffer), pace, allowance, before_wait)?;
+        let count = self.take(
+            || self.stream.recv(buffer),
+            min_rate,
+            allowance,
+            before_wait,
+        )?;
         self.observed
             .tell(Event::Received(buffer.get(..count).unwrap_or_default()));
         Ok(count)
@@ -110,17 +115,22 @@ impl Wire {
     pub(crate) fn discard(
         &self,
         most: usize,
-        pace: &mut Pace,
+        min_rate: &mut MinRate,
         allowance: Allowance,
         before_wait: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<usize> {
-        self.take(|| self.stream.discard(most), pace, allowance, before_wait)
+        self.take(
+            || self.stream.discard(most),
+            min_rate,
+            allowance,
+            before_wait,
+        )
     }
 
     fn take(
         &self,
         mut receive: impl FnMut() -> io::Result<usize>,
-        pace: &mut Pace,
+        min_rate: &mut MinRate,
         allowance: Allowance,
         before_wait: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<usize> {
@@ -129,7 +139,7 @@ impl Wire {
             self.check_cut()?;
             match receive() {
                 Ok(count) => {
-                    pace.moved(count);
+                    min_rate.moved(count);
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -138,7 +148,7 @@ impl Wire {
             if std::mem::take(&mut first) {
                 before_wait()?;
             }
-            self.wait(Direction::Read, pace, allowance)?;
+            self.wait(Direction::Read, min_rate, allowance)?;
         }
     }
 
@@ -159,27 +169,27 @@ impl Wire {
         }
     }
 
-    /// Writes both slices whole, waiting as long as the pace allows.
+    /// Writes both slices whole, waiting as long as the minimum rate allows.
     pub(crate) fn send(
         &self,
         mut first: &[u8],
         mut second: &[u8],
         more: bool,
-        pace: &mut Pace,
+        min_rate: &mut MinRate,
         allowance: Allowance,
     ) -> io::Result<()> {
         while !(first.is_empty() && second.is_empty()) {
             self.check_cut()?;
             match self.stream.send(first, second, more) {
                 Ok(count) => {
-                    pace.moved(count);
+                    min_rate.moved(count);
                     second = second
                         .get(count.saturating_sub(first.len())..)
                         .unwrap_or_default();
                     first = first.get(count..).unwrap_or_default();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait(Direction::Write, pace, allowance)?;
+                    self.wait(Direction::Write, min_rate, allowance)?;
                 }
                 Err(error) => return Err(self.fault_of(error)),
             }
@@ -188,8 +198,12 @@ impl Wire {
     }
 
     /// Waits until there is something to read, or the end.
-    pub(crate) fn wait_readable(&self, pace: &mut Pace, allowance: Allowance) -> io::Result<()> {
-        self.wait(Direction::Read, pace, allowance)
+    pub(crate) fn wait_readable(
+        &self,
+        min_rate: &mut MinRate,
+        allowance: Allowance,
+    ) -> io::Result<()> {
+        self.wait(Direction::Read, min_rate, allowance)
     }
 
     /// Has the socket end with a reset.
@@ -209,27 +223,32 @@ impl Wire {
         file: &File,
         offset: &mut u64,
         count: usize,
-        pace: &mut Pace,
+        min_rate: &mut MinRate,
         allowance: Allowance,
     ) -> io::Result<Option<usize>> {
         loop {
             self.check_cut()?;
             match self.stream.send_file(file, offset, count) {
                 Ok(sent) => {
-                    pace.moved(sent.unwrap_or(0));
+                    min_rate.moved(sent.unwrap_or(0));
                     return Ok(sent);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait(Direction::Write, pace, allowance)?;
+                    self.wait(Direction::Write, min_rate, allowance)?;
                 }
                 Err(error) => return Err(self.fault_of(error)),
             }
         }
     }
 
-    /// Blocks this thread until the socket is ready, the pace is used up, or the server gives up its
+    /// Blocks this thread until the socket is ready, the time that it gives is used up, or the server gives up its
     /// connections.
-    fn wait(&self, direction: Direction, pace: &mut Pace, allowance: Allowance) -> io::Result<()> {
+    fn wait(
+        &self,
+        direction: Direction,
+        min_rate: &mut MinRate,
+        allowance: Allowance,
+    ) -> io::Result<()> {
         let (flags, late) = match direction {
             Direction::Read => (PollFlags::IN, Fault::SlowBody),
             Direction::Write => (PollFlags::OUT, Fault::SlowReader),
@@ -242,19 +261,19 @@ impl Wire {
         if let Some(hook) = &self.hook {
             if direction == Direction::Read {
                 if hook.waits_briefly(socket) {
-                    pace.waited(start.elapsed());
+                    min_rate.waited(start.elapsed());
                     return Ok(());
                 }
                 hook.before_read(self);
             }
             hook.before_wait();
         }
-        let patience = pace.next_wait(allowance);
+        let patience = min_rate.next_wait(allowance);
         let cut = self.control.cut_signal()?;
         loop {
             let left = patience.saturating_sub(start.elapsed());
             if left.is_zero() {
-                pace.waited(patience);
+                min_rate.waited(patience);
                 if direction == Direction::Write {
                     // Else the kernel would go on offering what is unsent, for minutes. It fails only
                     // where there is no TCP.
@@ -274,7 +293,7 @@ impl Wire {
             self.check_cut()?;
             let [socket, _] = &polled;
             if !socket.revents().is_empty() {
-                pace.waited(start.elapsed());
+                min_rate.waited(start.elapsed());
                 return Ok(());
             }
         }
@@ -402,8 +421,8 @@ mod tests {
             rate: 0,
         };
         let mut room = [0; 16];
-        let mut pace = Pace::default();
-        let read = wire.recv(&mut room, &mut pace, allowance, &mut || Ok(()));
+        let mut min_rate = MinRate::default();
+        let read = wire.recv(&mut room, &mut min_rate, allowance, &mut || Ok(()));
         assert_eq!(read.unwrap(), 4);
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
         assert!(events.is_empty() && !wire.is_registered());

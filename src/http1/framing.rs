@@ -23,7 +23,7 @@ pub(crate) struct Meta {
     pub(crate) body: BodyLength,
     /// Whether version and Connection field let the connection persist.
     pub(crate) keep_alive: bool,
-    /// Whether the client waits for `100 Continue` before it sends the body.
+    /// Whether the client said that it waits for `100 Continue` before it sends the body, if there is one.
     pub(crate) expects_continue: bool,
 }
 
@@ -151,7 +151,7 @@ impl Seen {
         Ok(Meta {
             body,
             keep_alive: !self.close && (is_http11 || self.keep_alive),
-            expects_continue: is_http11 && self.expects_continue && body != BodyLength::Exact(0),
+            expects_continue: is_http11 && self.expects_continue,
         })
     }
 

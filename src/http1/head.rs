@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 
-pub(crate) use self::fields::FieldLines;
-use self::fields::{Place, Places};
-pub(crate) use self::last::LastHead;
+use self::fields::Place;
+pub(crate) use self::fields::{FieldLines, Places};
 pub(crate) use self::scan::{Extent, Scan};
 pub(crate) use self::usual::Usual;
 use super::framing::{self, BodyLength, Meta};
@@ -15,7 +14,6 @@ use super::target::{self, Target};
 use super::{HeadLimits, Refusal};
 
 mod fields;
-mod last;
 mod request_line;
 mod scan;
 #[cfg(test)]
@@ -109,15 +107,15 @@ impl Found {
 }
 
 /// Look for the end of the head in all bytes received so far, as [`Scan::find`] does; `None` means that more
-/// are needed. A usual head is in `last` then, until another one is looked for.
+/// are needed. Those of the fields of a usual head are in `places` then, until another one is looked for.
 pub(crate) fn find(
     input: &[u8],
     scan: &mut Scan,
-    last: &mut LastHead,
+    places: &mut Places,
     limits: &HeadLimits,
 ) -> Result<Option<Found>, Refusal> {
     if scan.is_new()
-        && let Some(usual) = usual::find(input, last, limits)
+        && let Some(usual) = usual::find(input, places, limits)
     {
         return Ok(Some(Found::Usual(usual)));
     }
@@ -133,12 +131,12 @@ pub(crate) fn parse<'a>(
     bytes: &'a [u8],
     found: &Found,
     scratch: &'a mut String,
-    last: &'a mut LastHead,
+    places: &'a mut Places,
     limits: &HeadLimits,
 ) -> Result<Head<'a>, Refusal> {
     match found {
-        Found::Usual(usual) => Ok(usual.head(bytes, last)),
-        Found::Other(_) => any(text(bytes, scratch), last, limits),
+        Found::Usual(usual) => Ok(usual.head(bytes, places)),
+        Found::Other(_) => any(text(bytes, scratch), places, limits),
     }
 }
 
@@ -147,25 +145,24 @@ pub(crate) fn parse<'a>(
 pub(crate) fn parse_whole<'a>(
     bytes: &'a [u8],
     scratch: &'a mut String,
-    last: &'a mut LastHead,
+    places: &'a mut Places,
     limits: &HeadLimits,
 ) -> Result<Head<'a>, Refusal> {
-    let usual = usual::find(bytes, last, limits).filter(|usual| usual.end == bytes.len());
+    let usual = usual::find(bytes, places, limits).filter(|usual| usual.end == bytes.len());
     let found = usual.map_or(Found::Other(Extent::default()), Found::Usual);
-    parse(bytes, &found, scratch, last, limits)
+    parse(bytes, &found, scratch, places, limits)
 }
 
 /// Parse any head, line by line, or say what is wrong with it.
 #[cold]
 fn any<'a>(
     text: &'a str,
-    last: &'a mut LastHead,
+    places: &'a mut Places,
     limits: &HeadLimits,
 ) -> Result<Head<'a>, Refusal> {
     let (requestline, rest) = split_first_line(text);
     let line = request_line::parse(requestline)?;
     let target = target::parse(line.command, line.target)?;
-    let places = last.open().forget();
     place_fields(text, rest, places, limits)?;
     let fields = places.of(text);
     let meta = framing::read(line.version, fields)?;
@@ -184,9 +181,8 @@ fn any<'a>(
 #[cfg(test)]
 pub(crate) fn lines_of<'a>(
     text: &'a str,
-    last: &'a mut LastHead,
+    places: &'a mut Places,
 ) -> Result<FieldLines<'a>, Refusal> {
-    let places = last.open().forget();
     let (_, lines) = split_first_line(text);
     place_fields(text, lines, places, &HeadLimits::default())?;
     Ok(places.of(text))
@@ -210,6 +206,7 @@ fn place_fields(
     limits: &HeadLimits,
 ) -> Result<(), Refusal> {
     let line_count = lines.bytes().filter(|&byte| byte == b'\n').count();
+    places.clear();
     let mut slots = vec![httparse::EMPTY_HEADER; line_count.min(limits.fields)];
     let fields = match httparse::parse_headers(lines.as_bytes(), &mut slots) {
         Ok(httparse::Status::Complete((length, fields))) if length == lines.len() => fields,

@@ -8,7 +8,9 @@ use super::bytes::{alphanumeric_and, are_in, is_in};
 /// optional port.
 ///
 /// Valid are `name:` with an empty port, a trailing dot and `_`. Not valid, though the grammar has
-/// them: a comma, which would make a list of it, a single quote, and a port without a host.
+/// them: a comma, which would make a list of it, a single quote, and a port without a host. Valid although
+/// clients should keep it to themselves: the zone of an IPv6 address, `%eth0` or `%25eth0` (RFC 6874). Python's
+/// urllib, aiohttp, Node and LWP send it, in these two ways.
 #[inline]
 pub(crate) fn is_valid(host: &[u8]) -> bool {
     if are_in(host, &NAME) {
@@ -29,7 +31,7 @@ fn is_unusual(host: &[u8]) -> bool {
     };
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(address, rest)| {
-            address.parse::<Ipv6Addr>().is_ok()
+            is_ipv6(address)
                 && (rest.is_empty()
                     || rest
                         .strip_prefix(':')
@@ -40,6 +42,19 @@ fn is_unusual(host: &[u8]) -> bool {
         Some((name, port)) => !name.is_empty() && is_name(name) && is_port(port.as_bytes()),
         None => is_name(host),
     }
+}
+
+/// An IPv6 address, perhaps with a zone.
+fn is_ipv6(address: &str) -> bool {
+    let (address, zone) = match address.split_once('%') {
+        Some((address, zone)) => (address, Some(zone)),
+        None => (address, None),
+    };
+    let is_zone = |zone: &str| {
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        !zone.is_empty() && zone.bytes().all(unreserved)
+    };
+    address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(is_zone)
 }
 
 fn is_port(port: &[u8]) -> bool {
@@ -86,6 +101,13 @@ mod tests {
             "[::1]:8000",
             "[::1]:",
             "[::ffff:127.0.0.1]",
+            "[fe80::1%25eth0]",
+            "[fe80::1%eth0]:8000",
+            "[fe80::1%2512]:",
+            "[fe80::1%12]",
+            "[fe80::1%25]",
+            "[fe80::1%wlan0.100]",
+            "[fe80::1%25br-lan]:80",
             "caf%C3%A9.test",
             "a!$&()*+;=~b",
         ] {
@@ -144,7 +166,16 @@ mod tests {
             "[::1]]",
             "[[::1]]",
             "[127.0.0.1]",
-            "[::1%25eth0]",
+            "[fe80::1%]",
+            "[fe80::1%eth0%eth1]",
+            "[fe80::1%25%65th0]",
+            "[fe80::1%eth0/]",
+            "[fe80::1%eth 0]",
+            "[fe80::1%eth0",
+            "[%eth0]",
+            "[127.0.0.1%eth0]",
+            "fe80::1%eth0",
+            "h%eth0",
             "[v1.a]",
             "a[::1]",
         ] {

@@ -1,4 +1,4 @@
-//! Text of a client in a message to it, quoted as Python's `ascii()` does.
+//! Text of a client in a message to it, quoted as Python's `ascii()` does, which no crate does.
 
 use std::fmt::Write as _;
 

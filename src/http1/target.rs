@@ -114,6 +114,12 @@ mod tests {
             ("GET", "http://h?q=/x", "/?q=/x", Some("h")),
             ("GET", "http://h#f", "/#f", Some("h")),
             ("GET", "http://[::1]:80//x", "/x", Some("[::1]:80")),
+            (
+                "GET",
+                "http://[fe80::1%25eth0]/",
+                "/",
+                Some("[fe80::1%25eth0]"),
+            ),
             ("GET", "http://h/http://i/", "/http://i/", Some("h")),
             ("OPTIONS", "http://h", "/", Some("h")),
             // 3.2.3: authority-form

@@ -8,7 +8,7 @@ use proptest::sample::Index;
 
 use super::chunked::{ChunkLimits, Decoder, Piece};
 use super::framing::BodyLength;
-use super::head::{self, Extent, LastHead, Scan, Version};
+use super::head::{self, Extent, Places, Scan, Version};
 use super::{HeadLimits, Refusal, host, is_11, target};
 
 const SMALL_HEAD: HeadLimits = HeadLimits {
@@ -65,9 +65,9 @@ fn cuts(length: usize, at: &[Index]) -> Vec<usize> {
 
 /// What one scan finds in a buffer that grows up to each of `ends`.
 fn scan(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Extent>, Refusal> {
-    let (mut scan, mut last) = (Scan::default(), LastHead::default());
+    let (mut scan, mut places) = (Scan::default(), Places::default());
     for &end in ends {
-        if let Some(found) = head::find(&input[..end], &mut scan, &mut last, limits)? {
+        if let Some(found) = head::find(&input[..end], &mut scan, &mut places, limits)? {
             return Ok(Some(found.extent()));
         }
     }
@@ -116,8 +116,8 @@ fn judge(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Ext
             continue;
         };
         let mut scratch = String::new();
-        let (head, mut last) = (&input[extent.start..extent.end], LastHead::default());
-        return head::parse_whole(head, &mut scratch, &mut last, limits).map(|_| Some(extent));
+        let (head, mut places) = (&input[extent.start..extent.end], Places::default());
+        return head::parse_whole(head, &mut scratch, &mut places, limits).map(|_| Some(extent));
     }
     Ok(None)
 }
@@ -205,8 +205,8 @@ proptest! {
         let found = Scan::default().find(&[&bytes[..], b"\r\nmore"].concat(), &limits);
         prop_assert_eq!(found, Ok(Some(Extent { start: 0, end: bytes.len() })));
 
-        let (mut scratch, mut last) = (String::new(), LastHead::default());
-        let head = head::parse_whole(&bytes, &mut scratch, &mut last, &limits).unwrap();
+        let (mut scratch, mut places) = (String::new(), Places::default());
+        let head = head::parse_whole(&bytes, &mut scratch, &mut places, &limits).unwrap();
         prop_assert_eq!(head.command, &method);
         prop_assert_eq!(&*head.target.path, &path);
         prop_assert_eq!(head.requestline, format!("{method} {path} HTTP/1.{minor}"));
@@ -275,8 +275,8 @@ proptest! {
         for limits in [HeadLimits::default(), SMALL_HEAD] {
             for prefix in ["", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: h\r\n"] {
                 let bytes = [prefix.as_bytes(), &input].concat();
-                let (mut last, mut scratch) = (LastHead::default(), String::new());
-                if let Err(refusal) = head::parse_whole(&bytes, &mut scratch, &mut last, &limits) {
+                let (mut places, mut scratch) = (Places::default(), String::new());
+                if let Err(refusal) = head::parse_whole(&bytes, &mut scratch, &mut places, &limits) {
                     prop_assert!(refusal.message.bytes().all(|b| matches!(b, b' '..=b'~')));
                 }
             }

@@ -16,7 +16,7 @@ pub(super) struct LimitArguments {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_threads: Option<u32>,
 
-    /// Close a kept connection that is idle for so many seconds [default: 60]
+    /// Close a kept connection that is idle for so many seconds [default: 75]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     idle_timeout: Option<u32>,
 

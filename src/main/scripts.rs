@@ -8,6 +8,9 @@ use std::{env, io};
 use servette::cgi::{command_without, inherited_descriptors};
 use servette::{CgiHandler, SimpleHandler};
 
+#[path = "strays.rs"]
+mod strays;
+
 /// Set when the command has started itself anew, so that it does so only once.
 const AGAIN: &str = "SERVETTE_STARTED_AGAIN";
 
@@ -26,6 +29,10 @@ pub(crate) struct ScriptArguments {
     #[arg(long, value_name = ".SUFFIX=PROGRAM", requires = "cgi")]
     cgi_interpreter: Vec<String>,
 
+    /// Name of the script that answers for a directory of scripts, index.cgi for one; may be repeated
+    #[arg(long, value_name = "NAME", requires = "cgi")]
+    cgi_index: Vec<String>,
+
     /// Set a variable in the environment of scripts; may be repeated
     #[arg(long, value_name = "NAME=VALUE", requires = "cgi")]
     cgi_env: Vec<String>,
@@ -37,6 +44,14 @@ pub(crate) struct ScriptArguments {
     /// Hand requests of every method to scripts, not only GET, HEAD and POST
     #[arg(long, requires = "cgi")]
     cgi_every_method: bool,
+
+    /// Send output while the request body still arrives; by default output waits for the body
+    #[arg(long, requires = "cgi")]
+    cgi_full_duplex: bool,
+
+    /// Set SERVER_NAME and SERVER_PORT from the Host field of the request
+    #[arg(long, requires = "cgi")]
+    cgi_server_name_from_host: bool,
 
     /// Let scripts see the Authorization field
     #[arg(long, requires = "cgi")]
@@ -81,8 +96,12 @@ impl ScriptArguments {
             return Ok(Handler::Files(files));
         }
         shed_inherited().map_err(|error| format!("cannot start again: {error}"))?;
+        let root = files.directory().to_owned();
         let mut handler = CgiHandler::from(files)
+            .with_index_scripts(&self.cgi_index)
             .every_method(self.cgi_every_method)
+            .full_duplex(self.cgi_full_duplex)
+            .server_name_from_host(self.cgi_server_name_from_host)
             .pass_authorization(self.cgi_pass_authorization)
             .query_arguments(self.cgi_query_arguments)
             .run_as_server_user(self.cgi_same_user)
@@ -93,9 +112,14 @@ impl ScriptArguments {
         if !self.cgi_directory.is_empty() {
             handler = handler.with_cgi_directories(&self.cgi_directory);
         }
+        let mut suffixes = Vec::new();
         for pair in &self.cgi_interpreter {
             let (suffix, program) = split(pair, "--cgi-interpreter")?;
             handler = handler.interpreter(suffix, Path::new(program));
+            suffixes.push(suffix.trim_start_matches('.'));
+        }
+        if let Some(warning) = strays::warning(&root, handler.cgi_directories(), &suffixes) {
+            super::warn(&warning);
         }
         for pair in &self.cgi_env {
             let (name, value) = split(pair, "--cgi-env")?;

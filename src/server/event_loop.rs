@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use mio::{Registry, Token, Waker};
@@ -196,6 +196,15 @@ impl EventLoop {
     /// The lock. It is held while polling and picking, never while code of the program runs.
     pub(super) fn lock(&self) -> MutexGuard<'_, LoopState> {
         lock(&self.state)
+    }
+
+    /// The lock, if nobody has it.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, LoopState>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Has the poller look around.

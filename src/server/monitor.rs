@@ -49,11 +49,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     fn look(&self, seen: &mut [Progress]) -> bool {
         let scheduler = &*self.scheduler;
         let mut is_busy = false;
-        for (number, (leadership, seen)) in scheduler.leaderships.iter().zip(seen).enumerate() {
+        let loops = self.loops.iter().zip(&scheduler.leaderships).zip(seen);
+        for ((event_loop, leadership), seen) in loops {
             let progress = leadership.progress();
             let has_served = progress.is_serving() && seen.is_serving();
             if has_served && progress == *seen {
-                scheduler.revoke(number);
+                // A leader that holds the lock is about to go on, and must not poll when it has lost its loop.
+                if let Some(_state) = event_loop.try_lock() {
+                    scheduler.revoke(event_loop.number);
+                }
             } else if has_served && progress.since(*seen) <= FEW {
                 // No handler takes a tick, and yet the others wait for them.
                 scheduler.predictor.suspect(&leadership.suspicion);

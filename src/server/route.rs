@@ -1,8 +1,7 @@
 //! [`Route`]: the method and the path of a request, as the predictor tells requests apart.
 
-use std::hash::Hasher as _;
+use std::hash::{DefaultHasher, Hasher as _};
 
-use crate::hash::Folded;
 use crate::http1::bytes;
 
 /// Method and path of a request without its query, folded into an index of 256.
@@ -19,7 +18,7 @@ impl Route {
         };
         // More of a method tells no others apart.
         let first = method.as_bytes().first().copied().unwrap_or_default();
-        let mut hash = Folded::default();
+        let mut hash = DefaultHasher::new();
         hash.write_usize((path.len() << 16) | (method.len() << 8) | usize::from(first));
         hash.write(path);
         Route((hash.finish() >> 56) as u8)

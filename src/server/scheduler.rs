@@ -109,23 +109,25 @@ impl<T> Scheduler<T> {
         let leadership = self.leaderships.get(number);
         let gave_up = leadership.is_some_and(|leadership| leadership.give_up(epoch));
         if gave_up {
-            self.add_vacancy(number);
+            self.add_vacancy(self.state(), number);
         }
         gave_up
     }
 
     /// The monitor takes a loop away from its leader.
     pub(super) fn revoke(&self, number: usize) {
+        // The leader that sees this, and asks for work, must find the loop among the vacant ones: where no thread can
+        // be started, it would leave its connections behind for a loop that was never led.
+        let state = self.state();
         if let Some(leadership) = self.leaderships.get(number)
             && leadership.revoke()
         {
             self.predictor.blocked(&leadership.suspicion);
-            self.add_vacancy(number);
+            self.add_vacancy(state, number);
         }
     }
 
-    fn add_vacancy(&self, number: usize) {
-        let mut state = self.state();
+    fn add_vacancy(&self, mut state: MutexGuard<'_, PoolState<T>>, number: usize) {
         state.vacant.push(number);
         self.call(state);
     }

@@ -16,6 +16,9 @@ use crate::limits::Limits;
 /// Deadlines are looked at in steps of so many milliseconds, so that several are over at once.
 const STEP: u64 = 250;
 
+/// How long an answer waits for the rest of a body, which a client that sends it at once has sent by then.
+const BODY_AT_ONCE: Duration = Duration::from_millis(100);
+
 /// How long a connection may wait for what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -39,6 +42,7 @@ impl Patience {
         match what {
             WaitsFor::FirstHead | WaitsFor::RestOfHead => self.head,
             WaitsFor::NextHead => self.idle,
+            WaitsFor::BodyAtOnce => BODY_AT_ONCE.min(self.drain),
             WaitsFor::RestOfBody => self.drain,
             WaitsFor::End => self.linger,
         }

@@ -152,9 +152,12 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         buffers.hook = Some(Box::new(hook));
         // What was served last is parked, or goes on, under a lock that is taken anyway.
         let mut last = Left::Nothing;
-        // First ask, then lock: the next leader holds the lock while it waits for events.
         while leadership.is_held(epoch) {
-            let mut state = event_loop.lock();
+            // Not waiting for the lock: the next leader, if there is one by now, holds it while it waits for events.
+            let Some(mut state) = event_loop.try_lock() else {
+                thread::yield_now();
+                continue;
+            };
             if !leadership.is_held(epoch) {
                 break;
             }
@@ -173,7 +176,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
                 break;
             }
             if let Some(task) = event_loop.run_hook(step) {
-                last = self.serve(task, buffers);
+                last = self.serve(number, task, buffers);
             }
         }
         buffers.hook = None;
@@ -232,8 +235,9 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.stop(failure);
     }
 
-    /// Reads a connection, and runs its handler or has it wait for another thread.
-    fn serve(&self, task: Box<Task>, buffers: &mut Buffers) -> Left {
+    /// Reads a connection, and runs its handler or has it wait for another thread. What is left to do of it can be
+    /// put back into the loop of this number, which the thread leads.
+    fn serve(&self, number: usize, task: Box<Task>, buffers: &mut Buffers) -> Left {
         let Some(mut task) = self.home(&task).prepare(task, buffers) else {
             return Left::Nothing;
         };
@@ -246,7 +250,15 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             }
             task.take_up(buffers);
         }
-        self.home(&task).run_handler(self.handler, task, buffers).0
+        let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
+        match left {
+            // It waited in vain for a thread, and parks in another loop.
+            Left::Waits(task) if task.home != number => {
+                let back = self.home(&task).park(task);
+                back.map_or(Left::Nothing, Left::GoesOn)
+            }
+            left => left,
+        }
     }
 
     /// Runs the handler of a connection that was read. It comes back if there is more to do.

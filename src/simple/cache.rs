@@ -3,7 +3,8 @@
 //!
 //! An entry is the content of a file, or its descriptor, together with what the file system said of it:
 //! device, number, size, times of change. It is served only if the file system says the same now, so an
-//! edit is seen by the next request; nothing is believed for a time. The content of a file that was changed
+//! edit is seen by the next request; nothing is believed for a time. A file that has no size and no blocks never
+//! gets here, for of those in `/proc` and `/sys` the file system says the same whatever is in them. The content of a file that was changed
 //! within the last moments is not kept, for a second change in the same grain of the clock would not show.
 //! A descriptor always reads what is there now, and its file keeps its number for as long.
 //!
@@ -22,7 +23,6 @@ use std::time::{Duration, SystemTime};
 
 use super::open::{Description, Way};
 use super::ready::{Body, ReadyFile};
-use crate::hash::Seed;
 use crate::shutdown::lock;
 
 /// The largest file that is kept in memory.
@@ -42,8 +42,9 @@ pub(super) struct Cache(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// By the bytes of their paths: these are hashed and compared in one go, a path name by name.
-    files: HashMap<Box<[u8]>, Arc<Entry>, Seed>,
+    /// By the bytes of their paths: these are hashed and compared in one go, a path name by name. (A quicker hash
+    /// than that of the standard library saves 12 ns of 1 µs, without the socket.)
+    files: HashMap<Box<[u8]>, Arc<Entry>>,
     /// The paths of those that are open, the one that was opened first in front.
     open: VecDeque<Box<[u8]>>,
     size: usize,
@@ -136,7 +137,7 @@ impl Kept {
 fn cost(path: &[u8], file: &ReadyFile) -> usize {
     let content = match &file.body {
         Body::Memory(content) => content.len(),
-        Body::Open(_) => path.len(),
+        Body::Open(_) | Body::Stream(..) => path.len(),
     };
     content + 2 * path.len() + 320
 }

@@ -10,9 +10,12 @@ use std::sync::Arc;
 pub enum Content {
     /// A file.
     File(OpenFile),
+    /// A file whose size is not that of its content, as in `/proc`, and whose end was not among the first
+    /// 64 KiB: what was read of it, then the rest. No length was announced.
+    Stream(io::Chain<io::Cursor<Arc<[u8]>>, Arc<File>>),
     /// A page made in memory.
     Page(io::Cursor<Vec<u8>>),
-    /// A small file that was kept in memory and is unchanged.
+    /// A small file that was read into memory.
     Kept(io::Cursor<Arc<[u8]>>),
 }
 
@@ -20,6 +23,7 @@ impl Read for Content {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Content::File(file) => file.read(buffer),
+            Content::Stream(stream) => stream.read(buffer),
             Content::Page(page) => page.read(buffer),
             Content::Kept(content) => content.read(buffer),
         }

@@ -198,13 +198,20 @@ impl SimpleHandler {
         })
     }
 
-    /// A file that was just opened, to be sent now; it is kept for later, if it is one to keep.
-    pub(super) fn keep(&self, path: &Path, file: File, description: Description) -> ReadyFile {
+    /// A file that was just opened, to be sent now; it is kept for later, if it is one to keep. One whose
+    /// content may change unseen never is.
+    pub(super) fn keep(
+        &self,
+        path: &Path,
+        file: File,
+        description: Description,
+    ) -> io::Result<ReadyFile> {
         match &self.cache {
-            None => ReadyFile::open(file, description),
+            _ if description.is_doubtful() => ReadyFile::measure(file, description),
+            None => Ok(ReadyFile::open(file, description)),
             Some(cache) => {
                 let way = Way::new(&self.directory, path, self.symlinks);
-                cache.keep(path, file, description, way)
+                Ok(cache.keep(path, file, description, way))
             }
         }
     }

@@ -10,6 +10,7 @@ use rustix::fs::FileType;
 use super::names::Names;
 use super::open::Directory;
 use super::path::decoded_path;
+use crate::base::page_head;
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,21 +159,7 @@ const QUOTED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'~');
 
-const HEAD: &str = r#"<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
-body { max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem; }
-h1 { font-size: 1.3rem; }
-h1, a { overflow-wrap: anywhere; white-space: pre-wrap; }
-ul { list-style: none; padding: 0; }
-a { display: block; text-decoration: none; }
-a:hover, a:focus { text-decoration: underline; }
-</style>
-<title>Directory listing for "#;
+const HEAD: &str = concat!(page_head!(), "Directory listing for ");
 
 const BODY: &str = "</title>
 </head>

@@ -1,7 +1,9 @@
 //! [`Names`]: the names in a directory, in the order in which they are listed.
 //!
 //! A directory may have very many, so they lie one behind the other in one piece of memory, and most
-//! comparisons look at a number only.
+//! comparisons look at a number only. A sorted `Vec` of pairs, of lower-cased name and name, has 70 lines less, but
+//! the listing of 1,000 names then takes 337 µs instead of 266, and that of 10,000 4.01 ms instead of 3.72. (Where
+//! all begin with the same 16 bytes, the `Vec` is quicker: 5.4 ms instead of 6.1.)
 
 use std::ops::Range;
 

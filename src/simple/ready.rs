@@ -1,7 +1,7 @@
 //! [`ReadyFile`]: a file with all that an answer needs to know of it.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,8 +18,10 @@ pub(super) struct ReadyFile {
     pub(super) modified: SystemTime,
     /// The text of that moment, as a client sends it back.
     pub(super) modified_text: HttpDate,
-    /// The decimal digits of its length.
-    pub(super) length_text: String,
+    /// The file system says when the content changes. Else there is no date to send, or to compare.
+    pub(super) is_dated: bool,
+    /// The decimal digits of its length, if that is known.
+    pub(super) length_text: Option<String>,
     description: Description,
 }
 
@@ -28,7 +30,12 @@ pub(super) struct ReadyFile {
 pub(super) enum Body {
     Memory(Arc<[u8]>),
     Open(Arc<File>),
+    /// What was read of it, and the rest.
+    Stream(Arc<[u8]>, Arc<File>),
 }
+
+/// As much is read to find the end of a file of doubtful size; one that is no larger ends before it.
+const MEASURED: usize = (64 << 10) + 1;
 
 impl ReadyFile {
     /// A file that was just opened.
@@ -48,13 +55,33 @@ impl ReadyFile {
         Ok(Some(ReadyFile::new(Body::Memory(content), description)))
     }
 
+    /// Looks for the end of a file that was just opened, and whose size may not be that of its content. It is
+    /// read from its beginning on and only once: some of these files can't be read at other positions, or
+    /// are another text each time.
+    pub(super) fn measure(file: File, description: Description) -> io::Result<Self> {
+        let mut start = vec![0; MEASURED];
+        let count = fill(&file, &mut start)?;
+        start.truncate(count);
+        let is_whole = count < MEASURED;
+        let (body, length_text) = match is_whole {
+            true => (Body::Memory(start.into()), Some(count.to_string())),
+            false => (Body::Stream(start.into(), file.into()), None),
+        };
+        Ok(ReadyFile {
+            is_dated: is_whole && count as u64 == description.size(),
+            length_text,
+            ..ReadyFile::new(body, description)
+        })
+    }
+
     fn new(body: Body, description: Description) -> Self {
         let modified = description.modified();
         ReadyFile {
             body,
             modified,
             modified_text: HttpDate::from(modified),
-            length_text: description.size().to_string(),
+            is_dated: true,
+            length_text: Some(description.size().to_string()),
             description,
         }
     }
@@ -71,9 +98,26 @@ impl ReadyFile {
     pub(super) fn content(&self) -> Content {
         match &self.body {
             Body::Memory(content) => Content::Kept(io::Cursor::new(content.clone())),
+            Body::Stream(start, file) => {
+                Content::Stream(io::Cursor::new(start.clone()).chain(file.clone()))
+            }
             Body::Open(file) => Content::File(OpenFile::new(file.clone(), self.length())),
         }
     }
+}
+
+/// Reads until the end or until `room` is full; the number of bytes.
+fn fill(mut file: &File, room: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while let Some(rest @ [_, ..]) = room.get_mut(count..) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(read) => count += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
 }
 
 /// `None` for a file that ends before its size.

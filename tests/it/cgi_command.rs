@@ -2,16 +2,19 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 
 use super::cgi_site::{Site, has, is_root};
 
 const SERVETTE: &str = env!("CARGO_BIN_EXE_servette");
 
+const NAMES: &str = "printf 'Content-Type: t/p\\n\\n%s|%s' \"$SERVER_NAME\" \"$SCRIPT_NAME\"\n";
+
 /// The command, serving a site.
 pub(crate) struct Command {
     child: Child,
     pub(crate) port: u16,
+    complaints: Option<ChildStderr>,
 }
 
 impl Command {
@@ -30,7 +33,12 @@ impl Command {
         BufReader::new(stdout).read_line(&mut banner).unwrap();
         let port = banner.split(' ').skip_while(|word| *word != "port").nth(1);
         let port = port.expect(&banner).parse().unwrap();
-        Command { child, port }
+        let complaints = child.stderr.take();
+        Command {
+            child,
+            port,
+            complaints,
+        }
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -177,4 +185,49 @@ fn options_reach_the_scripts() {
         .arg("--cgi-env=x=y")
         .output();
     assert_eq!(output.unwrap().status.code(), Some(2), "without --cgi");
+}
+
+#[test]
+fn idioms_are_options_and_files_that_look_like_scripts_are_named_at_the_start() {
+    let site = Site::new();
+    site.file("index.x", NAMES, 0o644);
+    let arguments = [
+        "--cgi",
+        "--cgi-directory=/",
+        "--cgi-interpreter=.x=sh",
+        "--cgi-index=index.x",
+        "--cgi-server-name-from-host",
+        "--cgi-full-duplex",
+    ];
+    let server = Command::start(&site, &arguments);
+    let answer = server.get("/");
+    assert!(answer.ends_with("\r\n\r\n127.0.0.1|/index.x"), "{answer}");
+
+    // Outside of the directories of scripts their source is sent.
+    site.file("sub/deep/b.X", NAMES, 0o644);
+    site.file("cgi-bin/c.x", NAMES, 0o644);
+    let starts = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(SERVETTE);
+        command.args(["-b", "127.0.0.1", "-q", "0", "-d"]);
+        command.arg(site.path("")).args(arguments);
+        let mut server = Command::run(command.stderr(Stdio::piped()));
+        server.child.kill().unwrap();
+        let mut said = String::new();
+        let mut complaints = server.complaints.take().unwrap();
+        complaints.read_to_string(&mut said).unwrap();
+        said
+    };
+    let said = starts(&["--cgi", "--cgi-interpreter=.x=sh"]);
+    assert!(said.starts_with("servette: warning: '"), "{said}");
+    assert!(
+        said.contains(" and 1 more") && said.lines().count() == 1,
+        "{said}"
+    );
+    for arguments in [
+        &arguments[..],
+        &["--cgi"],
+        &["--cgi", "--cgi-interpreter=.py=sh"],
+    ] {
+        assert_eq!(starts(arguments), "");
+    }
 }

@@ -144,7 +144,7 @@ pub(crate) fn compile(source: &Path, program: &Path) {
 fn check(site: &Site) {
     let server = site.serve();
     answers(&server);
-    streams(&server);
+    streams(&serve(site.handler().full_duplex(true)));
     big_bodies(&server);
     faults(&server);
     stalls(site);

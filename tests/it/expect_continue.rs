@@ -2,11 +2,13 @@
 //! 10.1.1).
 
 use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::client::{Client, get};
 use crate::support::{Ask, serve, serve_http10, text};
 use servette::testing::TestServer;
-use servette::{Exchange, RequestHandler, Result, Status};
+use servette::{Exchange, RequestHandler, Result, Status, base};
 
 const EXPECTS: &str =
     "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-Continue\r\n\r\n";
@@ -175,11 +177,28 @@ fn after_the_answer_has_begun_nobody_is_told() {
     assert_eq!(client.send("body").rest().unwrap(), b"body");
 }
 
+/// Only the version of the request counts: many clients of HTTP/1.1 wait long, or for ever.
 #[test]
-fn a_server_of_http_1_0_tells_nobody() {
-    let server = serve_http10(echo);
+fn a_handler_of_http_1_0_tells_clients_of_http_1_1_too() {
+    let server = serve_http10(|h, x| match x.command {
+        "GET" => text(h, x, "no thanks"),
+        _ => echo(h, x),
+    });
     let mut client = server.connect();
-    let response = client.send(EXPECTS).send("body").response();
+    client.send(EXPECTS);
+    assert_eq!(
+        client.take_through("\r\n\r\n"),
+        "HTTP/1.1 100 Continue\r\n\r\n"
+    );
+    let response = client.send("body").response();
+    assert_eq!((response.status, response.text()), (200, "body"));
+    client.assert_end();
+    let mut client = server.connect();
+    let response = client.send(EXPECTS.replace("POST", "GET")).response();
+    assert_eq!((response.status, response.text()), (200, "no thanks"));
+    let mut old = server.connect();
+    old.send(EXPECTS.replace("HTTP/1.1", "HTTP/1.0"));
+    let response = old.send("body").response();
     assert_eq!((response.status, response.text()), (200, "body"));
 }
 
@@ -204,10 +223,52 @@ fn the_hook_can_refuse() {
     }
     let server = TestServer::start(NoUploads);
     for (path, status) in [("/echo", 417), ("/content", 200), ("/silent", 500)] {
-        let mut client = server.connect();
-        let response = client.send(EXPECTS.replace("/echo", path)).response();
-        assert_eq!(response.status, status, "{path}");
-        assert!(response.says_close(), "{path}");
-        client.finish().assert_end();
+        // Without a body too, as in Python.
+        for length in ["Content-Length: 4", "Content-Length: 0", "X: y"] {
+            let request = EXPECTS.replace("/echo", path);
+            let mut client = server.connect();
+            client.send(request.replace("Content-Length: 4", length));
+            let response = client.response();
+            assert_eq!(response.status, status, "{path} {length}");
+            // A text of the hook ends the connection only if nobody knows whether a body will come.
+            let closes = path != "/content" || length == "Content-Length: 4";
+            assert_eq!(response.says_close(), closes, "{path} {length}");
+            if !closes {
+                assert_eq!(client.send(EXPECTS).response().status, 417);
+            }
+            client.finish().assert_end();
+        }
     }
+}
+
+#[test]
+fn the_hook_is_called_without_a_body_and_the_connection_is_kept() {
+    struct Counts(Arc<AtomicUsize>);
+    impl RequestHandler for Counts {
+        fn handle_expect_100(&self, x: &mut Exchange<'_>) -> Result<bool> {
+            self.0.fetch_add(1, Relaxed);
+            base::handle_expect_100(self, x)
+        }
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            echo(self, x)
+        }
+        fn protocol_version(&self) -> &str {
+            "HTTP/1.1"
+        }
+    }
+    let calls = Arc::new(AtomicUsize::new(0));
+    let server = TestServer::start(Counts(calls.clone()));
+    let mut client = server.connect();
+    for called in 1..=2 {
+        let request = EXPECTS.replace("Content-Length: 4", "Content-Length: 0");
+        let response = client.send(request).response();
+        assert_eq!((response.status, response.text()), (200, ""));
+        assert!(!response.says_close());
+        assert_eq!(calls.load(Relaxed), called);
+    }
+    client
+        .send(EXPECTS.replace("HTTP/1.1", "HTTP/1.0"))
+        .send("body");
+    assert_eq!(client.response().status, 200);
+    assert_eq!(calls.load(Relaxed), 2, "1.0 has no expectations");
 }

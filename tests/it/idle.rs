@@ -1,8 +1,9 @@
 //! Connections that wait cost no thread and block nobody.
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
+use crate::client::{Client, get};
 use crate::lifesupport::{spawn, spawn_single};
 use crate::support::{echo, handler, text};
 
@@ -42,6 +43,47 @@ fn partial_heads_take_no_thread() {
     }
     for partial in &mut partial {
         assert_eq!(partial.send("\r\n").response().text(), "/x");
+    }
+}
+
+/// The pieces are events of their own: a request on another connection is answered between them.
+#[test]
+fn long_heads_that_come_in_pieces_beside_others_are_answered() {
+    let server = spawn_single(handler(|h, x| {
+        let mut body = String::new();
+        x.rfile.read_to_string(&mut body)?;
+        let fields = x.headers.get_all("X-Long");
+        let told: Vec<&str> = fields.chain([x.path, &body]).collect();
+        text(h, x, &told.join(" "))
+    }));
+    let values = |name: &str| -> Vec<String> {
+        let value = |field: usize| (0..13_000).map(move |at| (at * field % 9973).to_string());
+        (1..5)
+            .map(|field| value(field).collect::<String>() + name)
+            .collect()
+    };
+    let sent = |name: &str| {
+        let lines = values(name)
+            .into_iter()
+            .map(|value| format!("X-Long: {value}\r\n"));
+        let lines: String = lines.collect();
+        let head = format!("POST /{name} HTTP/1.1\r\nHost: h\r\n{lines}Content-Length: 4\r\n\r\n");
+        head + "body" + &get("/next")
+    };
+    let mut beside = Client::new(server.addr());
+    let mut long = ["a", "b"].map(|name| (name, Client::new(server.addr()), sent(name)));
+    let length = long[0].2.len();
+    assert!((200_000..250_000).contains(&length), "{length}");
+    for start in (0..length).step_by(501) {
+        for (_, client, sent) in &mut long {
+            client.send(&sent[start..sent.len().min(start + 501)]);
+        }
+        assert_eq!(beside.get("/beside").response().text(), "/beside ");
+    }
+    for (name, client, _) in &mut long {
+        let told = format!("{} /{name} body", values(name).join(" "));
+        assert!(client.response().text() == told, "/{name}");
+        assert_eq!(client.response().text(), "/next ");
     }
 }
 

@@ -13,9 +13,11 @@ mod cgi;
 mod cgi_command;
 mod cgi_environment;
 mod cgi_faults;
+mod cgi_idioms;
 mod cgi_languages;
 mod cgi_python;
 mod cgi_site;
+mod cgi_uploads;
 mod changing;
 #[cfg(feature = "cli")]
 mod child;
@@ -59,6 +61,8 @@ mod shrinking;
 mod shutdown;
 #[cfg(feature = "cli")]
 mod signals;
+#[cfg(target_os = "linux")]
+mod sizeless;
 mod stress;
 mod support;
 mod testing_bodies;
@@ -73,4 +77,5 @@ mod testing_stubs;
 mod testing_waits;
 mod threads;
 mod torrent;
+mod uploads;
 mod webroot;

@@ -170,11 +170,26 @@ fn hosts() -> Vec<Row> {
         "1.2.3.4:8",
         "[::1]",
         "[::1]:8",
+        // Zones, which some clients leave in.
+        "[fe80::1%eth0]:8",
+        "[fe80::1%25eth0]:8",
     ] {
         rows.push(taken(RULE, with(&format!("Host: {host}")), "GET / "));
     }
     for host in [
-        "u@h", "h/", "h,i", "h i", "\"h\"", "<h", "h\\", "h\x01", "h:x", "[::1", "::1",
+        "u@h",
+        "h/",
+        "h,i",
+        "h i",
+        "\"h\"",
+        "<h",
+        "h\\",
+        "h\x01",
+        "h:x",
+        "[::1",
+        "::1",
+        "[::1%]",
+        "[::1%a/b]",
     ] {
         rows.push(refused(RULE, with(&format!("Host: {host}")), 400));
     }

@@ -197,7 +197,7 @@ fn requests_that_wait_for_a_thread_are_given_up_at_the_deadline() {
     for max_threads in [1, 2, 3] {
         let (server, gate) = spawn_gated(|limits| limits.max_threads = max_threads);
         let mut clients = crowd(9, server.addr(), get("/"));
-        let busy = (max_threads - 1).max(1);
+        let busy = max_threads;
         gate.await_comers(busy);
         // Cut at once, while the threads that there are wait for the gate: or they would not stay busy.
         let handle = server.shutdown_handle();

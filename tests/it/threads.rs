@@ -9,7 +9,10 @@ use std::time::Duration;
 use crate::client::{Client, crowd, get};
 use crate::lifesupport::{Gate, spawn, spawn_both, spawn_gated, spawn_loops, spawn_single};
 use crate::support::{echo, handler, text, until};
-use servette::{Connection, Exchange, HttpServer, Next, RequestHandler, Result, base};
+use servette::{
+    Connection, Exchange, HttpServer, Limits, Next, RequestHandler, Result, ThreadingHttpServer,
+    base,
+};
 
 #[test]
 fn blocked_handlers_block_nobody_else() {
@@ -302,9 +305,12 @@ fn threads_without_work_end() {
             x.rfile.discard()?;
             echo(h, x)
         });
-        spawn(handler, |limits| {
-            limits.thread_idle = Duration::from_millis(50)
-        })
+        let mut limits = Limits::default();
+        limits.thread_idle = Duration::from_millis(50);
+        let server = ThreadingHttpServer::builder(handler).limits(limits);
+        // One event loop, whose leader is there from the start.
+        let server = server.event_loops(1).bind("127.0.0.1:0").unwrap();
+        server.spawn().unwrap()
     };
     if serves(server) {
         return;
@@ -320,7 +326,7 @@ fn threads_without_work_end() {
         for client in &mut clients {
             client.send("x").response();
         }
-        // One more may stay: the thread that called `serve_forever`, if it has no post.
+        // One more may stay: the thread that called `serve_forever`, if it does not lead.
         until("they end", || child.threads() <= at_rest + 1);
     }
     let before = child.ticks();

@@ -135,7 +135,7 @@ fn converse(address: Peer, server: &str, first: u64, count: u64) {
     });
 }
 
-fn pour(lanes: usize, max_threads: usize, clients: u64, each: u64) {
+fn pour(loops: usize, max_threads: usize, clients: u64, each: u64) {
     const IDLE: Duration = Duration::from_millis(500);
     let before = threads();
     let start = Instant::now();
@@ -153,7 +153,7 @@ fn pour(lanes: usize, max_threads: usize, clients: u64, each: u64) {
     });
     let server = ThreadingHttpServer::builder(handler)
         .limits(limits)
-        .event_loops(lanes)
+        .event_loops(loops)
         .bind("127.0.0.1:0")
         .unwrap();
     let scope = |info: &servette::ServerInfo| {
@@ -167,13 +167,13 @@ fn pour(lanes: usize, max_threads: usize, clients: u64, each: u64) {
         let busy = threads().saturating_sub(before);
         if each > 1_000 {
             // Those that lead, one that watches, and one that may have no work.
-            let at_rest = lanes + 2;
+            let at_rest = loops + 2;
             until("threads end", || {
                 threads().saturating_sub(before) <= at_rest
             });
         }
         println!(
-            "lanes {lanes}, max_threads {max_threads}: {} answers, {seconds:.1} s, {} handlers at \
+            "loops {loops}, max_threads {max_threads}: {} answers, {seconds:.1} s, {} handlers at \
              once, {busy} threads, then {}",
             clients * each,
             most.load(Ordering::SeqCst),
@@ -194,9 +194,9 @@ fn threads() -> usize {
 
 #[test]
 fn every_byte_of_long_pipelines_is_right_while_handlers_block() {
-    for lanes in [1, 2] {
+    for loops in [1, 2] {
         for max_threads in [1, 2, 3, 5, 64] {
-            pour(lanes, max_threads, 8, 150);
+            pour(loops, max_threads, 8, 150);
         }
     }
 }
@@ -204,9 +204,9 @@ fn every_byte_of_long_pipelines_is_right_while_handlers_block() {
 #[test]
 #[ignore = "it takes minutes: run it alone, in release mode"]
 fn every_byte_of_a_million_answers_is_right_while_handlers_block() {
-    for lanes in [1, 2] {
+    for loops in [1, 2] {
         for max_threads in [1, 2, 3, 5, 64] {
-            pour(lanes, max_threads, 24, 5_000);
+            pour(loops, max_threads, 24, 5_000);
         }
     }
 }

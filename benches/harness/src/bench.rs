@@ -97,9 +97,9 @@ impl Bench {
                 site,
                 port,
                 role,
-                lanes: match role {
-                    Role::Lanes(lanes) => Some(lanes),
-                    _ => self.options.lanes,
+                loops: match role {
+                    Role::Loops(loops) => Some(loops),
+                    _ => self.options.loops,
                 },
             },
         )
@@ -116,7 +116,7 @@ impl Bench {
             | Role::Blocking
             | Role::Short
             | Role::Handlers
-            | Role::Lanes(_) => answer.status() == 200 && answer.body == HELLO,
+            | Role::Loops(_) => answer.status() == 200 && answer.body == HELLO,
             // What it says does not matter: most say how much they have read.
             Role::Post => answer.status() == 200,
             Role::Small => is_file("1k.txt"),
@@ -165,7 +165,7 @@ pub fn get(path: &str, fields: &str) -> Vec<u8> {
 
 fn head(role: Role, fields: &str) -> Vec<u8> {
     match role {
-        Role::Hello | Role::Blocking | Role::Short | Role::Handlers | Role::Lanes(_) => {
+        Role::Hello | Role::Blocking | Role::Short | Role::Handlers | Role::Loops(_) => {
             get("/hello", fields)
         }
         Role::Close => get("/hello", &format!("{fields}Connection: close\r\n")),

@@ -15,7 +15,7 @@ pub const USAGE: &str = "usage: benches/run [OPTIONS]
   --seconds S      how long each measurement takes [2]
   --heads KIND     what connections send: varied (each has its own User-Agent, Accept and Cookie), same
                    (all have those of one client), bare (none has any) [varied]
-  --lanes N        servette's event loops in the scenarios with handlers that block [one per core: 1]
+  --loops N        servette's event loops in the scenarios with handlers that block [one per core: 1]
   --before DIR     measure the servette in DIR, too (a row named before)
   --keep DIR       build servette, copy it into DIR for a later --before, and end
   --quick          one short round of everything: to see that it works, not to compare
@@ -33,7 +33,7 @@ pub struct Options {
     pub time: Duration,
     pub warm_up: Duration,
     pub heads: Heads,
-    pub lanes: Option<u16>,
+    pub loops: Option<u16>,
     pub before: Option<PathBuf>,
     pub keep: Option<PathBuf>,
     pub quick: bool,
@@ -52,7 +52,7 @@ impl Options {
             time: Duration::from_secs(2),
             warm_up: Duration::from_millis(300),
             heads: Heads::Varied,
-            lanes: None,
+            loops: None,
             before: None,
             keep: None,
             quick: false,
@@ -85,7 +85,7 @@ impl Options {
                         other => return Err(format!("{other}? There are: varied, same, bare")),
                     }
                 }
-                "--lanes" => options.lanes = Some(number(&value()?, 1.0, 64.0)? as u16),
+                "--loops" => options.loops = Some(number(&value()?, 1.0, 64.0)? as u16),
                 "--before" => options.before = Some(value()?.into()),
                 "--keep" => options.keep = Some(value()?.into()),
                 "--quick" => {

@@ -59,7 +59,7 @@ pub enum Role {
     /// Run handlers that block in ways that only our program has.
     Handlers,
     /// The same with so many event loops.
-    Lanes(u16),
+    Loops(u16),
 }
 
 impl Role {
@@ -72,7 +72,7 @@ impl Role {
                 | Role::Blocking
                 | Role::Short
                 | Role::Handlers
-                | Role::Lanes(_)
+                | Role::Loops(_)
         )
     }
 }
@@ -94,7 +94,7 @@ pub struct Setting<'a> {
     pub port: u16,
     pub role: Role,
     /// The event loops of servette in the scenarios with handlers that block.
-    pub lanes: Option<u16>,
+    pub loops: Option<u16>,
 }
 
 /// The command that starts a peer.
@@ -107,7 +107,7 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
             Some(before) => servette(before, setting),
             None => Err(Absent::NotIts),
         },
-        _ if matches!(role, Role::Handlers | Role::Lanes(_)) => Err(Absent::NotIts),
+        _ if matches!(role, Role::Handlers | Role::Loops(_)) => Err(Absent::NotIts),
         "limit" | "limit-plain" | "limit-edge" | "limit-memory" | "limit-read" => {
             limit(peer, setting)
         }
@@ -186,10 +186,10 @@ fn limit(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
 fn servette(programs: &Ours, setting: &Setting<'_>) -> Result<Command, Absent> {
     let port = setting.port.to_string();
     let mut command = match setting.role {
-        Role::Blocking | Role::Short | Role::Handlers | Role::Lanes(_) => {
+        Role::Blocking | Role::Short | Role::Handlers | Role::Loops(_) => {
             let mut command = Command::new(&programs.blocking);
             command.arg(port);
-            command.args(setting.lanes.map(|lanes| lanes.to_string()));
+            command.args(setting.loops.map(|loops| loops.to_string()));
             return Ok(command);
         }
         role if role.is_app() => Command::new(&programs.hello),

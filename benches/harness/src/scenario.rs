@@ -8,7 +8,7 @@ use crate::table::Table;
 mod beside;
 mod closed;
 mod idle;
-mod lanes;
+mod loops;
 mod listing;
 mod short;
 mod start;
@@ -135,14 +135,14 @@ pub const SCENARIOS: [Scenario; 21] = [
         run: short::run,
     },
     Scenario {
-        name: "lanes",
+        name: "loops",
         title: "a new connection per request of a handler that sleeps 2 ms, 64 at a time, with 1, 4 and 8 event loops",
-        run: lanes::run,
+        run: loops::run,
     },
     Scenario {
         name: "stuck",
         title: "how long other connections wait when a handler sleeps in each of 16 event loops at once",
-        run: lanes::stuck,
+        run: loops::stuck,
     },
     Scenario {
         name: "readers",

@@ -25,10 +25,10 @@ fn find_within(input: &[u8], limits: &HeadLimits) -> Result<Option<(usize, usize
 
 /// Parse a head and hand out what it says, or the refusal.
 fn with_head<T>(head: &str, read: impl FnOnce(&Head<'_>) -> T) -> Result<T, Refusal> {
-    let (mut last, mut scratch) = (LastHead::default(), String::new());
+    let (mut places, mut scratch) = (Places::default(), String::new());
     let limits = HeadLimits::default();
     let bytes: Vec<u8> = head.chars().map(|c| u8::try_from(c).unwrap()).collect();
-    parse_whole(&bytes, &mut scratch, &mut last, &limits).map(|head| read(&head))
+    parse_whole(&bytes, &mut scratch, &mut places, &limits).map(|head| read(&head))
 }
 
 #[track_caller]
@@ -272,8 +272,8 @@ fn as_many_fields_as_allowed_are_parsed() {
             fields: limit,
             ..HeadLimits::default()
         };
-        let (text, mut last, mut scratch) = (head(count), LastHead::default(), String::new());
-        let parsed = parse_whole(text.as_bytes(), &mut scratch, &mut last, &limits);
+        let (text, mut places, mut scratch) = (head(count), Places::default(), String::new());
+        let parsed = parse_whole(text.as_bytes(), &mut scratch, &mut places, &limits);
         let parsed = parsed
             .map(|head| head.fields.len())
             .map_err(|refusal| refusal.code);

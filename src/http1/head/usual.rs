@@ -5,7 +5,6 @@
 //! [`any`](super::any), which alone refuse; a property holds the two ways equal.
 
 use super::fields::{Place, Places};
-use super::last::{LastHead, Remembered};
 use super::{Head, Version};
 use crate::http1::HeadLimits;
 use crate::http1::bytes::{first_outside, token_end};
@@ -24,8 +23,12 @@ pub(crate) struct Usual {
     meta: Meta,
 }
 
-/// The head at the start of `input`, which is remembered; `None` if it is not a usual one, or not complete.
-pub(crate) fn find(input: &[u8], last: &mut LastHead, limits: &HeadLimits) -> Option<Usual> {
+/// A space, the version, and the line end.
+const VERSION: usize = " HTTP/1.1\r\n".len();
+
+/// The head at the start of `input`, with the places of its fields; `None` if it is not a usual one, or not
+/// complete.
+pub(crate) fn find(input: &[u8], places: &mut Places, limits: &HeadLimits) -> Option<Usual> {
     let command_end = token_end(input);
     let target = input.get(command_end..)?.strip_prefix(b" ")?;
     let target_length = first_outside::<b'!'>(target)?;
@@ -34,29 +37,6 @@ pub(crate) fn find(input: &[u8], last: &mut LastHead, limits: &HeadLimits) -> Op
     if command_end == 0 || !is_origin_form || input.starts_with(b"CONNECT ") {
         return None;
     }
-    let remembered = last.open();
-    let (version, meta) = match remembered.recall(rest) {
-        Some(said) => said,
-        None => read(rest, remembered)?,
-    };
-    let target_end = command_end + 1 + target_length;
-    let end = target_end + remembered.lines.len();
-    let fits = end <= limits.shortest() && remembered.places.len() <= limits.fields;
-    fits.then_some(Usual {
-        end,
-        command_end,
-        target_end,
-        version,
-        meta,
-    })
-}
-
-/// A space, the version, and the line end.
-const VERSION: usize = " HTTP/1.1\r\n".len();
-
-/// Reads a head from its version on.
-fn read(rest: &[u8], remembered: &mut Remembered) -> Option<(Version, Meta)> {
-    let places = remembered.forget();
     // As a pattern each would be compared byte by byte.
     let version = rest.first_chunk()?;
     let version = if version == b" HTTP/1.1\r\n" {
@@ -66,17 +46,34 @@ fn read(rest: &[u8], remembered: &mut Remembered) -> Option<(Version, Meta)> {
     } else {
         return None;
     };
+    let target_end = command_end + 1 + target_length;
     let mut seen = Seen::default();
-    let end = fields(rest, VERSION, places, &mut seen)?;
+    places.clear();
+    let end = fields(
+        input,
+        target_end + VERSION,
+        places,
+        limits.fields,
+        &mut seen,
+    )?;
     let meta = seen.meta(version).ok()?;
-    // Of printable ASCII, as it was found.
-    let lines = str::from_utf8(rest.get(..end)?).ok()?;
-    remembered.remember(lines, version, meta);
-    Some((version, meta))
+    (end <= limits.shortest()).then_some(Usual {
+        end,
+        command_end,
+        target_end,
+        version,
+        meta,
+    })
 }
 
-/// Reads the field lines from `start` on; returns the end of the blank line.
-fn fields(input: &[u8], start: usize, places: &mut Places, seen: &mut Seen) -> Option<usize> {
+/// Reads up to `most` field lines from `start` on; returns the end of the blank line.
+fn fields(
+    input: &[u8],
+    start: usize,
+    places: &mut Places,
+    most: usize,
+    seen: &mut Seen,
+) -> Option<usize> {
     let mut line = start;
     let mut rest = input.get(start..)?;
     loop {
@@ -91,7 +88,7 @@ fn fields(input: &[u8], start: usize, places: &mut Places, seen: &mut Seen) -> O
         let [b'\r', b'\n', next @ ..] = after else {
             return None;
         };
-        if has_space {
+        if has_space || places.len() == most {
             return None;
         }
         seen.field(name, value).ok()?;
@@ -105,16 +102,14 @@ fn fields(input: &[u8], start: usize, places: &mut Places, seen: &mut Seen) -> O
 }
 
 impl Usual {
-    /// The head that was found last, `bytes`.
-    pub(super) fn head<'a>(&self, bytes: &'a [u8], last: &'a mut LastHead) -> Head<'a> {
-        let line_end = self.target_end + VERSION - 2;
-        let line = bytes.get(..line_end).unwrap_or_default();
+    /// The head that was found, `bytes`, with the places of its fields.
+    pub(super) fn head<'a>(&self, bytes: &'a [u8], places: &'a Places) -> Head<'a> {
         // Of printable ASCII, as it was found.
-        let line = str::from_utf8(line).unwrap_or_default();
-        let part = |start, end| line.get(start..end).unwrap_or_default();
-        let Remembered { places, lines, .. } = last.open();
+        let text = str::from_utf8(bytes).unwrap_or_default();
+        let line_end = self.target_end + VERSION - 2;
+        let part = |start, end| text.get(start..end).unwrap_or_default();
         Head {
-            requestline: line,
+            requestline: part(0, line_end),
             command: part(0, self.command_end),
             target: Target {
                 path: part(self.command_end + 1, self.target_end).into(),
@@ -122,7 +117,7 @@ impl Usual {
             },
             request_version: part(self.target_end + 1, line_end),
             version: self.version,
-            fields: places.of(lines),
+            fields: places.of(text),
             meta: self.meta,
         }
     }

@@ -25,7 +25,11 @@ const DISPENSABLE: [&[WaitsFor]; 2] = [IDLE, SENDING];
 /// Who goes when the process can't have more.
 const ALL: [&[WaitsFor]; 3] = [IDLE, &[WaitsFor::End], SENDING];
 const IDLE: &[WaitsFor] = &[WaitsFor::NextHead, WaitsFor::FirstHead];
-const SENDING: &[WaitsFor] = &[WaitsFor::RestOfHead, WaitsFor::RestOfBody];
+const SENDING: &[WaitsFor] = &[
+    WaitsFor::RestOfHead,
+    WaitsFor::BodyAtOnce,
+    WaitsFor::RestOfBody,
+];
 /// How often it is reported that connections run short.
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
 /// How long accepting rests when the process has run out of descriptors or memory.

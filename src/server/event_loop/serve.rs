@@ -39,13 +39,22 @@ impl EventLoop {
             }
             task.conn.lend(buffers, task.end_may_follow);
             match task.conn.poll_request() {
-                Ok(Readiness::Request) => return Some(task),
+                Ok(Readiness::Request) => {
+                    // Answers may have waited for the rest of a body. If it fails, so does the next answer.
+                    let _ = task.conn.flush();
+                    return Some(task);
+                }
                 Ok(Readiness::Pending) => task.conn.reclaim(buffers),
                 Ok(Readiness::Ended) | Err(_) => {
+                    let _ = task.conn.flush_last();
                     task.conn.reclaim(buffers);
                     self.end(task);
                     return None;
                 }
+            }
+            if task.conn.drains_on() {
+                // Registered anew, it is reported at once.
+                task.conn.wire().deregister(&self.registry);
             }
             task = self.park(task)?;
         }
@@ -151,10 +160,15 @@ impl EventLoop {
                 task.conn.refuse(Refusal::new(408, ""));
                 Some(task)
             }
-            WaitsFor::RestOfBody => {
-                // The client is still sending: it gets to read its answer.
-                task.conn.leave();
+            // The client is still sending: it gets to read its answer.
+            WaitsFor::BodyAtOnce | WaitsFor::RestOfBody => {
+                task.conn.drain_is_late();
                 Some(task)
+            }
+            WaitsFor::End if task.conn.is_draining() => {
+                task.conn.drain_is_late();
+                self.end(task);
+                None
             }
             _ => {
                 self.close(task);

@@ -14,6 +14,9 @@ use rustix::io::retry_on_intr;
 use super::below::{is_directly_in, relative_to};
 use super::{LOCATE, Place, Symlinks, open_whole, or_dot};
 
+/// Of memory, on any machine.
+const LARGEST_PAGE: u64 = 64 << 10;
+
 /// What the file system says of a file. It changes when the file does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
@@ -21,6 +24,7 @@ pub(crate) struct Description {
     inode: u64,
     mode: u32,
     size: u64,
+    has_blocks: bool,
     /// Seconds and nanoseconds since 1970.
     modified: (i64, i64),
     changed: (i64, i64),
@@ -35,6 +39,7 @@ impl Description {
             inode: stat.st_ino as u64,
             mode: stat.st_mode as u32,
             size: stat.st_size as u64,
+            has_blocks: stat.st_blocks > 0,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
             changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
         }
@@ -55,6 +60,12 @@ impl Description {
 
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The file is empty or takes no space, so its size may be made up: in `/proc` it is 0, in `/sys` a page.
+    /// (The size of a larger file without blocks, a sparse one, is true.)
+    pub(crate) fn is_doubtful(&self) -> bool {
+        !self.has_blocks && self.size <= LARGEST_PAGE
     }
 
     /// The second in which the content changed last, as HTTP counts; 1970 if that is not to be told.

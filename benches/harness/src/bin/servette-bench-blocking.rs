@@ -65,8 +65,8 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let port = arguments.next().unwrap_or_else(|| "8000".into());
     let mut builder = ThreadingHttpServer::builder(Blocking::default());
-    if let Some(lanes) = arguments.next().and_then(|lanes| lanes.parse().ok()) {
-        builder = builder.event_loops(lanes);
+    if let Some(loops) = arguments.next().and_then(|loops| loops.parse().ok()) {
+        builder = builder.event_loops(loops);
     }
     builder.bind(format!("127.0.0.1:{port}"))?.serve_forever()
 }

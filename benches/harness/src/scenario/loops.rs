@@ -26,9 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection per request of a handler that sleeps 2 ms.
 pub fn run(bench: &Bench) -> String {
-    let runs = COUNTS.map(|lanes| {
-        eprint!(" {lanes} event loops");
-        let spec = Spec::new(Role::Lanes(lanes), CLIENTS);
+    let runs = COUNTS.map(|loops| {
+        eprint!(" {loops} event loops");
+        let spec = Spec::new(Role::Loops(loops), CLIENTS);
         let all = bench.rounds(spec.role, |peer| {
             let server = bench.serve(peer, spec.role)?;
             let head = |index| {
@@ -43,7 +43,7 @@ pub fn run(bench: &Bench) -> String {
             };
             Ok(closed::measure(&server, &plan, Unit::Request)?.0)
         });
-        (lanes, all)
+        (loops, all)
     });
     let columns = [
         "event loops",
@@ -55,12 +55,12 @@ pub fn run(bench: &Bench) -> String {
         "server busy %",
         "load busy %",
     ];
-    finish_each(Table::new(&columns), &runs, |table, lanes, rounds| {
+    finish_each(Table::new(&columns), &runs, |table, loops, rounds| {
         let middle = |field: fn(&closed::Sample) -> f64| median(rounds.samples.iter().map(field));
         table.row(
             rounds.peer,
             &[
-                f64::from(lanes),
+                f64::from(loops),
                 middle(|sample| sample.rate),
                 middle(|sample| sample.p50),
                 middle(|sample| sample.p99),
@@ -75,7 +75,7 @@ pub fn run(bench: &Bench) -> String {
 
 /// Kept connections while a handler sleeps in each event loop.
 pub fn stuck(bench: &Bench) -> String {
-    let role = Role::Lanes(STUCK);
+    let role = Role::Loops(STUCK);
     let all = bench.rounds(role, |peer| {
         let mut trials = Vec::new();
         for _ in 0..TRIALS {

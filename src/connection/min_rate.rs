@@ -1,0 +1,109 @@
+//! How long a client may keep the server waiting: a deadline that a slow drip can't extend.
+
+use std::time::Duration;
+
+/// How long the server waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    /// The longest time without a byte, and the time after which the rate counts.
+    pub(crate) patience: Duration,
+    /// The least bytes a second, on average over the time waited; 0 for no such bound.
+    pub(crate) rate: u64,
+}
+
+/// The waits for one body or one response.
+///
+/// Only the time that the server really waited counts: a handler that computes for a minute between
+/// two reads does not use up the time of its client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MinRate {
+    waited: Duration,
+    /// The part of it since the last byte, in as many waits as it took.
+    silent: Duration,
+    bytes: u64,
+}
+
+impl MinRate {
+    /// How long the next wait may be; zero when the client has used up its time.
+    pub(crate) fn next_wait(&self, allowance: Allowance) -> Duration {
+        let silence = allowance.patience.saturating_sub(self.silent);
+        if allowance.rate == 0 {
+            return silence;
+        }
+        let earned = Duration::from_secs(self.bytes / allowance.rate);
+        let total = earned.max(allowance.patience);
+        silence.min(total.saturating_sub(self.waited))
+    }
+
+    /// The server has waited.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        self.waited = self.waited.saturating_add(time);
+        self.silent = self.silent.saturating_add(time);
+    }
+
+    /// Bytes have moved.
+    pub(crate) fn moved(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+        if bytes > 0 {
+            self.silent = Duration::ZERO;
+        }
+    }
+
+    /// How many have moved.
+    #[cfg(feature = "testing")]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOWANCE: Allowance = Allowance {
+        patience: Duration::from_secs(30),
+        rate: 500,
+    };
+
+    /// Seconds waited, and the bytes that came then.
+    fn after(waits: &[(u64, usize)]) -> u64 {
+        let mut min_rate = MinRate::default();
+        for &(seconds, bytes) in waits {
+            min_rate.waited(Duration::from_secs(seconds));
+            min_rate.moved(bytes);
+        }
+        min_rate.next_wait(ALLOWANCE).as_secs()
+    }
+
+    #[test]
+    fn silence_and_a_drip_end_alike_and_a_fair_rate_goes_on() {
+        assert_eq!(after(&[]), 30);
+        assert_eq!(after(&[(30, 0)]), 0);
+        assert_eq!(after(&[(29, 29)]), 1, "a byte a second earns nothing");
+        assert_eq!(after(&[(30, 30)]), 0);
+        assert_eq!(after(&[(60, 60 * 500 + 5_000)]), 10);
+        assert_eq!(after(&[(60, 60 * 499)]), 0);
+        assert_eq!(after(&[(60, 1 << 30)]), 30, "at most one deadline ahead");
+    }
+
+    #[test]
+    fn silence_ends_whatever_came_before_and_however_it_is_split_into_waits() {
+        assert_eq!(after(&[(0, 1 << 30), (30, 0)]), 0);
+        assert_eq!(after(&[(0, 1 << 30), (20, 0), (9, 0)]), 1);
+        assert_eq!(after(&[(0, 1 << 30), (20, 0), (9, 1), (20, 0)]), 10);
+    }
+
+    #[test]
+    fn without_a_rate_only_silence_counts() {
+        let any = Allowance {
+            rate: 0,
+            ..ALLOWANCE
+        };
+        let mut min_rate = MinRate::default();
+        min_rate.waited(Duration::from_secs(3600));
+        min_rate.moved(1);
+        assert_eq!(min_rate.next_wait(any), Duration::from_secs(30));
+        min_rate.waited(Duration::from_secs(20));
+        assert_eq!(min_rate.next_wait(any), Duration::from_secs(10));
+    }
+}
