@@ -320,6 +320,22 @@ impl Connection {
         self.waits_for() == WaitsFor::BodyAtOnce
     }
 
+    /// Finished answers wait no longer for the rest of a body: nothing more is read, or a handler goes on.
+    fn release_answers(&mut self) {
+        if let State::Draining(drain) = &mut self.state {
+            drain.holds_answer = false;
+        }
+    }
+
+    /// Sends the answers that a parked connection holds, as far as the socket takes them: it is closed.
+    pub(crate) fn send_held_answers(&mut self) {
+        let held = mem::take(&mut self.held_answers);
+        if !held.is_empty() {
+            // There is nobody to tell that it fails.
+            let _ = self.channel.wire.stream.send(&held, &[], false);
+        }
+    }
+
     /// The rest of a body does not come in time: answers wait for it no longer, or the connection ends.
     pub(crate) fn drain_is_late(&mut self) {
         match &mut self.state {
@@ -406,6 +422,7 @@ impl Connection {
                 Readiness::Pending => {}
                 ready => return Ok(ready),
             }
+            self.flush_all()?;
             self.channel.wire.wait_readable(&mut min_rate, allowance)?;
             self.input.socket.has_news(true);
         }
@@ -420,8 +437,14 @@ impl Connection {
         }
     }
 
-    /// Sends what is finished.
+    /// Sends what is finished, unless it waits for the rest of a body.
     pub(crate) fn flush(&mut self) -> Result<()> {
+        self.flush_with(false)
+    }
+
+    /// Sends all that is finished.
+    pub(crate) fn flush_all(&mut self) -> Result<()> {
+        self.release_answers();
         self.flush_with(false)
     }
 
@@ -444,6 +467,7 @@ impl Connection {
     /// Goes on with the end of a connection, without waiting: shuts the sending direction, and drops what the client
     /// still sends, so that it gets to read its last answer.
     pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
+        self.send_held_answers();
         let (before, is_quiet_over) = match self.state {
             State::Ending(how @ (Ending::Last | Ending::Linger)) => {
                 self.input.forget_unread();

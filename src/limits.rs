@@ -73,9 +73,9 @@ pub struct Limits {
     /// idle, the new one is answered with 503. Default 16,384, and never more than the process's limit
     /// of descriptors leaves.
     pub max_connections: usize,
-    /// Threads of a [`ThreadingHttpServer`](crate::ThreadingHttpServer). When all are busy, one of them
-    /// keeps accepting and keeping deadlines, so one request less is handled at the same time, and
-    /// others wait; a single thread handles requests too. Default 512.
+    /// How many handlers a [`ThreadingHttpServer`](crate::ThreadingHttpServer) runs at the same time. Further
+    /// requests wait; accepting and deadlines go on. The server has up to this many threads, one more for each event
+    /// loop, and a monitor. Default 512.
     pub max_threads: usize,
     /// How long a thread without work is kept. Default 10 s.
     pub thread_idle: Duration,

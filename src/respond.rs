@@ -60,8 +60,6 @@ fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
             });
             Next::Close
         });
-        // It fails only where the response was given up.
-        let _ = conn.flush();
         is_open = match next {
             Next::Again => true,
             // Nothing more comes that could be waited for.
@@ -69,4 +67,6 @@ fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
             Next::Close => false,
         };
     }
+    // It fails only where the response was given up.
+    let _ = conn.flush_all();
 }

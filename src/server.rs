@@ -170,7 +170,11 @@ macro_rules! common {
                 let timeout = self.shared().options.timeout;
                 let until = timeout.and_then(|time| Instant::now().checked_add(time));
                 match first(&self.loops).serve(&self.handler, Until::Answered(until))? {
-                    Outcome::Stopped => Err(Error::other("the server was shut down")),
+                    Outcome::Stopped => {
+                        // Each of them has the port open.
+                        self.loops.iter().for_each(|of| of.stop(&mut of.lock()));
+                        Err(Error::other("the server was shut down"))
+                    }
                     Outcome::Answered => Ok(true),
                     Outcome::TimedOut => {
                         self.shared().options.run_handle_timeout(self.info());
@@ -223,13 +227,14 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
         let _serving = self.shared().begin_serving()?;
         let _loop = self.shared().control.enter_loop();
         let limits = &self.shared().options.limits;
-        // A handler that blocks takes a thread; leaders run handlers themselves while there are threads to replace
-        // all of them.
-        let most = (limits.max_threads / 2).max(1);
-        let loops = self.loops.get(..most).unwrap_or(&self.loops);
-        WorkerPool::new(loops, &self.handler, limits.max_threads, limits.thread_idle)
-            .run()
-            .map_err(poll_error)
+        WorkerPool::new(
+            &self.loops,
+            &self.handler,
+            limits.max_threads,
+            limits.thread_idle,
+        )
+        .run()
+        .map_err(poll_error)
     }
 
     /// Serves in the background while `f` runs, for a handler that borrows; then shuts down, with a

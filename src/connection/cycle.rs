@@ -141,10 +141,12 @@ impl Connection {
                 ends: false,
             });
         }
-        if let State::Draining(drain) = self.state
-            && drain.holds_answer
-        {
-            self.drain();
+        if let State::Draining(drain) = &mut self.state {
+            // `handle_request` returns with the answer.
+            drain.holds_answer &= !self.one_at_a_time;
+            if drain.holds_answer {
+                self.drain();
+            }
         }
         let pending = self.input.pending();
         self.channel.wire.observed.tell(Event::Over(pending));

@@ -1,9 +1,9 @@
 //! The bytes of a connection on their way in: one buffer for the head of a request and for what was
 //! read beyond it.
 //!
-//! The thread that serves a connection lends it the buffer. A parked connection keeps only its unread bytes: a few
-//! are copied to a place of their own and back into the next thread's buffer; more than [`FEW`], a long head that is
-//! not complete, stay in a buffer of the connection, so that another byte of it costs no copy of all others.
+//! The thread that serves a connection lends it the buffer. A parked connection keeps only its unread bytes. Up to
+//! [`FEW`] bytes are copied out, and back into the buffer of the next thread. More of them, a long head that is not
+//! complete, stay in a buffer that the connection owns, so that another byte does not cost a copy of all others.
 
 use std::mem;
 
@@ -23,8 +23,10 @@ const FEW: usize = 16 << 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Input {
-    /// The thread's, or the connection's own; of a parked connection that has none, its unread bytes.
+    /// The buffer that a thread has lent, or the connection's own. A parked connection without an own buffer has
+    /// just its unread bytes here.
     pub(super) buffer: Vec<u8>,
+    /// The connection owns the buffer, until its unread bytes are few again.
     is_own: bool,
     /// The unread bytes are `buffer[start..end]`.
     pub(super) start: usize,
@@ -81,8 +83,7 @@ impl Socket {
 }
 
 impl Input {
-    /// Takes a thread's buffer, and puts back into it what was read before; unless the connection has one of its
-    /// own.
+    /// Takes a thread's buffer and copies the unread bytes into it, unless the connection owns a buffer.
     #[inline]
     pub(super) fn lend(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
         // To swap costs less than to take, after which something is dropped.
@@ -106,7 +107,7 @@ impl Input {
         }
     }
 
-    /// Gives the buffer back, and keeps what is unread.
+    /// Gives a lent buffer back, and keeps the unread bytes.
     #[inline]
     pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
         mem::swap(&mut self.places, places);

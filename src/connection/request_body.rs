@@ -156,7 +156,8 @@ impl RequestBody<'_> {
     pub(super) fn drop_available(&mut self, left: &mut u64) -> io::Result<Dropped> {
         self.body.is_dropped = true;
         let mut share = SHARE;
-        while share > 0 {
+        // What is in the buffer has no event of its own.
+        while share > 0 || !self.ahead.unread().is_empty() {
             let Some(count) = self.try_next()? else { break };
             if count == 0 {
                 return Ok(Dropped::All);
@@ -168,7 +169,10 @@ impl RequestBody<'_> {
                 return Ok(Dropped::TooMuch);
             }
         }
-        Ok(Dropped::Some)
+        Ok(match self.remaining() {
+            Some(0) => Dropped::All,
+            _ => Dropped::Some,
+        })
     }
 
     /// How many bytes of the body stand at the front of the buffer; 0 only at its end.

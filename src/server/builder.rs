@@ -128,7 +128,9 @@ impl<H, S> Builder<H, S> {
     pub fn from_listener(self, listener: impl Into<Listener>) -> Result<S> {
         // Asked only if need be: it opens files of the system, to learn of quotas.
         let cores = || thread::available_parallelism().map_or(1, usize::from);
-        let count = self.event_loops.unwrap_or_else(cores);
+        // Leaders run handlers themselves while there are threads to replace all of them.
+        let most = (self.options.limits.max_threads / 2).max(1);
+        let count = self.event_loops.unwrap_or_else(cores).min(most);
         let loops = EventLoop::all(listener.into(), self.options, count)?;
         Ok((self.make)(self.handler, loops))
     }

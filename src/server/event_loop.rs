@@ -45,6 +45,8 @@ pub(super) struct Shared {
     led: AtomicUsize,
     /// A thread serves.
     is_serving: AtomicBool,
+    /// When `service_actions` runs next, in the first loop; `None` while it runs.
+    next_actions: Mutex<Option<Instant>>,
     /// When it was last reported that connections run short.
     complained: Mutex<Option<Instant>>,
     /// The connections that are parked or were, by loop.
@@ -80,8 +82,6 @@ pub(super) struct LoopState {
     /// How many connections may be accepted before the next poll; 0 while none waits.
     accepts: u32,
     accept_again: Option<Instant>,
-    /// When `service_actions` runs next.
-    next_actions: Option<Instant>,
 }
 
 impl LoopState {
@@ -147,6 +147,7 @@ impl EventLoop {
             open: AtomicUsize::new(0),
             led: AtomicUsize::new(1),
             is_serving: AtomicBool::new(false),
+            next_actions: Mutex::new(options.service_actions.as_ref().map(|_| Instant::now())),
             complained: Mutex::new(None),
             tables: (0..count)
                 .map(|_| Mutex::new(Table::new(patience)))
@@ -165,9 +166,6 @@ impl EventLoop {
         let registry = Arc::new(poller.registry()?);
         let waker = Arc::new(Waker::new(&registry, WAKER)?);
         acceptor.register(&registry, LISTENER, number)?;
-        // In the first loop only, or they would run as often as there are loops.
-        let has_actions = number == 0 && shared.options.service_actions.is_some();
-        let next_actions = has_actions.then(Instant::now);
         Ok(EventLoop {
             number,
             waker,
@@ -182,7 +180,6 @@ impl EventLoop {
                 next_home: number,
                 accepts: 0,
                 accept_again: None,
-                next_actions,
             }),
             shared,
         })
@@ -234,12 +231,18 @@ impl EventLoop {
                 return Some(step);
             }
         }
-        if state.next_actions.is_some_and(|due| due <= Instant::now()) {
-            state.next_actions = Instant::now().checked_add(SERVICE_INTERVAL);
-            return Some(Step::ServiceActions);
+        if self.has_actions() {
+            let mut next = lock(&self.shared.next_actions);
+            if next.take_if(|due| *due <= Instant::now()).is_some() {
+                return Some(Step::ServiceActions);
+            }
         }
         state.turns = state.turns.checked_sub(1)?;
         state.unfinished.pop_front().map(Step::Serve)
+    }
+
+    fn has_actions(&self) -> bool {
+        self.number == 0 && self.shared.options.service_actions.is_some()
     }
 
     /// Does what is due, and waits for something to pick, until `until` or something else is due.
@@ -278,7 +281,11 @@ impl EventLoop {
             }
         }
         let accepts_again = state.accepts_again(now);
-        let due = [until, state.accept_again, state.next_actions];
+        let actions = match self.has_actions() {
+            true => *lock(&self.shared.next_actions),
+            false => None,
+        };
+        let due = [until, state.accept_again, actions];
         let due = due.into_iter().flatten().min();
         let deadline = self.table().next_deadline();
         state.turns = state.unfinished.len();
@@ -319,7 +326,12 @@ impl EventLoop {
             Step::Admit(task) => return self.admit(task),
             Step::Serve(task) => return Some(task),
             Step::Report(error) => self.complain(&error),
-            Step::ServiceActions => self.shared.options.run_service_actions(&self.shared.info),
+            Step::ServiceActions => {
+                self.shared.options.run_service_actions(&self.shared.info);
+                *lock(&self.shared.next_actions) = Instant::now().checked_add(SERVICE_INTERVAL);
+                // Another thread may be polling without a timer.
+                self.wake();
+            }
             Step::Stop => {}
         }
         None
@@ -373,7 +385,8 @@ impl Shared {
     }
 
     /// Closes a connection.
-    fn close(&self, task: Box<Task>) {
+    fn close(&self, mut task: Box<Task>) {
+        task.conn.send_held_answers();
         let (home, slot) = (task.home, task.slot);
         drop(task);
         self.open.fetch_sub(1, Relaxed);

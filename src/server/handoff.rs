@@ -104,6 +104,9 @@ impl WaitHook for HandoffHook {
         if let Some((route, start)) = self.timed.take() {
             self.scheduler.predictor.ran(route, start.elapsed());
         }
+        if let Some(leadership) = self.leadership().filter(|_| self.leads.get()) {
+            self.scheduler.predictor.ended(&leadership.suspicion);
+        }
     }
 
     fn waits_briefly(&self, socket: BorrowedFd<'_>) -> bool {

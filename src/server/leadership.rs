@@ -95,7 +95,8 @@ impl Leadership {
     /// The leader is about to wait for events.
     pub(super) fn rests(&self) {
         let progress = self.progress.load(Ordering::Relaxed);
-        self.progress.store(progress & !1, Ordering::Release);
+        // Another number than before, for a handler that lost the loop and resumes.
+        self.progress.store((progress + 2) & !1, Ordering::Release);
     }
 
     /// The leader has events to serve. Sequentially consistent, for the monitor that falls asleep: either it

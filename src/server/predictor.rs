@@ -71,6 +71,13 @@ impl Predictor {
         (self.counter(route).load(Relaxed) > 0).then_some(route)
     }
 
+    /// It has returned: what the leader does next is not its fault.
+    pub(super) fn ended(&self, own: &Suspicion) {
+        if self.is_wary.load(Relaxed) {
+            own.doing.store(UNKNOWN, Relaxed);
+        }
+    }
+
     /// The handler that runs has cost the loop its leader.
     pub(super) fn blocked(&self, own: &Suspicion) {
         // The first time it is not known which one that is; caution finds it, if it comes again soon.

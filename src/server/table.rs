@@ -15,6 +15,8 @@ use crate::limits::Limits;
 
 /// Deadlines are looked at in steps of so many milliseconds, so that several are over at once.
 const STEP: u64 = 250;
+/// The same for short ones.
+const SHORT_STEP: u64 = 10;
 
 /// How long an answer waits for the rest of a body, which a client that sends it at once has sent by then.
 const BODY_AT_ONCE: Duration = Duration::from_millis(100);
@@ -222,9 +224,15 @@ impl Table {
         if !self.overdue.is_empty() {
             return Some(Moment::FIRST);
         }
-        let first = |&what| Some(self.slots.get(self.deadlines.first(what)?)?.deadline);
-        let next = WaitsFor::ALL.iter().filter_map(first).min();
-        next.map(|next| next.round_up(STEP))
+        let first = |&what| {
+            let deadline = self.slots.get(self.deadlines.first(what)?)?.deadline;
+            let step = match what {
+                WaitsFor::BodyAtOnce => SHORT_STEP,
+                _ => STEP,
+            };
+            Some(deadline.round_up(step))
+        };
+        WaitsFor::ALL.iter().filter_map(first).min()
     }
 
     /// Takes every parked connection.

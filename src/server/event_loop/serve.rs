@@ -97,6 +97,9 @@ impl EventLoop {
     fn call<H: RequestHandler + ?Sized>(&self, handler: &H, conn: &mut Connection) -> Next {
         let result = guarded(|| {
             let next = handler.handle(conn)?;
+            if next == Next::Close {
+                conn.flush_all()?;
+            }
             conn.flush_last()?;
             Ok(next)
         });
@@ -108,7 +111,7 @@ impl EventLoop {
                 Ok(())
             });
             // The answers to earlier requests are finished; if this fails too, nobody is there.
-            let _ = conn.flush();
+            let _ = conn.flush_all();
             Next::Close
         })
     }
@@ -118,8 +121,8 @@ impl EventLoop {
         if state.to_park.is_empty() {
             return;
         }
-        let now = Moment::now();
         let mut table = self.table();
+        let now = Moment::now();
         for task in state.to_park.drain(..) {
             // They have been parked before, in this loop. Only a thread that does not lead takes one off the poller.
             debug_assert!(task.slot.is_some() && task.conn.wire().is_registered());
