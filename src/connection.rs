@@ -34,7 +34,7 @@ pub(crate) mod stream;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
 
-/// So much of what a client sends is dropped at once; then other connections have their turn.
+/// Bytes of one connection that are dropped before other connections get a turn.
 const SHARE: u64 = 1 << 20;
 
 /// A client's connection, as a server parks it between requests.

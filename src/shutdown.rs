@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long handlers whose sockets were given up get to end, on a busy machine, before they are counted.
 const UNWINDING: Duration = Duration::from_millis(500);
-/// How long who waits for the end looks before sleeping: without handlers it comes as soon as one thread
-/// is awake, and to fall asleep and be woken takes as long again.
+/// How long `shutdown` yields before it sleeps on the condition variable: without handlers the end comes as soon as one
+/// thread is awake, and to fall asleep and be woken takes as long again.
 const AWAKE: Duration = Duration::from_micros(100);
 /// How long a loop gets, on a busy machine, to close its port while handlers still run.
 #[cfg(feature = "testing")]
@@ -78,7 +78,7 @@ impl ShutdownHandle {
         if !control.wait_until_over(deadline) {
             // Where a handler holds its loop up, another thread takes that over. Else it is about to end.
             let only_handlers = || control.is_closed() && control.running() > 0;
-            control.wait_until(CLOSING, |loops| only_handlers() || control.is_over(loops));
+            control.wait_until(CLOSING, |loops| only_handlers() || loops == 0);
         }
         control.running()
     }
@@ -224,9 +224,10 @@ impl Control {
         threads.iter().filter(runs).count()
     }
 
-    pub(crate) fn port_is_closed(&self) {
+    pub(crate) fn note_port_closed(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        self.notify_if_over();
+        drop(lock(&self.loops));
+        self.over.notify_all();
     }
 
     #[cfg(feature = "testing")]
@@ -234,13 +235,9 @@ impl Control {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Whether no handler is left, and no loop of so many.
-    fn is_over(&self, loops: usize) -> bool {
-        loops == 0 && self.running() == 0
-    }
-
     fn wait_until_over(&self, deadline: Duration) -> bool {
-        self.wait_until(deadline, |loops| self.is_over(loops))
+        // Each handler runs inside a loop.
+        self.wait_until(deadline, |loops| loops == 0)
     }
 
     /// Waits until it is so with this number of loops; false at the deadline.
@@ -269,13 +266,6 @@ impl Control {
             };
         }
         true
-    }
-
-    fn notify_if_over(&self) {
-        if self.stopping.load(Ordering::SeqCst) {
-            drop(lock(&self.loops));
-            self.over.notify_all();
-        }
     }
 }
 
@@ -323,10 +313,7 @@ pub(crate) struct HandlerGuard<'t>(&'t ThreadGuard);
 
 impl Drop for HandlerGuard<'_> {
     fn drop(&mut self) {
-        // Sequentially consistent on both sides: either the one who waits sees that the handler is over,
-        // or this sees that somebody waits.
-        self.0.runs.swap(false, Ordering::SeqCst);
-        self.0.control.notify_if_over();
+        self.0.runs.store(false, Ordering::Release);
     }
 }
 

@@ -119,21 +119,21 @@ impl Connection {
             expects_continue: head.meta.expects_continue,
             redirects: 0,
         };
-        let is_cut = answer(exchange, refusal);
-        self.end_exchange(is_cut, client_ends);
+        let is_truncated = answer(exchange, refusal);
+        self.end_exchange(is_truncated, client_ends);
     }
 
-    /// The exchange is over: what is unread of its body is read off, or the connection ends. `is_cut`: its response
+    /// The exchange is over: what is unread of its body is read off, or the connection ends. `is_truncated`: its response
     /// could not be completed.
-    fn end_exchange(&mut self, is_cut: bool, client_ends: bool) {
+    fn end_exchange(&mut self, is_truncated: bool, client_ends: bool) {
         self.answered += 1;
         let channel = &self.channel;
         if let Some(hook) = &channel.wire.hook {
             hook.after_handler();
         }
         let is_left = channel.detached.get() || channel.resets.get();
-        if is_left || is_cut || channel.must_close() {
-            self.state = self.last_state(is_left, is_cut, client_ends);
+        if is_left || is_truncated || channel.must_close() {
+            self.state = self.last_state(is_left, is_truncated, client_ends);
         } else if !self.body.is_read(channel) {
             self.state = State::Draining(Drain {
                 left: channel.limits.drain,
@@ -170,8 +170,8 @@ impl Connection {
     }
 
     /// Where the connection stands behind its last exchange.
-    fn last_state(&mut self, is_left: bool, is_cut: bool, client_ends: bool) -> State {
-        if is_left || (is_cut && self.cut()) {
+    fn last_state(&mut self, is_left: bool, is_truncated: bool, client_ends: bool) -> State {
+        if is_left || (is_truncated && self.cut()) {
             return State::Ending(Ending::Close);
         }
         // A client that did not say so itself may be sending its next request just now.

@@ -1,6 +1,6 @@
 //! The socket of a connection with its deadlines: try, then wait.
 //!
-//! Every wait of a handler happens in [`Wire::wait`], and nowhere else.
+//! Handlers wait in [`Wire::wait`], [`Wire::wait_beside`] and the hook's `waits_briefly`, and nowhere else.
 
 use std::cell::Cell;
 use std::fs::File;

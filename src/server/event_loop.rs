@@ -74,6 +74,10 @@ pub(super) struct LoopState {
     /// How many of them are served before the next poll, so that none keeps the others waiting.
     turns: usize,
     /// Connections that were served, and are parked before the next poll.
+    #[expect(
+        clippy::vec_box,
+        reason = "a task is boxed once, and moves as a pointer"
+    )]
     to_park: Vec<Box<Task>>,
     /// Until the server stops.
     acceptor: Option<Arc<Acceptor>>,
@@ -211,7 +215,7 @@ impl EventLoop {
     }
 
     /// From now on a thread leads this loop, so it may have connections.
-    pub(super) fn is_led(&self) {
+    pub(super) fn note_led(&self) {
         self.shared.led.fetch_max(self.number + 1, Relaxed);
     }
 
@@ -251,7 +255,7 @@ impl EventLoop {
     /// If polling fails; the server has stopped then.
     pub(super) fn wait(&self, state: &mut LoopState, until: Option<Instant>) -> io::Result<()> {
         let now = Instant::now();
-        let timeout = self.settle(state, until, now);
+        let timeout = self.prepare_wait(state, until, now);
         match state.poller.wait(timeout, now) {
             Ok(()) => self.take_events(state),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -265,7 +269,7 @@ impl EventLoop {
     }
 
     /// Does what is due before a wait; how long that may take, so that nothing is missed.
-    fn settle(
+    fn prepare_wait(
         &self,
         state: &mut LoopState,
         until: Option<Instant>,
@@ -341,7 +345,7 @@ impl EventLoop {
     pub(super) fn stop(&self, state: &mut LoopState) {
         let was_last = state.acceptor.take().and_then(Arc::into_inner);
         if was_last.map(drop).is_some() {
-            self.shared.control.port_is_closed();
+            self.shared.control.note_port_closed();
         }
         let served = state.to_park.drain(..);
         let others = state.ready.drain(..).chain(state.unfinished.drain(..));

@@ -32,8 +32,8 @@ pub(super) struct HandoffHook {
     /// The loop's.
     registry: Arc<Registry>,
     epoch: Epoch,
-    /// The loop was not passed on from here. (The monitor may have taken it.)
-    leads: Cell<bool>,
+    /// The loop was passed on from here. (The monitor may have taken it, too.)
+    has_passed: Cell<bool>,
     /// The handler that is timed, and since when.
     timed: Cell<Option<(Route, Instant)>>,
     /// The route of the last request, if others had come with it.
@@ -53,7 +53,7 @@ impl HandoffHook {
             number: event_loop.number,
             registry: event_loop.registry.clone(),
             epoch,
-            leads: Cell::new(true),
+            has_passed: Cell::new(false),
             timed: Cell::new(None),
             last: Cell::new(None),
             brief_waits: Cell::new(0),
@@ -66,11 +66,11 @@ impl HandoffHook {
 
     fn leads(&self) -> bool {
         let leadership = self.leadership();
-        self.leads.get() && leadership.is_some_and(|of| of.is_held(self.epoch))
+        !self.has_passed.get() && leadership.is_some_and(|of| of.is_held(self.epoch))
     }
 
     fn pass(&self) {
-        if self.leads.replace(false) {
+        if !self.has_passed.replace(true) {
             self.scheduler.pass(self.number, self.epoch);
         }
     }
@@ -85,7 +85,7 @@ impl WaitHook for HandoffHook {
         // Another handler than that which has just been quick.
         let is_other = coming == Coming::Behind && self.last.get() != route;
         self.last.set(route);
-        if !self.leads.get() {
+        if self.has_passed.get() {
             return true;
         }
         self.brief_waits.set(BRIEF_WAITS);
@@ -104,7 +104,7 @@ impl WaitHook for HandoffHook {
         if let Some((route, start)) = self.timed.take() {
             self.scheduler.predictor.ran(route, start.elapsed());
         }
-        if let Some(leadership) = self.leadership().filter(|_| self.leads.get()) {
+        if let Some(leadership) = self.leadership().filter(|_| !self.has_passed.get()) {
             self.scheduler.predictor.ended(&leadership.suspicion);
         }
     }
@@ -113,7 +113,9 @@ impl WaitHook for HandoffHook {
         // A client in the middle of its body sends the next part at once: to pass the loop on for it would cost more.
         // But no other connection may wait for that.
         let left = self.brief_waits.get();
-        let leadership = self.leadership().filter(|_| self.leads.get() && left > 0);
+        let leadership = self
+            .leadership()
+            .filter(|_| !self.has_passed.get() && left > 0);
         let Some(leadership) = leadership.filter(|of| !of.others_wait()) else {
             return false;
         };

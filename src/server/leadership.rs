@@ -128,7 +128,7 @@ impl Leadership {
     }
 
     /// Whether a handler has waited for its client while it led, since this was asked last.
-    pub(super) fn has_waited(&self) -> bool {
+    pub(super) fn take_has_waited(&self) -> bool {
         self.has_waited.load(Ordering::Relaxed) && self.has_waited.swap(false, Ordering::Relaxed)
     }
 
@@ -174,10 +174,10 @@ mod tests {
         leadership.picked(false);
         let picked = leadership.progress();
         let paused = leadership.pauses(epoch).unwrap();
-        assert!(!leadership.progress().is_serving() && !leadership.has_waited());
+        assert!(!leadership.progress().is_serving() && !leadership.take_has_waited());
         leadership.resumes(paused);
         assert!(leadership.progress() != picked && leadership.progress().is_serving());
-        assert!(leadership.has_waited() && !leadership.has_waited());
+        assert!(leadership.take_has_waited() && !leadership.take_has_waited());
     }
 
     #[test]

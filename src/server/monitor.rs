@@ -13,7 +13,7 @@ use crate::base::RequestHandler;
 
 /// How long a leader may stand still before it loses its loop: between one and two ticks.
 const TICK: Duration = Duration::from_millis(4);
-/// A loop that picks so few tasks in a tick runs slow handlers.
+/// A loop that picks at most this many tasks in a tick is suspected of slow handlers.
 const FEW: u64 = (TICK.as_micros() / SLOW.as_micros()) as u64;
 /// Ticks without progress before the monitor sleeps.
 const QUIET_TICKS: u32 = 10;
@@ -39,7 +39,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             };
             if quiet >= QUIET_TICKS {
                 let is_same = |(of, seen): (&Leadership, &Progress)| of.progress() == *seen;
-                scheduler.monitor_sleeps(|| scheduler.leaderships.iter().zip(&seen).all(is_same));
+                scheduler.park_monitor(|| scheduler.leaderships.iter().zip(&seen).all(is_same));
                 quiet = 0;
             }
         }

@@ -71,7 +71,8 @@ pub(super) enum Work<T> {
 }
 
 impl<T> Scheduler<T> {
-    /// For so many event loops, and so many handlers at the same time. The first thread is there already.
+    /// Creates a scheduler for `loops` event loops and at most `handlers` concurrent handlers. The calling thread counts
+    /// as the first thread.
     pub(super) fn new(loops: usize, handlers: usize) -> Self {
         let scheduler = Scheduler {
             leaderships: (0..loops).map(|_| Leadership::vacant()).collect(),
@@ -270,7 +271,7 @@ impl<T> Scheduler<T> {
     }
 
     /// The monitor may sleep without a timer, if nothing has happened since it looked: `is_quiet` asks once more.
-    pub(super) fn monitor_sleeps(&self, is_quiet: impl FnOnce() -> bool) {
+    pub(super) fn park_monitor(&self, is_quiet: impl FnOnce() -> bool) {
         self.monitor_sleeps.store(true, Ordering::SeqCst);
         let state = self.state();
         let must_look = state.is_stopped || self.wants_thread(&state);

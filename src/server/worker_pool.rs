@@ -108,7 +108,11 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     }
 
     fn next_work(&self, arrived: bool) -> Work<Box<Task>> {
-        if self.loops.iter().any(|any| any.shared.control.is_cut()) {
+        if self
+            .loops
+            .first()
+            .is_some_and(|any| any.shared.control.is_cut())
+        {
             // What no thread has begun by now is given up.
             while let Some(task) = self.scheduler.take_waiting() {
                 self.home(&task).close(task);
@@ -147,13 +151,14 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             number,
             epoch,
         };
-        event_loop.is_led();
+        event_loop.note_led();
         let hook = HandoffHook::new(self.scheduler.clone(), event_loop, epoch);
         buffers.hook = Some(Box::new(hook));
         // What was served last is parked, or goes on, under a lock that is taken anyway.
         let mut last = Left::Nothing;
         while leadership.is_held(epoch) {
-            // Not waiting for the lock: the next leader, if there is one by now, holds it while it waits for events.
+            // Do not block on the lock: if this thread lost the loop, the new leader holds the lock for as long as it
+            // polls.
             let Some(mut state) = event_loop.try_lock() else {
                 thread::yield_now();
                 continue;
@@ -182,7 +187,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         buffers.hook = None;
         drop(led);
         // This thread does not come back to it.
-        if let Some(task) = self.rest(last) {
+        if let Some(task) = self.finish(last) {
             self.serve_on(task, buffers);
         }
     }
@@ -217,7 +222,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             state.put_back(Left::GoesOn(task));
         }
         leadership.rests();
-        if leadership.has_waited() {
+        if leadership.take_has_waited() {
             state.expect_long_waits();
         }
         let waited = event_loop.wait(&mut state, None);
@@ -252,7 +257,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
         let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
         match left {
-            // It waited in vain for a thread, and parks in another loop.
+            // The task was queued by another loop and no thread could be started for it: park it in its home loop.
             Left::Waits(task) if task.home != number => {
                 let back = self.home(&task).park(task);
                 back.map_or(Left::Nothing, Left::GoesOn)
@@ -264,10 +269,10 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     /// Runs the handler of a connection that was read. It comes back if there is more to do.
     fn run_handler(&self, task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
         let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
-        self.rest(left)
+        self.finish(left)
     }
 
-    fn rest(&self, left: Left) -> Option<Box<Task>> {
+    fn finish(&self, left: Left) -> Option<Box<Task>> {
         match left {
             Left::Nothing => None,
             Left::Waits(task) => self.home(&task).park(task),

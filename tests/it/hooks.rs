@@ -2,7 +2,8 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -264,4 +265,24 @@ fn request_queue_size_bounds_what_waits_to_be_accepted() {
     };
     assert!((1..8).contains(&fits(2)));
     assert_eq!(fits(64), 20);
+}
+
+/// They are called again when they have returned and some time is over, as in Python, and not at the same time.
+#[test]
+fn service_actions_that_take_long_starve_nobody() {
+    let inside = Arc::new(AtomicUsize::new(0));
+    let server = HttpServer::builder(handler(echo))
+        .service_actions(move || {
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+            std::thread::park_timeout(Duration::from_millis(550));
+            inside.fetch_sub(1, Ordering::SeqCst);
+        })
+        .bind("127.0.0.1:0")
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let mut client = Client::new(server.addr());
+    for _ in 0..3 {
+        assert_eq!(client.get("/").response().status, 200);
+    }
 }

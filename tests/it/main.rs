@@ -33,6 +33,7 @@ mod files;
 mod framing;
 #[cfg(feature = "_internals")]
 mod fuzz_corpus;
+mod held_answers;
 mod hooks;
 mod idioms;
 mod idle;

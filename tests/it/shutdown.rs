@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, crowd, get};
 use crate::lifesupport::{Gate, no_new_processes, spawn, spawn_both, spawn_gated, spawn_single};
-use crate::support::{PATIENCE, echo, handler, message, text, until};
+use crate::support::{PATIENCE, echo, handler, limits, message, text, until};
 use servette::{
     Connection, Exchange, HttpServer, Next, RequestHandler, Result, RunningServer, ServerInfo,
     ShutdownHandle, Status, ThreadingHttpServer, base,
@@ -405,4 +405,23 @@ fn a_panic_beside_a_scope_stops_its_server() {
     });
     assert_eq!(told, "on purpose");
     drop(TcpListener::bind(address).unwrap());
+}
+
+/// Each event loop has the port open, also one that no thread has led.
+#[test]
+fn the_port_is_closed_in_all_event_loops() {
+    for max_threads in [1, 2, 16] {
+        let limits = limits(|limits| limits.max_threads = max_threads);
+        let server = ThreadingHttpServer::builder(handler(echo)).limits(limits);
+        let server = server.event_loops(4).bind("127.0.0.1:0").unwrap();
+        let address = server.server_address().socket_addr().unwrap();
+        server.scope(|_| ()).unwrap();
+        assert!(std::net::TcpStream::connect(address).is_err());
+    }
+    let server = ThreadingHttpServer::builder(handler(echo));
+    let server = server.event_loops(4).bind("127.0.0.1:0").unwrap();
+    let address = server.server_address().socket_addr().unwrap();
+    server.shutdown_handle().shutdown(LONG);
+    assert!(server.handle_request().is_err());
+    assert!(std::net::TcpStream::connect(address).is_err());
 }

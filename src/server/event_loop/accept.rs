@@ -56,7 +56,7 @@ impl LoopState {
     }
 
     /// Accepts nothing for a while.
-    fn rest(&mut self) {
+    fn pause_accepting(&mut self) {
         self.accepts = 0;
         self.accept_again = Some(Instant::now() + ACCEPT_REST);
     }
@@ -74,7 +74,7 @@ impl EventLoop {
             }
             let is_crowded = self.open() >= self.shared.max_connections.saturating_add(BEYOND);
             if is_crowded && !self.evict(&ALL) {
-                state.rest();
+                state.pause_accepting();
                 return Some(Step::Report(Error::other(
                     "too many connections: accepting rests",
                 )));
@@ -100,7 +100,7 @@ impl EventLoop {
                 Err(error) if is_of_the_client(&error) => continue,
                 // Out of memory, or of what the whole system has.
                 Err(error) => {
-                    state.rest();
+                    state.pause_accepting();
                     return Some(Step::Report(Error::context("accepting rests", error)));
                 }
             };
@@ -250,13 +250,13 @@ mod tests {
         let shared = &event_loop.shared;
         shared.open.store(as_many_as_there_may_be, Relaxed);
         assert!(event_loop.accept(&mut state).is_none() && !state.accepts());
-        state.rest();
+        state.pause_accepting();
         assert!(!state.accepts_again(Instant::now()));
         assert!(!state.accepts_again(Instant::now() + ACCEPT_REST));
         assert_eq!(event_loop.table().waiting(WaitsFor::FirstHead), 1);
 
         let _next = connect(&mut state);
-        state.rest();
+        state.pause_accepting();
         assert!(state.accepts_again(Instant::now() + ACCEPT_REST));
         assert!(admitted(event_loop.accept(&mut state)).is_some());
         assert_eq!(event_loop.table().waiting(WaitsFor::FirstHead), 0);
@@ -269,7 +269,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let loops = EventLoop::all(listener.into(), Options::default(), 3).unwrap();
-        loops.iter().for_each(EventLoop::is_led);
+        loops.iter().for_each(EventLoop::note_led);
         for event_loop in &loops {
             let mut state = event_loop.lock();
             let clients = [(); 3].map(|()| TcpStream::connect(address).unwrap());

@@ -124,7 +124,8 @@ impl EventLoop {
         let mut table = self.table();
         let now = Moment::now();
         for task in state.to_park.drain(..) {
-            // They have been parked before, in this loop. Only a thread that does not lead takes one off the poller.
+            // They have been parked before, in this loop. A leader that takes a connection off the poller registers it
+            // again in `park` at once, or has lost the loop.
             debug_assert!(task.slot.is_some() && task.conn.wire().is_registered());
             state.unfinished.extend(table.park(task, now));
         }

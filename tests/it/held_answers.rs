@@ -1,0 +1,136 @@
+//! An answer may wait a moment for the rest of a body that no handler reads. Whatever happens meanwhile, it arrives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, get};
+use crate::lifesupport::spawn_both;
+use crate::support::{PATIENCE, echo, handler, limits, until};
+use servette::{
+    Connection, Error, Exchange, HttpServer, Next, RequestHandler, Result, ThreadingHttpServer,
+};
+
+/// Its body never comes whole.
+const UNFINISHED: &str = "POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc";
+
+/// Ends its connections behind the first request, in this way.
+#[derive(Clone, Copy, Debug)]
+enum Ends {
+    Close,
+    Error,
+    Panic,
+    /// It asks for a second request first.
+    Twice,
+}
+
+impl RequestHandler for Ends {
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        self.handle_one_request(conn)?;
+        match self {
+            Ends::Close => Ok(Next::Close),
+            Ends::Error => Err(Error::other("on purpose")),
+            Ends::Panic => panic!("on purpose"),
+            Ends::Twice => {
+                self.handle_one_request(conn)?;
+                Ok(Next::Close)
+            }
+        }
+    }
+
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        echo(self, x)
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+#[test]
+fn an_override_of_handle_that_ends_the_connection_takes_no_answer_away() {
+    for ends in [Ends::Close, Ends::Error, Ends::Panic, Ends::Twice] {
+        for server in spawn_both(ends) {
+            let mut client = Client::new(server.addr());
+            client.send(UNFINISHED);
+            assert_eq!(client.response().text(), "/unread", "{ends:?}");
+        }
+    }
+}
+
+#[test]
+fn the_answer_does_not_wait_for_long() {
+    for server in spawn_both(handler(echo)) {
+        let start = Instant::now();
+        let mut client = Client::new(server.addr());
+        client.send(UNFINISHED);
+        assert_eq!(client.response().text(), "/unread");
+        assert!(start.elapsed() < Duration::from_secs(1));
+        // The rest still belongs to the body.
+        client.send("defghij").get("/next");
+        assert_eq!(client.response().text(), "/next");
+    }
+}
+
+#[test]
+fn handle_request_returns_with_its_answer() {
+    let server = HttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
+    let mut client = Client::new(server.server_address());
+    client.send(UNFINISHED);
+    assert!(server.handle_request().unwrap());
+    // Nobody serves any more.
+    assert_eq!(client.response().text(), "/unread");
+}
+
+#[test]
+fn neither_shutdown_nor_eviction_takes_an_answer_away() {
+    let handled = Arc::<AtomicUsize>::default();
+    let count = handled.clone();
+    let counting = handler(move |h, x| {
+        count.fetch_add(1, Ordering::SeqCst);
+        echo(h, x)
+    });
+    for server in spawn_both(counting) {
+        handled.store(0, Ordering::SeqCst);
+        let mut client = Client::new(server.addr());
+        client.send(get("/first") + &get("/first") + UNFINISHED);
+        until("all are handled", || handled.load(Ordering::SeqCst) == 3);
+        assert_eq!(server.shutdown(PATIENCE).unwrap(), 0);
+        for path in ["/first", "/first", "/unread"] {
+            assert_eq!(client.response().text(), path);
+        }
+    }
+    let server = ThreadingHttpServer::builder(handler(echo));
+    let server = server.limits(limits(|limits| limits.max_connections = 2));
+    let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
+    let mut clients = [(); 2].map(|()| Client::new(server.addr()));
+    for client in &mut clients {
+        client.send(UNFINISHED);
+    }
+    let mut third = Client::new(server.addr());
+    third.get("/third").response();
+    for client in &mut clients {
+        assert_eq!(client.response().text(), "/unread");
+    }
+}
+
+/// The server drops a share of a body at a time. The end of one may be the end of the other.
+#[test]
+fn a_body_that_ends_with_a_share_ends_the_wait() {
+    for server in spawn_both(handler(echo)) {
+        for length in [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20] {
+            let mut client = Client::new(server.addr());
+            client.send(format!(
+                "POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n"
+            ));
+            assert_eq!(client.response().text(), "/unread");
+            let start = Instant::now();
+            client.send(vec![b'x'; length]);
+            client.assert_end();
+            // The lingering end would take 2 s.
+            assert!(start.elapsed() < Duration::from_millis(1500), "{length}");
+        }
+    }
+}
