@@ -146,10 +146,7 @@ impl<T> Scheduler<T> {
 
     /// Wakes a thread for work that has come up; the monitor starts one if none is idle.
     fn call(&self, mut state: MutexGuard<'_, PoolState<T>>) {
-        let called = match state.lacks_threads() {
-            true => state.take_idle(),
-            false => None,
-        };
+        let called = state.call_idle();
         let monitor = match called.is_none() && self.wants_thread(&state) {
             true => state.monitor.clone(),
             false => None,
@@ -222,12 +219,19 @@ impl<T> Scheduler<T> {
     /// It was started, or could not be.
     pub(super) fn thread_started(&self, is_there: bool) {
         let mut state = self.state();
+        let mut called = None;
         if !is_there {
             state.threads -= 1;
             state.coming -= 1;
+            // Others may have become idle, and nobody was called as this one was on its way.
+            called = state.call_idle();
         }
         self.is_short.store(!is_there, Ordering::Relaxed);
         self.count_reserves(&state);
+        drop(state);
+        if let Some(thread) = called {
+            thread.unpark();
+        }
     }
 
     /// Takes a task that waits for a thread.
@@ -320,6 +324,14 @@ impl<T> PoolState<T> {
     /// There is work for which no thread is on its way.
     fn lacks_threads(&self) -> bool {
         self.vacant.len() + self.waiting.len() > self.coming
+    }
+
+    /// Calls an idle thread, which must be woken, if there is work for it.
+    fn call_idle(&mut self) -> Option<Thread> {
+        match self.lacks_threads() {
+            true => self.take_idle(),
+            false => None,
+        }
     }
 
     /// Calls an idle thread, which must be woken.
