@@ -52,6 +52,9 @@ mod python_base;
 mod python_clients;
 #[cfg(feature = "cli")]
 mod python_differential;
+#[cfg(feature = "cli")]
+mod range_clients;
+mod ranges;
 mod raw;
 mod requests;
 mod shrinking;
@@ -75,4 +78,5 @@ mod testing_waits;
 mod threads;
 mod torrent;
 mod uploads;
+mod validators;
 mod webroot;
