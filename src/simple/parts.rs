@@ -23,17 +23,17 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// The first boundary, too, stands behind an empty line, as with nginx and Apache: zsync reads one there,
+    /// and asks again and again where there is none.
     pub(super) fn new(ranges: &[ByteRange], size: u64, media_type: &str) -> Self {
         let boundary = new_boundary();
         let mut texts = Vec::with_capacity(ranges.len() + 1);
-        let mut start = "--";
         for ByteRange { first, last } in ranges {
             texts.push(format!(
-                "{start}{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: bytes {first}-{last}/{size}\r\n\r\n"
+                "\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: bytes {first}-{last}/{size}\r\n\r\n"
             ));
-            start = "\r\n--";
         }
-        texts.push(format!("{start}{boundary}--\r\n"));
+        texts.push(format!("\r\n--{boundary}--\r\n"));
         Frames { boundary, texts }
     }
 
@@ -132,7 +132,7 @@ mod tests {
         let mut parts = frames.around([part("ab"), part("0123456789")].into_iter());
         parts.read_to_string(&mut body).unwrap();
         let expected = format!(
-            "--{boundary}\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/1000\r\n\r\nab\r\n\
+            "\r\n--{boundary}\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/1000\r\n\r\nab\r\n\
              --{boundary}\r\nContent-Type: text/plain\r\nContent-Range: bytes 500-509/1000\r\n\r\n0123456789\r\n\
              --{boundary}--\r\n"
         );

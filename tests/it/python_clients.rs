@@ -11,9 +11,14 @@ use crate::webroot::WebRoot;
 
 /// Whether a program is there; where it must be, in CI, its absence is a failure.
 pub(crate) fn has(program: &str, test: &str) -> bool {
+    says(program, "--version", test)
+}
+
+/// The same for a program that tells its version when it is asked in another way.
+pub(crate) fn says(program: &str, argument: &str, test: &str) -> bool {
     let mut command = Command::new(program);
     let there = command
-        .arg("--version")
+        .arg(argument)
         .output()
         .is_ok_and(|output| output.status.success());
     if !there {

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::child::Running;
-use crate::python_clients::{has, run};
+use crate::python_clients::{has, run, says};
 use crate::webroot::WebRoot;
 
 /// Served over HTTP/1.1, and a place to put what was got.
@@ -18,7 +18,9 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let root = WebRoot::new();
-        let content: Vec<u8> = (0..3_000_000_u32).map(|at| (at * 31 % 251) as u8).collect();
+        let content: Vec<u8> = (0..3_000_000_u64)
+            .map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23) >> 40) as u8)
+            .collect();
         root.file("f.bin", &content).settle("f.bin");
         let (running, port) = Running::servette(&root, &["-p", "HTTP/1.1"]);
         Site {
@@ -112,7 +114,7 @@ fn aria2_gets_a_file_over_four_connections() {
             "-x4",
             "-s4",
             "-k",
-            "512K",
+            "1M",
             "--allow-overwrite",
             "-o",
             "got.bin",
@@ -121,6 +123,32 @@ fn aria2_gets_a_file_over_four_connections() {
         .arg(directory)
         .arg(site.url()));
     site.assert_whole("aria2c");
+}
+
+/// It asks for up to 20 ranges at a time, and gives up where it gets the whole.
+#[test]
+fn zsync_gets_what_differs() {
+    let test = "zsync_gets_what_differs";
+    if !says("zsync", "-V", test) || !says("zsyncmake", "-V", test) {
+        return;
+    }
+    let site = Site::new();
+    let mut old = site.content.clone();
+    for at in (0..old.len()).step_by(60_000) {
+        old[at..at + 3000].fill(0);
+    }
+    let path = site.begun(0);
+    fs::write(&path, old).unwrap();
+    let index = site.root.join("f.bin.zsync");
+    run(Command::new("zsyncmake")
+        .args(["-u", "f.bin", "-o"])
+        .args([index, site.root.join("f.bin")]));
+    let url = format!("{}.zsync", site.url());
+    // It would go on for ever where it does not understand what it gets.
+    run(Command::new("timeout")
+        .args(["15", "zsync", "-q", "-i", &path, "-o", &path, &url])
+        .current_dir(site.root.join("..")));
+    site.assert_whole("zsync");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn parts(response: &Response) -> Vec<(String, String, Vec<u8>)> {
         rest = &rest[text.len()..];
     };
     let mut found = Vec::new();
-    take(&format!("--{boundary}"));
+    take(&format!("\r\n--{boundary}"));
     loop {
         if rest == b"--\r\n" {
             return found;
