@@ -18,6 +18,7 @@ mod cgi_python;
 mod cgi_site;
 mod cgi_uploads;
 mod changing;
+mod charset;
 #[cfg(feature = "cli")]
 mod child;
 mod client;
