@@ -119,6 +119,16 @@ pub fn send_error<H: RequestHandler + ?Sized>(
     x: &mut Exchange<'_>,
     status: Status<'_>,
 ) -> Result<()> {
+    send_error_with(h, x, status, None)
+}
+
+/// The same with one field more.
+pub(crate) fn send_error_with<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+    field: Option<(&str, &str)>,
+) -> Result<()> {
     let code = status.code();
     let page = {
         let (short, long) = h.responses(code).unwrap_or(("???", "???"));
@@ -133,6 +143,9 @@ pub fn send_error<H: RequestHandler + ?Sized>(
     // Where it is in doubt what the client will send next, or what of it belongs to this request.
     if matches!(code, 400 | 408 | 411 | 413 | 414 | 417 | 431 | 505) || x.close_connection.get() {
         h.send_header(x, "Connection", "close");
+    }
+    if let Some((name, value)) = field {
+        h.send_header(x, name, value);
     }
     if let Some(page) = &page {
         h.send_header(x, "Content-Type", h.error_content_type());

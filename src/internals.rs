@@ -5,14 +5,18 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use crate::Limits;
 use crate::base::log_text;
+use crate::http1::date::HttpDate;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
+use crate::simple::conditions::{Asked, Outcome, Validators};
 use crate::simple::listing::{self, Line};
 use crate::simple::path;
+use crate::simple::ranges::Ranges;
 
 /// A refusal: the status code, and what is wrong.
 pub type Refused = (u16, String);
@@ -180,4 +184,44 @@ pub fn listing_page(target: &str, names: &[(OsString, bool, bool)]) -> String {
 /// A line of the log.
 pub fn log_line(address: &str, date: &str, message: std::fmt::Arguments<'_>) -> String {
     log_text::line(address, date, message)
+}
+
+/// What a request gets of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// 412.
+    Failed,
+    /// 304.
+    NotModified,
+    /// 416.
+    Unsatisfiable,
+    /// 206, from the first to the last byte of each part; 200 where there is none.
+    Parts(Vec<(u64, u64)>),
+}
+
+/// What GET with these fields gets of a file with this tag, date in seconds, and size.
+pub fn select(fields: &[(&str, &str)], tag: &str, modified: u64, size: u64) -> Selection {
+    let at = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    let modified = at(modified);
+    let there = Validators {
+        tag: Some(tag),
+        modified,
+        modified_text: &HttpDate::from(modified.unwrap_or(SystemTime::UNIX_EPOCH)),
+    };
+    let asked = Asked::of(fields.iter().copied());
+    match asked.evaluate(&there) {
+        Outcome::Failed => return Selection::Failed,
+        Outcome::NotModified => return Selection::NotModified,
+        Outcome::Proceed => {}
+    }
+    let range = asked.valid_range(&there, SystemTime::now);
+    let most = Limits::default().ranges;
+    let parts = match range.map(|range| Ranges::of(range, size, most)) {
+        None | Some(Ranges::Whole) => Vec::new(),
+        Some(Ranges::Unsatisfiable) => return Selection::Unsatisfiable,
+        Some(Ranges::One(one)) => vec![one],
+        Some(Ranges::Several(several)) => several,
+    };
+    let ends = parts.iter().map(|part| (part.first, part.last));
+    Selection::Parts(ends.collect())
 }

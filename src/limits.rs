@@ -52,6 +52,9 @@ pub struct Limits {
     /// The longest wait for a byte of a body, whatever came before, by `rfile` or for a script; then 408.
     /// Default 30 s.
     pub body_deadline: Duration,
+    /// Ranges that one request may ask for of a file; for more of them the whole file is sent. Default 256:
+    /// some clients ask for as many at a time. 0 sends no parts of files at all.
+    pub ranges: usize,
     /// How long `wfile` waits for a client that takes nothing at all; then the connection is cut.
     /// Default 30 s.
     pub write_deadline: Duration,
@@ -98,6 +101,7 @@ impl Default for Limits {
             head_deadline: Duration::from_secs(15),
             idle_deadline: Duration::from_secs(75),
             body_deadline: Duration::from_secs(30),
+            ranges: 256,
             write_deadline: Duration::from_secs(30),
             min_rate: 500,
             drain: 256 << 10,

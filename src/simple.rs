@@ -2,34 +2,40 @@
 //!
 //! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
 //! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
-//! to file, without leaving the root), [`cache`] (what was opened before), [`mime`], [`condition`] and [`listing`].
+//! to file, without leaving the root), [`cache`] (what was opened before), [`head`] (the steps from there to
+//! the answer), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`parts`] and [`listing`].
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use self::open::Found;
-use self::ready::ReadyFile;
 use crate::base::{self, software};
-use crate::{Exchange, Result, Status, clock};
+use crate::{Exchange, Result, Status};
 
-pub use self::content::{Content, OpenFile};
+pub use self::content::{Content, OpenFile, Parts};
 pub use self::handler::SimpleHandler;
+pub(crate) use self::head::redirect;
 pub use self::hooks::ServeFiles;
 pub use self::listing::Entry;
 pub use self::open::{Directory, Symlinks};
+pub use self::validators::FileFacts;
 
 mod cache;
-mod condition;
+pub(crate) mod conditions;
 mod content;
 mod handler;
+mod head;
 mod hooks;
 pub(crate) mod listing;
+mod media;
 mod mime;
 mod names;
 pub(crate) mod open;
+mod parts;
 pub(crate) mod path;
+pub(crate) mod ranges;
 mod ready;
+mod validators;
 
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
@@ -75,125 +81,20 @@ pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
     let mut path = h.translate_path(x.path);
     let has_slash = path::has_trailing_slash(x.path);
     let sent = match h.files().kept(&mut path, has_slash) {
-        Some(kept) => send_file_head(h, x, &path, &kept.file),
-        None => send_opened_head(h, x, &path, has_slash),
+        Some(kept) => head::send_file(h, x, &path, &kept.file),
+        None => head::send_opened(h, x, &path, has_slash),
     };
     path::give_back(path);
     sent
 }
 
-fn send_opened_head<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    path: &Path,
-    has_slash: bool,
-) -> Result<Option<Content>> {
-    let files = h.files();
-    match files.open(path) {
-        Ok(Found::File(file, description)) if !has_slash => {
-            send_file_head(h, x, path, &files.keep(path, file, description)?)
-        }
-        Ok(Found::Directory(_)) if !has_slash => redirect(h, x),
-        Ok(Found::Directory(directory)) => match directory.open_index(files.index_pages()) {
-            Ok(Some((file, description, name))) => {
-                let path = path.join(name);
-                send_file_head(h, x, &path, &files.keep(&path, file, description)?)
-            }
-            Ok(None) => h.list_directory(x, &directory),
-            Err(error) => not_found(h, x, error),
-        },
-        Ok(Found::File(..)) => h.send_error(x, NOT_FOUND).map(|()| None),
-        Err(error) => not_found(h, x, error),
-    }
-}
-
-/// Whatever keeps a file from being opened is a 404, as in Python; unless it is none of the path's.
-fn not_found<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    error: io::Error,
-) -> Result<Option<Content>> {
-    use rustix::io::Errno;
-    match Errno::from_io_error(&error) {
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Err(error.into()),
-        _ => h.send_error(x, NOT_FOUND).map(|()| None),
-    }
-}
-
-/// A directory is asked for with a slash behind its name, so that the links of its page are right.
-pub(crate) fn redirect<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-) -> Result<Option<Content>> {
-    h.send_response(x, Status::MOVED_PERMANENTLY);
-    h.send_header(x, "Location", &path::redirect_location(x.path));
-    h.send_header(x, "Content-Length", "0");
-    h.end_headers(x)?;
-    Ok(None)
-}
-
-fn send_file_head<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    path: &Path,
-    file: &ReadyFile,
-) -> Result<Option<Content>> {
-    if file.is_dated
-        && let Some(since) = x.headers.get("If-Modified-Since")
-        && !has_tags(x)
-        // What most clients send is the very text that they got, which is cheaper to compare than to read.
-        && (file.modified_text.is(since) || condition::not_modified(Some(since), false, file.modified))
-    {
-        return send_not_modified(h, x);
-    }
-    send_head_of(h, x, path, file)?;
-    Ok(Some(file.content()))
-}
-
-fn has_tags(x: &Exchange<'_>) -> bool {
-    x.headers.get("If-None-Match").is_some()
-}
-
-/// The client has the file already.
-fn send_not_modified<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-) -> Result<Option<Content>> {
-    h.send_response(x, Status::NOT_MODIFIED);
-    h.end_headers(x)?;
-    Ok(None)
-}
-
-/// The head for a file.
-fn send_head_of<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    path: &Path,
-    file: &ReadyFile,
-) -> Result<()> {
-    h.send_response(x, Status::OK);
-    h.send_header(x, "Content-type", &h.guess_type(path));
-    if let Some(length) = &file.length_text {
-        h.send_header(x, "Content-Length", length);
-    }
-    if file.is_dated
-        && let Some(time) = condition::last_modified(file.modified, clock::time_of_day())
-    {
-        h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
-    }
-    send_extra_headers(h, x, "Last-Modified");
-    h.end_headers(x)
-}
-
-/// Sends `extra_response_headers`, but for names that are sent automatically: those of every answer,
-/// and `own`.
-fn send_extra_headers<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>, own: &str) {
-    let automatic = ["Server", "Date", "Content-Type", "Content-Length", own];
-    for (name, value) in h.files().extra_response_headers() {
-        if !automatic.iter().any(|sent| sent.eq_ignore_ascii_case(name)) {
-            h.send_header(x, name, value);
-        }
-    }
+/// The body of [`ServeFiles::entity_tag`].
+pub fn entity_tag<'f, H: ServeFiles + ?Sized>(
+    _: &H,
+    _: &Path,
+    file: &'f FileFacts,
+) -> Option<Cow<'f, str>> {
+    file.tag().map(Cow::Borrowed)
 }
 
 /// The body of [`ServeFiles::list_directory`].
@@ -214,7 +115,7 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", "text/html; charset=utf-8");
     h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
-    send_extra_headers(h, x, "");
+    head::send_extra_headers(h, x, &[]);
     h.end_headers(x)?;
     Ok(Some(Content::Page(io::Cursor::new(page))))
 }
@@ -243,24 +144,41 @@ pub fn copyfile<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     source: Content,
 ) -> Result<()> {
+    if let Content::Parts(mut parts) = source {
+        while let Some(piece) = parts.next() {
+            send(x, piece)?;
+        }
+        return Ok(());
+    }
+    send(x, source)
+}
+
+fn send(x: &mut Exchange<'_>, source: Content) -> Result<()> {
     match source {
         Content::File(file) => {
             x.wfile
                 .send_file(file.file(), file.position(), file.left())?;
         }
+        Content::Kept(content) => x
+            .wfile
+            .write_all(unread(content.get_ref(), content.limit()))?,
+        Content::Page(page) => x.wfile.write_all(unread(&page, u64::MAX))?,
         Content::Stream(mut stream) => {
             io::copy(&mut stream, &mut x.wfile)?;
         }
-        Content::Page(page) => x.wfile.write_all(unread(&page))?,
-        Content::Kept(content) => x.wfile.write_all(unread(&content))?,
+        Content::Parts(mut parts) => {
+            io::copy(&mut parts, &mut x.wfile)?;
+        }
     }
     Ok(())
 }
 
-/// What a reader has not taken yet.
-fn unread<T: AsRef<[u8]>>(content: &io::Cursor<T>) -> &[u8] {
-    let from = usize::try_from(content.position()).unwrap_or(usize::MAX);
-    content.get_ref().as_ref().get(from..).unwrap_or_default()
+/// What a reader has not taken yet, up to a limit.
+fn unread<T: AsRef<[u8]>>(content: &io::Cursor<T>, limit: u64) -> &[u8] {
+    let [from, limit] =
+        [content.position(), limit].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+    let rest = content.get_ref().as_ref().get(from..).unwrap_or_default();
+    rest.get(..limit).unwrap_or(rest)
 }
 
 /// [`server_version`](crate::RequestHandler::server_version) of [`SimpleHandler`]: `SimpleHTTP/` and

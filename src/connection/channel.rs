@@ -21,7 +21,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub(crate) struct Channel {
     pub(super) wire: Wire,
     pub(crate) out: RefCell<Outgoing>,
-    pub(super) limits: Arc<Limits>,
+    pub(crate) limits: Arc<Limits>,
     /// Python's `close_connection`.
     pub(super) close: Cell<bool>,
     /// The connection ends whatever a handler makes of `close`.

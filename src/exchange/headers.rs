@@ -50,6 +50,11 @@ impl<'a> Headers<'a> {
         })
     }
 
+    /// Names and values of the fields whose names have one of these lengths (up to 63), a bit for each.
+    pub(crate) fn of_lengths(&self, lengths: u64) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.of_lengths(lengths)
+    }
+
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0.iter()

@@ -69,11 +69,20 @@ pub(crate) fn is_printable(bytes: &[u8]) -> bool {
     let last = match (tail, bytes.last_chunk()) {
         ([], _) => 0,
         (_, Some(&word)) => unprintable(word),
-        (_, None) => !tail
-            .iter()
-            .fold(true, |all, byte| all & matches!(byte, b' '..=b'~')) as u64,
+        (_, None) => short(tail).map_or(1, unprintable),
     };
     refused | last == 0
+}
+
+/// The bytes of a text that is shorter than a word, and not empty, each at least once.
+fn short(bytes: &[u8]) -> Option<[u8; 8]> {
+    match (bytes, bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (_, Some(&[a, b, c, d]), Some(&[e, f, g, h])) => Some([a, b, c, d, e, f, g, h]),
+        (&[a], ..) => Some([a; 8]),
+        (&[a, b], ..) => Some([a, b, a, b, a, b, a, b]),
+        (&[a, b, c], ..) => Some([a, b, c, a, b, c, a, b]),
+        _ => None,
+    }
 }
 
 /// Not 0 if one of the bytes is no printable ASCII.

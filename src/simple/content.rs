@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+pub use super::parts::Parts;
+
 /// What [`ServeFiles::send_head`](super::ServeFiles::send_head) found to send: Python's open file.
 #[derive(Debug)]
 pub enum Content {
@@ -15,8 +17,10 @@ pub enum Content {
     Stream(io::Chain<io::Cursor<Arc<[u8]>>, Arc<File>>),
     /// A page made in memory.
     Page(io::Cursor<Vec<u8>>),
-    /// A small file that was read into memory.
-    Kept(io::Cursor<Arc<[u8]>>),
+    /// A small file that was read into memory, or a part of it.
+    Kept(io::Take<io::Cursor<Arc<[u8]>>>),
+    /// Several parts of a file.
+    Parts(Parts),
 }
 
 impl Read for Content {
@@ -26,26 +30,32 @@ impl Read for Content {
             Content::Stream(stream) => stream.read(buffer),
             Content::Page(page) => page.read(buffer),
             Content::Kept(content) => content.read(buffer),
+            Content::Parts(parts) => parts.read(buffer),
         }
     }
 }
 
-/// An open file, of which so many bytes were announced. It is read up to there, and from a position of
-/// its own: other answers may read the same file at the same time.
+/// An open file, of which so many bytes were announced. They are read up to their end, and from a position
+/// of its own: other answers may read the same file at the same time.
 #[derive(Debug)]
 pub struct OpenFile {
     file: Arc<File>,
     position: u64,
-    length: u64,
+    end: u64,
 }
 
 impl OpenFile {
     /// A file from its start on, and the length that the answer's head announces.
     pub fn new(file: impl Into<Arc<File>>, length: u64) -> Self {
+        OpenFile::part(file, 0, length)
+    }
+
+    /// So many bytes of a file from a position on.
+    pub fn part(file: impl Into<Arc<File>>, position: u64, length: u64) -> Self {
         OpenFile {
             file: file.into(),
-            position: 0,
-            length,
+            position,
+            end: position.saturating_add(length),
         }
     }
 
@@ -54,19 +64,14 @@ impl OpenFile {
         &self.file
     }
 
-    /// How many bytes were announced.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// How many of them have been read.
+    /// Where in the file the next byte is read.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// How many have not.
-    pub(super) fn left(&self) -> u64 {
-        self.length.saturating_sub(self.position)
+    /// How many bytes of those that were announced have not been read.
+    pub fn left(&self) -> u64 {
+        self.end.saturating_sub(self.position)
     }
 }
 
@@ -101,5 +106,15 @@ mod tests {
             readers.map(|reader| (reader.position(), reader.left())),
             [(11, 0), (4, 0)]
         );
+    }
+
+    #[test]
+    fn a_part_of_a_file_has_a_beginning_and_an_end() {
+        let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+        let mut part = OpenFile::part(file, 1, 7);
+        assert_eq!((part.position(), part.left()), (1, 7));
+        let mut text = String::new();
+        part.read_to_string(&mut text).unwrap();
+        assert_eq!((&*text, part.position(), part.left()), ("package", 8, 0));
     }
 }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::cache::{Cache, Entry};
 use super::mime::Extensions;
@@ -24,7 +25,7 @@ use crate::{Exchange, RequestHandler, Result, base, simple};
 ///     .extension(".toml", "text/plain")
 ///     .extra_response_header("Cache-Control", "no-store");
 /// let answer = String::from_utf8(respond(&files, "GET /Cargo.toml HTTP/1.0\r\n\r\n")).unwrap();
-/// assert!(answer.contains("\r\nContent-type: text/plain\r\n"));
+/// assert!(answer.contains("\r\nContent-type: text/plain; charset=utf-8\r\n"));
 /// assert!(answer.contains("\r\nCache-Control: no-store\r\n"));
 /// ```
 #[derive(Clone, Debug)]
@@ -34,9 +35,10 @@ pub struct SimpleHandler {
     extensions: Extensions,
     index_pages: Vec<String>,
     extra_response_headers: Vec<(String, String)>,
-    default_content_type: String,
+    default_content_type: Box<str>,
+    charset: Option<Box<str>>,
     symlinks: Symlinks,
-    protocol_version: String,
+    protocol_version: Box<str>,
     is_quiet: bool,
     /// Shared by clones.
     cache: Option<Arc<Cache>>,
@@ -54,6 +56,7 @@ impl SimpleHandler {
             index_pages: vec!["index.html".into(), "index.htm".into()],
             extra_response_headers: Vec::new(),
             default_content_type: "application/octet-stream".into(),
+            charset: Some("utf-8".into()),
             symlinks: Symlinks::default(),
             protocol_version: "HTTP/1.0".into(),
             is_quiet: false,
@@ -79,7 +82,8 @@ impl SimpleHandler {
         self
     }
 
-    /// Adds a field to the 200 answers for files and listings. A name that is sent automatically is
+    /// Adds a field to the answers for files and listings, 200 and 206; to 304 those that a cache goes by,
+    /// such as `Cache-Control`. A name that is sent automatically is
     /// passed over; one may be added several times.
     pub fn extra_response_header(
         mut self,
@@ -94,7 +98,15 @@ impl SimpleHandler {
     /// The media type of files whose name says nothing. Default: `application/octet-stream`.
     #[must_use]
     pub fn with_default_content_type(mut self, content_type: impl Into<String>) -> Self {
-        self.default_content_type = content_type.into();
+        self.default_content_type = content_type.into().into();
+        self
+    }
+
+    /// The charset that is added to the media types of texts (`text/*` but XML, and
+    /// `application/javascript`) that name none; `None` adds none, as in Python. It has more weight than what
+    /// a page says of itself. Default: `utf-8`.
+    pub fn charset(mut self, charset: Option<&str>) -> Self {
+        self.charset = charset.map(Into::into);
         self
     }
 
@@ -117,7 +129,7 @@ impl SimpleHandler {
     /// [`RequestHandler::protocol_version`](RequestHandler::protocol_version). Default: `HTTP/1.0`.
     #[must_use]
     pub fn with_protocol_version(mut self, version: impl Into<String>) -> Self {
-        self.protocol_version = version.into();
+        self.protocol_version = version.into().into();
         self
     }
 
@@ -171,6 +183,10 @@ impl SimpleHandler {
         &self.default_content_type
     }
 
+    pub(super) fn charset_of_texts(&self) -> Option<&str> {
+        self.charset.as_deref()
+    }
+
     /// The file at a path, or the first index page of a directory, if it is kept and unchanged; then
     /// `path` becomes that of the index page.
     pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<Arc<Entry>> {
@@ -206,12 +222,14 @@ impl SimpleHandler {
         file: File,
         description: Description,
     ) -> io::Result<ReadyFile> {
+        // The tag of a file depends on whether it was changed just before it was described.
+        let now = SystemTime::now();
         match &self.cache {
-            _ if description.is_doubtful() => ReadyFile::measure(file, description),
-            None => Ok(ReadyFile::open(file, description)),
+            _ if description.is_doubtful() => ReadyFile::measure(file, description, now),
+            None => Ok(ReadyFile::open(file, description, now)),
             Some(cache) => {
                 let way = Way::new(&self.directory, path, self.symlinks);
-                Ok(cache.keep(path, file, description, way))
+                Ok(cache.keep(path, file, description, way, now))
             }
         }
     }

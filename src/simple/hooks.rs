@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Content, Directory, SimpleHandler};
+use super::{Content, Directory, FileFacts, SimpleHandler};
 use crate::{Exchange, RequestHandler, Result, simple};
 
 /// What serves files: the methods of Python's `SimpleHTTPRequestHandler`.
@@ -45,7 +45,7 @@ use crate::{Exchange, RequestHandler, Result, simple};
 ///
 /// let site = Site(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
 /// let answer = String::from_utf8(respond(&site, "GET /Cargo.toml HTTP/1.0\r\n\r\n")).unwrap();
-/// assert!(answer.contains("\r\nContent-type: text/plain\r\n"));
+/// assert!(answer.contains("\r\nContent-type: text/plain; charset=utf-8\r\n"));
 /// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
 /// ```
 #[doc(alias = "SimpleHTTPRequestHandler")]
@@ -71,8 +71,8 @@ pub trait ServeFiles: RequestHandler {
         simple::do_head(self, x)
     }
 
-    /// Answers with the head for a file, an index page or a listing, and returns the body to send; or
-    /// `None` where the answer is complete: a redirect, 304, an error.
+    /// Answers with the head for a file, for parts of it, for an index page or a listing, and returns the
+    /// body to send; or `None` where the answer is complete: a redirect, 304, an error.
     ///
     /// # Errors
     /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
@@ -100,9 +100,21 @@ pub trait ServeFiles: RequestHandler {
         simple::translate_path(self, path)
     }
 
-    /// The media type of a file, by its name.
+    /// The media type of a file, by its name. What is a text gets the
+    /// [`charset`](SimpleHandler::charset) besides, unless it names one.
     fn guess_type(&self, path: &Path) -> Cow<'_, str> {
         simple::guess_type(self, path)
+    }
+
+    /// The entity tag of a file, with its quotes, as it stands in `ETag` and is compared with those of the
+    /// request; or `None` for none. Whoever sends another `ETag` elsewhere makes this one lie.
+    ///
+    /// It must be another one whenever the content is another. The default is made of the number, the size
+    /// and the times of the file, to the nanosecond; it is the same after a restart, and for a file that
+    /// was changed within the last moments, one that nothing matches. Where the same files lie on several
+    /// servers, override it: their numbers and times differ.
+    fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+        simple::entity_tag(self, path, file)
     }
 
     /// Sends the body that [`send_head`](Self::send_head) returned; a file without copying it through
@@ -143,6 +155,9 @@ macro_rules! forward {
             }
             fn guess_type(&self, path: &Path) -> Cow<'_, str> {
                 (**self).guess_type(path)
+            }
+            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+                (**self).entity_tag(path, file)
             }
             fn copyfile(&self, x: &mut Exchange<'_>, source: Content) -> Result<()> {
                 (**self).copyfile(x, source)

@@ -8,20 +8,24 @@ use std::time::SystemTime;
 
 use super::content::{Content, OpenFile};
 use super::open::Description;
+use super::ranges::ByteRange;
+use super::validators::{self, FileFacts};
 use crate::http1::date::HttpDate;
 
 /// A file that is ready to be sent. A clone shares the content, or the descriptor.
 #[derive(Clone, Debug)]
 pub(super) struct ReadyFile {
     pub(super) body: Body,
-    /// In whole seconds.
-    pub(super) modified: SystemTime,
+    /// In whole seconds; `None` where there is no date to send, or to compare.
+    pub(super) modified: Option<SystemTime>,
     /// The text of that moment, as a client sends it back.
     pub(super) modified_text: HttpDate,
-    /// The file system says when the content changes. Else there is no date to send, or to compare.
-    pub(super) is_dated: bool,
     /// The decimal digits of its length, if that is known.
     pub(super) length_text: Option<String>,
+    /// With its tag.
+    pub(super) facts: FileFacts,
+    /// The file system says when the content changes.
+    is_dated: bool,
     description: Description,
 }
 
@@ -39,12 +43,16 @@ const MEASURED: usize = (64 << 10) + 1;
 
 impl ReadyFile {
     /// A file that was just opened.
-    pub(super) fn open(file: File, description: Description) -> Self {
-        ReadyFile::new(Body::Open(file.into()), description)
+    pub(super) fn open(file: File, description: Description, now: SystemTime) -> Self {
+        ReadyFile::new(Body::Open(file.into()), description, true, now)
     }
 
     /// Reads a file that was just opened; `None` if it has changed since it was described.
-    pub(super) fn read(file: &File, description: Description) -> io::Result<Option<Self>> {
+    pub(super) fn read(
+        file: &File,
+        description: Description,
+        now: SystemTime,
+    ) -> io::Result<Option<Self>> {
         let Some(content) = read_whole(file, description.size())? else {
             return Ok(None);
         };
@@ -52,13 +60,18 @@ impl ReadyFile {
         if Description::of_open(file)? != description {
             return Ok(None);
         }
-        Ok(Some(ReadyFile::new(Body::Memory(content), description)))
+        let body = Body::Memory(content);
+        Ok(Some(ReadyFile::new(body, description, true, now)))
     }
 
     /// Looks for the end of a file that was just opened, and whose size may not be that of its content. It is
     /// read from its beginning on and only once: some of these files can't be read at other positions, or
     /// are another text each time.
-    pub(super) fn measure(file: File, description: Description) -> io::Result<Self> {
+    pub(super) fn measure(
+        file: File,
+        description: Description,
+        now: SystemTime,
+    ) -> io::Result<Self> {
         let mut start = vec![0; MEASURED];
         let count = fill(&file, &mut start)?;
         start.truncate(count);
@@ -67,21 +80,22 @@ impl ReadyFile {
             true => (Body::Memory(start.into()), Some(count.to_string())),
             false => (Body::Stream(start.into(), file.into()), None),
         };
+        let is_dated = is_whole && count as u64 == description.size();
         Ok(ReadyFile {
-            is_dated: is_whole && count as u64 == description.size(),
             length_text,
-            ..ReadyFile::new(body, description)
+            ..ReadyFile::new(body, description, is_dated, now)
         })
     }
 
-    fn new(body: Body, description: Description) -> Self {
+    fn new(body: Body, description: Description, is_dated: bool, now: SystemTime) -> Self {
         let modified = description.modified();
         ReadyFile {
             body,
-            modified,
+            modified: validators::date(modified).filter(|_| is_dated),
             modified_text: HttpDate::from(modified),
-            is_dated: true,
             length_text: Some(description.size().to_string()),
+            facts: FileFacts::new(description.version(), is_dated, now),
+            is_dated,
             description,
         }
     }
@@ -91,19 +105,37 @@ impl ReadyFile {
         &self.description
     }
 
-    pub(super) fn length(&self) -> u64 {
-        self.description.size()
+    /// Whether parts of it can be sent: those of a file whose content changes unseen would not fit together.
+    pub(super) fn has_parts(&self) -> bool {
+        self.is_dated
     }
 
     pub(super) fn content(&self) -> Content {
         match &self.body {
-            Body::Memory(content) => Content::Kept(io::Cursor::new(content.clone())),
             Body::Stream(start, file) => {
                 Content::Stream(io::Cursor::new(start.clone()).chain(file.clone()))
             }
-            Body::Open(file) => Content::File(OpenFile::new(file.clone(), self.length())),
+            Body::Memory(content) => kept(content, 0, content.len() as u64),
+            Body::Open(file) => Content::File(OpenFile::new(file.clone(), self.facts.size())),
         }
     }
+
+    /// A part of it, where there are parts.
+    pub(super) fn part(&self, range: &ByteRange) -> Content {
+        match &self.body {
+            Body::Stream(..) => self.content(),
+            Body::Memory(content) => kept(content, range.first, range.length()),
+            Body::Open(file) => {
+                Content::File(OpenFile::part(file.clone(), range.first, range.length()))
+            }
+        }
+    }
+}
+
+fn kept(content: &Arc<[u8]>, position: u64, length: u64) -> Content {
+    let mut cursor = io::Cursor::new(content.clone());
+    cursor.set_position(position);
+    Content::Kept(cursor.take(length))
 }
 
 /// Reads until the end or until `room` is full; the number of bytes.

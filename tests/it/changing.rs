@@ -113,7 +113,7 @@ fn the_date_of_a_large_file_is_that_of_its_last_change() {
 }
 
 /// Sends what it reads, as Python's `copyfile` does.
-struct Copies(Silent);
+pub(crate) struct Copies(pub(crate) Silent);
 
 impl ServeFiles for Copies {
     fn files(&self) -> &SimpleHandler {
@@ -129,6 +129,10 @@ impl ServeFiles for Copies {
 impl RequestHandler for Copies {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         simple::do_method(self, x)
+    }
+
+    fn protocol_version(&self) -> &str {
+        self.0.protocol_version()
     }
 
     fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}

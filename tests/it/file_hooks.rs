@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use servette::simple::{Content, Directory};
+use servette::simple::{Content, Directory, FileFacts};
 use servette::{
     Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, Status, base, respond, simple,
 };
@@ -123,7 +124,7 @@ fn translate_path_may_lead_elsewhere() {
     assert_eq!(get(&site, "/up").status(), 404);
     assert_eq!(
         get(&site, "/LICENSE").field("Content-Type"),
-        Some("text/plain")
+        Some("text/plain; charset=utf-8")
     );
     assert_eq!(
         get(&site, "/m.wasm").field("Content-Type"),
@@ -156,7 +157,8 @@ fn another_path_can_be_served_in_place_of_the_requested() {
     root.file("start.html", "start").file("a.txt", "a");
     let start = Start(SimpleHandler::new(root.path()));
     assert_eq!(get(&start, "/").text(), "start");
-    assert_eq!(get(&start, "/").field("Content-Type"), Some("text/html"));
+    let media_type = "text/html; charset=utf-8";
+    assert_eq!(get(&start, "/").field("Content-Type"), Some(media_type));
     assert_eq!(get(&start, "/a.txt").text(), "a");
 }
 
@@ -245,6 +247,9 @@ impl ServeFiles for Recorder {
     fn guess_type(&self, _: &Path) -> Cow<'_, str> {
         self.note("guess_type", "".into())
     }
+    fn entity_tag<'a>(&'a self, _: &Path, _: &'a FileFacts) -> Option<Cow<'a, str>> {
+        self.note("entity_tag", None)
+    }
     fn copyfile(&self, _: &mut Exchange<'_>, _: Content) -> Result<()> {
         self.note("copyfile", Ok(()))
     }
@@ -271,6 +276,8 @@ impl<P: ServeFiles> ServeFiles for Probe<P> {
         inner.list_directory(x, directory)?;
         inner.translate_path("/");
         inner.guess_type(Path::new("x"));
+        let file = fs::File::open(directory.path())?;
+        inner.entity_tag(Path::new("x"), &FileFacts::of(&file)?);
         inner.copyfile(x, Content::Page(Default::default()))?;
         self.send_content(x, Status::NO_CONTENT, "", b"")
             .map(|()| None)
@@ -296,6 +303,7 @@ fn pointers_hand_on_every_hook() {
         "list_directory",
         "translate_path",
         "guess_type",
+        "entity_tag",
         "copyfile",
     ];
     let of_trait = include_str!("../../src/simple/hooks.rs")

@@ -44,6 +44,11 @@ fn no_path_leaves_its_place() {
 }
 
 #[test]
+fn what_is_sent_of_a_file_was_asked_for() {
+    replay("ranges", checks::ranges::check);
+}
+
+#[test]
 fn every_request_is_answered_once() {
     let tree = fuzz("tree");
     replay("exchange", |data| checks::exchange::check(&tree, data));

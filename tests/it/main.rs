@@ -19,6 +19,7 @@ mod cgi_python;
 mod cgi_site;
 mod cgi_uploads;
 mod changing;
+mod charset;
 #[cfg(feature = "cli")]
 mod child;
 mod client;
@@ -55,6 +56,9 @@ mod python_base;
 mod python_clients;
 #[cfg(feature = "cli")]
 mod python_differential;
+#[cfg(feature = "cli")]
+mod range_clients;
+mod ranges;
 mod raw;
 mod requests;
 mod responding;
@@ -79,4 +83,5 @@ mod testing_waits;
 mod threads;
 mod torrent;
 mod uploads;
+mod validators;
 mod webroot;

@@ -148,7 +148,11 @@ fn compare(row: &Row, python: &Seen, ours: &Seen, faults: &mut Vec<String>) {
                 let status = differences
                     .iter()
                     .any(|difference| difference.what == "status");
-                python == ours || (status && !matches!(name, "status" | "fate"))
+                let is_same = match name {
+                    "type" => with_charset(&python) == ours,
+                    _ => python == ours,
+                };
+                is_same || (status && !matches!(name, "status" | "fate"))
             }
         };
         if !fits {
@@ -157,6 +161,15 @@ fn compare(row: &Row, python: &Seen, ours: &Seen, faults: &mut Vec<String>) {
                 row.name
             ));
         }
+    }
+}
+
+/// Texts have a charset besides.
+fn with_charset(python: &str) -> String {
+    let is_text = python.starts_with("text/") && python != "text/xml";
+    match is_text && !python.contains("charset") {
+        true => format!("{python}; charset=utf-8"),
+        false => python.to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, resp
 use crate::webroot::{Answer, WebRoot, connect};
 
 /// Cuts each file before it is sent, as somebody might who has it open.
-struct Cutter(SimpleHandler, u64);
+pub(crate) struct Cutter(pub(crate) SimpleHandler, pub(crate) u64);
 
 impl ServeFiles for Cutter {
     fn files(&self) -> &SimpleHandler {

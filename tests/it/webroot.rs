@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, respond, simple};
 
+use crate::support::until;
+
 /// What lies beside the root, and must never be seen.
 pub(crate) const SECRET: &str = "the secret of the parent directory";
 /// How long anything may take before a test fails.
@@ -59,6 +61,19 @@ impl WebRoot {
     pub(crate) fn modified(&self, name: impl AsRef<Path>, time: SystemTime) -> &Self {
         let file = fs::File::open(self.join(name)).unwrap();
         file.set_modified(time).unwrap();
+        self
+    }
+
+    /// Waits until no further change of a file can have the time of the last one.
+    pub(crate) fn settle(&self, name: impl AsRef<Path>) -> &Self {
+        use std::os::unix::fs::MetadataExt;
+        let facts = fs::metadata(self.join(name)).unwrap();
+        let grain = if facts.ctime_nsec() == 0 { 2100 } else { 30 };
+        let changed = at(facts.ctime() as u64) + Duration::from_nanos(facts.ctime_nsec() as u64);
+        let end = changed + Duration::from_millis(grain);
+        until("the end of the grain of the clock", || {
+            SystemTime::now() > end
+        });
         self
     }
 

@@ -90,6 +90,8 @@ impl Outgoing {
             "Content-type" => (Kind::Plain, b"Content-type: "),
             "Content-Length" => (Kind::ContentLength, b"Content-Length: "),
             "Last-Modified" => (Kind::Plain, b"Last-Modified: "),
+            "ETag" => (Kind::Plain, b"ETag: "),
+            "Accept-Ranges" => (Kind::Plain, b"Accept-Ranges: "),
             _ => return self.any_field(name, value),
         };
         if !self.is_usual(value) {

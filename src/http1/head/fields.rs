@@ -64,6 +64,18 @@ impl<'a> FieldLines<'a> {
             .map(move |place| (part(text, place.name), part(text, place.value)))
     }
 
+    /// The same of those whose names have one of these lengths (up to 63), a bit for each.
+    pub(crate) fn of_lengths(&self, lengths: u64) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let FieldLines { text, places } = *self;
+        places
+            .iter()
+            .filter(move |place| {
+                let length = place.name.1 - place.name.0;
+                length < 64 && lengths >> length & 1 == 1
+            })
+            .map(move |place| (part(text, place.name), part(text, place.value)))
+    }
+
     /// The values of all fields of this name, in any case.
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
         let FieldLines { text, places } = *self;

@@ -13,6 +13,7 @@ use rustix::io::retry_on_intr;
 
 use super::below::{is_directly_in, relative_to};
 use super::{LOCATE, Place, Symlinks, open_whole, or_dot};
+use crate::simple::validators::{Time, Version};
 
 /// Of memory, on any machine.
 const LARGEST_PAGE: u64 = 64 << 10;
@@ -25,9 +26,8 @@ pub(crate) struct Description {
     mode: u32,
     size: u64,
     has_blocks: bool,
-    /// Seconds and nanoseconds since 1970.
-    modified: (i64, i64),
-    changed: (i64, i64),
+    modified: Time,
+    changed: Time,
 }
 
 impl Description {
@@ -60,6 +60,16 @@ impl Description {
 
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// What tells the file from others, and from itself before and after a change.
+    pub(in crate::simple) fn version(&self) -> Version {
+        Version {
+            inode: self.inode,
+            size: self.size,
+            modified: self.modified,
+            changed: self.changed,
+        }
     }
 
     /// The file is empty or takes no space, so its size may be made up: in `/proc` it is 0, in `/sys` a page.

@@ -171,7 +171,7 @@ fn files() -> impl Iterator<Item = Row> {
             &[differs(
                 "type",
                 &[OLD_SCRIPT, "text/javascript"],
-                "text/javascript",
+                "text/javascript; charset=utf-8",
                 TYPES,
             )],
         ),
@@ -180,7 +180,7 @@ fn files() -> impl Iterator<Item = Row> {
             &[differs(
                 "type",
                 &[UNKNOWN, "text/markdown"],
-                "text/markdown",
+                "text/markdown; charset=utf-8",
                 TYPES,
             )],
         ),
@@ -255,7 +255,8 @@ fn listings() -> impl Iterator<Item = Row> {
 }
 
 fn conditions() -> impl Iterator<Item = Row> {
-    [
+    const TAGS: &str = "Python has no tags; the order of RFC 9110, 13.2.2, and 14.2 for ranges";
+    let plain = [
         "X: y",
         "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT",
         "If-Modified-Since: Sun, 06 Nov 1994 08:49:36 GMT",
@@ -267,23 +268,45 @@ fn conditions() -> impl Iterator<Item = Row> {
         "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 +0100",
         "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT",
         "If-Modified-Since: yesterday",
-        "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\nIf-None-Match: *",
-        "If-None-Match: *",
-        "Range: bytes=0-1",
-        "If-Match: \"x\"",
-    ]
-    .into_iter()
-    .flat_map(|field| {
+        "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\nIf-None-Match: \"x\"",
+        "If-None-Match: \"x\"",
+        "If-Match: *",
+        "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT",
+        "Range: bytes=1-0",
+        "Range: bytes=0-1\r\nIf-Range: \"x\"",
+    ];
+    let others = [
+        ("If-None-Match: *", "304"),
+        (
+            "If-Modified-Since: Sun, 06 Nov 1994 08:49:36 GMT\r\nIf-None-Match: *",
+            "304",
+        ),
+        ("If-Match: \"x\"", "412"),
+        ("If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT", "412"),
+    ];
+    let parts = [("bytes=0-1", "206"), ("bytes=99-", "416")].map(|(range, status)| {
+        row(
+            "HTTP/1.0",
+            format!("GET /a.txt HTTP/1.0\r\nRange: {range}\r\n\r\n"),
+            &[differs("status", &["200"], status, TAGS)],
+        )
+    });
+    let plain = plain.map(|field| (field, Vec::new()));
+    let others =
+        others.map(|(field, status)| (field, vec![differs("status", &["200"], status, TAGS)]));
+    let pairs = plain.into_iter().chain(others);
+    let both = pairs.flat_map(|(field, differences)| {
         let get = row(
             "HTTP/1.0",
             format!("GET /a.txt HTTP/1.0\r\n{field}\r\n\r\n"),
-            &[],
+            &differences,
         );
         let head = row(
             "HTTP/1.1",
             format!("HEAD /a.txt HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n"),
-            &[],
+            &differences,
         );
         [get, head]
-    })
+    });
+    both.chain(parts)
 }

@@ -1,0 +1,94 @@
+//! The character set that a media type does not name.
+
+use std::borrow::Cow;
+
+/// The media type to send. Without a charset browsers guess one from the machine's language, and some
+/// clients take a text for Latin-1. It is not said of JSON, which is UTF-8 in any case, and of XML, which says
+/// it itself.
+pub(super) fn with_charset<'a>(media_type: Cow<'a, str>, charset: Option<&str>) -> Cow<'a, str> {
+    let Some(charset) = charset else {
+        return media_type;
+    };
+    if charset == "utf-8"
+        && let Some(known) = usual(&media_type)
+    {
+        return Cow::Borrowed(known);
+    }
+    match has_charset_to_say(&media_type) {
+        true => Cow::Owned(format!("{media_type}; charset={charset}")),
+        false => media_type,
+    }
+}
+
+/// Those that are sent most often.
+fn usual(media_type: &str) -> Option<&'static str> {
+    Some(match media_type {
+        "text/html" => "text/html; charset=utf-8",
+        "text/css" => "text/css; charset=utf-8",
+        "text/javascript" => "text/javascript; charset=utf-8",
+        "text/plain" => "text/plain; charset=utf-8",
+        _ => return None,
+    })
+}
+
+fn has_charset_to_say(media_type: &str) -> bool {
+    let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
+    let essence = essence.trim_end().to_ascii_lowercase();
+    let is_text = match &*essence {
+        "text/xml" | "text/xml-external-parsed-entity" => false,
+        "application/javascript" => true,
+        other => other.starts_with("text/") && !other.ends_with("+xml"),
+    };
+    let is_charset = |parameter: &str| {
+        let name = parameter
+            .split_once('=')
+            .map_or(parameter, |(name, _)| name);
+        name.trim().eq_ignore_ascii_case("charset")
+    };
+    is_text && !parameters.split(';').any(is_charset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_scripts_get_a_charset() {
+        for (media_type, expected) in [
+            ("text/plain", "text/plain; charset=utf-8"),
+            ("text/html", "text/html; charset=utf-8"),
+            ("text/css", "text/css; charset=utf-8"),
+            ("text/javascript", "text/javascript; charset=utf-8"),
+            ("text/markdown", "text/markdown; charset=utf-8"),
+            ("TEXT/x", "TEXT/x; charset=utf-8"),
+            (
+                "text/plain; format=flowed",
+                "text/plain; format=flowed; charset=utf-8",
+            ),
+            (
+                "application/javascript",
+                "application/javascript; charset=utf-8",
+            ),
+            (
+                "text/plain;charset=iso-8859-1",
+                "text/plain;charset=iso-8859-1",
+            ),
+            (
+                "text/plain; x=y; Charset=\"u\"",
+                "text/plain; x=y; Charset=\"u\"",
+            ),
+            ("text/xml", "text/xml"),
+            ("text/xml; x=y", "text/xml; x=y"),
+            ("image/svg+xml", "image/svg+xml"),
+            ("application/json", "application/json"),
+            ("application/octet-stream", "application/octet-stream"),
+            ("text", "text"),
+            ("", ""),
+        ] {
+            assert_eq!(with_charset(media_type.into(), Some("utf-8")), expected);
+            assert_eq!(with_charset(media_type.into(), None), media_type);
+        }
+        let latin = with_charset("text/html".into(), Some("iso-8859-1"));
+        assert_eq!(latin, "text/html; charset=iso-8859-1");
+    }
+}

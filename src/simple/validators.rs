@@ -1,0 +1,174 @@
+//! What tells one version of a file from another: its entity tag and its date (RFC 9110, 8.8), with the
+//! clock passed in.
+//!
+//! A tag is a promise: where it is the same, the content is the same, byte for byte. The time of the content
+//! can't keep it, for `cp -p`, `rsync -t` and `tar` give another file an old one. So a tag is made of the
+//! number of the file as well, and of the time of its last change of any kind, which no program can set. It
+//! is made of nothing else, so it is the same after a restart.
+
+use std::fs::File;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::open::Description;
+
+/// What the file system says of a file, for [`ServeFiles::entity_tag`](super::ServeFiles::entity_tag).
+#[derive(Clone, Debug)]
+pub struct FileFacts {
+    version: Version,
+    /// With its quotes.
+    tag: Option<Box<str>>,
+}
+
+/// What a tag is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) inode: u64,
+    pub(super) size: u64,
+    pub(super) modified: Time,
+    pub(super) changed: Time,
+}
+
+/// Seconds since 1970, and nanoseconds.
+pub(super) type Time = (i64, i64);
+
+/// Changes that are nearer to each other may have the same time, where that is counted in nanoseconds: the
+/// system looks at the clock every 10 ms at the least, and some file systems cut off as much again.
+const FINE_GRAIN: Duration = Duration::from_millis(20);
+/// The same where it is counted in seconds, or in two of them.
+const COARSE_GRAIN: Duration = Duration::from_millis(2020);
+
+impl FileFacts {
+    /// `is_dated` is false where the file system does not say when the content changes: such a file has no
+    /// tag.
+    pub(super) fn new(version: Version, is_dated: bool, now: SystemTime) -> Self {
+        let tag = is_dated.then(|| match version.is_settled(now) {
+            true => tag_of(version.digest()),
+            // The next change might not show. So this tag is one that no later request will match.
+            false => tag_of(mix(version.digest() ^ nanoseconds(now))),
+        });
+        FileFacts { version, tag }
+    }
+
+    /// Of an open file.
+    ///
+    /// # Errors
+    /// If the file system says nothing of it.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let description = Description::of_open(file)?;
+        let is_dated = !description.is_doubtful();
+        let now = SystemTime::now();
+        Ok(FileFacts::new(description.version(), is_dated, now))
+    }
+
+    /// Its length in bytes.
+    pub fn size(&self) -> u64 {
+        self.version.size
+    }
+
+    /// When its content was changed last. Programs can set this time.
+    pub fn modified(&self) -> SystemTime {
+        moment(self.version.modified)
+    }
+
+    /// When anything of it was changed last: content, names, owner, times. Programs can't set this time.
+    pub fn changed(&self) -> SystemTime {
+        moment(self.version.changed)
+    }
+
+    /// Its number in its file system.
+    pub fn inode(&self) -> u64 {
+        self.version.inode
+    }
+
+    pub(super) fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+}
+
+impl Version {
+    /// Any later change will show.
+    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+        let grain = match self.changed.1 {
+            0 => COARSE_GRAIN,
+            _ => FINE_GRAIN,
+        };
+        let [changed, modified] = [self.changed, self.modified].map(moment);
+        let is_long_ago = |time| now.duration_since(time).is_ok_and(|age| age >= grain);
+        // A change in the future is that of a clock elsewhere; a time of content there was set by a program, and
+        // the next change will set another one.
+        is_long_ago(changed) && (is_long_ago(modified) || modified > now)
+    }
+
+    /// Two versions of which one part differs never have the same.
+    fn digest(&self) -> u64 {
+        let whole = |(seconds, nanos): Time| {
+            let nanoseconds = seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos);
+            nanoseconds as u64
+        };
+        [
+            self.inode,
+            self.size,
+            whole(self.modified),
+            whole(self.changed),
+        ]
+        .into_iter()
+        .fold(0, |digest, part| mix(digest ^ part))
+    }
+}
+
+fn tag_of(digest: u64) -> Box<str> {
+    format!("\"{digest:016x}\"").into()
+}
+
+/// The last steps of the generator `splitmix64`: no two numbers give the same, and every bit of the one
+/// changes about half of the other.
+fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_nanos() as u64
+}
+
+/// 1970 where it is not to be told.
+fn moment((seconds, nanos): Time) -> SystemTime {
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    let second = match seconds < 0 {
+        true => UNIX_EPOCH.checked_sub(distance),
+        false => UNIX_EPOCH.checked_add(distance),
+    };
+    let nanos = Duration::from_nanos(nanos.unsigned_abs());
+    second
+        .and_then(|second| second.checked_add(nanos))
+        .unwrap_or(UNIX_EPOCH)
+}
+
+/// The date of a file with which conditions are compared, and which is sent; given in whole seconds. The
+/// files of archives and stores that want to be the same everywhere are all of 1970 or a second later, whatever
+/// their content is, so that is no date.
+pub(super) fn date(modified: SystemTime) -> Option<SystemTime> {
+    let since = modified.duration_since(UNIX_EPOCH);
+    let is_made_up = since.is_ok_and(|since| since.as_secs() <= 1);
+    (!is_made_up).then_some(modified)
+}
+
+/// The time to send as `Last-Modified`; both are given in whole seconds.
+///
+/// Never later than `now`, the time of the answer's `Date`: a file from the future was modified
+/// now, as far as a client may know. `None` for a time that an HTTP date cannot express.
+pub(super) fn last_modified(modified: SystemTime, now: SystemTime) -> Option<SystemTime> {
+    let time = modified.min(now);
+    let end = UNIX_EPOCH + Duration::from_secs(YEAR_10000);
+    (UNIX_EPOCH..end).contains(&time).then_some(time)
+}
+
+/// The first second that has no four-digit year.
+const YEAR_10000: u64 = 253_402_300_800;
+
+#[cfg(test)]
+mod tests;
