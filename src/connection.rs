@@ -1,9 +1,10 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
 //! Reading order: [`stream`] (the socket), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
-//! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), `cycle` (one request and its
-//! response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
+//! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
+//! share), `cycle` (one request and its response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::{fmt, mem};
 
@@ -31,10 +32,12 @@ pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_writer;
 pub(crate) mod stream;
+mod tail;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
 
-/// So much of what a client sends is dropped at once; then other connections have their turn.
+/// So much of what a client sends is dropped at once, and so much of a tail is sent; then other connections have their
+/// turn.
 const SHARE: u64 = 1 << 20;
 
 /// A client's connection, as a server parks it between requests.
@@ -101,16 +104,19 @@ pub(crate) enum WaitsFor {
     RestOfBody,
     /// The end of the stream: it has its last answer.
     End,
+    /// Room in the socket for what is left of answers.
+    Room,
 }
 
 impl WaitsFor {
-    pub(crate) const ALL: [WaitsFor; 6] = [
+    pub(crate) const ALL: [WaitsFor; 7] = [
         WaitsFor::FirstHead,
         WaitsFor::NextHead,
         WaitsFor::RestOfHead,
         WaitsFor::BodyAtOnce,
         WaitsFor::RestOfBody,
         WaitsFor::End,
+        WaitsFor::Room,
     ];
 }
 
@@ -241,6 +247,9 @@ impl Connection {
 
     pub(crate) fn set_one_at_a_time(&mut self, one: bool) {
         self.one_at_a_time = one;
+        // Nobody would send on behind the one request.
+        let may_leave = !one && self.channel.wire.stream.fd().is_some();
+        self.channel.may_leave.set(may_leave);
     }
 
     pub(crate) fn is_one_at_a_time(&self) -> bool {
@@ -260,12 +269,63 @@ impl Connection {
     /// What the connection waits for when it is parked now.
     pub(crate) fn waits_for(&self) -> WaitsFor {
         match self.state {
+            _ if self.has_tail() => WaitsFor::Room,
             State::Draining(drain) if drain.holds_answer => WaitsFor::BodyAtOnce,
             State::Draining(drain) if !drain.ends => WaitsFor::RestOfBody,
             State::Draining(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
             _ if self.answered == 0 => WaitsFor::FirstHead,
             _ if self.has_partial_head() => WaitsFor::RestOfHead,
             _ => WaitsFor::NextHead,
+        }
+    }
+
+    /// How far the connection has come: where this is the same, it waits still, else anew.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let written = match self.has_tail() {
+            true => self.channel.written(),
+            false => 0,
+        };
+        (self.answered, written)
+    }
+
+    /// Something is left to send of answers that are finished. Before it is out, nothing else is done for the
+    /// connection.
+    #[inline]
+    pub(crate) fn has_tail(&self) -> bool {
+        self.channel.has_tail()
+    }
+
+    /// The tail waits for room in the socket. Else it only gave others their turn.
+    pub(crate) fn tail_is_full(&self) -> bool {
+        self.channel.tail_is_full()
+    }
+
+    /// Sends on of the tail without waiting; true if nothing is left.
+    ///
+    /// # Errors
+    /// If the client has gone or is too slow, or the file has become shorter. The connection is ending then.
+    pub(crate) fn send_tail(&mut self) -> Result<bool> {
+        self.channel.send_tail().map_err(|error| {
+            // The client sees that a file is cut, by the declared length.
+            let is_visible = error.kind() == ErrorKind::UnexpectedEof;
+            self.state = State::Ending(match is_visible {
+                true => Ending::Linger,
+                false => Ending::Close,
+            });
+            if !is_visible {
+                // It fails only where there is no TCP.
+                let _ = self.channel.wire.reset_on_close();
+            }
+            error.into()
+        })
+    }
+
+    /// Gives up what is left to send, in a way that can't be taken for its end: the connection is to be closed. Else the
+    /// kernel would also go on offering what is unsent, for minutes.
+    pub(crate) fn cut_tail(&self) {
+        if self.channel.drop_tail() {
+            // It fails only where there is no TCP.
+            let _ = self.channel.wire.reset_on_close();
         }
     }
 
@@ -349,12 +409,16 @@ impl Connection {
 
     fn look_for_request(&mut self) -> Result<Readiness> {
         loop {
+            if self.has_tail() {
+                return Ok(Readiness::Pending);
+            }
             match self.state {
                 State::Open => {}
                 State::Found(_) | State::Refused(_) => return Ok(Readiness::Request),
                 State::Draining(drain) => {
                     if !drain.holds_answer && !self.channel.is_idle() {
-                        self.channel.send_ready(false)?;
+                        self.channel.send_finished(false)?;
+                        continue;
                     }
                     match self.drain() {
                         true => continue,
@@ -374,7 +438,10 @@ impl Connection {
                 }
             }
             if !self.channel.is_idle() {
-                self.channel.send_ready(false)?;
+                self.channel.send_finished(false)?;
+                if self.has_tail() {
+                    return Ok(Readiness::Pending);
+                }
             }
             match self.input.socket {
                 Socket::Ended => return Ok(Readiness::Ended),
@@ -397,7 +464,9 @@ impl Connection {
             rate: u64::MAX,
         };
         loop {
+            self.channel.finish_tail()?;
             match self.poll_request()? {
+                Readiness::Pending if self.has_tail() => continue,
                 Readiness::Pending => {}
                 ready => return Ok(ready),
             }
@@ -432,7 +501,7 @@ impl Connection {
     fn flush_with(&mut self, more: bool) -> Result<()> {
         match self.channel.is_idle() || self.holds_answers() {
             true => Ok(()),
-            false => self.channel.send_ready(more).map_err(Error::from),
+            false => self.channel.send_finished(more).map_err(Error::from),
         }
     }
 

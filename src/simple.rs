@@ -246,7 +246,7 @@ pub fn copyfile<H: ServeFiles + ?Sized>(
     match source {
         Content::File(file) => {
             x.wfile
-                .send_file(file.file(), file.position(), file.left())?;
+                .send_shared_file(file.shared(), file.position(), file.left())?;
         }
         Content::Stream(mut stream) => {
             io::copy(&mut stream, &mut x.wfile)?;

@@ -2,15 +2,18 @@
 //! they must know of each other.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::PollFd;
 
+use super::SHARE;
 use super::min_rate::{Allowance, MinRate};
 use super::observer::Observed;
 use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
+use super::tail::{self, MOST_HELD, Progress, Range, Tail};
 use super::wire::{Client, Wire};
 use crate::error::Fault;
 use crate::limits::Limits;
@@ -37,11 +40,16 @@ pub(crate) struct Channel {
     /// A write failed: nothing more goes out.
     broken: Cell<bool>,
     write_rate: Cell<MinRate>,
+    tail: RefCell<Option<Box<Tail>>>,
+    /// An event loop would carry a tail.
+    pub(super) may_leave: Cell<bool>,
 }
 
 impl Channel {
     pub(super) fn new(wire: Wire, limits: Arc<Limits>) -> Self {
         Channel {
+            may_leave: Cell::new(wire.stream.fd().is_some()),
+            tail: RefCell::new(None),
             wire,
             out: RefCell::new(Outgoing::new()),
             limits,
@@ -114,7 +122,9 @@ impl Channel {
             Taken::Refused => Err(Fault::Overlong.into()),
             Taken::Through(count) => {
                 let suffix = self.out.borrow_mut().write_through(count);
-                self.send(data.get(..count).unwrap_or_default(), false)?;
+                // Of a body of this length nothing more follows.
+                let is_end = self.out.borrow().left() == Some(0);
+                self.send(data.get(..count).unwrap_or_default(), is_end)?;
                 self.out.borrow_mut().buffer.extend_from_slice(suffix);
                 Ok(count)
             }
@@ -126,6 +136,7 @@ impl Channel {
     pub(crate) fn flush(&self) -> io::Result<()> {
         let closing = self.is_closing();
         self.out.borrow_mut().ready_all(closing);
+        self.finish_tail()?;
         self.send_ready(false)
     }
 
@@ -137,33 +148,97 @@ impl Channel {
 
     /// Sends what is ready, which leaves out a response that is held.
     pub(super) fn send_ready(&self, more: bool) -> io::Result<()> {
+        self.send_all_ready(more, false)
+    }
+
+    /// The same behind finished responses: what the socket does not take becomes the tail.
+    pub(super) fn send_finished(&self, more: bool) -> io::Result<()> {
+        self.send_all_ready(more, true)
+    }
+
+    fn send_all_ready(&self, more: bool, is_end: bool) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
         let count = out.sendable();
         if count == 0 {
             return Ok(());
         }
-        let result = self.send_bytes(out.buffer.get(..count).unwrap_or_default(), &[], more);
+        let ready = out.buffer.get(..count).unwrap_or_default();
+        let result = self.send_bytes(ready, &[], more, is_end);
         self.note_sent(&mut out, count, result)
     }
 
+    /// Sends of what is ready what goes without waiting.
+    pub(super) fn send_some_ready(&self, more: bool) -> io::Result<()> {
+        self.finish_tail()?;
+        if self.broken.get() {
+            return Err(Fault::Gone.into());
+        }
+        let mut out = self.out.borrow_mut();
+        let count = out.sendable();
+        let mut left = out.buffer.get(..count).unwrap_or_default();
+        let mut min_rate = self.write_rate.get();
+        let result = self
+            .wire
+            .send_now(&mut left, &mut &[][..], more, &mut min_rate);
+        self.write_rate.set(min_rate);
+        let sent = count - left.len();
+        if sent == 0 && result.is_ok() {
+            return Ok(());
+        }
+        self.note_sent(&mut out, sent, result.map(drop))
+    }
+
     /// Sends the whole buffer and `data` behind it.
-    fn send(&self, data: &[u8], more: bool) -> io::Result<()> {
+    fn send(&self, data: &[u8], is_end: bool) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
         let count = out.buffer.len();
-        let result = self.send_bytes(&out.buffer, data, more);
+        let result = self.send_bytes(&out.buffer, data, false, is_end);
         self.note_sent(&mut out, count.max(1), result)
     }
 
-    fn send_bytes(&self, first: &[u8], second: &[u8], more: bool) -> io::Result<()> {
+    fn send_bytes(&self, first: &[u8], second: &[u8], more: bool, is_end: bool) -> io::Result<()> {
+        self.finish_tail()?;
         if self.broken.get() {
             return Err(Fault::Gone.into());
         }
         let mut min_rate = self.write_rate.get();
-        let result = self
-            .wire
-            .send(first, second, more, &mut min_rate, self.write_allowance());
+        let result = match is_end && self.may_leave.get() {
+            true => self.send_or_leave(first, second, more, &mut min_rate),
+            false => self
+                .wire
+                .send(first, second, more, &mut min_rate, self.write_allowance()),
+        };
         self.write_rate.set(min_rate);
         result
+    }
+
+    /// Sends the end of an answer. When the socket takes no more of it, and what is left is not much, that becomes the
+    /// tail.
+    fn send_or_leave(
+        &self,
+        mut first: &[u8],
+        mut second: &[u8],
+        more: bool,
+        min_rate: &mut MinRate,
+    ) -> io::Result<()> {
+        while !self
+            .wire
+            .send_now(&mut first, &mut second, more, min_rate)?
+        {
+            let left = first.len() + second.len();
+            let counted = match left <= MOST_HELD {
+                true => self.wire.control.enter_tail(left, false),
+                false => None,
+            };
+            if let Some(counted) = counted {
+                let bytes = [first, second].concat();
+                let tail = Tail::new(bytes, None, Progress::Full, counted);
+                *self.tail.borrow_mut() = Some(tail);
+                return Ok(());
+            }
+            self.wire.wait_writable(min_rate, self.write_allowance())?;
+        }
+        Ok(())
     }
 
     fn note_sent(
@@ -179,10 +254,11 @@ impl Channel {
     /// Sends some of a file behind the buffer; `None` where it must be copied.
     pub(super) fn send_file(
         &self,
-        file: &std::fs::File,
+        file: &File,
         offset: &mut u64,
         count: usize,
     ) -> io::Result<Option<usize>> {
+        self.finish_tail()?;
         if self.broken.get() {
             return Err(Fault::Gone.into());
         }
@@ -198,9 +274,123 @@ impl Channel {
         result.inspect_err(|_| self.broken.set(true))
     }
 
+    /// Whether `count` bytes are all that is left of the response, and may become its tail.
+    pub(super) fn may_end_with(&self, count: u64) -> bool {
+        self.may_leave.get() && self.out.borrow().left() == Some(count) && !self.has_tail()
+    }
+
+    /// Ends the response with a file, from `offset` on, which is moved on. What does not go at once becomes the tail,
+    /// with a file of its own. Where no tail may be, some of the file is left.
+    pub(super) fn end_with_file(
+        &self,
+        file: &File,
+        own: impl FnOnce() -> io::Result<Arc<File>>,
+        offset: &mut u64,
+        end: u64,
+        is_bulk: bool,
+    ) -> io::Result<()> {
+        self.send_some_ready(true)?;
+        let mut out = self.out.borrow_mut();
+        let start = *offset;
+        let mut progress = Progress::Full;
+        if out.buffer.is_empty() {
+            let mut min_rate = self.write_rate.get();
+            let sent = tail::send_range(&self.wire, file, offset, end, SHARE, &mut min_rate);
+            self.write_rate.set(min_rate);
+            out.write_through((*offset - start) as usize);
+            progress = sent.inspect_err(|error| self.broken.set(Fault::of(error).is_some()))?;
+        }
+        if progress == Progress::All {
+            return Ok(());
+        }
+        let Ok(file) = own() else { return Ok(()) };
+        let held = out.buffer.len();
+        let Some(counted) = self.wire.control.enter_tail(held, true) else {
+            return Ok(());
+        };
+        out.write_through((end - *offset) as usize);
+        let range = Range {
+            file,
+            offset: *offset,
+            end,
+            is_bulk,
+        };
+        let tail = Tail::new(out.buffer.to_vec(), Some(range), progress, counted);
+        *self.tail.borrow_mut() = Some(tail);
+        out.sent(held);
+        *offset = end;
+        Ok(())
+    }
+
+    pub(super) fn has_tail(&self) -> bool {
+        self.tail.borrow().is_some()
+    }
+
+    /// The tail waits for room in the socket, not only for its turn.
+    pub(super) fn tail_is_full(&self) -> bool {
+        self.tail
+            .borrow()
+            .as_ref()
+            .is_some_and(|tail| tail.is_full())
+    }
+
+    /// Gives up what is left of the tail; true if there was one.
+    pub(super) fn drop_tail(&self) -> bool {
+        self.tail.take().is_some()
+    }
+
+    /// How many bytes of the answer the socket has taken.
+    pub(super) fn written(&self) -> u64 {
+        self.write_rate.get().bytes()
+    }
+
+    /// Sends what is left of finished answers, and waits, so that something else can go, or because nobody else would
+    /// send it.
+    #[inline]
+    pub(crate) fn finish_tail(&self) -> io::Result<()> {
+        match self.has_tail() {
+            true => self.finish_tail_that_is_there(),
+            false => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn finish_tail_that_is_there(&self) -> io::Result<()> {
+        let Some(mut tail) = self.tail.take() else {
+            return Ok(());
+        };
+        let mut min_rate = self.write_rate.get();
+        let result = tail.finish(&self.wire, &mut min_rate, self.write_allowance());
+        self.write_rate.set(min_rate);
+        result.inspect_err(|_| self.broken.set(true))
+    }
+
+    /// Sends on without waiting; true if the tail is out.
+    ///
+    /// # Errors
+    /// As a write, and those of the file. The tail is dropped then.
+    pub(super) fn send_tail(&self) -> io::Result<bool> {
+        let Some(mut tail) = self.tail.take() else {
+            return Ok(true);
+        };
+        let mut min_rate = self.write_rate.get();
+        let progress = tail.send(&self.wire, &mut min_rate);
+        self.write_rate.set(min_rate);
+        match progress.inspect_err(|_| self.broken.set(true))? {
+            Progress::All => return Ok(true),
+            _ if min_rate.next_wait(self.write_allowance()).is_zero() => {
+                self.broken.set(true);
+                return Err(Fault::SlowReader.into());
+            }
+            _ => *self.tail.borrow_mut() = Some(tail),
+        }
+        Ok(false)
+    }
+
     /// Before a thread waits for the client: what the client may be waiting for goes out, the
     /// responses to earlier requests, `100 Continue`, the response so far.
     pub(super) fn before_wait(&self) -> io::Result<()> {
+        self.finish_tail()?;
         if self.awaits_continue.get() {
             self.awaits_continue.set(false);
             let mut out = self.out.borrow_mut();
@@ -218,7 +408,7 @@ impl Channel {
     pub(super) fn surrender(&self) -> io::Result<()> {
         self.doom();
         self.out.borrow_mut().prepare_surrender();
-        let result = self.send_ready(false);
+        let result = self.finish_tail().and_then(|()| self.send_ready(false));
         self.out.borrow_mut().surrender();
         result
     }
@@ -230,6 +420,7 @@ impl Channel {
         wants_read: bool,
         timeout: Option<Duration>,
     ) -> io::Result<Client> {
+        self.finish_tail()?;
         self.wire.wait_beside(others, wants_read, timeout)
     }
 
@@ -240,7 +431,7 @@ impl Channel {
         out.finish(closing)?;
         if out.buffer.len() > BUFFER {
             drop(out);
-            return self.send_ready(false);
+            return self.send_finished(false);
         }
         Ok(())
     }

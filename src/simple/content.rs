@@ -54,6 +54,10 @@ impl OpenFile {
         &self.file
     }
 
+    pub(super) fn shared(&self) -> &Arc<File> {
+        &self.file
+    }
+
     /// How many bytes were announced.
     pub fn length(&self) -> u64 {
         self.length
