@@ -4,7 +4,6 @@
 //! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
 //! share), `cycle` (one request and its response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::{fmt, mem};
 
@@ -276,56 +275,6 @@ impl Connection {
             _ if self.answered == 0 => WaitsFor::FirstHead,
             _ if self.has_partial_head() => WaitsFor::RestOfHead,
             _ => WaitsFor::NextHead,
-        }
-    }
-
-    /// How far the connection has come: where this is the same, it waits still, else anew.
-    pub(crate) fn progress(&self) -> (u64, u64) {
-        let written = match self.has_tail() {
-            true => self.channel.written(),
-            false => 0,
-        };
-        (self.answered, written)
-    }
-
-    /// Something is left to send of answers that are finished. Before it is out, nothing else is done for the
-    /// connection.
-    #[inline]
-    pub(crate) fn has_tail(&self) -> bool {
-        self.channel.has_tail()
-    }
-
-    /// The tail waits for room in the socket. Else it only gave others their turn.
-    pub(crate) fn tail_is_full(&self) -> bool {
-        self.channel.tail_is_full()
-    }
-
-    /// Sends on of the tail without waiting; true if nothing is left.
-    ///
-    /// # Errors
-    /// If the client has gone or is too slow, or the file has become shorter. The connection is ending then.
-    pub(crate) fn send_tail(&mut self) -> Result<bool> {
-        self.channel.send_tail().map_err(|error| {
-            // The client sees that a file is cut, by the declared length.
-            let is_visible = error.kind() == ErrorKind::UnexpectedEof;
-            self.state = State::Ending(match is_visible {
-                true => Ending::Linger,
-                false => Ending::Close,
-            });
-            if !is_visible {
-                // It fails only where there is no TCP.
-                let _ = self.channel.wire.reset_on_close();
-            }
-            error.into()
-        })
-    }
-
-    /// Gives up what is left to send, in a way that can't be taken for its end: the connection is to be closed. Else the
-    /// kernel would also go on offering what is unsent, for minutes.
-    pub(crate) fn cut_tail(&self) {
-        if self.channel.drop_tail() {
-            // It fails only where there is no TCP.
-            let _ = self.channel.wire.reset_on_close();
         }
     }
 

@@ -52,8 +52,8 @@ pub struct Limits {
     /// The longest wait for a byte of a body, whatever came before, by `rfile` or for a script; then 408.
     /// Default 30 s.
     pub body_deadline: Duration,
-    /// How long `wfile` waits for a client that takes nothing at all; then the connection is cut.
-    /// Default 30 s.
+    /// How long a client may take nothing at all of what is sent to it, by `wfile` or after the handler; then the
+    /// connection is cut. Default 30 s.
     pub write_deadline: Duration,
     /// The average rate in bytes a second below which a body or a response is given up once it has
     /// kept the server waiting for longer than its deadline. Default 500; 0 switches the rate off.
@@ -70,7 +70,7 @@ pub struct Limits {
     /// How long that reading may take. Default 2 s.
     pub linger_deadline: Duration,
     /// Open connections. Past it the connection that has been idle for longest is closed; if none is
-    /// idle, the new one is answered with 503. Default 16,384, and never more than the process's limit
+    /// idle, or slow, the new one is answered with 503. Default 16,384, and never more than the process's limit
     /// of descriptors leaves.
     pub max_connections: usize,
     /// Threads of a [`ThreadingHttpServer`](crate::ThreadingHttpServer). When all are busy, one of them

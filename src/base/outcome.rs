@@ -84,8 +84,6 @@ fn settle_overlong<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> b
 fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: Error) -> bool {
     let channel = x.channel();
     channel.doom();
-    // What was written goes out before the connection ends.
-    let _ = channel.finish_tail();
     let answerable = error.fault().is_none_or(Fault::is_answerable);
     if x.has_begun() || !answerable {
         // That a client leaves is nothing to report.

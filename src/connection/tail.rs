@@ -8,9 +8,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::SHARE;
 use super::min_rate::{Allowance, MinRate};
 use super::wire::Wire;
+use super::{Connection, Ending, SHARE, State};
+use crate::Result;
 use crate::clock::Moment;
 use crate::shutdown::TailGuard;
 
@@ -98,11 +99,14 @@ impl Tail {
             let before = left.len();
             if before > 0 {
                 let more = self.range.is_some();
-                wire.send_now(&mut left, &mut &[][..], more, min_rate)?;
-                let sent = before - left.len();
+                let is_all = wire.send_now(&mut left, &mut &[][..], more, min_rate)?;
+                let sent = match is_all {
+                    true => before,
+                    false => before - left.len(),
+                };
                 self.sent += sent;
                 share = share.saturating_sub(sent as u64);
-                if sent < before {
+                if !is_all {
                     return Ok(Progress::Full);
                 }
                 // Not for as long as the file takes.
@@ -183,6 +187,58 @@ pub(super) fn send_range(
         }
     }
     Ok(Progress::All)
+}
+
+impl Connection {
+    /// How far the connection has come: where this is the same, it waits still, else anew.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let written = match self.has_tail() {
+            true => self.channel.written(),
+            false => 0,
+        };
+        (self.answered, written)
+    }
+
+    /// Something is left to send of answers that are finished. Before it is out, nothing else is done for the
+    /// connection.
+    #[inline]
+    pub(crate) fn has_tail(&self) -> bool {
+        self.channel.has_tail()
+    }
+
+    /// The tail waits for room in the socket. Else it only gave others their turn.
+    pub(crate) fn tail_is_full(&self) -> bool {
+        self.channel.tail_is_full()
+    }
+
+    /// Sends on of the tail without waiting; true if nothing is left.
+    ///
+    /// # Errors
+    /// If the client has gone or is too slow, or the file has become shorter. The connection is ending then.
+    pub(crate) fn send_tail(&mut self) -> Result<bool> {
+        self.channel.send_tail().map_err(|error| {
+            // The client sees that a file is cut, by the declared length.
+            let is_visible = error.kind() == io::ErrorKind::UnexpectedEof;
+            self.state = State::Ending(match is_visible {
+                true => Ending::Linger,
+                false => Ending::Close,
+            });
+            if !is_visible {
+                // It fails only where there is no TCP.
+                let _ = self.channel.wire.reset_on_close();
+            }
+            error.into()
+        })
+    }
+
+    /// Gives up what is left to send, in a way that can't be taken for its end: the connection is to be closed. Else the
+    /// kernel would also go on offering what is unsent, for minutes.
+    pub(crate) fn cut_tail(&self) {
+        if self.channel.drop_tail() {
+            // It fails only where there is no TCP.
+            let _ = self.channel.wire.reset_on_close();
+        }
+    }
 }
 
 /// The file is not what was announced any more.

@@ -207,7 +207,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Writes what goes of both slices without waiting, and leaves the rest in them; true if there is none.
+    /// Writes what goes of both slices without waiting. True if that is all; else the rest is left in them.
     #[inline]
     pub(super) fn send_now(
         &self,
@@ -221,6 +221,9 @@ impl Wire {
             match self.stream.send(first, second, more) {
                 Ok(count) => {
                     min_rate.moved(count);
+                    if count == first.len() + second.len() {
+                        return Ok(true);
+                    }
                     let behind = count.saturating_sub(first.len());
                     *second = second.get(behind..).unwrap_or_default();
                     *first = first.get(count..).unwrap_or_default();

@@ -330,13 +330,17 @@ impl EventLoop {
         }
         (state.accepts, state.accept_again) = (0, None);
         let is_over = self.shared.control.tails_are_over();
-        let goes_on = |task: &Box<Task>| !is_over && task.conn.has_tail();
-        let ready = state.ready.drain(..).chain(state.unfinished.drain(..));
-        let (going_on, others) = ready.partition::<Vec<_>, _>(goes_on);
-        for task in state.to_park.drain(..).chain(others) {
+        let unfinished = state.unfinished.drain(..);
+        let picked: Vec<_> = state.ready.drain(..).chain(unfinished).collect();
+        for task in picked {
+            match !is_over && task.conn.has_tail() {
+                true => state.ready.push_back(task),
+                false => self.close(task),
+            }
+        }
+        for task in state.to_park.drain(..) {
             self.close(task);
         }
-        state.ready.extend(going_on);
         if is_first || is_over {
             let parked = self.table().take_all(is_over);
             for task in parked {

@@ -55,6 +55,12 @@ impl Control {
         is_over
     }
 
+    /// Whether an event loop of a server that stops still carries a tail.
+    pub(crate) fn carries_tails(&self) -> bool {
+        let _decision = lock(&self.tails.decision);
+        !self.tails.is_over.load(SeqCst)
+    }
+
     /// The event loops can't go on.
     pub(crate) fn give_up_tails(&self) {
         let _decision = lock(&self.tails.decision);

@@ -116,8 +116,10 @@ impl EventLoop {
             task.conn.leave();
         }
         let left = match next {
-            _ if task.conn.tail_is_full() => self.park(task).map_or(Left::Nothing, Left::GoesOn),
-            _ if task.conn.has_tail() => Left::GoesOn(task),
+            _ if task.conn.has_tail() => match task.conn.tail_is_full() {
+                true => self.park(task).map_or(Left::Nothing, Left::GoesOn),
+                false => Left::GoesOn(task),
+            },
             _ if is_over => {
                 self.end(task);
                 Left::Nothing
@@ -177,7 +179,9 @@ impl EventLoop {
             false => wire.is_registered(),
         };
         let is_registered = is_registered || wire.register(&self.registry, token, has_tail).is_ok();
-        if !is_registered || (self.shared.control.is_stopping() && !has_tail) {
+        let control = &self.shared.control;
+        let is_over = control.is_stopping() && !(has_tail && control.carries_tails());
+        if !is_registered || is_over {
             drop(table);
             self.close(task);
             return None;
