@@ -74,6 +74,7 @@ pub(super) struct LoopState {
     /// How many of them are served before the next poll, so that none keeps the others waiting.
     turns: usize,
     /// Connections that were served, and are parked before the next poll.
+    #[expect(clippy::vec_box, reason = "they are boxed wherever they are")]
     to_park: Vec<Box<Task>>,
     /// Until the server stops.
     acceptor: Option<Arc<Acceptor>>,
