@@ -69,6 +69,9 @@ pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
         if conn.ending().is_some() {
             return Ok(Next::Close);
         }
+        if conn.has_tail() {
+            return Ok(Next::Park);
+        }
         if conn.is_one_at_a_time() {
             break;
         }

@@ -1,8 +1,8 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
 //! Reading order: [`stream`] (the socket), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
-//! [`outgoing`] (bytes in, bytes out), [`channel`] (what `rfile` and `wfile` share), `cycle` (one request and its
-//! response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
+//! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
+//! share), `cycle` (one request and its response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
 use std::sync::Arc;
 use std::{fmt, mem};
@@ -31,10 +31,11 @@ pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_writer;
 pub(crate) mod stream;
+mod tail;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
 
-/// Bytes of one connection that are dropped before other connections get a turn.
+/// Bytes of one connection that are dropped, or sent of a tail, before other connections get a turn.
 const SHARE: u64 = 1 << 20;
 
 /// A client's connection, as a server parks it between requests.
@@ -101,16 +102,19 @@ pub(crate) enum WaitsFor {
     RestOfBody,
     /// The end of the stream: it has its last answer.
     End,
+    /// Room in the socket for what is left of answers.
+    Room,
 }
 
 impl WaitsFor {
-    pub(crate) const ALL: [WaitsFor; 6] = [
+    pub(crate) const ALL: [WaitsFor; 7] = [
         WaitsFor::FirstHead,
         WaitsFor::NextHead,
         WaitsFor::RestOfHead,
         WaitsFor::BodyAtOnce,
         WaitsFor::RestOfBody,
         WaitsFor::End,
+        WaitsFor::Room,
     ];
 }
 
@@ -241,6 +245,9 @@ impl Connection {
 
     pub(crate) fn set_one_at_a_time(&mut self, one: bool) {
         self.one_at_a_time = one;
+        // Nobody would send on behind the one request.
+        let may_leave = !one && self.channel.wire.stream.fd().is_some();
+        self.channel.may_leave.set(may_leave);
     }
 
     pub(crate) fn is_one_at_a_time(&self) -> bool {
@@ -260,6 +267,7 @@ impl Connection {
     /// What the connection waits for when it is parked now.
     pub(crate) fn waits_for(&self) -> WaitsFor {
         match self.state {
+            _ if self.has_tail() => WaitsFor::Room,
             State::Draining(drain) if drain.holds_answer => WaitsFor::BodyAtOnce,
             State::Draining(drain) if !drain.ends => WaitsFor::RestOfBody,
             State::Draining(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
@@ -370,12 +378,16 @@ impl Connection {
 
     fn look_for_request(&mut self) -> Result<Readiness> {
         loop {
+            if self.has_tail() {
+                return Ok(Readiness::Pending);
+            }
             match self.state {
                 State::Open => {}
                 State::Found(_) | State::Refused(_) => return Ok(Readiness::Request),
                 State::Draining(drain) => {
                     if !drain.holds_answer && !self.channel.is_idle() {
-                        self.channel.send_ready(false)?;
+                        self.channel.send_finished(false)?;
+                        continue;
                     }
                     match self.drain() {
                         true => continue,
@@ -395,7 +407,10 @@ impl Connection {
                 }
             }
             if !self.channel.is_idle() {
-                self.channel.send_ready(false)?;
+                self.channel.send_finished(false)?;
+                if self.has_tail() {
+                    return Ok(Readiness::Pending);
+                }
             }
             match self.input.socket {
                 Socket::Ended => return Ok(Readiness::Ended),
@@ -418,7 +433,9 @@ impl Connection {
             rate: u64::MAX,
         };
         loop {
+            self.channel.finish_tail()?;
             match self.poll_request()? {
+                Readiness::Pending if self.has_tail() => continue,
                 Readiness::Pending => {}
                 ready => return Ok(ready),
             }
@@ -460,7 +477,7 @@ impl Connection {
     fn flush_with(&mut self, more: bool) -> Result<()> {
         match self.channel.is_idle() || self.holds_answers() {
             true => Ok(()),
-            false => self.channel.send_ready(more).map_err(Error::from),
+            false => self.channel.send_finished(more).map_err(Error::from),
         }
     }
 

@@ -55,8 +55,8 @@ pub struct Limits {
     /// Ranges that one request may ask for of a file; for more of them the whole file is sent. Default 256:
     /// some clients ask for as many at a time. 0 sends no parts of files at all.
     pub ranges: usize,
-    /// How long `wfile` waits for a client that takes nothing at all; then the connection is cut.
-    /// Default 30 s.
+    /// How long a client may take nothing at all of what is sent to it, by `wfile` or after the handler; then the
+    /// connection is cut. Default 30 s.
     pub write_deadline: Duration,
     /// The average rate in bytes a second below which a body or a response is given up once it has
     /// kept the server waiting for longer than its deadline. Default 500; 0 switches the rate off.
@@ -73,7 +73,7 @@ pub struct Limits {
     /// How long that reading may take. Default 2 s.
     pub linger_deadline: Duration,
     /// Open connections. Past it the connection that has been idle for longest is closed; if none is
-    /// idle, the new one is answered with 503. Default 16,384, and never more than the process's limit
+    /// idle, or slow, the new one is answered with 503. Default 16,384, and never more than the process's limit
     /// of descriptors leaves.
     pub max_connections: usize,
     /// How many handlers a [`ThreadingHttpServer`](crate::ThreadingHttpServer) runs at the same time. Further

@@ -172,7 +172,9 @@ macro_rules! common {
                 match first(&self.loops).serve(&self.handler, Until::Answered(until))? {
                     Outcome::Stopped => {
                         // Each of them has the port open.
-                        self.loops.iter().for_each(|of| of.stop(&mut of.lock()));
+                        for of in &self.loops {
+                            of.stop(&mut of.lock());
+                        }
                         Err(Error::other("the server was shut down"))
                     }
                     Outcome::Answered => Ok(true),

@@ -12,6 +12,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::tails::Tails;
+
+pub(crate) use self::tails::TailGuard;
+
+mod tails;
+
 /// How long handlers whose sockets were given up get to end, on a busy machine, before they are counted.
 const UNWINDING: Duration = Duration::from_millis(500);
 /// How long `shutdown` yields before it sleeps on the condition variable: without handlers the end comes as soon as one
@@ -39,8 +45,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub struct ShutdownHandle(Arc<Control>);
 
 impl ShutdownHandle {
-    /// Stops accepting and closes the idle connections at once, lets the requests that are here end,
-    /// and at the deadline gives up their sockets: whatever waits for one fails. Returns how many
+    /// Stops accepting and closes the idle connections at once, lets the requests that are here end and
+    /// their answers go out, and at the deadline gives up their sockets: whatever waits for one fails. Returns how many
     /// handlers still run then, as they wait for something else; 0 means that the server's loop is over
     /// and its port free.
     ///
@@ -129,6 +135,7 @@ pub(crate) struct Control {
     closed: AtomicBool,
     over: Condvar,
     wakers: OnceLock<Vec<Arc<mio::Waker>>>,
+    tails: Tails,
 }
 
 impl Control {
@@ -169,6 +176,9 @@ impl Control {
             // can't fail: both ends are there.
             let _ = trigger.shutdown(Shutdown::Both);
         }
+        drop(trigger);
+        // The loops have tails to give up.
+        self.wake();
     }
 
     /// What a thread that waits for a socket polls beside it. It is made when it is asked for first:

@@ -157,7 +157,7 @@ fn send(x: &mut Exchange<'_>, source: Content) -> Result<()> {
     match source {
         Content::File(file) => {
             x.wfile
-                .send_file(file.file(), file.position(), file.left())?;
+                .send_shared_file(file.shared(), file.position(), file.left())?;
         }
         Content::Kept(content) => x
             .wfile

@@ -2,6 +2,7 @@
 //! they must know of each other.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +12,12 @@ use rustix::event::PollFd;
 use super::min_rate::{Allowance, MinRate};
 use super::observer::Observed;
 use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
+use super::tail::Tail;
 use super::wire::{Client, Wire};
 use crate::error::Fault;
 use crate::limits::Limits;
+
+mod tails;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -37,11 +41,16 @@ pub(crate) struct Channel {
     /// A write failed: nothing more goes out.
     broken: Cell<bool>,
     write_rate: Cell<MinRate>,
+    tail: RefCell<Option<Box<Tail>>>,
+    /// An event loop would carry a tail.
+    pub(super) may_leave: Cell<bool>,
 }
 
 impl Channel {
     pub(super) fn new(wire: Wire, limits: Arc<Limits>) -> Self {
         Channel {
+            may_leave: Cell::new(wire.stream.fd().is_some()),
+            tail: RefCell::new(None),
             wire,
             out: RefCell::new(Outgoing::new()),
             limits,
@@ -114,7 +123,9 @@ impl Channel {
             Taken::Refused => Err(Fault::Overlong.into()),
             Taken::Through(count) => {
                 let suffix = self.out.borrow_mut().write_through(count);
-                self.send(data.get(..count).unwrap_or_default(), false)?;
+                // Of a body of this length nothing more follows.
+                let is_end = self.out.borrow().left() == Some(0);
+                self.send(data.get(..count).unwrap_or_default(), is_end)?;
                 self.out.borrow_mut().buffer.extend_from_slice(suffix);
                 Ok(count)
             }
@@ -126,6 +137,7 @@ impl Channel {
     pub(crate) fn flush(&self) -> io::Result<()> {
         let closing = self.is_closing();
         self.out.borrow_mut().ready_all(closing);
+        self.finish_tail()?;
         self.send_ready(false)
     }
 
@@ -137,31 +149,69 @@ impl Channel {
 
     /// Sends what is ready, which leaves out a response that is held.
     pub(super) fn send_ready(&self, more: bool) -> io::Result<()> {
+        self.send_all_ready(more, false)
+    }
+
+    /// The same behind finished responses: what the socket does not take becomes the tail.
+    pub(super) fn send_finished(&self, more: bool) -> io::Result<()> {
+        self.send_all_ready(more, true)
+    }
+
+    fn send_all_ready(&self, more: bool, is_end: bool) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
         let count = out.sendable();
         if count == 0 {
             return Ok(());
         }
-        let result = self.send_bytes(out.buffer.get(..count).unwrap_or_default(), &[], more);
+        let ready = out.buffer.get(..count).unwrap_or_default();
+        let result = self.send_bytes(ready, &[], more, is_end);
         self.note_sent(&mut out, count, result)
     }
 
+    /// Sends of what is ready what goes without waiting.
+    pub(super) fn send_some_ready(&self, more: bool) -> io::Result<()> {
+        self.finish_tail()?;
+        if self.broken.get() {
+            return Err(Fault::Gone.into());
+        }
+        let mut out = self.out.borrow_mut();
+        let count = out.sendable();
+        let mut left = out.buffer.get(..count).unwrap_or_default();
+        let mut min_rate = self.write_rate.get();
+        let result = self
+            .wire
+            .send_now(&mut left, &mut &[][..], more, &mut min_rate);
+        self.write_rate.set(min_rate);
+        let sent = match result {
+            Ok(true) => count,
+            _ => count - left.len(),
+        };
+        if sent == 0 && result.is_ok() {
+            return Ok(());
+        }
+        self.note_sent(&mut out, sent, result.map(drop))
+    }
+
     /// Sends the whole buffer and `data` behind it.
-    fn send(&self, data: &[u8], more: bool) -> io::Result<()> {
+    fn send(&self, data: &[u8], is_end: bool) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
         let count = out.buffer.len();
-        let result = self.send_bytes(&out.buffer, data, more);
+        let result = self.send_bytes(&out.buffer, data, false, is_end);
         self.note_sent(&mut out, count.max(1), result)
     }
 
-    fn send_bytes(&self, first: &[u8], second: &[u8], more: bool) -> io::Result<()> {
+    fn send_bytes(&self, first: &[u8], second: &[u8], more: bool, is_end: bool) -> io::Result<()> {
+        self.finish_tail()?;
         if self.broken.get() {
             return Err(Fault::Gone.into());
         }
         let mut min_rate = self.write_rate.get();
-        let result = self
-            .wire
-            .send(first, second, more, &mut min_rate, self.write_allowance());
+        let result = match is_end && self.may_leave.get() {
+            true => self.send_or_leave(first, second, more, &mut min_rate),
+            false => self
+                .wire
+                .send(first, second, more, &mut min_rate, self.write_allowance()),
+        };
         self.write_rate.set(min_rate);
         result
     }
@@ -179,10 +229,11 @@ impl Channel {
     /// Sends some of a file behind the buffer; `None` where it must be copied.
     pub(super) fn send_file(
         &self,
-        file: &std::fs::File,
+        file: &File,
         offset: &mut u64,
         count: usize,
     ) -> io::Result<Option<usize>> {
+        self.finish_tail()?;
         if self.broken.get() {
             return Err(Fault::Gone.into());
         }
@@ -201,6 +252,7 @@ impl Channel {
     /// Before a thread waits for the client: what the client may be waiting for goes out, the
     /// responses to earlier requests, `100 Continue`, the response so far.
     pub(super) fn before_wait(&self) -> io::Result<()> {
+        self.finish_tail()?;
         if self.awaits_continue.get() {
             self.awaits_continue.set(false);
             let mut out = self.out.borrow_mut();
@@ -218,7 +270,7 @@ impl Channel {
     pub(super) fn surrender(&self) -> io::Result<()> {
         self.doom();
         self.out.borrow_mut().prepare_surrender();
-        let result = self.send_ready(false);
+        let result = self.finish_tail().and_then(|()| self.send_ready(false));
         self.out.borrow_mut().surrender();
         result
     }
@@ -230,6 +282,7 @@ impl Channel {
         wants_read: bool,
         timeout: Option<Duration>,
     ) -> io::Result<Client> {
+        self.finish_tail()?;
         self.wire.wait_beside(others, wants_read, timeout)
     }
 
@@ -240,7 +293,7 @@ impl Channel {
         out.finish(closing)?;
         if out.buffer.len() > BUFFER {
             drop(out);
-            return self.send_ready(false);
+            return self.send_finished(false);
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ impl Connection {
         let takes_time = hook.is_none_or(|hook| hook.before_handler(method, path, coming));
         if is_behind && takes_time {
             // If it fails, it fails again, and is reported, where the response is sent.
-            let _ = channel.send_ready(false);
+            let _ = channel.send_some_ready(false);
         }
         let (head, refusal) = match parsed {
             Ok(head) => (head, None),
@@ -137,7 +137,8 @@ impl Connection {
         } else if !self.body.is_read(channel) {
             self.state = State::Draining(Drain {
                 left: channel.limits.drain,
-                holds_answer: true,
+                // What has begun to go holds nothing.
+                holds_answer: !channel.has_tail(),
                 ends: false,
             });
         }
@@ -190,7 +191,8 @@ impl Connection {
             let rest = self.rest_of_body().remaining();
             return State::Draining(Drain {
                 left: self.channel.limits.linger,
-                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.drain),
+                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.drain)
+                    && !self.channel.has_tail(),
                 ends: true,
             });
         }
@@ -218,7 +220,7 @@ impl Connection {
             self.channel.resets.set(true);
         } else {
             self.channel.out.borrow_mut().give_up();
-            let _ = self.channel.send_ready(false);
+            let _ = self.channel.send_finished(false);
         }
         is_ambiguous
     }

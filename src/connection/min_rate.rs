@@ -50,7 +50,6 @@ impl MinRate {
     }
 
     /// How many have moved.
-    #[cfg(feature = "testing")]
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use super::channel::Channel;
+use super::tail::shorter;
 
 /// A file or a rest of one up to this size is read beside the head and leaves in one write with it.
 const ONE_WRITE: u64 = 64 << 10;
@@ -23,7 +25,8 @@ const MOST: u64 = 1 << 30;
 /// whatever is written.
 ///
 /// Written bytes wait in the buffer until the response ends, so that head and body leave in one write;
-/// [`flush`](Write::flush) sends what there is, and so streams.
+/// [`flush`](Write::flush) sends what there is, and so streams. What of a complete response the client does not take at
+/// once, no more than 256 KiB and a file, is sent on by the server after the handler has returned.
 ///
 /// # Errors
 /// `InvalidInput` before [`end_headers`](crate::RequestHandler::end_headers), and past the declared
@@ -37,22 +40,50 @@ pub struct ResponseWriter<'a> {
 
 impl ResponseWriter<'_> {
     /// Writes `count` bytes of a file from `offset` on, without reading them into memory where the
-    /// system can do that (`sendfile`).
+    /// system can do that (`sendfile`). Where they complete the declared length, the handler does not wait for a client
+    /// that takes them slowly: the server sends on after it.
     ///
     /// # Errors
     /// As a write; `UnexpectedEof` if the file has become shorter.
     pub fn send_file(&mut self, file: &File, offset: u64, count: u64) -> io::Result<()> {
-        if self.channel.out.borrow().is_bodiless() {
+        self.send_part(file, || file.try_clone().map(Arc::new), offset, count)
+    }
+
+    /// The same for a file that others may hold too.
+    pub(crate) fn send_shared_file(
+        &mut self,
+        file: &Arc<File>,
+        offset: u64,
+        count: u64,
+    ) -> io::Result<()> {
+        self.send_part(file, || Ok(file.clone()), offset, count)
+    }
+
+    fn send_part(
+        &mut self,
+        file: &File,
+        own: impl FnOnce() -> io::Result<Arc<File>>,
+        mut offset: u64,
+        count: u64,
+    ) -> io::Result<()> {
+        let channel = self.channel;
+        if channel.out.borrow().is_bodiless() {
             return Ok(());
         }
         let end = offset.saturating_add(count);
-        if count < BULK {
-            return self.send_range(file, offset, end);
+        let is_bulk = count >= BULK;
+        let stream = &channel.wire.stream;
+        if is_bulk {
+            stream.set_bulk(true);
         }
-        let stream = &self.channel.wire.stream;
-        stream.set_bulk(true);
-        let sent = self.send_range(file, offset, end);
-        stream.set_bulk(false);
+        let sent = match count > ONE_WRITE && channel.may_end_with(count) {
+            true => channel.end_with_file(file, own, &mut offset, end, is_bulk),
+            false => Ok(()),
+        };
+        let sent = sent.and_then(|()| self.send_range(file, offset, end));
+        if is_bulk && !channel.has_tail() {
+            stream.set_bulk(false);
+        }
         sent
     }
 
@@ -67,10 +98,7 @@ impl ResponseWriter<'_> {
                 false => self.copy(file, offset, left)?,
             };
             if sent == 0 {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the file has become shorter while it was sent",
-                ));
+                return Err(shorter());
             }
             offset += sent as u64;
         }

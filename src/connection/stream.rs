@@ -203,10 +203,28 @@ impl Stream {
         self.socket()?.try_clone_to_owned()
     }
 
-    /// Has a poller report, once for each arrival, that there is something to read.
-    pub(super) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+    /// Has a poller report, once for each arrival, that there is something to read, or room to write.
+    pub(super) fn register(
+        &self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
         match self.fd() {
-            Some(fd) => SourceFd(&fd.as_raw_fd()).register(registry, token, Interest::READABLE),
+            Some(fd) => SourceFd(&fd.as_raw_fd()).register(registry, token, interest),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a socket that it reports already. What is there now is reported once more.
+    pub(super) fn reregister(
+        &self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        match self.fd() {
+            Some(fd) => SourceFd(&fd.as_raw_fd()).reregister(registry, token, interest),
             None => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Registry, Token};
+use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::min_rate::{Allowance, MinRate};
@@ -23,9 +23,11 @@ use crate::shutdown::Control;
 pub(crate) struct Wire {
     pub(crate) stream: Stream,
     pub(crate) observed: Observed,
-    control: Arc<Control>,
+    pub(super) control: Arc<Control>,
     /// A poller reports what comes.
     is_registered: Cell<bool>,
+    /// It reports room to write as well.
+    reports_room: Cell<bool>,
     /// While a handler runs: is told that it is about to wait.
     pub(super) hook: Option<Box<dyn WaitHook>>,
 }
@@ -51,6 +53,7 @@ impl Wire {
             observed: Observed::default(),
             control,
             is_registered: Cell::new(false),
+            reports_room: Cell::new(false),
             hook: None,
         }
     }
@@ -63,17 +66,37 @@ impl Wire {
         self.is_registered.get()
     }
 
-    /// Has a poller report what comes, from what is there now on.
-    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.stream.register(registry, token)?;
+    /// Has a poller report what comes, from what is there now on, and if it `wants_room` also when the socket takes
+    /// more. Once that was asked for, it is reported until the poller reports nothing more.
+    pub(crate) fn register(
+        &self,
+        registry: &Registry,
+        token: Token,
+        wants_room: bool,
+    ) -> io::Result<()> {
+        let interest = match wants_room {
+            true => Interest::READABLE | Interest::WRITABLE,
+            false => Interest::READABLE,
+        };
+        match self.is_registered.get() {
+            true => self.stream.reregister(registry, token, interest)?,
+            false => self.stream.register(registry, token, interest)?,
+        }
         self.is_registered.set(true);
+        self.reports_room.set(wants_room);
         Ok(())
+    }
+
+    /// A poller reports when the socket takes more.
+    pub(crate) fn reports_room(&self) -> bool {
+        self.reports_room.get()
     }
 
     /// Has the poller report nothing more. (It fails only for one that does not.)
     pub(crate) fn deregister(&self, registry: &Registry) {
         if self.is_registered.get() && self.stream.deregister(registry).is_ok() {
             self.is_registered.set(false);
+            self.reports_room.set(false);
         }
     }
 
@@ -178,23 +201,47 @@ impl Wire {
         min_rate: &mut MinRate,
         allowance: Allowance,
     ) -> io::Result<()> {
+        while !self.send_now(&mut first, &mut second, more, min_rate)? {
+            self.wait(Direction::Write, min_rate, allowance)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what goes of both slices without waiting. True if that is all; else the rest is left in them.
+    #[inline]
+    pub(super) fn send_now(
+        &self,
+        first: &mut &[u8],
+        second: &mut &[u8],
+        more: bool,
+        min_rate: &mut MinRate,
+    ) -> io::Result<bool> {
         while !(first.is_empty() && second.is_empty()) {
             self.check_cut()?;
             match self.stream.send(first, second, more) {
                 Ok(count) => {
                     min_rate.moved(count);
-                    second = second
-                        .get(count.saturating_sub(first.len())..)
-                        .unwrap_or_default();
-                    first = first.get(count..).unwrap_or_default();
+                    if count == first.len() + second.len() {
+                        return Ok(true);
+                    }
+                    let behind = count.saturating_sub(first.len());
+                    *second = second.get(behind..).unwrap_or_default();
+                    *first = first.get(count..).unwrap_or_default();
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait(Direction::Write, min_rate, allowance)?;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(self.fault_of(error)),
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Waits until the socket takes something.
+    pub(super) fn wait_writable(
+        &self,
+        min_rate: &mut MinRate,
+        allowance: Allowance,
+    ) -> io::Result<()> {
+        self.wait(Direction::Write, min_rate, allowance)
     }
 
     /// Waits until there is something to read, or the end.
@@ -227,18 +274,28 @@ impl Wire {
         allowance: Allowance,
     ) -> io::Result<Option<usize>> {
         loop {
-            self.check_cut()?;
-            match self.stream.send_file(file, offset, count) {
-                Ok(sent) => {
-                    min_rate.moved(sent.unwrap_or(0));
-                    return Ok(sent);
-                }
+            match self.send_file_now(file, offset, count, min_rate) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.wait(Direction::Write, min_rate, allowance)?;
                 }
-                Err(error) => return Err(self.fault_of(error)),
+                sent => return sent,
             }
         }
+    }
+
+    /// The same without waiting: `WouldBlock` if the socket takes nothing.
+    pub(super) fn send_file_now(
+        &self,
+        file: &File,
+        offset: &mut u64,
+        count: usize,
+        min_rate: &mut MinRate,
+    ) -> io::Result<Option<usize>> {
+        self.check_cut()?;
+        let sent = self.stream.send_file(file, offset, count);
+        let sent = sent.map_err(|error| self.fault_of(error))?;
+        min_rate.moved(sent.unwrap_or(0));
+        Ok(sent)
     }
 
     /// Blocks this thread until the socket is ready, the time that it gives is used up, or the server gives up its
@@ -413,7 +470,7 @@ mod tests {
         let mut poll = Poll::new().unwrap();
         let mut events = Events::with_capacity(4);
         let registry = poll.registry().try_clone().unwrap();
-        wire.register(&registry, Token(7)).unwrap();
+        wire.register(&registry, Token(7), false).unwrap();
         let lets = Lets(registry.try_clone().unwrap(), theirs.try_clone().unwrap());
         wire.hook = Some(Box::new(lets));
         let allowance = Allowance {
@@ -428,7 +485,7 @@ mod tests {
         assert!(events.is_empty() && !wire.is_registered());
         // What comes before it is registered again is reported too.
         (&theirs).write_all(b"more").unwrap();
-        wire.register(&registry, Token(7)).unwrap();
+        wire.register(&registry, Token(7), false).unwrap();
         poll.poll(&mut events, Some(Duration::from_secs(10)))
             .unwrap();
         assert!(events.iter().any(|event| event.token() == Token(7)));

@@ -39,6 +39,8 @@ pub(super) struct Shared {
     pub(super) info: Arc<ServerInfo>,
     pub(super) control: Arc<Control>,
     max_connections: usize,
+    /// Descriptors for connections, and for the files that are left to send.
+    descriptors: usize,
     /// Connections that exist, in all loops.
     open: AtomicUsize,
     /// How many loops have been led: new connections are spread over these.
@@ -144,8 +146,10 @@ impl EventLoop {
         let control = handle.control().clone();
         control.cut_signal()?;
         let patience = Patience::of(&options.limits);
+        let spare = spare_descriptors();
         let shared = Arc::new(Shared {
-            max_connections: options.limits.max_connections.min(spare_descriptors()),
+            max_connections: options.limits.max_connections.min(spare),
+            descriptors: spare,
             info: Arc::new(ServerInfo::new(address, handle)),
             control,
             open: AtomicUsize::new(0),
@@ -221,8 +225,7 @@ impl EventLoop {
 
     /// Finds the next connection with something to do, without waiting.
     pub(super) fn pick(&self, state: &mut LoopState) -> Option<Step> {
-        if self.shared.control.is_stopping() {
-            self.stop(state);
+        if self.shared.control.is_stopping() && self.stop(state) {
             return Some(Step::Stop);
         }
         if let Some(task) = state.ready.pop_front() {
@@ -261,6 +264,7 @@ impl EventLoop {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.shared.control.stop();
+                self.shared.control.give_up_tails();
                 self.stop(state);
                 return Err(error);
             }
@@ -341,21 +345,34 @@ impl EventLoop {
         None
     }
 
-    /// Stops accepting, and closes whatever is parked.
-    pub(super) fn stop(&self, state: &mut LoopState) {
-        let was_last = state.acceptor.take().and_then(Arc::into_inner);
-        if was_last.map(drop).is_some() {
+    /// Stops accepting, and closes whatever waits and has nothing to send. True: nothing is left that is to be sent in
+    /// any loop, or it is given up, and this loop is over.
+    pub(super) fn stop(&self, state: &mut LoopState) -> bool {
+        let acceptor = state.acceptor.take();
+        let is_first = acceptor.is_some();
+        if acceptor.and_then(Arc::into_inner).map(drop).is_some() {
             self.shared.control.note_port_closed();
         }
-        let served = state.to_park.drain(..);
-        let others = state.ready.drain(..).chain(state.unfinished.drain(..));
-        for task in served.chain(others) {
+        (state.accepts, state.accept_again) = (0, None);
+        let is_over = self.shared.control.tails_are_over();
+        let unfinished = state.unfinished.drain(..);
+        let picked: Vec<_> = state.ready.drain(..).chain(unfinished).collect();
+        for task in picked {
+            match !is_over && task.conn.has_tail() {
+                true => state.ready.push_back(task),
+                false => self.close(task),
+            }
+        }
+        for task in state.to_park.drain(..) {
             self.close(task);
         }
-        let parked = self.table().take_all();
-        for task in parked {
-            self.close(task);
+        if is_first || is_over {
+            let parked = self.table().take_all(is_over);
+            for task in parked {
+                self.close(task);
+            }
         }
+        is_over
     }
 }
 
@@ -383,6 +400,13 @@ impl Shared {
         }
     }
 
+    /// How many connections there may be, beside the files that are left to send.
+    fn most_connections(&self) -> usize {
+        let files = self.control.files_of_tails();
+        self.max_connections
+            .min(self.descriptors.saturating_sub(files))
+    }
+
     #[expect(clippy::indexing_slicing, reason = "there is one for each event loop")]
     fn table(&self, number: usize) -> MutexGuard<'_, Table> {
         lock(&self.tables[number])
@@ -392,6 +416,7 @@ impl Shared {
     fn close(&self, mut task: Box<Task>) {
         task.conn.send_held_answers();
         let (home, slot) = (task.home, task.slot);
+        task.conn.cut_tail();
         drop(task);
         self.open.fetch_sub(1, Relaxed);
         if let Some(slot) = slot {

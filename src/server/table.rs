@@ -28,6 +28,7 @@ pub(super) struct Patience {
     idle: Duration,
     drain: Duration,
     linger: Duration,
+    write: Duration,
 }
 
 impl Patience {
@@ -37,6 +38,7 @@ impl Patience {
             idle: limits.idle_deadline,
             drain: limits.drain_deadline,
             linger: limits.linger_deadline,
+            write: limits.write_deadline,
         }
     }
 
@@ -47,6 +49,7 @@ impl Patience {
             WaitsFor::BodyAtOnce => BODY_AT_ONCE.min(self.drain),
             WaitsFor::RestOfBody => self.drain,
             WaitsFor::End => self.linger,
+            WaitsFor::Room => self.write,
         }
     }
 }
@@ -235,10 +238,13 @@ impl Table {
         WaitsFor::ALL.iter().filter_map(first).min()
     }
 
-    /// Takes every parked connection.
+    /// Takes every parked connection, but for those with something to send, unless the `tails` are given up too.
     #[expect(clippy::vec_box, reason = "they are boxed wherever they are")]
-    pub(super) fn take_all(&mut self) -> Vec<Box<Task>> {
-        let is_parked = |place: &Slot| matches!(place.state, State::Parked(_));
+    pub(super) fn take_all(&mut self, tails: bool) -> Vec<Box<Task>> {
+        let is_parked = |place: &Slot| match &place.state {
+            State::Parked(task) => tails || !task.conn.has_tail(),
+            _ => false,
+        };
         let parked = |slot: &usize| self.slots.get(*slot).is_some_and(is_parked);
         let parked: Vec<usize> = (0..self.slots.len()).filter(parked).collect();
         parked

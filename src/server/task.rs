@@ -13,15 +13,15 @@ pub(super) struct Task {
     pub(super) slot: Option<usize>,
     /// The end of the stream may follow what is there: a short read does not mean that nothing is left.
     pub(super) end_may_follow: bool,
-    /// What it waits for, behind how many answers.
-    wait: (WaitsFor, u64),
+    /// What it waits for, and how far it has come.
+    wait: (WaitsFor, (u64, u64)),
     since: Moment,
 }
 
 impl Task {
     pub(super) fn new(conn: Connection, home: usize, now: Moment) -> Self {
         Task {
-            wait: (conn.waits_for(), conn.answered()),
+            wait: (conn.waits_for(), conn.progress()),
             conn,
             home,
             slot: None,
@@ -33,7 +33,7 @@ impl Task {
     /// The connection is parked at this moment: what it waits for, and whether it waits anew. More bytes of the same
     /// head, or of a body that is dropped, begin no other wait.
     pub(super) fn wait(&mut self, now: Moment) -> (WaitsFor, bool) {
-        let wait = (self.conn.waits_for(), self.conn.answered());
+        let wait = (self.conn.waits_for(), self.conn.progress());
         let is_new = wait != self.wait;
         if is_new {
             (self.wait, self.since) = (wait, now);

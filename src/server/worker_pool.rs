@@ -234,6 +234,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
 
     /// Ends the work of all threads. The other loops stop too, for their leaders may be busy with handlers.
     fn stop(&self, failure: Option<io::Error>) {
+        // Who polls holds the lock.
+        self.loops.iter().for_each(EventLoop::wake);
         for event_loop in self.loops {
             event_loop.stop(&mut event_loop.lock());
         }

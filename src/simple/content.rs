@@ -64,6 +64,10 @@ impl OpenFile {
         &self.file
     }
 
+    pub(super) fn shared(&self) -> &Arc<File> {
+        &self.file
+    }
+
     /// Where in the file the next byte is read.
     pub fn position(&self) -> u64 {
         self.position

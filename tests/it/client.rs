@@ -82,7 +82,26 @@ impl Response {
 
 impl Client {
     pub(crate) fn new(address: impl ToSocketAddrs) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
+        Client::of(TcpStream::connect(address).unwrap())
+    }
+
+    /// One that takes little at a time: what is sent to it fills the server's side soon.
+    pub(crate) fn slow(address: impl ToSocketAddrs) -> Client {
+        use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
+        let address = address.to_socket_addrs().unwrap().next().unwrap();
+        let stream = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        sockopt::set_socket_recv_buffer_size(&stream, 2048).unwrap();
+        connect(&stream, &address).unwrap();
+        Client::of(TcpStream::from(stream))
+    }
+
+    /// Takes as much at a time as others.
+    pub(crate) fn hurry(&mut self) -> &mut Self {
+        rustix::net::sockopt::set_socket_recv_buffer_size(&self.stream, 1 << 20).unwrap();
+        self
+    }
+
+    fn of(stream: TcpStream) -> Client {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();

@@ -70,6 +70,7 @@ mod signals;
 mod sizeless;
 mod stress;
 mod support;
+mod tails;
 mod testing_bodies;
 mod testing_bounds;
 mod testing_clients;

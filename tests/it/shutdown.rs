@@ -352,8 +352,9 @@ fn under_load_it_loses_no_answer_that_has_begun() {
         std::thread::scope(|scope| {
             for _ in 0..6 {
                 let told = told.clone();
+                // Not when the others are served already, and the server has stopped.
+                let mut client = Client::new(address);
                 scope.spawn(move || {
-                    let mut client = Client::new(address);
                     // Asked for one by one: either a whole answer comes, or the end.
                     for round in 0.. {
                         let path = format!("/{round}");

@@ -20,16 +20,19 @@ pub(super) const ACCEPTS: u32 = 32;
 /// Connections beyond the limit: those that are refused, and those that have their last answer.
 const BEYOND: usize = 32;
 /// Who goes when connections run out: the longest idle; where none is idle, the one that has been sending
-/// its head for longest.
-const DISPENSABLE: [&[WaitsFor]; 2] = [IDLE, SENDING];
+/// its head for longest; then the one that has taken nothing of its answer for longest.
+const DISPENSABLE: [&[WaitsFor]; 3] = [IDLE, SENDING, TAKING];
 /// Who goes when the process can't have more.
-const ALL: [&[WaitsFor]; 3] = [IDLE, &[WaitsFor::End], SENDING];
+const ALL: [&[WaitsFor]; 4] = [IDLE, &[WaitsFor::End], SENDING, TAKING];
 const IDLE: &[WaitsFor] = &[WaitsFor::NextHead, WaitsFor::FirstHead];
 const SENDING: &[WaitsFor] = &[
     WaitsFor::RestOfHead,
     WaitsFor::BodyAtOnce,
     WaitsFor::RestOfBody,
 ];
+const TAKING: &[WaitsFor] = &[WaitsFor::Room];
+/// A client that has taken something of its answer within this time stays.
+const STALLED: Duration = Duration::from_secs(5);
 /// How often it is reported that connections run short.
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
 /// How long accepting rests when the process has run out of descriptors or memory.
@@ -72,7 +75,7 @@ impl EventLoop {
                 state.accepts_no_more();
                 return None;
             }
-            let is_crowded = self.open() >= self.shared.max_connections.saturating_add(BEYOND);
+            let is_crowded = self.open() >= self.shared.most_connections().saturating_add(BEYOND);
             if is_crowded && !self.evict(&ALL) {
                 state.pause_accepting();
                 return Some(Step::Report(Error::other(
@@ -157,7 +160,7 @@ impl EventLoop {
     /// Whether there are more connections than there may be, not counting those that have their last answer, and
     /// will be gone soon.
     fn is_over_limit(&self) -> bool {
-        let (open, most) = (self.open(), self.shared.max_connections);
+        let (open, most) = (self.open(), self.shared.most_connections());
         // The tables are asked only then.
         open > most && {
             let loops = 0..self.shared.tables.len();
@@ -170,13 +173,17 @@ impl EventLoop {
     /// is one.
     fn evict(&self, groups: &[&[WaitsFor]]) -> bool {
         let shared = &self.shared;
+        let now = Moment::now();
+        let may_go = |what, since| what != WaitsFor::Room || now.since(since) >= STALLED;
         groups.iter().any(|group| {
             let loops = 0..shared.tables.len();
             let queues = loops.flat_map(|number| group.iter().map(move |&what| (number, what)));
             let waiting = queues.filter_map(|(number, what)| {
                 let table = shared.table(number);
                 // Of those that began in the same moment, one of the loop that has more of them.
-                let since = table.waits_since(what)?;
+                let since = table
+                    .waits_since(what)
+                    .filter(|&since| may_go(what, since))?;
                 Some((since, Reverse(table.waiting(what)), number, what))
             });
             let first = waiting.min_by_key(|(since, many, ..)| (*since, *many));

@@ -3,6 +3,7 @@
 use mio::Token;
 
 use super::{EventLoop, LoopState};
+use crate::Error;
 use crate::base::RequestHandler;
 use crate::clock::Moment;
 use crate::connection::{Buffers, Connection, Lingers, Next, Readiness, WaitsFor};
@@ -33,6 +34,10 @@ impl EventLoop {
         buffers: &mut Buffers,
     ) -> Option<Box<Task>> {
         loop {
+            if task.conn.has_tail() && !self.send_on(&mut task) {
+                task = self.park(task)?;
+                continue;
+            }
             if task.conn.ending().is_some() {
                 self.end(task);
                 return None;
@@ -42,15 +47,24 @@ impl EventLoop {
                 Ok(Readiness::Request) => {
                     // Answers may have waited for the rest of a body. If it fails, so does the next answer.
                     let _ = task.conn.flush();
-                    return Some(task);
+                    if !task.conn.has_tail() {
+                        return Some(task);
+                    }
+                    task.conn.reclaim(buffers);
                 }
                 Ok(Readiness::Pending) => task.conn.reclaim(buffers),
                 Ok(Readiness::Ended) | Err(_) => {
                     let _ = task.conn.flush_last();
                     task.conn.reclaim(buffers);
-                    self.end(task);
-                    return None;
+                    if !task.conn.has_tail() {
+                        self.end(task);
+                        return None;
+                    }
+                    task.conn.leave();
                 }
+            }
+            if task.conn.has_tail() {
+                continue;
             }
             if task.conn.drains_on() {
                 // Registered anew, it is reported at once.
@@ -58,6 +72,27 @@ impl EventLoop {
             }
             task = self.park(task)?;
         }
+    }
+
+    /// Sends on of the tail of a connection, without waiting; false if something is left.
+    fn send_on(&self, task: &mut Task) -> bool {
+        let sent = task.conn.send_tail();
+        // What came meanwhile, and the end of the stream behind it, is reported no more.
+        task.end_may_follow = true;
+        sent.unwrap_or_else(|error| {
+            self.report(error, &task.conn);
+            true
+        })
+    }
+
+    /// Reports an error that no answer can report.
+    fn report(&self, error: Error, conn: &Connection) {
+        let peer = conn.client_address();
+        // The program's own errors may panic when they are shown or dropped.
+        let _ = guarded(move || {
+            self.shared.options.report(&error, &peer);
+            Ok(())
+        });
     }
 
     /// Runs the handler of a prepared connection. True: a request was answered.
@@ -77,9 +112,15 @@ impl EventLoop {
         conn.reclaim(buffers);
         task.end_may_follow = true;
         let is_over = conn_is_over(&task.conn, next);
+        if is_over {
+            task.conn.leave();
+        }
         let left = match next {
+            _ if task.conn.has_tail() => match task.conn.tail_is_full() {
+                true => self.park(task).map_or(Left::Nothing, Left::GoesOn),
+                false => Left::GoesOn(task),
+            },
             _ if is_over => {
-                task.conn.leave();
                 self.end(task);
                 Left::Nothing
             }
@@ -104,12 +145,7 @@ impl EventLoop {
             Ok(next)
         });
         result.unwrap_or_else(|error| {
-            let peer = conn.client_address();
-            // The program's own errors may panic when they are shown.
-            let _ = guarded(|| {
-                self.shared.options.report(&error, &peer);
-                Ok(())
-            });
+            self.report(error, conn);
             // The answers to earlier requests are finished; if this fails too, nobody is there.
             let _ = conn.flush_all();
             Next::Close
@@ -127,19 +163,29 @@ impl EventLoop {
             // They have been parked before, in this loop. A leader that takes a connection off the poller registers it
             // again in `park` at once, or has lost the loop.
             debug_assert!(task.slot.is_some() && task.conn.wire().is_registered());
+            debug_assert!(!task.conn.has_tail());
             state.unfinished.extend(table.park(task, now));
         }
     }
 
-    /// Parks a connection until there is something to read, and registers it if it is not. It comes back if
-    /// something has come meanwhile.
+    /// Parks a connection until there is something to read, or room for its tail, and registers it if it is not. It
+    /// comes back if something has come meanwhile.
     pub(in crate::server) fn park(&self, mut task: Box<Task>) -> Option<Box<Task>> {
         let mut table = self.table();
         let slot = *task.slot.get_or_insert_with(|| table.reserve());
         let wire = task.conn.wire();
         let token = Token(slot + FIRST_SLOT);
-        let is_registered = wire.is_registered() || wire.register(&self.registry, token).is_ok();
-        if !is_registered || self.shared.control.is_stopping() {
+        let has_tail = task.conn.has_tail();
+        // The poller reports room once. What there is when it is told to, it reports too, so one whose turn is over
+        // has its next one.
+        let is_registered = match has_tail {
+            true => wire.reports_room() && task.conn.tail_is_full(),
+            false => wire.is_registered(),
+        };
+        let is_registered = is_registered || wire.register(&self.registry, token, has_tail).is_ok();
+        let control = &self.shared.control;
+        let is_over = control.is_stopping() && !(has_tail && control.carries_tails());
+        if !is_registered || is_over {
             drop(table);
             self.close(task);
             return None;
@@ -169,6 +215,8 @@ impl EventLoop {
                 task.conn.drain_is_late();
                 Some(task)
             }
+            // It is looked at once more, and cut if the client has taken nothing.
+            WaitsFor::Room => Some(task),
             WaitsFor::End if task.conn.is_draining() => {
                 task.conn.drain_is_late();
                 self.end(task);

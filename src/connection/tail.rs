@@ -1,0 +1,250 @@
+//! [`Tail`]: what is left to send of answers that are finished. The event loop carries it, without a thread.
+//!
+//! Nothing of a connection goes past its tail: the next request is not looked at before it is out, and whoever has to
+//! send something else finishes it first, and waits ([`Channel::finish_tail`](super::channel::Channel::finish_tail)).
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::min_rate::{Allowance, MinRate};
+use super::wire::Wire;
+use super::{Connection, Ending, SHARE, State};
+use crate::Result;
+use crate::clock::Moment;
+use crate::shutdown::TailGuard;
+
+/// As much may one tail hold in memory.
+pub(super) const MOST_HELD: usize = 256 << 10;
+/// Where the system can't send a file, it is read in blocks of this size.
+const BLOCK: u64 = 64 << 10;
+
+/// First bytes, then a range of a file.
+#[derive(Debug)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+    /// So many of them are sent.
+    sent: usize,
+    range: Option<Range>,
+    /// It is sent in bulk, which is to be switched off behind it.
+    is_bulk: bool,
+    /// Since when the socket takes no more; `None` while only others have their turn.
+    full_since: Option<Moment>,
+    _counted: TailGuard,
+}
+
+/// A part of a file.
+#[derive(Debug)]
+pub(super) struct Range {
+    pub(super) file: Arc<File>,
+    pub(super) offset: u64,
+    pub(super) end: u64,
+    pub(super) is_bulk: bool,
+}
+
+/// How far sending has come without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    All,
+    /// The socket takes no more.
+    Full,
+    /// The socket may take more, but others have their turn.
+    Share,
+    /// The system can't send this file here.
+    Unable,
+}
+
+impl Tail {
+    /// What is left where the socket took no more, or (`Share`) others have their turn.
+    pub(super) fn new(
+        bytes: Vec<u8>,
+        range: Option<Range>,
+        progress: Progress,
+        counted: TailGuard,
+    ) -> Box<Self> {
+        Box::new(Tail {
+            bytes,
+            sent: 0,
+            is_bulk: range.as_ref().is_some_and(|range| range.is_bulk),
+            range,
+            full_since: (progress == Progress::Full).then(Moment::now),
+            _counted: counted,
+        })
+    }
+
+    /// The socket takes no more, as far as the last attempt has shown.
+    pub(super) fn is_full(&self) -> bool {
+        self.full_since.is_some()
+    }
+
+    /// Sends on without waiting. What was waited for it counts for the minimum rate.
+    pub(super) fn send(&mut self, wire: &Wire, min_rate: &mut MinRate) -> io::Result<Progress> {
+        if let Some(since) = self.full_since.take() {
+            min_rate.waited(Moment::now().since(since));
+        }
+        let progress = self.send_some(wire, min_rate)?;
+        match progress {
+            Progress::All if self.is_bulk => wire.stream.set_bulk(false),
+            Progress::Full => self.full_since = Some(Moment::now()),
+            _ => {}
+        }
+        Ok(progress)
+    }
+
+    fn send_some(&mut self, wire: &Wire, min_rate: &mut MinRate) -> io::Result<Progress> {
+        let mut share = SHARE;
+        loop {
+            let mut left = self.bytes.get(self.sent..).unwrap_or_default();
+            let before = left.len();
+            if before > 0 {
+                let more = self.range.is_some();
+                let is_all = wire.send_now(&mut left, &mut &[][..], more, min_rate)?;
+                let sent = match is_all {
+                    true => before,
+                    false => before - left.len(),
+                };
+                self.sent += sent;
+                share = share.saturating_sub(sent as u64);
+                if !is_all {
+                    return Ok(Progress::Full);
+                }
+                // Not for as long as the file takes.
+                (self.bytes, self.sent) = (Vec::new(), 0);
+            }
+            let Some(range) = &mut self.range else {
+                return Ok(Progress::All);
+            };
+            if share == 0 {
+                return Ok(Progress::Share);
+            }
+            let offset = &mut range.offset;
+            match send_range(wire, &range.file, offset, range.end, share, min_rate)? {
+                Progress::All => self.range = None,
+                Progress::Unable => self.bytes = range.read_block()?,
+                progress => return Ok(progress),
+            }
+        }
+    }
+
+    /// Sends all of it, and waits.
+    pub(super) fn finish(
+        &mut self,
+        wire: &Wire,
+        min_rate: &mut MinRate,
+        allowance: Allowance,
+    ) -> io::Result<()> {
+        loop {
+            match self.send(wire, min_rate)? {
+                Progress::All => return Ok(()),
+                Progress::Full => {
+                    self.full_since = None;
+                    wire.wait_writable(min_rate, allowance)?;
+                }
+                Progress::Share | Progress::Unable => {}
+            }
+        }
+    }
+}
+
+impl Range {
+    fn read_block(&mut self) -> io::Result<Vec<u8>> {
+        let count = self.end.saturating_sub(self.offset).min(BLOCK);
+        let mut block = vec![0; count as usize];
+        let read = self.file.read_at(&mut block, self.offset)?;
+        if read == 0 {
+            return Err(shorter());
+        }
+        block.truncate(read);
+        self.offset += read as u64;
+        Ok(block)
+    }
+}
+
+/// Has the system send a part of a file, no more than a share of it, without waiting.
+///
+/// # Errors
+/// Those of the socket and of the file; `UnexpectedEof` if it has become shorter.
+pub(super) fn send_range(
+    wire: &Wire,
+    file: &File,
+    offset: &mut u64,
+    end: u64,
+    mut share: u64,
+    min_rate: &mut MinRate,
+) -> io::Result<Progress> {
+    while *offset < end {
+        if share == 0 {
+            return Ok(Progress::Share);
+        }
+        let count = (end - *offset).min(share);
+        match wire.send_file_now(file, offset, count as usize, min_rate) {
+            Ok(Some(0)) => return Err(shorter()),
+            Ok(Some(sent)) => share = share.saturating_sub(sent as u64),
+            Ok(None) => return Ok(Progress::Unable),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Progress::Full),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Progress::All)
+}
+
+impl Connection {
+    /// How far the connection has come: where this is the same, it waits still, else anew.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let written = match self.has_tail() {
+            true => self.channel.written(),
+            false => 0,
+        };
+        (self.answered, written)
+    }
+
+    /// Something is left to send of answers that are finished. Before it is out, nothing else is done for the
+    /// connection.
+    #[inline]
+    pub(crate) fn has_tail(&self) -> bool {
+        self.channel.has_tail()
+    }
+
+    /// The tail waits for room in the socket. Else it only gave others their turn.
+    pub(crate) fn tail_is_full(&self) -> bool {
+        self.channel.tail_is_full()
+    }
+
+    /// Sends on of the tail without waiting; true if nothing is left.
+    ///
+    /// # Errors
+    /// If the client has gone or is too slow, or the file has become shorter. The connection is ending then.
+    pub(crate) fn send_tail(&mut self) -> Result<bool> {
+        self.channel.send_tail().map_err(|error| {
+            // The client sees that a file is cut, by the declared length.
+            let is_visible = error.kind() == io::ErrorKind::UnexpectedEof;
+            self.state = State::Ending(match is_visible {
+                true => Ending::Linger,
+                false => Ending::Close,
+            });
+            if !is_visible {
+                // It fails only where there is no TCP.
+                let _ = self.channel.wire.reset_on_close();
+            }
+            error.into()
+        })
+    }
+
+    /// Gives up what is left to send, in a way that can't be taken for its end: the connection is to be closed. Else the
+    /// kernel would also go on offering what is unsent, for minutes.
+    pub(crate) fn cut_tail(&self) {
+        if self.channel.drop_tail() {
+            // It fails only where there is no TCP.
+            let _ = self.channel.wire.reset_on_close();
+        }
+    }
+}
+
+/// The file is not what was announced any more.
+pub(super) fn shorter() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the file has become shorter while it was sent",
+    )
+}
