@@ -92,11 +92,12 @@ impl Leadership {
         self.others_wait.load(Ordering::Relaxed)
     }
 
-    /// The leader is about to wait for events.
+    /// The leader is about to wait for events. Sequentially consistent, for a task that waits until no leader may be
+    /// running a handler: either that is seen, or the leader sees the task.
     pub(super) fn rests(&self) {
         let progress = self.progress.load(Ordering::Relaxed);
         // Another number than before, for a handler that lost the loop and resumes.
-        self.progress.store((progress + 2) & !1, Ordering::Release);
+        self.progress.swap((progress + 2) & !1, Ordering::SeqCst);
     }
 
     /// The leader has events to serve. Sequentially consistent, for the monitor that falls asleep: either it

@@ -23,6 +23,8 @@ pub(super) struct Scheduler<T> {
     state: Mutex<PoolState<T>>,
     /// Leaders may run handlers themselves, for there are threads to take their places.
     may_run_inline: AtomicBool,
+    /// Tasks wait for a thread.
+    has_waiting: AtomicBool,
     /// The last thread could not be started.
     is_short: AtomicBool,
     /// The monitor sleeps, and has no timer.
@@ -89,6 +91,7 @@ impl<T> Scheduler<T> {
                 failure: None,
             }),
             may_run_inline: AtomicBool::new(false),
+            has_waiting: AtomicBool::new(false),
             is_short: AtomicBool::new(false),
             monitor_sleeps: AtomicBool::new(false),
         };
@@ -102,7 +105,7 @@ impl<T> Scheduler<T> {
 
     /// Whether a leader may run a handler itself.
     pub(super) fn may_run_inline(&self) -> bool {
-        self.may_run_inline.load(Ordering::Relaxed)
+        self.may_run_inline.load(Ordering::SeqCst)
     }
 
     /// A leader gives up its loop; false if it was lost before.
@@ -170,7 +173,9 @@ impl<T> Scheduler<T> {
         };
         let work = if let Some(number) = vacant {
             Work::Lead(number)
-        } else if let Some(task) = state.waiting.pop_front() {
+        } else if (state.is_stopped || self.may_start(&state))
+            && let Some(task) = state.waiting.pop_front()
+        {
             Work::Run(task)
         } else if state.is_stopped {
             state.threads -= 1;
@@ -232,6 +237,7 @@ impl<T> Scheduler<T> {
         if let Some(thread) = called {
             thread.unpark();
         }
+        self.call_for_waiting(self.state());
     }
 
     /// Takes a task that waits for a thread.
@@ -258,15 +264,44 @@ impl<T> Scheduler<T> {
 
     /// Whether all leaders may run handlers, and lose their loops by it, at the same time.
     fn count_reserves(&self, state: &PoolState<T>) {
+        // What waits for a thread takes one of them away.
+        let wanted = self.leaderships.len() + state.vacant.len() + state.waiting.len();
+        // Sequentially consistent, as is the progress of the leaders: either a leader sees this, or it is seen that the
+        // leader serves.
+        self.may_run_inline
+            .store(self.reserves(state) >= wanted, Ordering::SeqCst);
+        self.has_waiting
+            .store(!state.waiting.is_empty(), Ordering::SeqCst);
+    }
+
+    /// Whether a thread may run a task that waits: each leader that may be running a handler, since it was allowed to,
+    /// may lose its loop by it, and another thread must be there then.
+    fn may_start(&self, state: &PoolState<T>) -> bool {
+        let is_serving = |of: &&Leadership| of.progress().is_serving();
+        self.reserves(state) >= self.leaderships.iter().filter(is_serving).count()
+    }
+
+    /// Threads that do nothing, or can be started.
+    fn reserves(&self, state: &PoolState<T>) -> usize {
         let startable = match self.is_short.load(Ordering::Relaxed) {
             true => 0,
             false => self.max_threads.saturating_sub(state.threads),
         };
-        let reserves = startable + state.idle.len() + state.coming;
-        // What waits for a thread takes one of them away.
-        let wanted = self.leaderships.len() + state.vacant.len() + state.waiting.len();
-        self.may_run_inline
-            .store(reserves >= wanted, Ordering::Relaxed);
+        startable + state.idle.len() + state.coming
+    }
+
+    /// A leader is about to poll, and runs no handler: a task that waits may be started now.
+    pub(super) fn leader_rests(&self) {
+        if self.has_waiting.load(Ordering::SeqCst) {
+            self.call_for_waiting(self.state());
+        }
+    }
+
+    /// Wakes a thread for a task that waits, if it may be started by now.
+    fn call_for_waiting(&self, state: MutexGuard<'_, PoolState<T>>) {
+        if !state.waiting.is_empty() && self.may_start(&state) {
+            self.call(state);
+        }
     }
 
     /// The calling thread is the monitor.

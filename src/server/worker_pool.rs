@@ -222,6 +222,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             state.put_back(Left::GoesOn(task));
         }
         leadership.rests();
+        self.scheduler.leader_rests();
         if leadership.take_has_waited() {
             state.expect_long_waits();
         }
