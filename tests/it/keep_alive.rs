@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, mpsc};
 
 use crate::client::{Client, get};
-use crate::support::{Ask, PATIENCE, serve, serve_http10, text};
+use crate::support::{Ask, PATIENCE, handler, limits, serve, serve_http10, text};
 use servette::testing::TestServer;
 use servette::{
-    Connection, Error, Exchange, Next, RequestHandler, Result, Status, ThreadingHttpServer, base,
+    Connection, Error, Exchange, HttpServer, Next, RequestHandler, Result, Status,
+    ThreadingHttpServer, base,
 };
 
 const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
@@ -184,6 +186,35 @@ fn a_client_that_sends_on_after_the_server_has_closed_is_not_reset() {
         client.send(get("/2")).send("x".repeat(100_000)).finish();
         client.assert_end();
     }
+}
+
+#[test]
+fn others_are_served_while_a_client_sends_on_after_the_server_has_closed() {
+    let server = HttpServer::builder(handler(|h, x| {
+        x.close_connection.set(x.path == "/last");
+        text(h, x, "x")
+    }));
+    let server = server.limits(limits(|limits| {
+        limits.linger = 1 << 40;
+        limits.linger_deadline = 2 * PATIENCE;
+    }));
+    let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
+    let mut client = Client::new(server.addr());
+    client.get("/last").response();
+    let is_enough = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_enough.load(SeqCst) {
+                client.send([b'x'; 64 << 10]);
+            }
+            client.finish().assert_end();
+        });
+        let mut other = Client::new(server.addr());
+        for _ in 0..100 {
+            assert_eq!(other.get("/").response().text(), "x");
+        }
+        is_enough.store(true, SeqCst);
+    });
 }
 
 /// Answers one request, and ends the connection without having said so, or with an error.

@@ -83,6 +83,7 @@ mod testing_stubs;
 mod testing_waits;
 mod threads;
 mod torrent;
+mod unread_bodies;
 mod uploads;
 mod validators;
 mod webroot;

@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 
 use crate::client::{Client, get};
-use crate::lifesupport::{Gate, spawn_single};
-use crate::support::{Ask, Numbers, handler, serve, text};
+use crate::lifesupport::{Gate, spawn, spawn_single};
+use crate::support::{Ask, Numbers, echo, handler, serve, text};
 use servette::testing::TestServer;
-use servette::{Status, base};
+use servette::{RunningServer, Status, base};
 
 /// Answers with the path; `/echo` with the body, `/long` with a long answer.
 fn server() -> TestServer {
@@ -53,6 +53,39 @@ fn answers_come_in_order() {
         assert_eq!(client.response().text(), format!("/{n}"));
     }
     client.finish().assert_end();
+}
+
+#[test]
+fn a_finished_answer_does_not_wait_for_the_next_handler() {
+    let check = |spawn: &dyn Fn(Gate) -> RunningServer, before: usize| {
+        let gate = Gate::default();
+        let server = spawn(gate.clone());
+        let mut client = Client::new(server.addr());
+        // A route that the server knows, on a connection that was kept, is no exception.
+        for _ in 0..before {
+            client.get("/quick").response();
+        }
+        client.send(get("/quick").repeat(before + 1) + &get("/slow") + &get("/quick"));
+        for _ in 0..=before {
+            assert_eq!(client.response().text(), "/quick");
+        }
+        gate.await_comers(1);
+        gate.open();
+        assert_eq!(client.response().text(), "/slow");
+        assert_eq!(client.response().text(), "/quick");
+    };
+    let gated = |gate: Gate| {
+        handler(move |h, x| {
+            if x.path == "/slow" {
+                gate.pass();
+            }
+            echo(h, x)
+        })
+    };
+    for before in [0, 1, 4] {
+        check(&|gate| spawn_single(gated(gate)), before);
+        check(&|gate| spawn(gated(gate), |_| ()), before);
+    }
 }
 
 /// What is asked for, and the answer to it; in any pieces.
