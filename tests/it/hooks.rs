@@ -210,22 +210,38 @@ fn by_default_such_an_error_is_one_line_on_stderr() {
 }
 
 #[test]
-fn service_actions_run_every_half_second_and_may_panic() {
+fn service_actions_run_every_half_second_in_one_event_loop_and_may_panic() {
     let (told, ran) = mpsc::channel();
-    let server = HttpServer::builder(handler(echo))
-        .service_actions(move || {
-            told.send(Instant::now()).unwrap();
-            panic!("on purpose");
-        })
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let server = server.spawn().unwrap();
-    let times: Vec<_> = (0..4)
-        .map(|_| ran.recv_timeout(PATIENCE).unwrap())
-        .collect();
-    assert!(times[3] - times[0] >= Duration::from_millis(1490));
-    assert!(times[3] - times[0] < Duration::from_secs(6));
-    assert_eq!(Client::new(server.addr()).get("/x").response().text(), "/x");
+    let its = told.clone();
+    let single = HttpServer::builder(handler(echo)).service_actions(move || {
+        its.send((1, Instant::now())).unwrap();
+        panic!("on purpose");
+    });
+    let several = ThreadingHttpServer::builder(handler(echo)).service_actions(move || {
+        told.send((8, Instant::now())).unwrap();
+        panic!("on purpose");
+    });
+    let servers = [
+        single.bind("127.0.0.1:0").unwrap().spawn().unwrap(),
+        several
+            .event_loops(8)
+            .bind("127.0.0.1:0")
+            .unwrap()
+            .spawn()
+            .unwrap(),
+    ];
+    let mut times: [Vec<Instant>; 2] = Default::default();
+    while times.iter().any(|times| times.len() < 4) {
+        let (loops, time) = ran.recv_timeout(PATIENCE).unwrap();
+        times[usize::from(loops > 1)].push(time);
+    }
+    for times in times {
+        assert!(times[3] - times[0] >= Duration::from_millis(1490));
+        assert!(times[3] - times[0] < Duration::from_secs(6));
+    }
+    for server in servers {
+        assert_eq!(Client::new(server.addr()).get("/x").response().text(), "/x");
+    }
 }
 
 #[test]
