@@ -192,7 +192,7 @@ impl EventLoop {
     }
 
     /// The connections that park here.
-    fn table(&self) -> MutexGuard<'_, Table> {
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
         self.shared.table(self.number)
     }
 
