@@ -7,9 +7,11 @@ use crate::{Limits, Status, handler_fn};
 #[test]
 fn what_a_connection_takes_does_not_grow_with_its_requests() {
     let handler = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", b"x"));
-    let mut limits = Limits::default();
-    limits.idle_deadline = Duration::from_secs(86_400);
-    limits.head_deadline = Duration::from_millis(500);
+    let limits = Limits {
+        idle_deadline: Duration::from_secs(86_400),
+        head_deadline: Duration::from_millis(500),
+        ..Limits::default()
+    };
     let server = HttpServer::builder(handler.protocol_version("HTTP/1.1").quiet())
         .limits(limits)
         .timeout(Duration::ZERO)
