@@ -39,6 +39,8 @@ mod scheduler;
 mod sync;
 mod table;
 mod task;
+#[cfg(test)]
+mod tests;
 mod worker_pool;
 
 /// A server that runs its handler on the calling thread, one request at a time: Python's

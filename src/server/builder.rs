@@ -71,8 +71,8 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Called with each new client; false closes the connection without an answer. If it blocks, other
-    /// connections of its event loop wait for some milliseconds, or longer where all threads are busy.
+    /// Called with each new client; false closes the connection without an answer. It may block: it counts
+    /// as a handler in [`Limits::max_threads`], and other connections do not wait for it.
     pub fn verify_request(
         mut self,
         verify: impl Fn(&Peer) -> bool + Send + Sync + 'static,

@@ -122,8 +122,6 @@ impl LoopState {
 /// What the thread that leads the loop does next.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// Asks the program about a new connection, and then serves it.
-    Admit(Box<Task>),
     Serve(Box<Task>),
     /// Reports that connections run short.
     Report(Error),
@@ -194,7 +192,7 @@ impl EventLoop {
     }
 
     /// The connections that park here.
-    fn table(&self) -> MutexGuard<'_, Table> {
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
         self.shared.table(self.number)
     }
 
@@ -331,7 +329,6 @@ impl EventLoop {
     /// Runs a step that is no task. All of the program's own code runs so, without the lock.
     pub(super) fn run_hook(&self, step: Step) -> Option<Box<Task>> {
         match step {
-            Step::Admit(task) => return self.admit(task),
             Step::Serve(task) => return Some(task),
             Step::Report(error) => self.complain(&error),
             Step::ServiceActions => {

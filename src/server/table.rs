@@ -238,6 +238,13 @@ impl Table {
         WaitsFor::ALL.iter().filter_map(first).min()
     }
 
+    /// How much is kept of connections and of their deadlines.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        let queued: usize = WaitsFor::ALL.iter().map(|&what| self.waiting(what)).sum();
+        self.slots.len() + self.free.len() + self.overdue.len() + queued
+    }
+
     /// Takes every parked connection, but for those with something to send, unless the `tails` are given up too.
     #[expect(clippy::vec_box, reason = "they are boxed wherever they are")]
     pub(super) fn take_all(&mut self, tails: bool) -> Vec<Box<Task>> {

@@ -7,6 +7,8 @@ use crate::connection::{Buffers, Connection, WaitsFor};
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) conn: Connection,
+    /// The program was not asked about it yet, and there may be too many.
+    pub(super) is_new: bool,
     /// The event loop in which it parks.
     pub(super) home: usize,
     /// Its slot there, if it was parked before.
@@ -23,6 +25,7 @@ impl Task {
         Task {
             wait: (conn.waits_for(), conn.progress()),
             conn,
+            is_new: true,
             home,
             slot: None,
             end_may_follow: false,

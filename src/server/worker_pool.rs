@@ -92,6 +92,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
                     });
                     buffers.hook = None;
                 }
+                // It was not read yet.
+                Work::Run(task) if task.is_new => self.serve_on(task, &mut buffers),
                 Work::Run(mut task) => {
                     task.take_up(&mut buffers);
                     if let Some(task) = self.run_handler(task, &mut buffers) {
@@ -243,21 +245,19 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.stop(failure);
     }
 
-    /// Reads a connection, and runs its handler or has it wait for another thread. What is left to do of it can be
-    /// put back into the loop of this number, which the thread leads.
-    fn serve(&self, number: usize, task: Box<Task>, buffers: &mut Buffers) -> Left {
-        let Some(mut task) = self.home(&task).prepare(task, buffers) else {
+    /// Serves a connection, as far as that needs no other thread. What is left to do of it can be put back into the
+    /// loop of this number, which the thread leads.
+    fn serve(&self, number: usize, mut task: Box<Task>, buffers: &mut Buffers) -> Left {
+        if task.is_new && self.home(&task).asks() {
+            match self.keep(task, buffers) {
+                Some(kept) => task = kept,
+                None => return Left::Nothing,
+            }
+        }
+        let task = self.home(&task).prepare(task, buffers);
+        let Some(task) = task.and_then(|task| self.keep(task, buffers)) else {
             return Left::Nothing;
         };
-        if !self.scheduler.may_run_inline() {
-            task.set_aside(buffers);
-            match self.scheduler.enqueue(task) {
-                None => return Left::Nothing,
-                // There are no threads but leaders.
-                Some(returned) => task = returned,
-            }
-            task.take_up(buffers);
-        }
         let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
         match left {
             // The task was queued by another loop and no thread could be started for it: park it in its home loop.
@@ -267,6 +267,22 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             }
             left => left,
         }
+    }
+
+    /// The program's code is to run for a task. It comes back if a leader may run that; else it waits for another
+    /// thread.
+    fn keep(&self, mut task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
+        if self.scheduler.may_run_inline() {
+            return Some(task);
+        }
+        // A new one has no buffers yet. It comes back where there are no threads but leaders.
+        if task.is_new {
+            return self.scheduler.enqueue(task);
+        }
+        task.set_aside(buffers);
+        let mut task = self.scheduler.enqueue(task)?;
+        task.take_up(buffers);
+        Some(task)
     }
 
     /// Runs the handler of a connection that was read. It comes back if there is more to do.

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
-use crate::lifesupport::{a_new_process, spawn_single};
+use crate::client::{Client, crowd, get};
+use crate::lifesupport::{Gate, a_new_process, spawn_single};
 use crate::support::{PATIENCE, echo, handler, limits};
 use servette::{
-    Connection, Exchange, HttpServer, Next, Peer, RequestHandler, Result, ThreadingHttpServer, base,
+    Connection, Exchange, HttpServer, Limits, Next, Peer, RequestHandler, Result, RunningServer,
+    ThreadingHttpServer, base,
 };
 
 #[test]
@@ -113,6 +114,69 @@ fn a_panic_of_verify_request_costs_one_client_its_connection() {
     assert_eq!(Client::new(server.addr()).get("/x").response().text(), "/x");
 }
 
+/// A server whose clients are verified at a gate once that is wanted, and connections to all of its event loops.
+fn spawn_verifying(
+    set: impl FnOnce(&mut Limits),
+) -> (RunningServer, Gate, Arc<AtomicBool>, Vec<Client>) {
+    let (gate, is_wanted) = (Gate::default(), Arc::new(AtomicBool::new(false)));
+    let (inner, wanted) = (gate.clone(), is_wanted.clone());
+    let server = ThreadingHttpServer::builder(handler(echo))
+        .limits(limits(set))
+        .event_loops(2)
+        .verify_request(move |_| {
+            if wanted.load(Ordering::SeqCst) {
+                inner.pass();
+            }
+            true
+        })
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let server = server.spawn().unwrap();
+    let kept = (0..10).map(|_| {
+        let mut client = Client::new(server.addr());
+        client.get("/first").response();
+        client
+    });
+    let kept = kept.collect();
+    (server, gate, is_wanted, kept)
+}
+
+#[test]
+fn clients_that_are_being_verified_keep_nobody_waiting() {
+    let (server, gate, is_wanted, mut kept) = spawn_verifying(|_| ());
+    is_wanted.store(true, Ordering::SeqCst);
+    let mut new = crowd(20, server.addr(), get("/new"));
+    for client in &mut kept {
+        assert_eq!(client.get("/kept").response().text(), "/kept");
+    }
+    gate.await_comers(20);
+    for client in &mut kept {
+        assert_eq!(client.get("/kept").response().text(), "/kept");
+    }
+    gate.open();
+    for client in &mut new {
+        assert_eq!(client.response().text(), "/new");
+    }
+}
+
+#[test]
+fn as_many_clients_are_verified_at_the_same_time_as_handlers_may_run() {
+    let (server, gate, is_wanted, mut kept) = spawn_verifying(|limits| {
+        limits.max_threads = 4;
+        limits.idle_deadline = Duration::from_millis(300);
+    });
+    is_wanted.store(true, Ordering::SeqCst);
+    let mut new = crowd(20, server.addr(), get("/new"));
+    gate.await_comers(4);
+    // Deadlines are kept in all event loops.
+    kept.iter_mut().for_each(Client::is_closed_silently);
+    assert_eq!(gate.comers(), 4);
+    gate.open();
+    for client in &mut new {
+        assert_eq!(client.response().text(), "/new");
+    }
+}
+
 #[test]
 fn by_default_such_an_error_is_one_line_on_stderr() {
     const CHILD: &str = "SERVETTE_TEST_STDERR";
@@ -146,22 +210,38 @@ fn by_default_such_an_error_is_one_line_on_stderr() {
 }
 
 #[test]
-fn service_actions_run_every_half_second_and_may_panic() {
+fn service_actions_run_every_half_second_in_one_event_loop_and_may_panic() {
     let (told, ran) = mpsc::channel();
-    let server = HttpServer::builder(handler(echo))
-        .service_actions(move || {
-            told.send(Instant::now()).unwrap();
-            panic!("on purpose");
-        })
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let server = server.spawn().unwrap();
-    let times: Vec<_> = (0..4)
-        .map(|_| ran.recv_timeout(PATIENCE).unwrap())
-        .collect();
-    assert!(times[3] - times[0] >= Duration::from_millis(1490));
-    assert!(times[3] - times[0] < Duration::from_secs(6));
-    assert_eq!(Client::new(server.addr()).get("/x").response().text(), "/x");
+    let its = told.clone();
+    let single = HttpServer::builder(handler(echo)).service_actions(move || {
+        its.send((1, Instant::now())).unwrap();
+        panic!("on purpose");
+    });
+    let several = ThreadingHttpServer::builder(handler(echo)).service_actions(move || {
+        told.send((8, Instant::now())).unwrap();
+        panic!("on purpose");
+    });
+    let servers = [
+        single.bind("127.0.0.1:0").unwrap().spawn().unwrap(),
+        several
+            .event_loops(8)
+            .bind("127.0.0.1:0")
+            .unwrap()
+            .spawn()
+            .unwrap(),
+    ];
+    let mut times: [Vec<Instant>; 2] = Default::default();
+    while times.iter().any(|times| times.len() < 4) {
+        let (loops, time) = ran.recv_timeout(PATIENCE).unwrap();
+        times[usize::from(loops > 1)].push(time);
+    }
+    for times in times {
+        assert!(times[3] - times[0] >= Duration::from_millis(1490));
+        assert!(times[3] - times[0] < Duration::from_secs(6));
+    }
+    for server in servers {
+        assert_eq!(Client::new(server.addr()).get("/x").response().text(), "/x");
+    }
 }
 
 #[test]

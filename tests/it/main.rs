@@ -44,6 +44,7 @@ mod limits;
 mod links;
 mod listeners;
 mod listing;
+mod one_loop;
 mod overriding;
 mod pages;
 mod panics;

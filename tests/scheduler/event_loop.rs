@@ -254,7 +254,13 @@ impl EventLoop {
     }
 
     /// `server::event_loop::serve` from here on.
+    /// The program is asked about each connection.
+    pub(crate) fn asks(&self) -> bool {
+        true
+    }
+
     pub(crate) fn prepare(&self, mut task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
+        task.is_new = false;
         loop {
             task.conn.lend(buffers, task.end_may_follow);
             match task.conn.poll_request() {

@@ -10,7 +10,8 @@ use rustix::io::Errno;
 use super::{EventLoop, LoopState, Step};
 use crate::Error;
 use crate::clock::Moment;
-use crate::connection::{Connection, WaitsFor};
+use crate::connection::wait_hook::Coming;
+use crate::connection::{Buffers, Connection, WaitsFor};
 use crate::http1::Refusal;
 use crate::server::task::Task;
 use crate::shutdown::lock;
@@ -112,16 +113,30 @@ impl EventLoop {
             state.next_home = (state.next_home + 1) % self.shared.led.load(Relaxed).max(1);
             self.shared.open.fetch_add(1, Relaxed);
             let task = Task::new(conn, state.next_home, Moment::now());
-            return Some(Step::Admit(Box::new(task)));
+            return Some(Step::Serve(Box::new(task)));
         }
         None
     }
 
-    /// Asks the program about a new connection, and makes room for it. It runs code of the program, so without the
-    /// lock.
-    pub(in crate::server) fn admit(&self, mut task: Box<Task>) -> Option<Box<Task>> {
+    /// The program wants to be asked about new connections, which may take it as long as a handler.
+    pub(in crate::server) fn asks(&self) -> bool {
+        self.shared.options.verify_request.is_some()
+    }
+
+    /// Asks the program about a new connection, and makes room for it.
+    pub(super) fn admit(&self, mut task: Box<Task>, buffers: &Buffers) -> Option<Box<Task>> {
+        task.is_new = false;
         let options = &self.shared.options;
-        if !options.accepts(&task.conn.client_address()) {
+        // Like a handler, it may be known to block.
+        let hook = buffers.hook.as_deref().filter(|_| self.asks());
+        if let Some(hook) = hook {
+            hook.before_handler("", "verify_request", Coming::Alone);
+        }
+        let is_accepted = options.accepts(&task.conn.client_address());
+        if let Some(hook) = hook {
+            hook.after_handler();
+        }
+        if !is_accepted {
             #[cfg(feature = "testing")]
             if options.resets_refused {
                 task.conn.wire().stream.reset_on_close();
@@ -232,7 +247,6 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::connection::Buffers;
     use crate::server::options::Options;
 
     #[test]
@@ -249,10 +263,10 @@ mod tests {
             }
             client
         };
-        let admitted = |step: Option<Step>| step.and_then(|step| event_loop.run_hook(step));
+        let accepted = |step: Option<Step>| step.and_then(|step| event_loop.run_hook(step));
         let _idle = connect(&mut state);
-        let task = admitted(event_loop.accept(&mut state)).unwrap();
-        assert!(event_loop.prepare(task, &mut Buffers::default()).is_none());
+        let prepare = |task| event_loop.prepare(task, &mut Buffers::default());
+        assert!(prepare(accepted(event_loop.accept(&mut state)).unwrap()).is_none());
         let as_many_as_there_may_be = event_loop.shared.max_connections + BEYOND;
         let shared = &event_loop.shared;
         shared.open.store(as_many_as_there_may_be, Relaxed);
@@ -265,7 +279,8 @@ mod tests {
         let _next = connect(&mut state);
         state.pause_accepting();
         assert!(state.accepts_again(Instant::now() + ACCEPT_REST));
-        assert!(admitted(event_loop.accept(&mut state)).is_some());
+        let next = accepted(event_loop.accept(&mut state)).unwrap();
+        assert!(event_loop.admit(next, &Buffers::default()).is_some());
         assert_eq!(event_loop.table().waiting(WaitsFor::FirstHead), 0);
     }
 

@@ -26,13 +26,16 @@ pub(in crate::server) enum Left {
 }
 
 impl EventLoop {
-    /// Reads what is there, without waiting. The connection is returned if a handler is to run; else it was parked
-    /// or closed.
+    /// Admits a new connection, and reads what is there, without waiting. The connection is returned if a handler is
+    /// to run; else it was parked or closed.
     pub(in crate::server) fn prepare(
         &self,
         mut task: Box<Task>,
         buffers: &mut Buffers,
     ) -> Option<Box<Task>> {
+        if task.is_new {
+            task = self.admit(task, buffers)?;
+        }
         loop {
             if task.conn.has_tail() && !self.send_on(&mut task) {
                 task = self.park(task)?;
