@@ -14,7 +14,7 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    pub(crate) fn of(_thread: ()) -> Self {
+    pub(crate) fn of(_thread: crate::world::ThreadGuard) -> Self {
         Buffers::default()
     }
 }

@@ -11,6 +11,7 @@ use crate::clock::Moment;
 use crate::connection::{Buffers, Connection, Readiness};
 use crate::dice::one_in;
 use crate::error::Planned;
+use crate::handoff::assert_leads;
 use crate::limits::Limits;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, wait};
@@ -185,6 +186,7 @@ impl EventLoop {
     }
 
     pub(crate) fn pick(&self, state: &mut LoopState) -> Option<Step> {
+        assert_leads(self.number);
         let world = &self.shared.control;
         if world.is_stopping() {
             self.stop(state);
@@ -214,6 +216,7 @@ impl EventLoop {
     }
 
     pub(crate) fn wait(&self, state: &mut LoopState, _until: Option<Instant>) -> io::Result<()> {
+        assert_leads(self.number);
         self.park_all(state);
         state.turns = state.unfinished.len();
         let news = self.poller().wait(state.turns == 0);

@@ -1,6 +1,6 @@
 //! The hook of the thread that leads, as in `server::handoff`, for handlers and clients without sockets.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use crate::dice::{one_in, rest};
@@ -10,6 +10,18 @@ use crate::route::Route;
 use crate::scheduler::Scheduler;
 use crate::sync::Arc;
 use crate::task::Task;
+
+shuttle::thread_local! {
+    /// As what this thread leads, or has led last.
+    static TERM: RefCell<Option<(Arc<Scheduler<Box<Task>>>, Epoch)>> = RefCell::new(None);
+}
+
+/// Nobody else picks or polls; a leader does not lose its loop meanwhile.
+pub(crate) fn assert_leads(number: usize) {
+    let term = TERM.with(|term| term.borrow().clone());
+    let leads = term.is_some_and(|(of, epoch)| of.leaderships[number].is_held(epoch));
+    assert!(leads, "a thread polls that does not lead");
+}
 
 #[derive(Debug)]
 pub(crate) struct HandoffHook {
@@ -26,6 +38,7 @@ impl HandoffHook {
         event_loop: &EventLoop,
         epoch: Epoch,
     ) -> Self {
+        TERM.with(|term| *term.borrow_mut() = Some((scheduler.clone(), epoch)));
         HandoffHook {
             scheduler,
             number: event_loop.number,

@@ -9,7 +9,6 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::unit_arg,
     clippy::vec_box
 )]
 

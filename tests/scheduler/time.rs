@@ -39,7 +39,7 @@ pub(crate) fn stands_still(stands_still: bool) {
 /// Waits for so many ticks, or until time stands still.
 pub(crate) fn rest(ticks: usize) {
     let mut now = lock(&TIME.now);
-    let end = now.ticks + ticks;
+    let end = now.ticks.saturating_add(ticks);
     while now.ticks < end && !now.stands_still {
         now = wait(&TIME.passed, now);
     }

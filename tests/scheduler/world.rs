@@ -26,6 +26,9 @@ pub(crate) struct World {
     panics: Count,
 }
 
+/// A thread of the server.
+pub(crate) struct ThreadGuard;
+
 /// What clients and handlers can wait for.
 #[derive(Debug, Default)]
 pub(crate) struct SoFar {
@@ -174,8 +177,9 @@ impl World {
         self.plan.polling_fails && one_in(16)
     }
 
-    /// As the server's thread is counted: `shutdown::Control`.
-    pub(crate) fn enter_thread(&self) {}
+    pub(crate) fn enter_thread(&self) -> ThreadGuard {
+        ThreadGuard
+    }
 
     pub(crate) fn stop(&self) {
         if !self.is_stopping.swap(true, Ordering::SeqCst) {
