@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`stream`] (the socket), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
 //! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
-//! share), `cycle` (one request and its response), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
+//! share), `cycle` (one request and its response), `state` (where a connection stands between two of them), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
 
 use std::sync::Arc;
 use std::{fmt, mem};
@@ -11,11 +11,12 @@ use self::channel::Channel;
 use self::input::{Input, Socket};
 use self::min_rate::{Allowance, MinRate};
 use self::request_body::Body;
+use self::state::State;
+pub(crate) use self::state::{Ending, Lingers, WaitsFor};
 use self::stream::Stream;
 use self::wait_hook::WaitHook;
 use self::wire::Wire;
-use crate::http1::Refusal;
-use crate::http1::head::{Found, Places};
+use crate::http1::head::Places;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::shutdown::ThreadGuard;
@@ -30,13 +31,11 @@ pub(crate) mod outgoing;
 pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_writer;
+mod state;
 pub(crate) mod stream;
 mod tail;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
-
-/// Bytes of one connection that are dropped, or sent of a tail, before other connections get a turn.
-const SHARE: u64 = 1 << 20;
 
 /// A client's connection, as a server parks it between requests.
 ///
@@ -56,66 +55,6 @@ pub struct Connection {
     held_answers: Vec<u8>,
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
-}
-
-/// Where a connection stands between two exchanges.
-#[derive(Debug)]
-enum State {
-    /// The next head is looked for.
-    Open,
-    /// The next head stands here in the unread bytes.
-    Found(Found),
-    /// The next request is refused before anything of it is handled.
-    Refused(Refusal),
-    /// The last request is answered, and the rest of its body is dropped.
-    Draining(Drain),
-    /// The connection ends.
-    Ending(Ending),
-    /// The sending direction is shut; so many bytes were dropped since.
-    Lingering(u64),
-}
-
-/// The rest of a body that no handler reads.
-#[derive(Clone, Copy, Debug)]
-struct Drain {
-    /// So many bytes may still be dropped.
-    left: u64,
-    /// The answer waits for the body, for a moment: some clients read no answer before they have sent the body, and
-    /// some proxies take a connection for broken whose answer comes sooner.
-    holds_answer: bool,
-    /// The connection ends behind the body. Else the next head is looked for.
-    ends: bool,
-}
-
-/// What a parked connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WaitsFor {
-    /// The head of its first request.
-    FirstHead,
-    /// Its next request.
-    NextHead,
-    /// The rest of a head.
-    RestOfHead,
-    /// The rest of a body, before the answer is sent.
-    BodyAtOnce,
-    /// The rest of a body that is dropped.
-    RestOfBody,
-    /// The end of the stream: it has its last answer.
-    End,
-    /// Room in the socket for what is left of answers.
-    Room,
-}
-
-impl WaitsFor {
-    pub(crate) const ALL: [WaitsFor; 7] = [
-        WaitsFor::FirstHead,
-        WaitsFor::NextHead,
-        WaitsFor::RestOfHead,
-        WaitsFor::BodyAtOnce,
-        WaitsFor::RestOfBody,
-        WaitsFor::End,
-        WaitsFor::Room,
-    ];
 }
 
 /// What a connection waits for when [`RequestHandler::handle`](crate::RequestHandler::handle) returns.
@@ -138,28 +77,6 @@ pub(crate) enum Readiness {
     Pending,
     /// The client will send nothing more.
     Ended,
-}
-
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// At once: nobody is there any more, or a reset is to be sent.
-    Close,
-    /// The sending direction now, the rest at once too, unless the client sends on: it said that it would not.
-    Last,
-    /// The sending direction now, the rest when the client has read the answer (RFC 9112, 9.6).
-    Linger,
-}
-
-/// How far the end of a connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lingers {
-    /// The client may still be reading its answer.
-    Waits,
-    /// It is still sending.
-    GoesOn,
-    /// It is to be closed.
-    Over,
 }
 
 /// A thread's buffers, lent to the connection that it serves.
@@ -259,24 +176,6 @@ impl Connection {
         self.input.pending() > 0
     }
 
-    /// The next request is refused, and that was not answered yet.
-    pub(crate) fn is_refused(&self) -> bool {
-        matches!(self.state, State::Refused(_))
-    }
-
-    /// What the connection waits for when it is parked now.
-    pub(crate) fn waits_for(&self) -> WaitsFor {
-        match self.state {
-            _ if self.has_tail() => WaitsFor::Room,
-            State::Draining(drain) if drain.holds_answer => WaitsFor::BodyAtOnce,
-            State::Draining(drain) if !drain.ends => WaitsFor::RestOfBody,
-            State::Draining(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
-            _ if self.answered == 0 => WaitsFor::FirstHead,
-            _ if self.has_partial_head() => WaitsFor::RestOfHead,
-            _ => WaitsFor::NextHead,
-        }
-    }
-
     /// The client has sent all that it sends, and nothing of that is unread.
     pub(crate) fn has_ended(&self) -> bool {
         self.input.socket == Socket::Ended && self.input.pending() == 0
@@ -321,49 +220,6 @@ impl Connection {
         if buffers.output.capacity() > 4 * outgoing::BUFFER {
             buffers.output = Vec::new();
         }
-    }
-
-    /// Finished answers wait for the rest of a body.
-    fn holds_answers(&self) -> bool {
-        self.waits_for() == WaitsFor::BodyAtOnce
-    }
-
-    /// Finished answers wait no longer for the rest of a body: nothing more is read, or a handler goes on.
-    fn release_answers(&mut self) {
-        if let State::Draining(drain) = &mut self.state {
-            drain.holds_answer = false;
-        }
-    }
-
-    /// Sends the answers that a parked connection holds, as far as the socket takes them: it is closed.
-    pub(crate) fn send_held_answers(&mut self) {
-        let held = mem::take(&mut self.held_answers);
-        if !held.is_empty() {
-            // There is nobody to tell that it fails.
-            let _ = self.channel.wire.stream.send(&held, &[], false);
-        }
-    }
-
-    /// The rest of a body does not come in time: answers wait for it no longer, or the connection ends.
-    pub(crate) fn drain_is_late(&mut self) {
-        match &mut self.state {
-            State::Draining(drain) if drain.holds_answer => drain.holds_answer = false,
-            _ => self.state = State::Ending(Ending::Linger),
-        }
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        matches!(self.state, State::Draining(_))
-    }
-
-    /// There is more to drop of a body, but others have their turn: no event will tell of it.
-    pub(crate) fn drains_on(&self) -> bool {
-        self.is_draining() && !self.input.socket.is_read()
-    }
-
-    /// The next request will be answered with this error, unread.
-    pub(crate) fn refuse(&mut self, refusal: Refusal) {
-        self.state = State::Refused(refusal);
     }
 
     /// Looks for a whole head, reading what is there without waiting. Before the first read that finds
@@ -445,15 +301,6 @@ impl Connection {
         }
     }
 
-    /// How the connection ends, if exchanges have decided that it does.
-    pub(crate) fn ending(&self) -> Option<Ending> {
-        match self.state {
-            State::Ending(ending) => Some(ending),
-            State::Lingering(_) => Some(Ending::Linger),
-            _ => None,
-        }
-    }
-
     /// Sends what is finished, unless it waits for the rest of a body.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.flush_with(false)
@@ -478,40 +325,6 @@ impl Connection {
         match self.channel.is_idle() || self.holds_answers() {
             true => Ok(()),
             false => self.channel.send_finished(more).map_err(Error::from),
-        }
-    }
-
-    /// Goes on with the end of a connection, without waiting: shuts the sending direction, and drops what the client
-    /// still sends, so that it gets to read its last answer.
-    pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
-        self.send_held_answers();
-        let (before, is_quiet_over) = match self.state {
-            State::Ending(how @ (Ending::Last | Ending::Linger)) => {
-                self.input.forget_unread();
-                if !self.channel.detached.get() {
-                    self.channel.wire.stream.shutdown_write();
-                }
-                (0, how == Ending::Last)
-            }
-            State::Lingering(dropped) => (dropped, false),
-            _ => return Lingers::Over,
-        };
-        let mut now = 0;
-        while now < SHARE {
-            match self.channel.wire.drop_available() {
-                // The end of the stream, or an error.
-                None => return Lingers::Over,
-                Some(0) if is_quiet_over && now == 0 => return Lingers::Over,
-                Some(0) => break,
-                Some(more) => now += more,
-            }
-        }
-        let dropped = now.saturating_add(before);
-        self.state = State::Lingering(dropped);
-        match now < SHARE {
-            _ if dropped >= limits.linger => Lingers::Over,
-            true => Lingers::Waits,
-            false => Lingers::GoesOn,
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::mem;
 
-use super::input::{Socket, Texts};
+use super::Connection;
+use super::input::Texts;
 use super::observer::Event;
 use super::outgoing::Terms;
-use super::request_body::{Body, Dropped, RequestBody};
+use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
+use super::state::{Drain, State};
 use super::wait_hook::Coming;
-use super::{Connection, Drain, Ending, State};
 use crate::exchange::{Exchange, Headers};
 use crate::http1::Refusal;
 use crate::http1::chunked::Decoder;
@@ -151,90 +152,5 @@ impl Connection {
         }
         let pending = self.input.pending();
         self.channel.wire.observed.tell(Event::Over(pending));
-    }
-
-    /// Drops what has come of a body that no handler reads, without waiting; false if more must come.
-    #[cold]
-    pub(super) fn drain(&mut self) -> bool {
-        let State::Draining(mut drain) = self.state else {
-            return true;
-        };
-        self.state = match self.rest_of_body().drop_available(&mut drain.left) {
-            Ok(Dropped::All) if !drain.ends => State::Open,
-            Ok(Dropped::Some) => State::Draining(drain),
-            Err(_) if self.channel.is_broken() => State::Ending(Ending::Close),
-            // As much as may be dropped while a connection lingers.
-            Ok(Dropped::TooMuch) if drain.ends => State::Ending(Ending::Close),
-            Ok(Dropped::All | Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
-        };
-        !matches!(self.state, State::Draining(_))
-    }
-
-    /// Where the connection stands behind its last exchange.
-    fn last_state(&mut self, is_left: bool, is_truncated: bool, client_ends: bool) -> State {
-        if is_left || (is_truncated && self.cut()) {
-            return State::Ending(Ending::Close);
-        }
-        // A client that did not say so itself may be sending its next request just now.
-        let pending = self.input.pending();
-        let body = self.rest_of_body();
-        let is_read = body.ahead.socket.is_read();
-        let is_last = client_ends && is_read && pending == 0 && body.remaining() == Some(0);
-        let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
-        if nobody {
-            return State::Ending(Ending::Close);
-        }
-        // Some clients take the end of the stream for an error while they send. One that waits for `100 Continue`
-        // does not.
-        let is_coming = !self.channel.awaits_continue.get();
-        if is_coming && self.rest_of_body().can_be_dropped() {
-            let rest = self.rest_of_body().remaining();
-            return State::Draining(Drain {
-                left: self.channel.limits.linger,
-                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.drain)
-                    && !self.channel.has_tail(),
-                ends: true,
-            });
-        }
-        State::Ending(match is_last {
-            true => Ending::Last,
-            false => Ending::Linger,
-        })
-    }
-
-    fn rest_of_body(&mut self) -> RequestBody<'_> {
-        let (_, ahead, _) = self.input.split(0, 0);
-        RequestBody {
-            channel: &self.channel,
-            body: &mut self.body,
-            ahead,
-        }
-    }
-
-    /// Ends in a way that can't be taken for the end of a response: with a reset (true), if there is no other.
-    fn cut(&mut self) -> bool {
-        let is_ambiguous = self.channel.out.borrow().ends_with_close();
-        if is_ambiguous {
-            // It fails only where there is no connection any more.
-            let _ = self.channel.wire.reset_on_close();
-            self.channel.resets.set(true);
-        } else {
-            self.channel.out.borrow_mut().give_up();
-            let _ = self.channel.send_finished(false);
-        }
-        is_ambiguous
-    }
-
-    /// A handler ends the connection, or an error does, after exchanges that would have kept it.
-    pub(crate) fn leave(&mut self) {
-        if self.ending().is_some() {
-            return;
-        }
-        let has_ended = self.input.socket == Socket::Ended;
-        let nobody = has_ended || self.channel.is_broken() || self.answered == 0;
-        self.state = State::Ending(match nobody {
-            true => Ending::Close,
-            false => Ending::Linger,
-        });
     }
 }

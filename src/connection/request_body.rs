@@ -5,11 +5,11 @@ use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use self::again::Again;
-use super::SHARE;
 use super::channel::Channel;
 use super::input::Ahead;
 use super::min_rate::{Allowance, MinRate};
 use super::observer::Event;
+use super::state::SHARE;
 use super::stream::WASTE;
 use super::wire::Wire;
 use crate::error::Fault;

@@ -8,9 +8,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use super::Connection;
 use super::min_rate::{Allowance, MinRate};
+use super::state::{Ending, SHARE, State};
 use super::wire::Wire;
-use super::{Connection, Ending, SHARE, State};
 use crate::Result;
 use crate::clock::Moment;
 use crate::shutdown::TailGuard;

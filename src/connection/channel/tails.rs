@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::Channel;
-use crate::connection::SHARE;
 use crate::connection::min_rate::MinRate;
+use crate::connection::state::SHARE;
 use crate::connection::tail::{self, MOST_HELD, Progress, Range, Tail};
 use crate::error::Fault;
 

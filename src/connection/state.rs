@@ -1,0 +1,293 @@
+//! Where a connection stands between two exchanges, and how it ends: one value, [`State`], and what moves it on without
+//! a handler.
+
+use std::{io, mem};
+
+use super::Connection;
+use super::input::Socket;
+use super::request_body::{Dropped, RequestBody};
+use crate::http1::Refusal;
+use crate::http1::head::Found;
+use crate::limits::Limits;
+
+/// Bytes of one connection that are dropped, or sent of a tail, before other connections get a turn.
+pub(super) const SHARE: u64 = 1 << 20;
+
+/// Where a connection stands between two exchanges.
+#[derive(Debug)]
+pub(super) enum State {
+    /// The next head is looked for.
+    Open,
+    /// The next head stands here in the unread bytes.
+    Found(Found),
+    /// The next request is refused before anything of it is handled.
+    Refused(Refusal),
+    /// The last request is answered, and the rest of its body is dropped.
+    Draining(Drain),
+    /// The connection ends.
+    Ending(Ending),
+    /// The sending direction is shut; so many bytes were dropped since.
+    Lingering(u64),
+}
+
+/// The rest of a body that no handler reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drain {
+    /// So many bytes may still be dropped.
+    pub(super) left: u64,
+    /// The answer waits for the body, for a moment: some clients read no answer before they have sent the body, and
+    /// some proxies take a connection for broken whose answer comes sooner.
+    pub(super) holds_answer: bool,
+    /// The connection ends behind the body. Else the next head is looked for.
+    pub(super) ends: bool,
+}
+
+/// What a parked connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitsFor {
+    /// The head of its first request.
+    FirstHead,
+    /// Its next request.
+    NextHead,
+    /// The rest of a head.
+    RestOfHead,
+    /// The rest of a body, before the answer is sent.
+    BodyAtOnce,
+    /// The rest of a body that is dropped.
+    RestOfBody,
+    /// The end of the stream: it has its last answer.
+    End,
+    /// Room in the socket for what is left of answers.
+    Room,
+}
+
+impl WaitsFor {
+    pub(crate) const ALL: [WaitsFor; 7] = [
+        WaitsFor::FirstHead,
+        WaitsFor::NextHead,
+        WaitsFor::RestOfHead,
+        WaitsFor::BodyAtOnce,
+        WaitsFor::RestOfBody,
+        WaitsFor::End,
+        WaitsFor::Room,
+    ];
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// At once: nobody is there any more, or a reset is to be sent.
+    Close,
+    /// The sending direction now, the rest at once too, unless the client sends on: it said that it would not.
+    Last,
+    /// The sending direction now, the rest when the client has read the answer (RFC 9112, 9.6).
+    Linger,
+}
+
+/// How far the end of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lingers {
+    /// The client may still be reading its answer.
+    Waits,
+    /// It is still sending.
+    GoesOn,
+    /// It is to be closed.
+    Over,
+}
+
+impl Connection {
+    /// The next request is refused, and that was not answered yet.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused(_))
+    }
+
+    /// What the connection waits for when it is parked now.
+    pub(crate) fn waits_for(&self) -> WaitsFor {
+        match self.state {
+            _ if self.has_tail() => WaitsFor::Room,
+            State::Draining(drain) if drain.holds_answer => WaitsFor::BodyAtOnce,
+            State::Draining(drain) if !drain.ends => WaitsFor::RestOfBody,
+            State::Draining(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
+            _ if self.answered == 0 => WaitsFor::FirstHead,
+            _ if self.has_partial_head() => WaitsFor::RestOfHead,
+            _ => WaitsFor::NextHead,
+        }
+    }
+
+    /// Finished answers wait for the rest of a body.
+    pub(super) fn holds_answers(&self) -> bool {
+        matches!(self.state, State::Draining(drain) if drain.holds_answer)
+    }
+
+    /// Finished answers wait no longer for the rest of a body: nothing more is read, or a handler goes on.
+    pub(super) fn release_answers(&mut self) {
+        if let State::Draining(drain) = &mut self.state {
+            drain.holds_answer = false;
+        }
+    }
+
+    /// Sends the answers that a parked connection holds, as far as the socket takes them: it is closed.
+    pub(crate) fn send_held_answers(&mut self) {
+        let held = mem::take(&mut self.held_answers);
+        let is_whole = |sent: io::Result<usize>| sent.is_ok_and(|sent| sent == held.len());
+        if !held.is_empty() && !is_whole(self.channel.wire.stream.send(&held, &[], false)) {
+            // A part of it must not look like all of it. It fails only where there is no connection any more.
+            let _ = self.channel.wire.reset_on_close();
+        }
+    }
+
+    /// The rest of a body does not come in time: answers wait for it no longer, or the connection ends.
+    pub(crate) fn drain_is_late(&mut self) {
+        match &mut self.state {
+            State::Draining(drain) if drain.holds_answer => drain.holds_answer = false,
+            _ => self.state = State::Ending(Ending::Linger),
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        matches!(self.state, State::Draining(_))
+    }
+
+    /// There is more to drop of a body, but others have their turn: no event will tell of it.
+    pub(crate) fn drains_on(&self) -> bool {
+        self.is_draining() && !self.input.socket.is_read()
+    }
+
+    /// The next request will be answered with this error, unread.
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        self.state = State::Refused(refusal);
+    }
+
+    /// Drops what has come of a body that no handler reads, without waiting; false if more must come.
+    #[cold]
+    pub(super) fn drain(&mut self) -> bool {
+        let State::Draining(mut drain) = self.state else {
+            return true;
+        };
+        self.state = match self.rest_of_body().drop_available(&mut drain.left) {
+            Ok(Dropped::All) if !drain.ends => State::Open,
+            Ok(Dropped::Some) => State::Draining(drain),
+            Err(_) if self.channel.is_broken() => State::Ending(Ending::Close),
+            // As much as may be dropped while a connection lingers.
+            Ok(Dropped::TooMuch) if drain.ends => State::Ending(Ending::Close),
+            Ok(Dropped::All | Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
+        };
+        !matches!(self.state, State::Draining(_))
+    }
+
+    /// Where the connection stands behind its last exchange.
+    pub(super) fn last_state(
+        &mut self,
+        is_left: bool,
+        is_truncated: bool,
+        client_ends: bool,
+    ) -> State {
+        if is_left || (is_truncated && self.cut()) {
+            return State::Ending(Ending::Close);
+        }
+        // A client that did not say so itself may be sending its next request just now.
+        let pending = self.input.pending();
+        let body = self.rest_of_body();
+        let is_read = body.ahead.socket.is_read();
+        let is_last = client_ends && is_read && pending == 0 && body.remaining() == Some(0);
+        let nobody = self.channel.is_broken() || self.channel.wire.control().is_cut();
+        if nobody {
+            return State::Ending(Ending::Close);
+        }
+        // Some clients take the end of the stream for an error while they send. One that waits for `100 Continue`
+        // does not.
+        let is_coming = !self.channel.awaits_continue.get();
+        if is_coming && self.rest_of_body().can_be_dropped() {
+            let rest = self.rest_of_body().remaining();
+            return State::Draining(Drain {
+                left: self.channel.limits.linger,
+                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.drain)
+                    && !self.channel.has_tail(),
+                ends: true,
+            });
+        }
+        State::Ending(match is_last {
+            true => Ending::Last,
+            false => Ending::Linger,
+        })
+    }
+
+    fn rest_of_body(&mut self) -> RequestBody<'_> {
+        let (_, ahead, _) = self.input.split(0, 0);
+        RequestBody {
+            channel: &self.channel,
+            body: &mut self.body,
+            ahead,
+        }
+    }
+
+    /// Ends in a way that can't be taken for the end of a response: with a reset (true), if there is no other.
+    fn cut(&mut self) -> bool {
+        let is_ambiguous = self.channel.out.borrow().ends_with_close();
+        if is_ambiguous {
+            // It fails only where there is no connection any more.
+            let _ = self.channel.wire.reset_on_close();
+            self.channel.resets.set(true);
+        } else {
+            self.channel.out.borrow_mut().give_up();
+            let _ = self.channel.send_finished(false);
+        }
+        is_ambiguous
+    }
+
+    /// A handler ends the connection, or an error does, after exchanges that would have kept it.
+    pub(crate) fn leave(&mut self) {
+        if self.ending().is_some() {
+            return;
+        }
+        let has_ended = self.input.socket == Socket::Ended;
+        let nobody = has_ended || self.channel.is_broken() || self.answered == 0;
+        self.state = State::Ending(match nobody {
+            true => Ending::Close,
+            false => Ending::Linger,
+        });
+    }
+
+    /// How the connection ends, if exchanges have decided that it does.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        match self.state {
+            State::Ending(ending) => Some(ending),
+            State::Lingering(_) => Some(Ending::Linger),
+            _ => None,
+        }
+    }
+
+    /// Goes on with the end of a connection, without waiting: shuts the sending direction, and drops what the client
+    /// still sends, so that it gets to read its last answer.
+    pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
+        self.send_held_answers();
+        let (before, is_quiet_over) = match self.state {
+            State::Ending(how @ (Ending::Last | Ending::Linger)) => {
+                self.input.forget_unread();
+                if !self.channel.detached.get() {
+                    self.channel.wire.stream.shutdown_write();
+                }
+                (0, how == Ending::Last)
+            }
+            State::Lingering(dropped) => (dropped, false),
+            _ => return Lingers::Over,
+        };
+        let mut now = 0;
+        while now < SHARE {
+            match self.channel.wire.drop_available() {
+                // The end of the stream, or an error.
+                None => return Lingers::Over,
+                Some(0) if is_quiet_over && now == 0 => return Lingers::Over,
+                Some(0) => break,
+                Some(more) => now += more,
+            }
+        }
+        let dropped = now.saturating_add(before);
+        self.state = State::Lingering(dropped);
+        match now < SHARE {
+            _ if dropped >= limits.linger => Lingers::Over,
+            true => Lingers::Waits,
+            false => Lingers::GoesOn,
+        }
+    }
+}
