@@ -53,9 +53,12 @@ impl RequestHandler for Ends {
 fn an_override_of_handle_that_ends_the_connection_takes_no_answer_away() {
     for ends in [Ends::Close, Ends::Error, Ends::Panic, Ends::Twice] {
         for server in spawn_both(ends) {
+            let start = Instant::now();
             let mut client = Client::new(server.addr());
             client.send(UNFINISHED);
             assert_eq!(client.response().text(), "/unread", "{ends:?}");
+            // Not only at the deadline of the next head, 15 s.
+            assert!(start.elapsed() < Duration::from_secs(8), "{ends:?}");
         }
     }
 }
@@ -133,4 +136,28 @@ fn a_body_that_ends_with_a_share_ends_the_wait() {
             assert!(start.elapsed() < Duration::from_millis(1500), "{length}");
         }
     }
+}
+
+/// Some clients (reqwest) take the end of the stream for an error while they send.
+#[test]
+fn the_end_of_the_stream_comes_behind_the_body() {
+    const LENGTH: usize = 300_000;
+    let server = ThreadingHttpServer::builder(handler(echo));
+    let server = server.limits(limits(|limits| limits.linger_deadline = PATIENCE));
+    let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
+    let mut client = Client::new(server.addr());
+    client.send(format!(
+        "POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: {LENGTH}\r\n\r\n"
+    ));
+    client.send(vec![b'x'; LENGTH / 2]);
+    assert!(client.response().says_close());
+    client
+        .stream
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    let error = client.stream.peek(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "the end");
+    client.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.send(vec![b'x'; LENGTH - LENGTH / 2]);
+    client.assert_end();
 }
