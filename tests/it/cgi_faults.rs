@@ -160,8 +160,10 @@ fn a_script_that_does_not_start_is_no_empty_answer() {
     // Where tests are started with descriptors that are to be closed, it is a shell that fails.
     if servette::cgi::inherited_descriptors().is_empty() {
         assert_eq!(get(&server, "/cgi-bin/missing").status, 500);
-        let line = "CGI script /cgi-bin/missing can't be started: No such file";
-        server.wait_for_log(line);
+        let name = "no program \"/no/such/interpreter\" to run it";
+        server.wait_for_log(&format!(
+            "CGI script /cgi-bin/missing can't be started: {name}"
+        ));
     }
     assert_eq!(get(&server, "/cgi-bin/missing").status / 100, 5);
     assert_eq!(get(&server, "/cgi-bin/fails").status, 502);
