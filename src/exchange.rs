@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 
 pub use self::headers::Headers;
+#[cfg(feature = "tls-config")]
+use crate::TlsInfo;
 use crate::connection::channel::Channel;
 use crate::connection::raw::{DetachedStream, RawStream};
 use crate::connection::request_body::RequestBody;
@@ -146,6 +148,23 @@ impl<'a> Exchange<'a> {
     /// As a write; and where there is no socket, in [`respond`](crate::respond).
     pub fn detach(&mut self) -> io::Result<DetachedStream> {
         DetachedStream::new(&mut self.rfile)
+    }
+
+    /// What the client and the server agreed on, if the connection has TLS. (Feature `tls`, or `tls-config`.)
+    ///
+    /// ```
+    /// use servette::{Status, handler_fn, respond};
+    ///
+    /// let handler = handler_fn(|h, x| {
+    ///     let version = x.tls().map_or("no TLS", |tls| tls.version);
+    ///     h.send_content(x, Status::OK, "text/plain", version.as_bytes())
+    /// });
+    /// let answer = respond(&handler, "GET / HTTP/1.0\r\n\r\n");
+    /// assert!(answer.ends_with(b"no TLS"));
+    /// ```
+    #[cfg(feature = "tls-config")]
+    pub fn tls(&self) -> Option<&'a TlsInfo> {
+        self.channel().tls()
     }
 
     /// Whether the first byte of the response was handed to the socket, so that it can't be replaced.

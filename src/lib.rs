@@ -90,10 +90,19 @@ pub use http1::date::HttpDate;
 pub use info::{Peer, ServerInfo};
 pub use limits::Limits;
 pub use respond::respond;
+/// The version of [rustls](https://docs.rs/rustls) that [`Tls`] takes a configuration of.
+#[cfg(feature = "tls-config")]
+pub use rustls;
 pub use server::{HttpServer, RunningServer, ThreadingHttpServer};
 pub use shutdown::ShutdownHandle;
 pub use simple::{ServeFiles, SimpleHandler};
 pub use status::Status;
+#[cfg(feature = "self-signed")]
+pub use tls::SelfSigned;
+#[cfg(feature = "tls")]
+pub use tls::{ClientAuth, TlsBuilder};
+#[cfg(feature = "tls-config")]
+pub use tls::{Tls, TlsInfo};
 
 pub mod server;
 
@@ -101,6 +110,8 @@ mod clock;
 mod info;
 mod limits;
 mod shutdown;
+#[cfg(feature = "tls-config")]
+mod tls;
 
 pub mod cgi;
 

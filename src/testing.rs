@@ -3,6 +3,8 @@
 pub use self::answer::{Answer, ChunkFault, status};
 pub use self::builder::Builder;
 pub use self::gates::Gate;
+#[cfg(feature = "self-signed")]
+pub use self::https::HttpsFault;
 pub use self::matching::{RequestPattern, any, delete, get, head, method, post, put};
 pub use self::path::{PathPattern, exact, glob, prefix};
 pub use self::reply::Reply;
@@ -21,6 +23,9 @@ mod server;
 mod builder;
 
 mod reserved_port;
+
+#[cfg(feature = "self-signed")]
+mod https;
 
 // Or none.
 mod respond;

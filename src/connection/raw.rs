@@ -10,6 +10,10 @@ use std::time::Duration;
 use super::min_rate::{Allowance, MinRate};
 use super::request_body::RequestBody;
 use super::stream::QUIET;
+#[cfg(feature = "tls-config")]
+use super::stream::Stream;
+#[cfg(feature = "tls-config")]
+use super::tls::DetachedTls;
 
 /// The bare stream below an exchange; see [`Exchange::raw`](crate::Exchange::raw).
 ///
@@ -105,27 +109,44 @@ impl Write for RawStream<'_> {
 
 /// A connection that has left its server; see [`Exchange::detach`](crate::Exchange::detach).
 ///
-/// Reading starts with what the server had read beyond the head. The stream blocks, without deadlines.
+/// Reading starts with what the server had read beyond the head. The stream blocks, without deadlines. Over TLS, what
+/// is read was decrypted, and what is written is encrypted; dropping the stream ends the session.
 #[derive(Debug)]
 pub struct DetachedStream {
     ahead: Vec<u8>,
     taken: usize,
+    socket: Detached,
+}
+
+#[derive(Debug)]
+enum Detached {
     /// A socket is read and written like any descriptor.
-    file: File,
+    Plain(File),
+    #[cfg(feature = "tls-config")]
+    Tls(DetachedTls),
 }
 
 impl DetachedStream {
     pub(crate) fn new(body: &mut RequestBody<'_>) -> io::Result<DetachedStream> {
-        let file = File::from(body.channel.wire.stream.duplicate()?);
-        body.channel.surrender()?;
-        rustix::io::ioctl_fionbio(&file, false)?;
+        let channel = body.channel;
+        let stream = &channel.wire.stream;
+        let socket = stream.duplicate()?;
+        channel.surrender()?;
+        let socket = match stream {
+            #[cfg(feature = "tls-config")]
+            Stream::Tls(tls) => Detached::Tls(DetachedTls::new(tls, socket)?),
+            _ => {
+                rustix::io::ioctl_fionbio(&socket, false)?;
+                Detached::Plain(File::from(socket))
+            }
+        };
         let ahead = body.read_ahead().to_vec();
         body.consume_ahead(ahead.len());
-        body.channel.detached.set(true);
+        channel.detached.set(true);
         Ok(DetachedStream {
             ahead,
             taken: 0,
-            file,
+            socket,
         })
     }
 
@@ -135,20 +156,38 @@ impl DetachedStream {
     }
 
     /// The socket, for a connection over TCP; what [`read_ahead`](Self::read_ahead) holds is lost.
-    pub fn into_tcp(self) -> TcpStream {
-        TcpStream::from(OwnedFd::from(self.file))
+    ///
+    /// # Errors
+    /// The stream itself, if there is TLS on the socket: nobody else could read what it carries.
+    pub fn into_tcp(self) -> Result<TcpStream, DetachedStream> {
+        self.into_socket().map(TcpStream::from)
     }
 
     /// The socket, for a connection over a Unix socket; what [`read_ahead`](Self::read_ahead) holds is
     /// lost.
-    pub fn into_unix(self) -> UnixStream {
-        UnixStream::from(OwnedFd::from(self.file))
+    ///
+    /// # Errors
+    /// The stream itself, if there is TLS on the socket.
+    pub fn into_unix(self) -> Result<UnixStream, DetachedStream> {
+        self.into_socket().map(UnixStream::from)
+    }
+
+    fn into_socket(self) -> Result<OwnedFd, DetachedStream> {
+        match self.socket {
+            Detached::Plain(file) => Ok(file.into()),
+            #[cfg(feature = "tls-config")]
+            Detached::Tls(_) => Err(self),
+        }
     }
 }
 
 impl AsFd for DetachedStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        match &self.socket {
+            Detached::Plain(file) => file.as_fd(),
+            #[cfg(feature = "tls-config")]
+            Detached::Tls(tls) => tls.as_fd(),
+        }
     }
 }
 
@@ -156,7 +195,11 @@ impl Read for DetachedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let ahead = self.ahead.get(self.taken..).unwrap_or_default();
         if ahead.is_empty() {
-            return self.file.read(buffer);
+            return match &mut self.socket {
+                Detached::Plain(file) => file.read(buffer),
+                #[cfg(feature = "tls-config")]
+                Detached::Tls(tls) => tls.read(buffer),
+            };
         }
         let count = ahead.len().min(buffer.len());
         if let (Some(to), Some(from)) = (buffer.get_mut(..count), ahead.get(..count)) {
@@ -169,7 +212,11 @@ impl Read for DetachedStream {
 
 impl Write for DetachedStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(&self.file, data, QUIET)?)
+        match &mut self.socket {
+            Detached::Plain(file) => Ok(rustix::net::send(file, data, QUIET)?),
+            #[cfg(feature = "tls-config")]
+            Detached::Tls(tls) => tls.write(data),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

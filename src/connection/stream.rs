@@ -10,15 +10,20 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
+#[cfg(feature = "tls-config")]
+use super::tls::Tls;
+
 /// As much as is dropped at once.
 pub(crate) const WASTE: usize = 1 << 20;
 
-/// A socket (always non-blocking), or requests and responses in memory.
+/// A socket (always non-blocking), perhaps with TLS on it, or requests and responses in memory.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(mio::net::TcpStream),
     Unix(mio::net::UnixStream),
     Memory(RefCell<Memory>),
+    #[cfg(feature = "tls-config")]
+    Tls(Box<Tls>),
 }
 
 /// The requests of [`respond`](crate::respond), and what was answered to them.
@@ -54,6 +59,8 @@ impl Stream {
             Stream::Tcp(socket) => Some(socket.as_fd()),
             Stream::Unix(socket) => Some(socket.as_fd()),
             Stream::Memory(_) => None,
+            #[cfg(feature = "tls-config")]
+            Stream::Tls(tls) => tls.socket().fd(),
         }
     }
 
@@ -70,6 +77,8 @@ impl Stream {
                 memory.taken += count;
                 Ok(count)
             }
+            #[cfg(feature = "tls-config")]
+            Stream::Tls(tls) => tls.recv(buffer),
             _ => retry(|| {
                 let (_, count) =
                     rustix::net::recv(self.socket()?, &mut *buffer, RecvFlags::empty())?;
@@ -83,8 +92,13 @@ impl Stream {
         cfg!(target_os = "linux") && matches!(self, Stream::Tcp(_))
     }
 
-    /// As [`recv`](Self::recv), but drops what is there, at most `most` bytes and [`WASTE`].
+    /// As [`recv`](Self::recv), but drops what is there, at most `most` bytes and [`WASTE`]. Of TLS these are records,
+    /// which nobody decrypts any more: behind the end only.
     pub(crate) fn discard(&self, most: usize) -> io::Result<usize> {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.socket().discard(most);
+        }
         thread_local! {
             /// Made once, for zeroing it takes longer than dropping. Where the kernel drops, its pages
             /// are never touched.
@@ -119,6 +133,8 @@ impl Stream {
                 output.extend_from_slice(second);
                 Ok(first.len() + second.len())
             }
+            #[cfg(feature = "tls-config")]
+            (Stream::Tls(tls), _) => tls.send(first, second, more),
             (_, []) => retry(|| Ok(rustix::net::send(self.socket()?, first, flags)?)),
             _ => retry(|| {
                 let slices = [IoSlice::new(first), IoSlice::new(second)];
@@ -134,7 +150,7 @@ impl Stream {
     }
 
     /// Sends up to `count` bytes of `file` from `offset` on without copying them through the process;
-    /// `None` if this stream or this file can't do that.
+    /// `None` if this stream or this file can't do that. (TLS encrypts them on the way.)
     #[cfg(target_os = "linux")]
     pub(crate) fn send_file(
         &self,
@@ -143,6 +159,10 @@ impl Stream {
         count: usize,
     ) -> io::Result<Option<usize>> {
         use rustix::io::Errno;
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.send_file(file, offset, count);
+        }
         let Some(socket) = self.fd() else {
             return Ok(None);
         };
@@ -157,7 +177,17 @@ impl Stream {
 
     /// Elsewhere the bytes are copied.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn send_file(&self, _: &File, _: &mut u64, _: usize) -> io::Result<Option<usize>> {
+    pub(crate) fn send_file(
+        &self,
+        file: &File,
+        offset: &mut u64,
+        count: usize,
+    ) -> io::Result<Option<usize>> {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.send_file(file, offset, count);
+        }
+        let _ = (file, offset, count);
         Ok(None)
     }
 
@@ -165,6 +195,10 @@ impl Stream {
     /// (with feature `bulk`) little waits unsent in the kernel, so that what is sent was handed over just
     /// before. Only TCP has these, and not every system; without them it costs more.
     pub(crate) fn set_bulk(&self, on: bool) {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.socket().set_bulk(on);
+        }
         #[cfg(target_os = "linux")]
         if let Stream::Tcp(socket) = self {
             // They fail only where the client is gone already.
@@ -182,9 +216,66 @@ impl Stream {
 
     /// Tells the client that nothing more comes.
     pub(crate) fn shutdown_write(&self) {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            tls.close_notify(true);
+        }
         if let Some(socket) = self.fd() {
             // It fails only where the client is gone already.
             let _ = rustix::net::shutdown(socket, Shutdown::Write);
+        }
+    }
+
+    /// Has a poller report the end of the stream, which was read.
+    #[cfg(feature = "tls-config")]
+    pub(super) fn shutdown_read(&self) {
+        if let Some(socket) = self.fd() {
+            // It fails only where the client is gone already.
+            let _ = rustix::net::shutdown(socket, Shutdown::Read);
+        }
+    }
+
+    /// The stream is about to be closed, and nothing is missing in it: says so, where there is a way besides its end.
+    pub(super) fn say_end(&self) {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            tls.close_notify(false);
+        }
+    }
+
+    /// Something is missing in it: its end must not look like an orderly one, where these can be told apart.
+    pub(super) fn cut_end(&self) {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            tls.cut_end();
+        }
+    }
+
+    /// There are bytes to read of which no poller knows.
+    pub(super) fn holds_bytes(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.holds_plaintext();
+        }
+        false
+    }
+
+    /// The client speaks HTTP without TLS, where TLS is expected.
+    #[inline]
+    pub(super) fn lacks_tls(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.is_plain();
+        }
+        false
+    }
+
+    /// The session, if there is TLS on the stream.
+    #[cfg(feature = "tls-config")]
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        match self {
+            Stream::Tls(tls) => Some(tls),
+            _ => None,
         }
     }
 

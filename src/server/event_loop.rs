@@ -148,7 +148,7 @@ impl EventLoop {
         let shared = Arc::new(Shared {
             max_connections: options.limits.max_connections.min(spare),
             descriptors: spare,
-            info: Arc::new(ServerInfo::new(address, handle)),
+            info: Arc::new(ServerInfo::new(address, handle, options.speaks_tls())),
             control,
             open: AtomicUsize::new(0),
             led: AtomicUsize::new(1),
@@ -412,6 +412,7 @@ impl Shared {
     /// Closes a connection.
     fn close(&self, mut task: Box<Task>) {
         task.conn.send_held_answers();
+        task.conn.part();
         let (home, slot) = (task.home, task.slot);
         task.conn.cut_tail();
         drop(task);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, mpsc};
 
 use crate::client::{Client, get};
-use crate::support::{Ask, PATIENCE, handler, limits, serve, serve_http10, text};
+use crate::support::{Ask, PATIENCE, fixture, handler, limits, serve, serve_http10, text};
 use servette::testing::TestServer;
 use servette::{
     Connection, Error, Exchange, HttpServer, Next, RequestHandler, Result, Status,
@@ -160,7 +160,7 @@ fn an_error_that_a_hook_returns_closes_whatever_the_handler_wishes() {
             self.end_headers(x)
         }
     }
-    let server = TestServer::start(Stubborn);
+    let server = fixture().start(Stubborn);
     assert_eq!(fate(&server, &get("/")), said("close", false));
     assert_eq!(fate(&server, "GET /\r\n\r\n"), said("close", false));
 }
@@ -304,7 +304,7 @@ impl RequestHandler for Stops {
 fn stopping() -> (TestServer, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (served, is_served) = mpsc::sync_channel(0);
     let (go_on, goes_on) = mpsc::channel();
-    let server = TestServer::start(Stops {
+    let server = fixture().start(Stops {
         served,
         go_on: Mutex::new(goes_on),
     });

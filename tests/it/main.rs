@@ -39,12 +39,16 @@ mod hooks;
 mod idioms;
 mod idle;
 mod keep_alive;
+#[cfg(feature = "self-signed")]
+mod keys;
 mod lifesupport;
 mod limits;
 mod links;
 mod listeners;
 mod listing;
 mod one_loop;
+#[cfg(feature = "self-signed")]
+mod over_tls;
 mod overriding;
 mod pages;
 mod panics;
@@ -83,6 +87,8 @@ mod testing_respond;
 mod testing_stubs;
 mod testing_waits;
 mod threads;
+#[cfg(feature = "self-signed")]
+mod tls;
 mod torrent;
 mod unread_bodies;
 mod uploads;

@@ -46,7 +46,8 @@ impl EventLoop {
                 return None;
             }
             task.conn.lend(buffers, task.end_may_follow);
-            match task.conn.poll_request() {
+            // It calls other crates: no panic of theirs may end the thread.
+            match guarded(|| task.conn.poll_request()) {
                 Ok(Readiness::Request) => {
                     // Answers may have waited for the rest of a body. If it fails, so does the next answer.
                     let _ = task.conn.flush();
@@ -56,7 +57,8 @@ impl EventLoop {
                     task.conn.reclaim(buffers);
                 }
                 Ok(Readiness::Pending) => task.conn.reclaim(buffers),
-                Ok(Readiness::Ended) | Err(_) => {
+                ended @ (Ok(Readiness::Ended) | Err(_)) => {
+                    self.report_failure(ended.err(), &task.conn);
                     let _ = task.conn.flush_last();
                     task.conn.reclaim(buffers);
                     if !task.conn.has_tail() {
@@ -86,6 +88,20 @@ impl EventLoop {
             self.report(error, &task.conn);
             true
         })
+    }
+
+    /// Reports why a connection ends, unless it is the client's doing.
+    fn report_failure(&self, error: Option<Error>, conn: &Connection) {
+        if let Some(error) = error
+            && error.panic_message().is_some()
+        {
+            self.report(error, conn);
+        }
+        #[cfg(feature = "tls-config")]
+        if let Some(failure) = conn.take_tls_failure() {
+            let options = &self.shared.options;
+            options.report_tls(&failure, &conn.client_address());
+        }
     }
 
     /// Reports an error that no answer can report.
