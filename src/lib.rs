@@ -63,7 +63,8 @@
 //!
 //! # Features
 //!
-//! None is on by default. `cli` builds the command `servette`; the library is the same with and without it.
+//! None is on by default. `tls` adds HTTPS ([`server::Builder`] has `tls`), `self-signed` certificates made at run time,
+//! `tls-password` keys that are encrypted, `tls-config` HTTPS with a configuration of your own. `cli` builds the command `servette`; the library is the same with and without it.
 //! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate.
 #![forbid(unsafe_code)]
 // Modules say which of their private parts to read first; in the public pages that is plain text.
@@ -148,4 +149,7 @@ mod pages {
     struct Python;
     #[doc = include_str!("../docs/design.md")]
     struct Design;
+    #[cfg(feature = "tls")]
+    #[doc = include_str!("../docs/tls.md")]
+    struct Https;
 }

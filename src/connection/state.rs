@@ -267,7 +267,9 @@ impl Connection {
         } else {
             self.channel.out.borrow_mut().give_up();
             let _ = self.channel.send_finished(false);
-            self.channel.wire.stream.cut_end();
+            if self.channel.out.borrow().left() != Some(0) {
+                self.channel.wire.stream.cut_end();
+            }
         }
         is_ambiguous
     }

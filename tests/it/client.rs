@@ -138,6 +138,7 @@ impl Client {
         #[cfg(feature = "self-signed")]
         if let Some(tls) = &mut self.tls {
             tls.finish(&mut self.stream).unwrap();
+            return self;
         }
         self.stream.shutdown(Shutdown::Write).unwrap();
         self

@@ -48,6 +48,12 @@ fn what_is_sent_of_a_file_was_asked_for() {
     replay("ranges", checks::ranges::check);
 }
 
+#[cfg(feature = "self-signed")]
+#[test]
+fn no_record_panics() {
+    replay("tls", checks::tls::check);
+}
+
 #[test]
 fn every_request_is_answered_once() {
     let tree = fuzz("tree");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, mpsc};
 
 use crate::client::{Client, get};
+use crate::lifesupport::secured;
 use crate::support::{Ask, PATIENCE, fixture, handler, limits, serve, serve_http10, text};
 use servette::testing::TestServer;
 use servette::{
@@ -245,7 +246,8 @@ impl RequestHandler for Leaves {
 #[test]
 fn a_client_that_a_handler_leaves_is_not_reset() {
     for by_error in [false, true] {
-        let builder = ThreadingHttpServer::builder(Leaves { by_error }).handle_error(|_, _| ());
+        let builder =
+            secured(ThreadingHttpServer::builder(Leaves { by_error })).handle_error(|_, _| ());
         let server = builder.bind("127.0.0.1:0").unwrap().spawn().unwrap();
         let mut client = Client::new(server.addr());
         client.send(get("/") + &"x".repeat(100_000)).finish();

@@ -89,6 +89,16 @@ mod testing_waits;
 mod threads;
 #[cfg(feature = "self-signed")]
 mod tls;
+#[cfg(feature = "self-signed")]
+mod tls_bad_input;
+#[cfg(feature = "self-signed")]
+mod tls_certificates;
+#[cfg(feature = "cli")]
+mod tls_clients;
+#[cfg(feature = "cli")]
+mod tls_command;
+#[cfg(feature = "self-signed")]
+mod tls_edges;
 mod torrent;
 mod unread_bodies;
 mod uploads;

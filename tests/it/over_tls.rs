@@ -144,3 +144,31 @@ fn framing_and_pipelining() {
         run(&["framing::", "pipelining::"], &[]);
     }
 }
+
+#[test]
+fn connections_and_bodies() {
+    if !is_on() {
+        let modules = [
+            "keep_alive::",
+            "requests::",
+            "errors::",
+            "expect_continue::",
+            "unread_bodies::",
+            "held_answers::",
+            "tails::",
+        ];
+        // They need processes, plain sockets, or the 503 that a full server of HTTPS does not send.
+        let skipped = [
+            "in_a_child",
+            "handle_request_returns_with_its_answer",
+            "the_end_of_the_stream_comes_behind_the_body",
+            "a_client_whose_answer_is_cut_in_chunks_is_not_reset",
+            "others_are_served_while_a_client_sends_on_after_the_server_has_closed",
+            "a_client_that_takes_nothing_makes_room_when_connections_run_out",
+            "a_client_that_takes_nothing_more_is_reset",
+            "a_client_that_takes_too_little_is_cut_and_one_that_takes_its_time_is_not",
+            "a_single_request_is_sent_to_its_end_before_the_call_returns",
+        ];
+        run(&modules, &skipped);
+    }
+}

@@ -18,7 +18,7 @@ use servette::{
 
 use crate::keys::pair;
 use crate::over_tls::{trust, trusting};
-use crate::support::{Log, PATIENCE, echo, handler, limits, text};
+use crate::support::{Log, PATIENCE, echo, handler, limits, text, until};
 
 /// A client with a session.
 type Secure = StreamOwned<ClientConnection, TcpStream>;
@@ -155,9 +155,13 @@ fn an_end_between_two_answers_is_an_orderly_one() {
         let mut answer = [0; 17];
         first.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"HTTP/1.1 200 OK\r\n");
+        // The first one may not be idle yet when its answer is here.
         let mut second = connect(server.addr());
-        second.write_all(kept.as_bytes()).unwrap();
-        second.read_exact(&mut answer).unwrap();
+        until("it makes room", || {
+            second = connect(server.addr());
+            let sent = second.write_all(kept.as_bytes());
+            sent.and_then(|()| second.read_exact(&mut answer)).is_ok()
+        });
         assert!(rest(&mut first).ends_with("/x"));
         let stop = server.shutdown_handle();
         stop.shutdown(PATIENCE);
@@ -328,4 +332,79 @@ fn raw_and_detached_streams_carry_plaintext() {
 
 fn content(size: usize) -> Vec<u8> {
     (0..size).map(|at| (at * 31 % 251) as u8).collect()
+}
+
+/// With the server in a process of its own.
+#[cfg(target_os = "linux")]
+mod in_a_child {
+    use super::*;
+    use crate::lifesupport::child::{Child, serves};
+    use crate::lifesupport::raise_descriptors;
+
+    fn server() -> RunningServer {
+        let server = ThreadingHttpServer::builder(handler(echo)).tls(made());
+        server.bind("127.0.0.1:0").unwrap().spawn().unwrap()
+    }
+
+    #[test]
+    fn a_thousand_silent_clients_take_no_thread() {
+        if serves(server) {
+            return;
+        }
+        let child = Child::start(
+            "tls::in_a_child::a_thousand_silent_clients_take_no_thread",
+            None,
+        );
+        if raise_descriptors() < 1_400 {
+            eprintln!("skipped: too few descriptors");
+            return;
+        }
+        let before = child.threads();
+        let silent: Vec<_> = (0..1000)
+            .map(|number| {
+                let mut client = TcpStream::connect(child.address).unwrap();
+                if number % 2 == 0 {
+                    client.write_all(b"\x16\x03\x01\x02\x00\x01").unwrap();
+                }
+                client
+            })
+            .collect();
+        for _ in 0..10 {
+            assert!(ask(&mut connect(child.address), CLOSING).ends_with("/x"));
+        }
+        // One for each core, the monitor, and some more where the machine is busy.
+        let threads = child.threads();
+        assert!(threads <= before + 20, "{threads} threads, {before} before");
+        drop(silent);
+    }
+
+    #[test]
+    fn an_idle_connection_takes_some_kibibytes() {
+        if serves(server) {
+            return;
+        }
+        let child = Child::start(
+            "tls::in_a_child::an_idle_connection_takes_some_kibibytes",
+            None,
+        );
+        let config = Arc::new(trusting());
+        let open = |_| {
+            let stream = TcpStream::connect(child.address).unwrap();
+            let name = ServerName::try_from("localhost").unwrap();
+            let client = ClientConnection::new(config.clone(), name).unwrap();
+            let mut client = StreamOwned::new(client, stream);
+            client
+                .write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                .unwrap();
+            client.read_exact(&mut [0; 20]).unwrap();
+            client.sock
+        };
+        let _warm: Vec<_> = (0..100).map(open).collect();
+        let before = child.memory();
+        let count = 400;
+        let _idle: Vec<_> = (0..count).map(open).collect();
+        let each = child.memory().saturating_sub(before) / count;
+        println!("{each} bytes of resident memory for each of {count} idle connections");
+        assert!(each < 7 << 10, "{each} bytes per connection");
+    }
 }
