@@ -14,6 +14,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -66,6 +67,8 @@ struct State {
     owed: usize,
     /// The client sends nothing more.
     has_ended: bool,
+    /// The client was told that nothing more comes, or is not to be told.
+    has_said_end: bool,
     server_name: Option<Box<str>>,
     failure: Option<Box<Failure>>,
     /// A fixture resets the connection when the client has begun.
@@ -79,7 +82,7 @@ enum Phase {
     Fresh,
     Handshake,
     Open,
-    /// The last record was sent, or TLS has failed: what comes is dropped.
+    /// TLS has failed, or the session has left: what comes is dropped.
     Over,
     /// The client speaks HTTP without TLS, and so does the server from now on, to say so.
     Plain,
@@ -231,11 +234,9 @@ impl Tls {
     pub(crate) fn close_notify(&self, more: bool) {
         let state = &mut *self.state.borrow_mut();
         let is_complete = !self.is_cut.get() && state.owed == 0;
-        if state.phase == Phase::Open && is_complete {
+        let is_said = mem::replace(&mut state.has_said_end, true);
+        if state.phase == Phase::Open && is_complete && !is_said {
             SCRATCH.with_borrow_mut(|scratch| state.close_notify(&self.socket, more, scratch));
-        }
-        if state.phase != Phase::Plain {
-            state.end();
         }
     }
 
@@ -284,17 +285,12 @@ impl State {
             sent: 0,
             owed: 0,
             has_ended: false,
+            has_said_end: false,
             server_name: None,
             failure: None,
             #[cfg(all(feature = "testing", feature = "self-signed"))]
             resets: false,
         }
-    }
-
-    /// From now on what comes is dropped.
-    fn end(&mut self) {
-        self.phase = Phase::Over;
-        (self.held, self.plain, self.taken) = (Vec::new(), Vec::new(), 0);
     }
 
     fn recv(
@@ -424,7 +420,8 @@ impl State {
     fn fail(&mut self, socket: &Stream, failure: Failure) -> io::Error {
         let _ = self.flush(socket, false);
         self.failure = Some(Box::new(failure));
-        self.end();
+        self.phase = Phase::Over;
+        (self.held, self.plain, self.taken) = (Vec::new(), Vec::new(), 0);
         io::ErrorKind::ConnectionReset.into()
     }
 
@@ -484,7 +481,7 @@ impl State {
         more: bool,
         out: &mut Output,
     ) -> io::Result<usize> {
-        if self.phase != Phase::Open {
+        if self.phase != Phase::Open || self.has_said_end {
             return Err(io::ErrorKind::NotConnected.into());
         }
         out.clear();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{Ticketer, default_provider};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
@@ -105,8 +104,8 @@ impl TlsBuilder {
 /// A configuration with one certificate.
 #[cfg(feature = "self-signed")]
 pub(super) fn single(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+    key: rustls::pki_types::PrivateKeyDer<'static>,
 ) -> Result<Tls> {
     let provider = Arc::new(default_provider());
     let key = CertifiedKey::from_der(chain, key, &provider).map_err(Error::other)?;

@@ -295,6 +295,9 @@ fn raw_and_detached_streams_carry_plaintext() {
             raw.read_exact(&mut word)?;
             raw.write_all(&word)?;
             raw.shutdown_write();
+            // The other direction is still open.
+            raw.read_exact(&mut word)?;
+            assert_eq!(&word, b"later");
             return Ok(());
         }
         x.wfile.write_all(b"")?;
@@ -304,6 +307,7 @@ fn raw_and_detached_streams_carry_plaintext() {
     let mut client = connect(server.addr());
     let asked = "GET /raw HTTP/1.1\r\nHost: h\r\n\r\nhello";
     assert_eq!(ask(&mut client, asked), "hello");
+    client.write_all(b"later").unwrap();
     let mut client = connect(server.addr());
     client
         .write_all(b"GET /detach HTTP/1.1\r\nHost: h\r\n\r\nearly")
