@@ -26,7 +26,7 @@ impl Channel {
         {
             let left = first.len() + second.len();
             let counted = match left <= MOST_HELD {
-                true => self.wire.control.enter_tail(left, false),
+                true => self.wire.control.enter_tail(left, false, self.limits.queued),
                 false => None,
             };
             if let Some(counted) = counted {
@@ -75,7 +75,8 @@ impl Channel {
         }
         let Ok(file) = own() else { return Ok(()) };
         let held = out.buffer.len();
-        let Some(counted) = self.wire.control.enter_tail(held, true) else {
+        let most = self.limits.queued;
+        let Some(counted) = self.wire.control.enter_tail(held, true, most) else {
             return Ok(());
         };
         out.write_through((end - *offset) as usize);
