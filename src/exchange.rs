@@ -156,8 +156,8 @@ impl<'a> Exchange<'a> {
     /// put off.
     ///
     /// # Errors
-    /// `InvalidInput` behind the head of the response, if it was put off before, and where a malformed request is
-    /// refused. `ConnectionAborted` when the server has stopped.
+    /// `InvalidInput` behind the head of the response, and if it was put off before. An error that is answered with 503
+    /// where the server stops, and nobody would send the answer.
     pub fn defer(&mut self) -> io::Result<Deferred> {
         self.channel().defer()
     }

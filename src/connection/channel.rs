@@ -44,7 +44,7 @@ pub(crate) struct Channel {
     write_rate: Cell<MinRate>,
     tail: RefCell<Option<Box<Tail>>>,
     /// What the program has in its hands of this exchange.
-    pub(super) handed: RefCell<Option<Handed>>,
+    pub(super) handed: RefCell<Option<Box<Handed>>>,
     /// An event loop would carry a tail.
     pub(super) may_leave: Cell<bool>,
 }

@@ -14,9 +14,9 @@ use super::link::{Call, Link, Place};
 use super::outgoing::misuse;
 use super::response_stream::{Framing, Look, Progress, Queue, ResponseStream};
 use super::state::{Ending, State, WaitsFor};
-use crate::Result;
 use crate::error::Fault;
 use crate::shutdown::TailGuard;
+use crate::{Error, Result, Status};
 
 /// How often a thread that waits for the program looks whether the client has left, or the server gives it up.
 const LOOK: Duration = Duration::from_millis(100);
@@ -89,9 +89,8 @@ impl Channel {
             .is_some_and(|handed| matches!(handed.what, What::Late(..)))
     }
 
-    fn hand(&self, what: What) -> io::Result<()> {
-        let counted = self.wire.control.enter_handed().ok_or(Fault::Stopped)?;
-        *self.handed.borrow_mut() = Some(Handed {
+    fn hand(&self, what: What, counted: TailGuard) {
+        *self.handed.borrow_mut() = Some(Box::new(Handed {
             what,
             has_place: false,
             is_open: false,
@@ -101,12 +100,21 @@ impl Channel {
                 is_kept_alive: false,
             },
             _counted: counted,
-        });
-        Ok(())
+        }));
+    }
+
+    /// Counts an answer that goes into the program's hands.
+    ///
+    /// # Errors
+    /// 503, where the server stops and its event loops are over already.
+    fn count_handed(&self) -> io::Result<TailGuard> {
+        let counted = self.wire.control.enter_handed();
+        counted.ok_or_else(|| Error::from(Status::SERVICE_UNAVAILABLE).into())
     }
 
     /// Puts the rest of the body into the program's hands.
     pub(super) fn hand_over(&self) -> io::Result<ResponseStream> {
+        let counted = self.count_handed()?;
         let framing = self.out.borrow_mut().hand_over(self.is_closing())?;
         let (control, limits) = (self.wire.control.clone(), self.limits.clone());
         let is_bounded = self.wire.stream.fd().is_some();
@@ -118,7 +126,7 @@ impl Channel {
         };
         let link = Link::new(queue(framing));
         let stream = ResponseStream(link.clone(), control.clone());
-        self.hand(What::Stream(link))?;
+        self.hand(What::Stream(link), counted);
         Ok(stream)
     }
 
@@ -129,7 +137,7 @@ impl Channel {
             return Err(misuse("an exchange put off behind the head of its response"));
         }
         let link = Link::new(None);
-        self.hand(What::Late(link.clone(), Kept::default()))?;
+        self.hand(What::Late(link.clone(), Kept::default()), self.count_handed()?);
         Ok(Deferred(link, self.wire.control.clone()))
     }
 
@@ -142,10 +150,8 @@ impl Channel {
 
     /// Keeps the head of a request that is put off.
     pub(super) fn keep_head(&self, bytes: &[u8]) {
-        if let Some(Handed {
-            what: What::Late(_, kept),
-            ..
-        }) = &mut *self.handed.borrow_mut()
+        if let Some(handed) = &mut *self.handed.borrow_mut()
+            && let What::Late(_, kept) = &mut handed.what
         {
             kept.head = bytes.to_vec();
             kept.awaits_continue = self.awaits_continue.get();

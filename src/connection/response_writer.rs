@@ -51,8 +51,8 @@ impl ResponseWriter<'_> {
     /// If the handler then returns an error, the stream is cut.
     ///
     /// # Errors
-    /// `InvalidInput` before the end of the head, and if the body was handed over before. `ConnectionAborted` when the
-    /// server has stopped.
+    /// `InvalidInput` before the end of the head, and if the body was handed over before. An error that is answered with
+    /// 503 where the server stops, and nobody would send what the stream is given.
     pub fn hand_over(&mut self) -> io::Result<ResponseStream> {
         self.channel.hand_over()
     }
