@@ -114,6 +114,8 @@ pub(crate) struct Connection {
     client: Arc<Client>,
     /// Requests that were read, and not answered yet.
     pub(crate) read: VecDeque<usize>,
+    /// Nothing was left in the socket at the last read, since there may have been news.
+    is_read: bool,
     answered: u64,
     /// The request whose answer is a stream, and whether that has its place in an event loop.
     stream: Option<(usize, Arc<Link<Messages>>, bool)>,
@@ -126,6 +128,7 @@ impl Connection {
         Connection {
             client,
             read: VecDeque::new(),
+            is_read: false,
             answered: 0,
             stream: None,
             hook: None,
@@ -174,6 +177,7 @@ impl Connection {
     }
 
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, _end_may_follow: bool) {
+        self.is_read = false;
         mem::swap(&mut self.hook, &mut buffers.hook);
     }
 
@@ -186,12 +190,18 @@ impl Connection {
             return Readiness::Request;
         }
         let mut socket = lock(&self.client.socket);
+        self.is_read = true;
         self.read.append(&mut socket.unread);
         match self.read.is_empty() {
             false => Readiness::Request,
             true if socket.has_ended => Readiness::Ended,
             true => Readiness::Pending,
         }
+    }
+
+    /// As in `Connection::is_spent`.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.is_read && self.read.is_empty()
     }
 
     /// Handles the next request.

@@ -307,7 +307,7 @@ impl EventLoop {
         buffers: &mut Buffers,
     ) -> (Left, bool) {
         handler.handle(&mut task.conn);
-        let is_spent = task.conn.read.is_empty();
+        let is_spent = task.conn.is_spent();
         task.conn.reclaim(buffers);
         let is_registered = task.conn.is_registered();
         let left = match () {
