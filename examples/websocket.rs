@@ -54,7 +54,9 @@ impl RequestHandler for Sockets {
 impl Sockets {
     fn upgrade(&self, x: &mut Exchange<'_>) -> Result<()> {
         let upgrades = x.headers.get_all("Upgrade");
-        let is_websocket = upgrades.into_iter().any(|name| name.eq_ignore_ascii_case("websocket"));
+        let is_websocket = upgrades
+            .into_iter()
+            .any(|name| name.eq_ignore_ascii_case("websocket"));
         let key = x.headers.get("Sec-WebSocket-Key").filter(|_| is_websocket);
         let Some(key) = key else {
             return Err(Status::UPGRADE_REQUIRED.into());
@@ -62,7 +64,11 @@ impl Sockets {
         self.send_response_only(x, Status::SWITCHING_PROTOCOLS);
         self.send_header(x, "Upgrade", "websocket");
         self.send_header(x, "Connection", "Upgrade");
-        self.send_header(x, "Sec-WebSocket-Accept", &derive_accept_key(key.as_bytes()));
+        self.send_header(
+            x,
+            "Sec-WebSocket-Accept",
+            &derive_accept_key(key.as_bytes()),
+        );
         self.end_headers(x)?;
         let stream = x.detach()?;
         thread::spawn(move || {

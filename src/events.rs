@@ -141,10 +141,10 @@ mod tests {
             text("a\nb\r\nc\rd\n"),
             "data: a\ndata: b\ndata: c\ndata: d\ndata: \n\n"
         );
-        let event = Event::new("x").name("a\ndata: y").id("1\r\n\02");
+        let event = Event::new("x").name("a\ndata: y").id("1\r\n\0x");
         assert_eq!(
             event.to_string(),
-            "event: a data: y\nid: 1   2\ndata: x\n\n"
+            "event: a data: y\nid: 1   x\ndata: x\n\n"
         );
     }
 }

@@ -42,19 +42,25 @@ pub(crate) struct Channel {
     /// A write failed: nothing more goes out.
     broken: Cell<bool>,
     write_rate: Cell<MinRate>,
-    tail: RefCell<Option<Box<Tail>>>,
-    /// What the program has in its hands of this exchange.
-    pub(super) handed: RefCell<Option<Box<Handed>>>,
+    pub(super) rest: RefCell<Rest>,
     /// An event loop would carry a tail.
     pub(super) may_leave: Cell<bool>,
+}
+
+/// What goes on without a handler.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// What is left to send of answers that are finished.
+    pub(super) tail: Option<Box<Tail>>,
+    /// What the program has in its hands of the last exchange.
+    pub(super) handed: Option<Box<Handed>>,
 }
 
 impl Channel {
     pub(super) fn new(wire: Wire, limits: Arc<Limits>) -> Self {
         Channel {
             may_leave: Cell::new(wire.stream.fd().is_some()),
-            tail: RefCell::new(None),
-            handed: RefCell::new(None),
+            rest: RefCell::default(),
             wire,
             out: RefCell::new(Outgoing::new()),
             limits,

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::mem;
 
 use super::Connection;
+use super::deferred::Answer;
+use super::handed::Late;
 use super::input::Texts;
 use super::observer::Event;
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
-use super::deferred::Answer;
-use super::handed::Late;
 use super::state::{Drain, State};
 use super::wait_hook::Coming;
 use crate::exchange::{Exchange, Headers};

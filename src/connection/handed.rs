@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Connection;
-use super::channel::Channel;
+use super::channel::{Channel, Rest};
 use super::deferred::{Answer, Deferred};
 use super::link::{Call, Link, Place};
 use super::outgoing::misuse;
@@ -78,19 +78,19 @@ impl Handed {
 impl Channel {
     #[inline]
     pub(super) fn is_handed(&self) -> bool {
-        self.handed.borrow().is_some()
+        self.rest.borrow().handed.is_some()
     }
 
     /// The response is put off, and to be made later.
     pub(crate) fn is_deferred(&self) -> bool {
-        let handed = self.handed.borrow();
-        handed
+        let rest = self.rest.borrow();
+        rest.handed
             .as_ref()
             .is_some_and(|handed| matches!(handed.what, What::Late(..)))
     }
 
     fn hand(&self, what: What, counted: TailGuard) {
-        *self.handed.borrow_mut() = Some(Box::new(Handed {
+        self.rest.borrow_mut().handed = Some(Box::new(Handed {
             what,
             has_place: false,
             is_open: false,
@@ -134,23 +134,28 @@ impl Channel {
     pub(crate) fn defer(&self) -> io::Result<Deferred> {
         let out = self.out.borrow();
         if out.has_head() || out.has_begun() || self.is_handed() {
-            return Err(misuse("an exchange put off behind the head of its response"));
+            return Err(misuse(
+                "an exchange put off behind the head of its response",
+            ));
         }
         let link = Link::new(None);
-        self.hand(What::Late(link.clone(), Kept::default()), self.count_handed()?);
+        self.hand(
+            What::Late(link.clone(), Kept::default()),
+            self.count_handed()?,
+        );
         Ok(Deferred(link, self.wire.control.clone()))
     }
 
     /// The response is not put off after all.
     pub(crate) fn undefer(&self) {
-        let handed = self.handed.take();
+        let handed = self.rest.borrow_mut().handed.take();
         // It tells the program.
         drop(handed);
     }
 
     /// Keeps the head of a request that is put off.
     pub(super) fn keep_head(&self, bytes: &[u8]) {
-        if let Some(handed) = &mut *self.handed.borrow_mut()
+        if let Some(handed) = &mut self.rest.borrow_mut().handed
             && let What::Late(_, kept) = &mut handed.what
         {
             kept.head = bytes.to_vec();
@@ -164,7 +169,8 @@ impl Connection {
     /// nothing else is done for the connection.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
-        self.channel.has_tail() || self.channel.is_handed()
+        let rest = self.channel.rest.borrow();
+        rest.tail.is_some() || rest.handed.is_some()
     }
 
     pub(crate) fn is_handed(&self) -> bool {
@@ -173,12 +179,12 @@ impl Connection {
 
     /// The event loop has not told yet where the connection is parked.
     pub(crate) fn wants_place(&self) -> bool {
-        let handed = self.channel.handed.borrow();
-        handed.as_ref().is_some_and(|handed| !handed.has_place)
+        let rest = self.channel.rest.borrow();
+        rest.handed.as_ref().is_some_and(|handed| !handed.has_place)
     }
 
     pub(crate) fn set_place(&mut self, place: Place) {
-        if let Some(handed) = self.channel.handed.get_mut() {
+        if let Some(handed) = &mut self.channel.rest.get_mut().handed {
             handed.has_place = true;
             match &handed.what {
                 What::Stream(link) => link.place(place),
@@ -207,7 +213,7 @@ impl Connection {
     fn go_on_with_handed(&mut self, may_have_left: bool) -> Result<bool> {
         let has_failed = self.channel.is_broken() || self.channel.resets.get();
         let wire = &mut self.channel.wire;
-        let Some(handed) = self.channel.handed.get_mut() else {
+        let Some(handed) = &mut self.channel.rest.get_mut().handed else {
             return Ok(true);
         };
         if has_failed || (may_have_left && wire.stream.has_left() && !handed.allows_half_close()) {
@@ -238,21 +244,24 @@ impl Connection {
                 }));
             }
         }
-        *self.channel.handed.get_mut() = None;
+        self.channel.rest.get_mut().handed = None;
         Ok(true)
     }
 
     /// What is unfinished waits for the client or the program, and not only for its turn.
     pub(crate) fn is_waiting(&self) -> bool {
-        match &*self.channel.handed.borrow() {
-            Some(handed) if !self.channel.has_tail() => handed.look.progress != Progress::Share,
+        match &*self.channel.rest.borrow() {
+            Rest {
+                tail: None,
+                handed: Some(handed),
+            } => handed.look.progress != Progress::Share,
             _ => self.channel.tail_is_full(),
         }
     }
 
     /// What the connection waits for if its answer is in the program's hands.
     pub(super) fn handed_waits_for(&self) -> Option<WaitsFor> {
-        let look = self.channel.handed.borrow().as_ref()?.look;
+        let look = self.channel.rest.borrow().handed.as_ref()?.look;
         Some(match look.progress {
             Progress::Waits if look.is_kept_alive => WaitsFor::Silence,
             Progress::Waits => WaitsFor::Program,
@@ -262,13 +271,13 @@ impl Connection {
 
     /// How many bytes have been sent of what is in the program's hands.
     pub(super) fn handed_written(&self) -> u64 {
-        let handed = self.channel.handed.borrow();
-        handed.as_ref().map_or(0, |handed| handed.look.written)
+        let rest = self.channel.rest.borrow();
+        rest.handed.as_ref().map_or(0, |handed| handed.look.written)
     }
 
     /// Nothing has been sent for a while of what is in the program's hands, as far as the last look has shown.
     pub(crate) fn note_silence(&self) {
-        if let Some(handed) = &*self.channel.handed.borrow()
+        if let Some(handed) = &self.channel.rest.borrow().handed
             && let What::Stream(link) = &handed.what
         {
             link.note_silence(handed.look.written);
@@ -277,19 +286,19 @@ impl Connection {
 
     /// The server stops: the program is to be told.
     pub(crate) fn note_stop(&self) -> Option<Call> {
-        match &self.channel.handed.borrow().as_ref()?.what {
+        match &self.channel.rest.borrow().handed.as_ref()?.what {
             What::Stream(link) => link.note_stop(),
             What::Late(link, _) => link.note_stop(),
         }
     }
 
     /// The connection is over; the program is to be told.
-    pub(crate) fn close_handed(&self) -> Option<Call> {
+    pub(crate) fn close_handed(&mut self) -> Option<Call> {
         let fault = match self.channel.wire.control().is_cut() {
             true => Fault::Stopped,
             false => Fault::Gone,
         };
-        let handed = self.channel.handed.take()?;
+        let handed = self.channel.rest.get_mut().handed.take()?;
         let is_stream = matches!(handed.what, What::Stream(_));
         if is_stream {
             // What was sent must not look like all of it. It fails only where there is no TCP.
@@ -314,8 +323,8 @@ impl Connection {
             let wire = &self.channel.wire;
             wire.check_cut()?;
             let left = patience.map_or(LOOK, |time| time.saturating_sub(start.elapsed()));
-            let handed = self.channel.handed.borrow();
-            let Some(handed) = &*handed else { break };
+            let rest = self.channel.rest.borrow();
+            let Some(handed) = &rest.handed else { break };
             match &handed.what {
                 _ if left.is_zero() => return Err(io::Error::from(Fault::Stopped).into()),
                 What::Stream(link) if handed.look.progress == Progress::Full => {

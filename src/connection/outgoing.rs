@@ -352,10 +352,7 @@ impl Outgoing {
 
     /// Whether the head of the final response is complete, sent or not.
     pub(crate) fn has_head(&self) -> bool {
-        matches!(
-            self.stage,
-            Stage::Held | Stage::Open(_) | Stage::HandedOver
-        )
+        matches!(self.stage, Stage::Held | Stage::Open(_) | Stage::HandedOver)
     }
 
     pub(crate) fn has_begun(&self) -> bool {

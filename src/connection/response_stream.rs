@@ -178,7 +178,10 @@ impl Queue {
     }
 
     /// Sends on, no more than a share.
-    fn send_some(&mut self, send: impl Fn(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<bool> {
+    fn send_some(
+        &mut self,
+        send: impl Fn(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<bool> {
         let mut share = SHARE as usize;
         while !self.pieces.is_empty() && share > 0 {
             let mut skip = self.sent;

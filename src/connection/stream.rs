@@ -77,7 +77,8 @@ impl Stream {
 
     /// The socket, from now on shared; `None` in memory.
     pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
-        let (descriptor, is_tcp) = match std::mem::replace(self, Stream::Memory(RefCell::default())) {
+        let (descriptor, is_tcp) = match std::mem::replace(self, Stream::Memory(RefCell::default()))
+        {
             Stream::Tcp(socket) => (OwnedFd::from(socket), true),
             Stream::Unix(socket) => (OwnedFd::from(socket), false),
             other => {
@@ -182,7 +183,9 @@ impl Stream {
     pub(crate) fn send_all(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if let Stream::Memory(memory) = self {
             let output = &mut memory.borrow_mut().output;
-            slices.iter().for_each(|slice| output.extend_from_slice(slice));
+            slices
+                .iter()
+                .for_each(|slice| output.extend_from_slice(slice));
             return Ok(slices.iter().map(|slice| slice.len()).sum());
         }
         retry(|| {

@@ -7,10 +7,10 @@
 //! loop is the business of [`super::worker_pool`].
 
 use std::collections::VecDeque;
-use std::{io, mem};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
+use std::{io, mem};
 
 use mio::{Registry, Token, Waker};
 
@@ -390,12 +390,16 @@ impl EventLoop {
             self.close(task);
         }
         if is_first || is_over {
-            let parked = self.table().take_all(|conn| is_over || !conn.is_unfinished());
+            let parked = self
+                .table()
+                .take_all(|conn| is_over || !conn.is_unfinished());
             for task in parked {
                 self.close(task);
             }
             // The program is told of the stop.
-            state.ready.extend(self.table().take_all(Connection::is_handed));
+            state
+                .ready
+                .extend(self.table().take_all(Connection::is_handed));
         }
         is_over
     }
@@ -407,7 +411,7 @@ impl Drop for EventLoop {
         let mut state = self.lock();
         let mut left: Vec<_> = state.ready.drain(..).collect();
         left.extend(state.unfinished.drain(..));
-        left.extend(state.to_park.drain(..));
+        left.append(&mut state.to_park);
         drop(state);
         left.extend(self.table().take_all(|_| true));
         for task in left {

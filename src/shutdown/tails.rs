@@ -177,7 +177,10 @@ mod tests {
         let most = control.enter_tail(MOST, false, MOST);
         assert!(most.is_some());
         assert!(control.enter_tail(1, false, MOST).is_none());
-        assert!(control.enter_tail(0, true, MOST).is_some(), "a file needs none");
+        assert!(
+            control.enter_tail(0, true, MOST).is_some(),
+            "a file needs none"
+        );
         drop(most);
         assert!(control.enter_tail(1, false, MOST).is_some());
         assert_eq!(control.tails.bytes.load(Relaxed), 0);

@@ -148,13 +148,18 @@ fn what_is_unread_of_its_body_is_there() {
                 client.get("/echo");
                 server.deferred().answer(show);
                 let response = client.response();
-                assert!(response.text().ends_with(&format!(" {rest}")), "{response:?}");
+                assert!(
+                    response.text().ends_with(&format!(" {rest}")),
+                    "{response:?}"
+                );
                 assert_eq!(client.response().text(), "/echo");
             }
         }
         // It comes only when it is read.
         let mut client = server.client();
-        client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+        client.send(
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+        );
         let deferred = server.deferred();
         deferred.answer(show);
         assert_eq!(client.head().status, 100);
@@ -174,7 +179,8 @@ fn an_answer_is_treated_as_a_handler() {
     for server in both() {
         for (answer, status) in [
             (
-                (|_, _| Err(Status::GONE.into())) as fn(&dyn RequestHandler, &mut Exchange<'_>) -> _,
+                (|_, _| Err(Status::GONE.into()))
+                    as fn(&dyn RequestHandler, &mut Exchange<'_>) -> _,
                 410,
             ),
             (|_, _| Ok(()), 500),
@@ -383,7 +389,12 @@ fn it_is_answered_in_memory_and_in_a_fixture() {
     let text = String::from_utf8(answers).unwrap();
     assert!(text.contains("\r\n\r\nGET /one ") && text.contains("\r\n\r\nGET /two "));
     let server = TestServer::start(answering());
-    assert!(server.answer(get("/three")).text().starts_with("GET /three"));
+    assert!(
+        server
+            .answer(get("/three"))
+            .text()
+            .starts_with("GET /three")
+    );
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -407,13 +418,11 @@ fn a_handler_that_waits_can_ask_whether_its_client_has_left() {
     });
     let server = spawn(answering, |_| ());
     gate.open();
-    let request = |path| format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
-    for leaves in [
-        (|client| drop(client)) as fn(Client),
-        |mut client| {
-            client.get("/more");
-        },
-    ] {
+    let request =
+        |path| format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+    for leaves in [(|client| drop(client)) as fn(Client), |mut client| {
+        client.get("/more");
+    }] {
         let mut client = Client::new(server.addr());
         client.send(request("/"));
         let before = gate.comers();

@@ -175,7 +175,11 @@ fn any_thread_writes_after_the_handler_and_the_connection_is_kept() {
         server.serves();
         drop(stream);
         assert_eq!(client.chunk().unwrap(), b"");
-        assert_eq!(client.response().text(), "/echo", "it came during the stream");
+        assert_eq!(
+            client.response().text(),
+            "/echo",
+            "it came during the stream"
+        );
         assert_eq!(client.get("/echo").response().text(), "/echo");
         client.get("/");
         let stream = server.stream();
@@ -591,7 +595,11 @@ fn a_handle_that_goes_on_by_itself_waits_for_the_stream() {
     assert_eq!(client.chunk().unwrap(), b"");
     assert_eq!(client.response().text(), "/echo");
     // The last one is left to the loop.
-    streams.recv_timeout(PATIENCE).unwrap().send("last").unwrap();
+    streams
+        .recv_timeout(PATIENCE)
+        .unwrap()
+        .send("last")
+        .unwrap();
     assert_eq!(client.response().text(), "last");
     client.assert_end();
 
@@ -690,7 +698,10 @@ fn streams_are_collected_in_memory() {
         });
         Ok(())
     });
-    let answers = respond(&handler, get("/") + &get("/echo") + "GET / HTTP/1.0\r\n\r\n");
+    let answers = respond(
+        &handler,
+        get("/") + &get("/echo") + "GET / HTTP/1.0\r\n\r\n",
+    );
     let text = String::from_utf8(answers).unwrap();
     assert_eq!(text.matches("\r\n2710\r\nxxx").count(), 100);
     assert!(text.contains("\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n") && text.contains("\r\n\r\n/echo"));
@@ -887,8 +898,7 @@ mod in_a_child {
             clients
         };
         let first = open(1000);
-        let (threads, descriptors, memory) =
-            (child.threads(), child.descriptors(), child.memory());
+        let (threads, descriptors, memory) = (child.threads(), child.descriptors(), child.memory());
         let clients = open(CLIENTS);
         let each = child.memory().saturating_sub(memory) / CLIENTS;
         assert!(each <= 2048, "{each} bytes each");

@@ -128,7 +128,7 @@ const PROMISES: &[(&str, Check)] = &[
     ),
     (
         "what_is_written_to_a_stream_is_sent_in_order_and_its_end_is_seen",
-        Check::Some(|| Plan::streaming()),
+        Check::Some(Plan::streaming),
     ),
     (
         "streams_of_a_server_that_stops_stop_nobody",

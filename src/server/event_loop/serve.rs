@@ -141,7 +141,9 @@ impl EventLoop {
             // No event will tell of what has come already.
             _ if has_answered && !is_spent => Left::GoesOn(task),
             // For the first time, mostly: it gets its slot, and is registered.
-            _ if !task.conn.wire().is_registered() => self.park(task).map_or(Left::Nothing, Left::GoesOn),
+            _ if !task.conn.wire().is_registered() => {
+                self.park(task).map_or(Left::Nothing, Left::GoesOn)
+            }
             _ => Left::Waits(task),
         };
         (left, has_answered)
