@@ -3,7 +3,8 @@
 //! Reading order: [`stream`] (the socket), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
 //! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
 //! share), `cycle` (one request and its response), `state` (where a connection stands between two of them), then [`request_body`], [`response_writer`] and [`raw`], which
-//! handlers see. What outlives a handler is in [`response_stream`] and [`deferred`], with [`link`] and `handed` below them.
+//! handlers see. What outlives a handler is in [`response_stream`] and [`deferred`], with [`link`], [`stream_queue`] and
+//! `handed` below them.
 
 use std::sync::Arc;
 use std::{fmt, mem};
@@ -39,6 +40,7 @@ pub(crate) mod response_stream;
 pub(crate) mod response_writer;
 mod state;
 pub(crate) mod stream;
+pub(crate) mod stream_queue;
 mod sync;
 mod tail;
 pub(crate) mod wait_hook;

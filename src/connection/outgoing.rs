@@ -12,7 +12,7 @@ use std::io;
 
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
-use super::response_stream;
+use super::stream_queue;
 use crate::http1::head::Version;
 
 mod body;
@@ -379,10 +379,7 @@ impl Outgoing {
     }
 
     /// The rest of the body is written elsewhere; how it is framed, or `None` if there is no body to be sent.
-    pub(crate) fn hand_over(
-        &mut self,
-        closing: bool,
-    ) -> io::Result<Option<response_stream::Framing>> {
+    pub(crate) fn hand_over(&mut self, closing: bool) -> io::Result<Option<stream_queue::Framing>> {
         match self.stage {
             Stage::Blank | Stage::Fields => {
                 return Err(misuse("a body handed over before the end of the head"));
@@ -394,9 +391,9 @@ impl Outgoing {
         }
         self.end_chunk();
         let framing = match self.stage {
-            Stage::Open(Framing::Length(left)) => response_stream::Framing::Length(left),
-            Stage::Open(Framing::Chunked(_)) => response_stream::Framing::Chunked,
-            Stage::Open(Framing::UntilClose) => response_stream::Framing::UntilClose,
+            Stage::Open(Framing::Length(left)) => stream_queue::Framing::Length(left),
+            Stage::Open(Framing::Chunked(_)) => stream_queue::Framing::Chunked,
+            Stage::Open(Framing::UntilClose) => stream_queue::Framing::UntilClose,
             _ => return Ok(None),
         };
         self.stage = Stage::HandedOver;

@@ -7,14 +7,15 @@
 //! loop is the business of [`super::worker_pool`].
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
-use std::{io, mem};
 
 use mio::{Registry, Token, Waker};
 
 use self::accept::{ACCEPTS, spare_descriptors};
+use self::notices::Notices;
 pub(super) use self::serve::Left;
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
@@ -23,12 +24,13 @@ use super::table::{Patience, Table};
 use super::task::Task;
 use crate::clock::Moment;
 use crate::connection::Connection;
-use crate::connection::link::{Call, Mailbox};
+use crate::connection::link::Mailbox;
 use crate::info::ServerInfo;
 use crate::shutdown::{Control, ShutdownHandle, lock};
 use crate::{Error, Result};
 
 mod accept;
+mod notices;
 mod serve;
 
 /// How often `service_actions` runs, as in Python.
@@ -55,9 +57,7 @@ pub(super) struct Shared {
     complained: Mutex<Option<Instant>>,
     /// The connections that are parked or were, by loop.
     tables: Vec<Mutex<Table>>,
-    /// Closures of the program that are to be called, and whether there are any.
-    notices: Mutex<Vec<Call>>,
-    has_notices: AtomicBool,
+    notices: Notices,
 }
 
 /// A poller, and the connections that are parked in it.
@@ -167,8 +167,7 @@ impl EventLoop {
             tables: (0..count)
                 .map(|_| Mutex::new(Table::new(patience)))
                 .collect(),
-            notices: Mutex::default(),
-            has_notices: AtomicBool::new(false),
+            notices: Notices::default(),
             options,
         });
         let new = |number| EventLoop::new(shared.clone(), number, acceptor.clone());
@@ -238,7 +237,7 @@ impl EventLoop {
         if self.shared.control.is_stopping() && self.stop(state) {
             return Some(Step::Stop);
         }
-        if self.shared.has_notices() {
+        if self.shared.notices.has_any() {
             return Some(Step::Notices);
         }
         if let Some(task) = state.ready.pop_front() {
@@ -310,7 +309,7 @@ impl EventLoop {
         let due = due.into_iter().flatten().min();
         let deadline = self.table().next_deadline();
         state.turns = state.unfinished.len();
-        if accepts_again || !state.unfinished.is_empty() || self.shared.has_notices() {
+        if accepts_again || !state.unfinished.is_empty() || self.shared.notices.has_any() {
             return Some(Duration::ZERO);
         }
         let waits = [
@@ -457,37 +456,12 @@ impl Shared {
         lock(&self.tables[number])
     }
 
-    /// Has the program told something, when no lock is held.
-    fn note(&self, call: Option<Call>) {
-        if let Some(call) = call {
-            lock(&self.notices).push(call);
-            self.has_notices.store(true, SeqCst);
-        }
-    }
-
-    fn has_notices(&self) -> bool {
-        self.has_notices.load(Relaxed)
-    }
-
-    /// Tells the program.
-    pub(super) fn run_notices(&self) {
-        let mut notices = lock(&self.notices);
-        self.has_notices.store(false, SeqCst);
-        let calls = mem::take(&mut *notices);
-        drop(notices);
-        for call in calls {
-            if let Err(error) = call.run() {
-                self.options.report(&error, &self.info.server_address);
-            }
-        }
-    }
-
     /// Closes a connection.
     fn close(&self, mut task: Box<Task>) {
         task.conn.send_held_answers();
         let (home, slot) = (task.home, task.slot);
         task.conn.cut_tail();
-        self.note(task.conn.close_handed());
+        self.notices.add(task.conn.close_handed());
         drop(task);
         self.open.fetch_sub(1, Relaxed);
         if let Some(slot) = slot {

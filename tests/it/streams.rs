@@ -30,6 +30,7 @@ impl RequestHandler for Streams {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         let status = match x.path {
             "/echo" => return echo(self, x),
+            "/long" => return self.send_content(x, Status::OK, "text/plain", &[b'l'; 200_000]),
             "/204" => Status::NO_CONTENT,
             "/304" => Status::NOT_MODIFIED,
             _ => Status::OK,
@@ -357,6 +358,96 @@ fn what_the_client_does_not_take_at_once_is_queued_and_sent_on() {
         sent.extend(b"the end");
         assert!(client.hurry().response().body == sent);
         assert_eq!(client.response().text(), "/echo");
+    }
+}
+
+#[test]
+fn a_stream_waits_for_the_answers_before_it() {
+    for server in both() {
+        let mut client = Client::slow(server.server.addr());
+        client.send(get("/long").repeat(30) + &get("/") + &get("/echo"));
+        client.peek(1);
+        // They are answered one after the other, as the client takes them.
+        let writer = thread::spawn({
+            let streams = server.streams;
+            move || {
+                let stream = streams.recv_timeout(PATIENCE).unwrap();
+                for _ in 0..100 {
+                    stream.send("some").unwrap();
+                }
+            }
+        });
+        client.hurry();
+        for _ in 0..30 {
+            assert_eq!(client.response().body.len(), 200_000);
+        }
+        assert_eq!(client.response().text(), "some".repeat(100));
+        assert_eq!(client.response().text(), "/echo");
+        writer.join().unwrap();
+    }
+}
+
+#[test]
+fn a_client_may_leave_at_any_point() {
+    let server = threading(|limits| limits.stream_queue = 16 << 20);
+    let ways: [fn(Client); 3] = [
+        |client| client.reset(),
+        |client| drop(client),
+        |mut client| drop(client.finish().hurry().rest_or_reset()),
+    ];
+    for (number, leaves) in (0..60).zip(ways.into_iter().cycle()) {
+        // Before the head, in the head, in a chunk, in what is queued; while the writer writes, and behind it.
+        let taken = [0, 1, 50, 130, 140, 5_000, 200_000][number % 7];
+        let (mut client, stream) = match number % 2 {
+            0 => server.open("/"),
+            _ => server.open_slow("/"),
+        };
+        let log = noting(&stream);
+        let writer = thread::spawn(move || {
+            for _ in 0..50 {
+                if stream.send(vec![b'x'; 10_000]).is_err() {
+                    break;
+                }
+            }
+            (number % 3 == 0).then_some(stream)
+        });
+        if taken > 0 {
+            client.peek(taken);
+        }
+        leaves(client);
+        if let Some(stream) = writer.join().unwrap() {
+            until("it is closed", || stream.is_closed());
+            until("that was told", || log.lines() == ["Closed"]);
+        }
+    }
+    server.serves();
+    assert_eq!(server.server.shutdown(PATIENCE).unwrap(), 0);
+}
+
+#[test]
+fn a_stopping_server_sends_what_is_queued() {
+    for reads_on in [true, false] {
+        let set = |limits: &mut Limits| limits.stream_queue = 16 << 20;
+        let (handler, streams) = streams("HTTP/1.1");
+        let single = HttpServer::builder(handler).limits(limits(set));
+        let single = Server {
+            server: single.bind("127.0.0.1:0").unwrap().spawn().unwrap(),
+            streams,
+        };
+        for server in [single, threading(set)] {
+            let (mut client, stream) = server.open_slow("/");
+            stream.send(vec![b'x'; 7 << 20]).unwrap();
+            drop(stream);
+            if !reads_on {
+                assert_eq!(server.server.shutdown(SHORT).unwrap(), 1);
+                is_reset(&mut client);
+                continue;
+            }
+            let stopping = thread::spawn(move || server.server.shutdown(PATIENCE).unwrap());
+            assert_eq!(client.hurry().response().body.len(), 7 << 20);
+            client.assert_end();
+            assert_eq!(stopping.join().unwrap(), 0);
+        }
     }
 }
 

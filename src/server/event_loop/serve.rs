@@ -87,7 +87,7 @@ impl EventLoop {
             task.conn.set_place(Place { mailbox, slot });
         }
         if self.shared.control.is_stopping() {
-            self.shared.note(task.conn.note_stop());
+            self.shared.notices.add(task.conn.note_stop());
             self.run_notices_soon();
         }
         let gone_on = task.conn.go_on(task.end_may_follow);
@@ -95,7 +95,7 @@ impl EventLoop {
         task.end_may_follow = true;
         gone_on.unwrap_or_else(|error| {
             self.report(error, &task.conn);
-            self.shared.note(task.conn.close_handed());
+            self.shared.notices.add(task.conn.close_handed());
             self.run_notices_soon();
             true
         })
@@ -283,13 +283,6 @@ impl EventLoop {
         }
         self.shared.close(task);
         self.run_notices_soon();
-    }
-
-    /// A thread that polls may have closures of the program to call.
-    pub(super) fn run_notices_soon(&self) {
-        if self.shared.has_notices() {
-            self.wake();
-        }
     }
 }
 
