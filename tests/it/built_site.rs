@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use servette::simple::{Content, Visibility};
 use servette::{
-    CgiHandler, Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, Status, simple,
+    CgiHandler, Exchange, RequestHandler, Result, RunScripts, ServeFiles, SimpleHandler, Status,
+    cgi, simple,
 };
 
 use crate::webroot::{Answer, SECRET, WebRoot, ask, get};
@@ -340,11 +341,11 @@ fn a_handler_decides_by_name_what_is_seen() {
     root.file("private/a", "secret")
         .file("draft.txt", "draft")
         .file(".private/store/a", "store")
-        .file(".private/store/.env", "secret")
-        .file("../elsewhere/.env", "secret")
-        .file("../elsewhere/a", "there");
+        .file(".private/store/.env", "secret");
+    let elsewhere = WebRoot::new();
+    elsewhere.file(".env", "secret").file("a", "there");
     let files = SimpleHandler::new(root.path()).dot_files(Visibility::Hidden);
-    let handler = Picky(files, root.join("../elsewhere"));
+    let handler = Picky(files, elsewhere.path());
     for (target, status) in [
         ("/private/a", 404),
         ("/draft.txt", 200),
@@ -480,12 +481,40 @@ fn each_of_it_is_off_unless_asked() {
     assert_eq!(rebound.status(), 200);
 }
 
+/// [`CgiHandler`] without its log.
+struct Scripts(CgiHandler);
+
+impl RunScripts for Scripts {
+    fn cgi(&self) -> &CgiHandler {
+        &self.0
+    }
+}
+
+impl ServeFiles for Scripts {
+    fn files(&self) -> &SimpleHandler {
+        self.0.files()
+    }
+    fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+        cgi::send_head(self, x)
+    }
+}
+
+impl RequestHandler for Scripts {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        cgi::do_method(self, x)
+    }
+    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+        simple::end_headers(self, x)
+    }
+    fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
+}
+
 /// The Fetch standard: the CORS protocol.
 #[test]
 fn pages_of_other_origins_read_all_answers_and_ask_before() {
     let root = built();
-    let files = SimpleHandler::new(root.path()).cors(true).quiet(true);
-    let scripts = CgiHandler::from(files.clone());
+    let files = root.handler_with(|files| files.cors(true));
+    let scripts = Scripts(CgiHandler::from(files.0.clone()));
     let handlers: [&dyn RequestHandler; 2] = [&files, &scripts];
     for handler in handlers {
         for (request, status) in [
@@ -533,15 +562,19 @@ fn pages_of_other_origins_read_all_answers_and_ask_before() {
             assert_eq!(preflight.field(name), None);
         }
     }
+    let ready_made: [&dyn RequestHandler; 2] = [&files.0, scripts.cgi()];
+    for handler in ready_made {
+        let answer = ask(handler, "HEAD /robots.txt HTTP/1.0\r\n\r\n");
+        assert_eq!(answer.field("Access-Control-Allow-Origin"), Some("*"));
+    }
 }
 
 /// RFC 9110, 7.4: against DNS rebinding.
 #[test]
 fn requests_for_unknown_hosts_are_misdirected() {
     let root = built();
-    let files = SimpleHandler::new(root.path()).quiet(true);
-    let files = files.with_allowed_hosts(["box.lan", ".example.org"]);
-    let scripts = CgiHandler::from(files.clone());
+    let files = root.handler_with(|files| files.with_allowed_hosts(["box.lan", ".example.org"]));
+    let scripts = Scripts(CgiHandler::from(files.0.clone()));
     let handlers: [&dyn RequestHandler; 2] = [&files, &scripts];
     for handler in handlers {
         for (host, is_allowed) in [
