@@ -77,6 +77,7 @@ impl Head<'_> {
     }
 
     /// What is the same in all of them.
+    #[inline]
     fn send_common<H: ServeFiles + ?Sized>(&self, h: &H, x: &mut Exchange<'_>) {
         if let Some(tag) = self.tag {
             h.send_header(x, "ETag", tag);

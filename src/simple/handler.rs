@@ -213,6 +213,7 @@ impl SimpleHandler {
     }
 
     /// Whether a request is for a host whose requests are answered.
+    #[inline]
     pub(crate) fn allows_host(&self, x: &Exchange<'_>) -> bool {
         self.site.allows_host(x)
     }

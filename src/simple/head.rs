@@ -7,7 +7,6 @@ use std::io;
 use std::path::Path;
 
 use super::caching::{self, NO_CACHE};
-use super::codings::Coding;
 use super::conditions::{self, Asked, Outcome, Validators};
 use super::content::Content;
 use super::fields::Head;
@@ -15,7 +14,7 @@ use super::open::Found;
 use super::parts::Frames;
 use super::ranges::Ranges;
 use super::ready::ReadyFile;
-use super::sidecar::{self, Choice};
+use super::sidecar;
 use super::{ServeFiles, media, path};
 use crate::http1::bytes;
 use crate::{Exchange, Result, Status, base, clock};
@@ -98,7 +97,7 @@ fn redirect_with<H: ServeFiles + ?Sized>(
     h.end_headers(x)
 }
 
-/// The file or a sidecar of it, a part of it, or that the client need not have it.
+/// The file, or a sidecar of it.
 pub(super) fn send_file<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -106,50 +105,84 @@ pub(super) fn send_file<H: ServeFiles + ?Sized>(
     plain: &ReadyFile,
     purpose: Purpose,
 ) -> Result<Option<Content>> {
-    let asked = Asked::of(x.headers.of_lengths(conditions::LENGTHS));
-    let choice = match h.files().site().is_precompressed {
-        true => sidecar::choose(h, x, path, plain, asked.range.is_some()),
-        false => Choice::default(),
+    let mut sent = Representation {
+        path,
+        file: plain,
+        place: path,
+        coding: None,
+        vary: match purpose {
+            Purpose::Found => None,
+            Purpose::Fallback => Some("Accept"),
+        },
+        purpose,
     };
-    let (file, place) = match &choice.sidecar {
-        Some(sidecar) => (&*sidecar.file, &*sidecar.path),
-        None => (plain, path),
-    };
-    let tag = h.entity_tag(place, &file.facts);
+    if !h.files().site().is_precompressed {
+        return send_representation(h, x, &sent);
+    }
+    let choice = sidecar::choose(h, x, path, plain);
+    if choice.varies {
+        sent.vary = Some(match purpose {
+            Purpose::Found => "Accept-Encoding",
+            Purpose::Fallback => "Accept, Accept-Encoding",
+        });
+    }
+    if let Some(sidecar) = &choice.sidecar {
+        sent.file = &sidecar.file;
+        sent.place = &sidecar.path;
+        sent.coding = Some(sidecar.coding.name());
+    }
+    send_representation(h, x, &sent)
+}
+
+/// What is sent of a file: itself, or a sidecar.
+struct Representation<'a> {
+    /// What was asked for.
+    path: &'a Path,
+    file: &'a ReadyFile,
+    /// Where that is.
+    place: &'a Path,
+    coding: Option<&'static str>,
+    vary: Option<&'static str>,
+    purpose: Purpose,
+}
+
+/// All of it, a part, or that the client need not have it.
+fn send_representation<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    sent: &Representation<'_>,
+) -> Result<Option<Content>> {
+    let file = sent.file;
+    let tag = h.entity_tag(sent.place, &file.facts);
     let there = Validators {
         tag: tag.as_deref(),
         modified: file.modified,
         modified_text: &file.modified_text,
     };
-    let head = Head {
+    let has_parts = x.channel().limits.ranges > 0 && file.has_parts();
+    let head = || Head {
         file,
         tag: there.tag,
-        has_parts: x.channel().limits.ranges > 0 && file.has_parts(),
-        cache_control: match purpose {
-            Purpose::Found => h.cache_control(path),
+        has_parts,
+        cache_control: match sent.purpose {
+            Purpose::Found => h.cache_control(sent.path),
             Purpose::Fallback => Some(Cow::Borrowed(NO_CACHE)),
         },
-        vary: match (purpose, choice.varies) {
-            (Purpose::Found, false) => None,
-            (Purpose::Found, true) => Some("Accept-Encoding"),
-            (Purpose::Fallback, false) => Some("Accept"),
-            (Purpose::Fallback, true) => Some("Accept, Accept-Encoding"),
-        },
-        coding: choice
-            .sidecar
-            .as_ref()
-            .map(|sidecar| Coding::name(sidecar.coding)),
+        vary: sent.vary,
+        coding: sent.coding,
     };
+    // Most requests have neither conditions nor ranges.
+    if !x.headers.has_lengths(conditions::LENGTHS) {
+        return send_ranges(h, x, sent.path, &head(), None);
+    }
+    let asked = Asked::of(x.headers.of_lengths(conditions::LENGTHS));
     match asked.evaluate(&there) {
         Outcome::Failed => h.send_error(x, Status::PRECONDITION_FAILED).map(|()| None),
-        Outcome::NotModified => head.send_not_modified(h, x).map(|()| None),
-        Outcome::Proceed => send_ranges(
-            h,
-            x,
-            path,
-            &head,
-            asked.valid_range(&there, clock::time_of_day),
-        ),
+        Outcome::NotModified => head().send_not_modified(h, x).map(|()| None),
+        Outcome::Proceed => {
+            let range = asked.valid_range(&there, clock::time_of_day);
+            send_ranges(h, x, sent.path, &head(), range)
+        }
     }
 }
 

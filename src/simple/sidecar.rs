@@ -53,7 +53,6 @@ pub(super) fn choose<H: ServeFiles + ?Sized>(
     x: &Exchange<'_>,
     path: &Path,
     plain: &ReadyFile,
-    wants_part: bool,
 ) -> Choice {
     let is_sidecar = |coding: Coding| {
         path.as_os_str()
@@ -64,6 +63,7 @@ pub(super) fn choose<H: ServeFiles + ?Sized>(
         return Choice::default();
     }
     let accepted = Accepted::of(x.headers.get_all("Accept-Encoding"));
+    let wants_part = x.headers.get("Range").is_some();
     let sidecar = match wants_part && accepted.identity {
         true => None,
         false => accepted

@@ -26,6 +26,7 @@ pub(super) struct Site {
 
 impl Site {
     /// Where a request's path leads.
+    #[inline]
     pub(super) fn within<'a>(&self, path: &'a str) -> Within<'a> {
         match &self.prefix {
             None => Within::Below(path),
@@ -33,6 +34,7 @@ impl Site {
         }
     }
 
+    #[inline]
     pub(super) fn allows_host(&self, x: &Exchange<'_>) -> bool {
         match &self.hosts {
             None => true,
