@@ -142,7 +142,7 @@ impl EventLoop {
         let result = guarded(|| {
             let next = handler.handle(conn)?;
             if next == Next::Close {
-                conn.flush_all()?;
+                conn.leave();
             }
             conn.flush_last()?;
             Ok(next)
