@@ -116,7 +116,7 @@ fn main() -> ExitCode {
         Err(error) => return usage_error(&error),
     };
     let served = match arguments.cgi.handler(handler) {
-        Ok(Handler::Files(handler)) => serve(&arguments, handler),
+        Ok(Handler::Files(handler)) => serve(&arguments, *handler),
         Ok(Handler::Scripts(handler)) => serve(&arguments, *handler),
         Err(error) => return usage_error(&error.to_string()),
     };

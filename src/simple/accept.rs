@@ -114,9 +114,12 @@ mod tests {
         }
     }
 
+    /// Fields, and the members of their list.
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, u16)]);
+
     #[test]
     fn members_stand_between_commas_and_have_weights() {
-        let table: [(&[&str], &[(&str, u16)]); 16] = [
+        let table: [Case<'_>; 16] = [
             (&[], &[]),
             (&[""], &[]),
             (&[" ,, ,\t"], &[]),

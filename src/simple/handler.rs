@@ -52,7 +52,7 @@ pub struct SimpleHandler {
 /// A file that was kept, or was just opened.
 pub(super) enum Ready {
     Kept(Arc<Entry>),
-    Opened(ReadyFile),
+    Opened(Box<ReadyFile>),
 }
 
 impl Deref for Ready {
@@ -278,7 +278,7 @@ impl SimpleHandler {
         match self.open(path) {
             Ok(Found::File(file, description)) => {
                 let file = self.keep(path, file, description)?;
-                Ok(Some(Ready::Opened(file)))
+                Ok(Some(Ready::Opened(file.into())))
             }
             Err(error) if head::is_shortage(&error) => Err(error),
             Ok(Found::Directory(_)) | Err(_) => Ok(None),
