@@ -60,7 +60,7 @@
 //! - [`respond`](fn@respond): a handler against bytes in memory, for unit tests and the examples here
 //!
 //! `docs/design.md` in the repository shows how they work together, `docs/python.md` has every name of Python's module
-//! beside its name here.
+//! beside its name here, and `docs/files.md` tells how to serve a built site.
 //!
 //! # Features
 //!
@@ -135,13 +135,15 @@ pub mod bench;
 #[doc(hidden)]
 pub mod internals;
 
-/// The code in the README and in the guide for Python users is compiled, and run, with the tests.
+/// The code in the README and in the pages is compiled, and run, with the tests.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
     #[doc = include_str!("../docs/python.md")]
     struct Python;
+    #[doc = include_str!("../docs/files.md")]
+    struct Files;
     #[doc = include_str!("../docs/design.md")]
     struct Design;
 }

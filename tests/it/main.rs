@@ -8,6 +8,7 @@
 )]
 
 mod blocking;
+mod built_site;
 mod cgi;
 #[cfg(feature = "cli")]
 mod cgi_command;
@@ -67,6 +68,7 @@ mod requests;
 mod responding;
 mod shrinking;
 mod shutdown;
+mod sidecars;
 #[cfg(feature = "cli")]
 mod signals;
 #[cfg(target_os = "linux")]
