@@ -197,11 +197,11 @@ impl Connection {
             State::Open | State::Found(_) | State::Refused(_) | State::Draining(_) => true,
             // The client has ended it, behind its last answer.
             State::Ending(Ending::Close) => self.input.socket == Socket::Ended,
-            State::Ending(_) | State::Lingering(_) => false,
+            _ => false,
         };
         let channel = &self.channel;
         let is_lost = channel.resets.get() || channel.detached.get() || channel.is_broken();
-        if is_between && !is_lost && !channel.has_tail() {
+        if is_between && !is_lost && !self.is_unfinished() {
             channel.wire.stream.say_end();
         }
     }

@@ -82,7 +82,7 @@ impl Stream {
         }
     }
 
-    /// The socket, from now on shared; `None` in memory.
+    /// The socket, from now on shared; `None` in memory, and with TLS, where only one may write.
     pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
         let (descriptor, is_tcp) = match std::mem::replace(self, Stream::Memory(RefCell::default()))
         {
@@ -203,6 +203,10 @@ impl Stream {
                 .iter()
                 .for_each(|slice| output.extend_from_slice(slice));
             return Ok(slices.iter().map(|slice| slice.len()).sum());
+        }
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.send_all(slices);
         }
         retry(|| {
             let mut none = SendAncillaryBuffer::default();
@@ -379,7 +383,7 @@ impl Stream {
 
     /// A second descriptor of the socket, for an owner of its own.
     pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
-        self.socket()?.try_clone_to_owned()
+        self.fd().ok_or_else(no_socket)?.try_clone_to_owned()
     }
 
     /// Has a poller report, once for each arrival, that there is something to read, or room to write.
@@ -415,15 +419,20 @@ impl Stream {
         }
     }
 
+    /// The socket, for bytes as they are: never one with TLS on it, where they would go unencrypted.
     #[inline]
     fn socket(&self) -> io::Result<BorrowedFd<'_>> {
-        self.fd().ok_or_else(no_descriptor)
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(_) = self {
+            return Err(no_socket());
+        }
+        self.fd().ok_or_else(no_socket)
     }
 }
 
 #[cold]
-fn no_descriptor() -> io::Error {
-    io::Error::other("memory has no descriptor")
+fn no_socket() -> io::Error {
+    io::Error::other("there is no bare socket")
 }
 
 #[inline]

@@ -13,7 +13,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -201,6 +201,16 @@ impl Tls {
             };
             state.seal(&self.socket, data, more, outgoing)
         })
+    }
+
+    /// Writes as much of all slices as goes at once.
+    pub(crate) fn send_all(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut joined = Vec::new();
+        for slice in slices {
+            let room = CHUNK - joined.len();
+            joined.extend_from_slice(slice.get(..room).unwrap_or(slice));
+        }
+        self.send(&joined, &[], false)
     }
 
     /// Sends up to `count` bytes of `file` from `offset` on.

@@ -156,6 +156,8 @@ fn connections_and_bodies() {
             "unread_bodies::",
             "held_answers::",
             "tails::",
+            "streams::",
+            "deferred::",
         ];
         // They need processes, plain sockets, much time, or the 503 that a full server of HTTPS does not send.
         let skipped = [
