@@ -29,8 +29,8 @@ impl From<Answer> for Reply {
 
 type Play = dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync;
 
-/// What a [`Stub`](super::Stub) says to a request: an [`Answer`], a [`Script`], an [`Act`], or
-/// ([`answer_with`](super::RequestPattern::answer_with)) a closure.
+/// The answer of a [`Stub`](super::Stub), of any kind: an [`Answer`], a [`Script`], an [`Act`], a
+/// [`Forward`](super::Forward), or a closure ([`answer_with`](super::RequestPattern::answer_with)).
 // It is cloned for each request, and bodies can be large.
 #[derive(Clone)]
 pub struct Reply(Kind);
