@@ -223,7 +223,9 @@ pub(super) fn failure(
     for note in notes {
         let _ = write!(text, "\nNote: {note}");
     }
-    let lines = shared.log_lines();
+    let mut lines = shared.log_lines();
+    // A problem is logged, too, where it was the error of a handler.
+    lines.retain(|line| !problems.iter().any(|problem| line.ends_with(problem)));
     let skipped = lines.len().saturating_sub(SHOWN);
     if !lines.is_empty() {
         text.push_str("\nThe handler's log:");

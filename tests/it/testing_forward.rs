@@ -9,9 +9,9 @@ use servette::testing::{ReservedPort, Stubs, TestServer, any, close, forward, ge
 fn ask(server: &TestServer, request: &str) -> String {
     let mut client = TcpStream::connect(server.addr()).unwrap();
     client.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    answer
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[test]
