@@ -66,9 +66,8 @@ fn to_line_end(text: &[u8]) -> (&[u8], bool) {
 
 /// The start of the UTF-8 character that this byte belongs to.
 fn boundary(text: &[u8], at: usize) -> usize {
-    let is_inside = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    let starts = (at.saturating_sub(3)..=at).rev();
-    starts.skip_while(is_inside).next().unwrap_or(at)
+    let starts = |at: &usize| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+    (at.saturating_sub(3)..=at).rev().find(starts).unwrap_or(at)
 }
 
 /// Text as it is, but for control characters and bytes that are not UTF-8.

@@ -15,8 +15,9 @@ use crate::base::RequestHandler;
 /// the responses parsed, and their bytes.
 ///
 /// As [`servette::respond`](crate::respond()) does, it speaks the version of the handler, and a panic in
-/// the handler is a 500. [`respond_or_panic`] is strict instead. A [`pause`](super::pause) takes no time
-/// here, and nobody could open a [`gate`](super::gate()).
+/// the handler is a 500. (If that version is HTTP/1.0, the default of a handler, the connection ends after one
+/// request unless the client asks for more.) [`respond_or_panic`] speaks HTTP/1.1, and is strict. A
+/// [`pause`](super::pause) takes no time here, and nobody could open a [`gate`](super::gate()).
 ///
 /// ```
 /// use servette::testing::respond;
