@@ -138,13 +138,17 @@ impl Answer {
 
     /// Sets the body to this JSON, and adds `Content-Type: application/json` unless there is a field of that
     /// name already. (Feature `json`.)
+    ///
+    /// # Panics
+    /// If the value can't be written as JSON, such as a map whose keys are no texts.
     #[cfg(feature = "json")]
-    pub fn json(mut self, body: impl Into<serde_json::Value>) -> Self {
+    #[track_caller]
+    pub fn json(mut self, body: impl serde::Serialize) -> Self {
         let is_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("Content-Type");
         if !self.headers.iter().any(is_type) {
             self = self.header("Content-Type", "application/json");
         }
-        self.body(body.into().to_string())
+        self.body(super::json::written(body))
     }
 
     /// Sets the body to the contents of this file, which is read at each request. It replaces any

@@ -2,9 +2,20 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::report;
+
+/// The JSON of a value, which a test has given.
+#[track_caller]
+#[allow(clippy::panic)] // A test that asks for what can't be should stop where it asks.
+pub(super) fn written(value: impl Serialize) -> Vec<u8> {
+    match serde_json::to_vec(&value) {
+        Ok(json) => json,
+        Err(error) => panic!("it can't be written as JSON: {error}"),
+    }
+}
 
 /// What a body is to be, or to contain.
 #[derive(Clone, Debug)]
@@ -14,14 +25,23 @@ pub(super) struct Json {
 }
 
 impl Json {
-    pub(super) fn whole(wanted: Value) -> Self {
-        let is_part = false;
-        Json { wanted, is_part }
+    #[track_caller]
+    pub(super) fn whole(wanted: impl Serialize) -> Self {
+        Json::new(wanted, false)
     }
 
-    pub(super) fn part(wanted: Value) -> Self {
-        let is_part = true;
-        Json { wanted, is_part }
+    #[track_caller]
+    pub(super) fn part(wanted: impl Serialize) -> Self {
+        Json::new(wanted, true)
+    }
+
+    #[track_caller]
+    #[allow(clippy::panic)]
+    fn new(wanted: impl Serialize, is_part: bool) -> Self {
+        match serde_json::to_value(wanted) {
+            Ok(wanted) => Json { wanted, is_part },
+            Err(error) => panic!("it can't be written as JSON: {error}"),
+        }
     }
 
     /// Why this body is not what is wanted. (The parser refuses what is nested deeper than 128 levels.)

@@ -161,22 +161,22 @@ impl RequestPattern {
     /// ```
     ///
     /// # Panics
-    /// If the pattern asks for another body already.
+    /// If the pattern asks for another body already, or the value can't be written as JSON.
     #[cfg(feature = "json")]
     #[track_caller]
-    pub fn json(self, body: impl Into<serde_json::Value>) -> Self {
-        self.with(Condition::Json(Json::whole(body.into())))
+    pub fn json(self, body: impl serde::Serialize) -> Self {
+        self.with(Condition::Json(Json::whole(body)))
     }
 
     /// Requires a body that is JSON and contains this: objects may have further members, at every depth;
     /// arrays have as many elements as here. (Feature `json`.)
     ///
     /// # Panics
-    /// If the pattern asks for a body without it already.
+    /// If the pattern asks for a body without it already, or the value can't be written as JSON.
     #[cfg(feature = "json")]
     #[track_caller]
-    pub fn json_contains(self, part: impl Into<serde_json::Value>) -> Self {
-        self.with(Condition::Json(Json::part(part.into())))
+    pub fn json_contains(self, part: impl serde::Serialize) -> Self {
+        self.with(Condition::Json(Json::part(part)))
     }
 
     /// Requires that the request passes a test; `what` names it in messages: `"a signed request"`.

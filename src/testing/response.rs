@@ -47,12 +47,12 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON. (Feature `json`.)
+    /// The body as JSON: a `serde_json::Value`, or any type of yours. (Feature `json`.)
     ///
     /// # Errors
-    /// If it is not JSON.
+    /// If it is not JSON, or not what `T` asks for.
     #[cfg(feature = "json")]
-    pub fn json(&self) -> serde_json::Result<serde_json::Value> {
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_slice(&self.body)
     }
 

@@ -486,7 +486,7 @@ fn the_reason_of_a_test_stands_in_the_message() {
 #[cfg(feature = "json")]
 #[test]
 fn json_bodies_are_compared_as_json() {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     let stubs = Stubs::new()
         .on(post("/whole")
@@ -514,8 +514,14 @@ fn json_bodies_are_compared_as_json() {
         answered.response().header("Content-Type"),
         Some("application/json")
     );
-    assert_eq!(answered.response().json().unwrap(), json!({"ok": true}));
-    assert_eq!(answered.request().json().unwrap(), json!({"z": 0, "a": 1}));
+    assert_eq!(
+        answered.response().json::<Value>().unwrap(),
+        json!({"ok": true})
+    );
+    assert_eq!(
+        answered.request().json::<Value>().unwrap(),
+        json!({"z": 0, "a": 1})
+    );
     assert_eq!(send("/part", "no json").response().status, 404);
 
     let text = message(|| {
