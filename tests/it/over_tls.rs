@@ -170,6 +170,13 @@ fn connections_and_bodies() {
             "a_client_that_takes_nothing_more_is_reset",
             "a_client_that_takes_too_little_is_cut_and_one_that_takes_its_time_is_not",
             "tails_that_begin_while_a_server_stops_are_sent",
+            "it_is_answered_in_memory_and_in_a_fixture",
+            "a_single_request_is_not_handled_before_it_is_answered",
+            "streams_outlive_the_call_that_handles_a_single_request",
+            "a_client_that_takes_nothing_for_too_long_is_cut",
+            "a_stopping_server_sends_what_is_queued",
+            "all_queues_together_are_bounded",
+            "open_streams_count_as_connections",
             "a_single_request_is_sent_to_its_end_before_the_call_returns",
         ];
         run(&modules, &skipped);

@@ -87,6 +87,11 @@ fn what_cannot_become_a_session_gets_an_alert_and_a_line() {
             "TLS: the client speaks no version of TLS that the server speaks",
         ),
         (
+            hello(2, SUITES, &[GROUPS, POINTS]),
+            Some(40),
+            "TLS: the client speaks no version of TLS that the server speaks",
+        ),
+        (
             hello(3, SUITES, &[GROUPS, SCHEMES, POINTS, H2]),
             Some(120),
             "TLS: the client does not speak HTTP/1.1 (ALPN)",

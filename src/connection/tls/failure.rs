@@ -50,7 +50,9 @@ fn tell(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             Incompatible::Tls12NotOffered
             | Incompatible::Tls12NotOfferedOrEnabled
             | Incompatible::ServerTlsVersionIsDisabledByOurConfig
-            | Incompatible::SupportedVersionsExtensionRequired,
+            | Incompatible::SupportedVersionsExtensionRequired
+            // Clients of TLS 1.1 have none.
+            | Incompatible::SignatureAlgorithmsExtensionRequired,
         ) => f.write_str("the client speaks no version of TLS that the server speaks"),
         rustls::Error::PeerIncompatible(
             Incompatible::NoCipherSuitesInCommon
