@@ -50,6 +50,7 @@
 //!
 //! - [`server`]: [`HttpServer`] and [`ThreadingHttpServer`]: the socket, the poller, the threads;
 //!   `shutdown` stops them, [`Limits`] and [`ServerInfo`] are what they are told and tell
+//! - [`events`]: server-sent events, on response streams
 //! - [`cgi`]: [`RunScripts`] and [`CgiHandler`], scripts that answer
 //! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
 //! - [`base`]: [`RequestHandler`] and the bodies of its hooks; an exchange from its start to its end
@@ -59,7 +60,7 @@
 //! - [`respond`](fn@respond): a handler against bytes in memory, for unit tests and the examples here
 //!
 //! `docs/design.md` in the repository shows how they work together, `docs/python.md` has every name of Python's module
-//! beside its name here.
+//! beside its name here, and `docs/files.md` tells how to serve a built site.
 //!
 //! # Features
 //!
@@ -81,8 +82,12 @@
 
 pub use base::{HandlerFn, RequestHandler, handler_fn};
 pub use cgi::{CgiHandler, RunScripts};
+pub use connection::chunk::Chunk;
+pub use connection::deferred::Deferred;
+pub use connection::link::Notice;
 pub use connection::raw::{DetachedStream, RawStream};
 pub use connection::request_body::RequestBody;
+pub use connection::response_stream::ResponseStream;
 pub use connection::response_writer::ResponseWriter;
 pub use connection::{Connection, Next};
 pub use error::{Error, Result};
@@ -97,6 +102,8 @@ pub use simple::{ServeFiles, SimpleHandler};
 pub use status::Status;
 
 pub mod server;
+
+pub mod events;
 
 mod clock;
 mod info;
@@ -129,7 +136,7 @@ pub mod bench;
 #[doc(hidden)]
 pub mod internals;
 
-/// The code in the README and in the guide for Python users is compiled, and run, with the tests.
+/// The code in the README and in the pages is compiled, and run, with the tests.
 #[cfg(doctest)]
 mod pages {
     #[cfg(feature = "testing")]
@@ -137,6 +144,8 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../docs/python.md")]
     struct Python;
+    #[doc = include_str!("../docs/files.md")]
+    struct Files;
     #[doc = include_str!("../docs/design.md")]
     struct Design;
 }

@@ -3,39 +3,62 @@
 //! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
 //! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
 //! to file, without leaving the root), [`cache`] (what was opened before), [`head`] (the steps from there to
-//! the answer), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`parts`] and [`listing`].
+//! the answer), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`fields`], [`parts`] and [`listing`].
+//!
+//! What a built site wants beyond that ([`site`]) are steps of their own: [`hosts`], [`cors`], [`prefix`],
+//! [`visibility`], [`missing`], [`sidecar`] with [`accept`] and [`codings`], and [`caching`].
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::{self, software};
 use crate::{Exchange, Result, Status};
 
+use self::head::Purpose;
+use self::prefix::Within;
+
+pub use self::caching::cache_control;
 pub use self::content::{Content, OpenFile, Parts};
+pub use self::cors::end_headers;
 pub use self::handler::SimpleHandler;
 pub(crate) use self::head::redirect;
 pub use self::hooks::ServeFiles;
+pub(crate) use self::hosts::refuse as refuse_host;
 pub use self::listing::Entry;
+pub use self::missing::send_missing;
 pub use self::open::{Directory, Symlinks};
 pub use self::validators::FileFacts;
+pub use self::visibility::{Visibility, visibility};
 
+pub(crate) mod accept;
 mod cache;
+mod caching;
+pub(crate) mod codings;
 pub(crate) mod conditions;
 mod content;
+mod cors;
+mod fields;
 mod handler;
 mod head;
 mod hooks;
+mod hosts;
 pub(crate) mod listing;
 mod media;
 mod mime;
+mod missing;
 mod names;
 pub(crate) mod open;
 mod parts;
 pub(crate) mod path;
+mod prefix;
 pub(crate) mod ranges;
 mod ready;
+mod sidecar;
+mod site;
 mod validators;
+mod visibility;
 
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
@@ -44,12 +67,20 @@ const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 /// embeds a [`SimpleHandler`] calls it from its own
 /// [`do_method`](crate::RequestHandler::do_method).
 ///
+/// Hosts that are not [allowed](SimpleHandler::with_allowed_hosts) are refused here, and OPTIONS is answered if
+/// [`SimpleHandler::cors`] is on.
+///
 /// # Errors
 /// Those of the hooks.
 pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+    let files = h.files();
+    if !files.allows_host(x) {
+        return refuse_host(h, x);
+    }
     match x.command {
         "GET" => h.do_get(x),
         "HEAD" => h.do_head(x),
+        "OPTIONS" if files.site().has_cors => cors::answer_options(h, x),
         _ => base::do_method(h, x),
     }
 }
@@ -78,11 +109,20 @@ pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()
 /// # Errors
 /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
 pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-    let mut path = h.translate_path(x.path);
-    let has_slash = path::has_trailing_slash(x.path);
-    let sent = match h.files().kept(&mut path, has_slash) {
-        Some(kept) => head::send_file(h, x, &path, &kept.file),
-        None => head::send_opened(h, x, &path, has_slash),
+    let files = h.files();
+    let target = match files.site().within(x.path) {
+        Within::Below(target) => target,
+        Within::Itself => return redirect(h, x).map(|()| None),
+        Within::Outside => return h.send_error(x, NOT_FOUND).map(|()| None),
+    };
+    let mut path = h.translate_path(target);
+    let has_slash = path::has_trailing_slash(target);
+    let sent = if visibility::is_hidden(h, target, &path) {
+        h.send_missing(x, &path)
+    } else if let Some(kept) = files.kept(&mut path, has_slash) {
+        head::send_file(h, x, &path, &kept.file, Purpose::Found)
+    } else {
+        head::send_opened(h, x, &path, has_slash)
     };
     path::give_back(path);
     sent
@@ -107,7 +147,9 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    let Ok(names) = listing::names(directory) else {
+    let is_root = directory.is_root();
+    let is_listed = |name: &OsStr| visibility::is_listed(h, name, is_root);
+    let Ok(names) = listing::names(directory, is_listed) else {
         let status = Status::NOT_FOUND.with_message("No permission to list directory");
         return h.send_error(x, status).map(|()| None);
     };
@@ -115,7 +157,13 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     h.send_response(x, Status::OK);
     h.send_header(x, "Content-type", "text/html; charset=utf-8");
     h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
-    head::send_extra_headers(h, x, &[]);
+    let cache_control = caching::of_listing(h, directory);
+    if let Some(value) = cache_control {
+        h.send_header(x, "Cache-Control", value);
+    }
+    fields::send_extra_headers(h, x, |name| {
+        cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control")
+    });
     h.end_headers(x)?;
     Ok(Some(Content::Page(io::Cursor::new(page))))
 }

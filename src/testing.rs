@@ -15,6 +15,7 @@ pub use self::respond::{Responded, respond, respond_or_panic};
 pub use self::response::Response;
 pub use self::script::{Act, Script, close, gate, hang, pause, raw, reset};
 pub use self::server::TestServer;
+pub use self::streamed::{Streamed, stream};
 pub use self::stub::Stub;
 pub use self::stubs::Stubs;
 
@@ -65,6 +66,8 @@ mod reply;
 mod answer;
 
 mod script;
+
+mod streamed;
 
 mod forward;
 

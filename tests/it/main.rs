@@ -8,6 +8,7 @@
 )]
 
 mod blocking;
+mod built_site;
 mod cgi;
 #[cfg(feature = "cli")]
 mod cgi_command;
@@ -26,7 +27,9 @@ mod client;
 #[cfg(feature = "cli")]
 mod command;
 mod deadlines;
+mod deferred;
 mod errors;
+mod events;
 mod examples;
 mod expect_continue;
 mod file_hooks;
@@ -65,10 +68,12 @@ mod requests;
 mod responding;
 mod shrinking;
 mod shutdown;
+mod sidecars;
 #[cfg(feature = "cli")]
 mod signals;
 #[cfg(target_os = "linux")]
 mod sizeless;
+mod streams;
 mod stress;
 mod support;
 mod tails;
