@@ -79,7 +79,7 @@ impl Connection {
         let bytes = late.as_ref().map_or(bytes, |_| &kept);
         let parsed = match refusal {
             Some(refusal) => Err(refusal),
-            None if late.is_some() => head::parse_whole(bytes, scratch, places, &limits),
+            None if late.is_some() => head::parse_again(bytes, scratch, places, &limits),
             None => head::parse(bytes, &found, scratch, places, &limits),
         };
         let coming = match ahead.unread() {
