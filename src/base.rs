@@ -10,6 +10,7 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use crate::clock;
+use crate::connection::cycle::Due;
 use crate::connection::observer::Event;
 use crate::connection::{Connection, Next, Readiness};
 use crate::exchange::Exchange;
@@ -69,7 +70,7 @@ pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
         if conn.ending().is_some() {
             return Ok(Next::Close);
         }
-        if conn.has_tail() {
+        if conn.is_unfinished() {
             return Ok(Next::Park);
         }
         if conn.is_one_at_a_time() {
@@ -88,10 +89,14 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
         return Ok(());
     }
     let server_keeps = is_11(conn.version(h.protocol_version()));
-    conn.exchange(server_keeps, |mut x, refusal| {
-        let event = Event::Begun(&x, refusal.as_ref());
-        x.channel().observed().tell(event);
-        outcome::answer(h, &mut x, refusal)
+    conn.exchange(server_keeps, |mut x, due| {
+        match &due {
+            Due::Request => x.channel().observed().tell(Event::Begun(&x, None)),
+            Due::Refused(refusal) => x.channel().observed().tell(Event::Begun(&x, Some(refusal))),
+            // It was told before.
+            Due::Late(_) => false,
+        };
+        outcome::answer(h, &mut x, due)
     });
     Ok(())
 }

@@ -153,7 +153,7 @@ impl Error {
     /// body that can't be read.
     pub fn is_client_fault(&self) -> bool {
         self.fault()
-            .is_some_and(|fault| !matches!(fault, Fault::Overlong))
+            .is_some_and(|fault| !matches!(fault, Fault::Overlong | Fault::Incomplete))
     }
 
     /// Whether the error was made from a [`Status`].
@@ -240,6 +240,9 @@ pub(crate) enum Fault {
     /// The handler wrote more body than it had declared: its own fault, but the response stands.
     #[error("the handler wrote more than its Content-Length")]
     Overlong,
+    /// The program gave up a response that it had begun.
+    #[error("the response was not completed")]
+    Incomplete,
 }
 
 impl Fault {
@@ -274,7 +277,11 @@ impl Fault {
             Fault::Malformed { code, message } => Status::new(*code).with_message(message),
             Fault::SlowBody => Status::REQUEST_TIMEOUT,
             Fault::TooLarge => Status::CONTENT_TOO_LARGE,
-            Fault::SlowReader | Fault::Gone | Fault::Stopped | Fault::Overlong => return None,
+            Fault::SlowReader
+            | Fault::Gone
+            | Fault::Stopped
+            | Fault::Overlong
+            | Fault::Incomplete => return None,
         })
     }
 
@@ -292,7 +299,7 @@ impl From<Fault> for io::Error {
             Fault::SlowBody | Fault::SlowReader => io::ErrorKind::TimedOut,
             Fault::TooLarge => io::ErrorKind::FileTooLarge,
             Fault::Gone => io::ErrorKind::ConnectionReset,
-            Fault::Stopped => io::ErrorKind::ConnectionAborted,
+            Fault::Stopped | Fault::Incomplete => io::ErrorKind::ConnectionAborted,
             Fault::Overlong => io::ErrorKind::InvalidInput,
         };
         io::Error::new(kind, fault)

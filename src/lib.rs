@@ -50,6 +50,7 @@
 //!
 //! - [`server`]: [`HttpServer`] and [`ThreadingHttpServer`]: the socket, the poller, the threads;
 //!   `shutdown` stops them, [`Limits`] and [`ServerInfo`] are what they are told and tell
+//! - [`events`]: server-sent events, on response streams
 //! - [`cgi`]: [`RunScripts`] and [`CgiHandler`], scripts that answer
 //! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
 //! - [`base`]: [`RequestHandler`] and the bodies of its hooks; an exchange from its start to its end
@@ -80,8 +81,12 @@
 
 pub use base::{HandlerFn, RequestHandler, handler_fn};
 pub use cgi::{CgiHandler, RunScripts};
+pub use connection::chunk::Chunk;
+pub use connection::deferred::Deferred;
+pub use connection::link::Notice;
 pub use connection::raw::{DetachedStream, RawStream};
 pub use connection::request_body::RequestBody;
+pub use connection::response_stream::ResponseStream;
 pub use connection::response_writer::ResponseWriter;
 pub use connection::{Connection, Next};
 pub use error::{Error, Result};
@@ -96,6 +101,8 @@ pub use simple::{ServeFiles, SimpleHandler};
 pub use status::Status;
 
 pub mod server;
+
+pub mod events;
 
 mod clock;
 mod info;
