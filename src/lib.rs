@@ -65,7 +65,8 @@
 //! # Features
 //!
 //! None is on by default. `cli` builds the command `servette`; the library is the same with and without it.
-//! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate.
+//! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate. `json` adds
+//! JSON bodies to it, with serde and serde_json.
 #![forbid(unsafe_code)]
 // Modules say which of their private parts to read first; in the public pages that is plain text.
 #![allow(rustdoc::private_intra_doc_links)]
@@ -138,6 +139,7 @@ pub mod internals;
 /// The code in the README and in the pages is compiled, and run, with the tests.
 #[cfg(doctest)]
 mod pages {
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../README.md")]
     struct Readme;
     #[doc = include_str!("../docs/python.md")]

@@ -26,11 +26,7 @@ pub struct Scenario {
 }
 
 /// All scenarios.
-<<<<<<< HEAD
-pub const SCENARIOS: [Scenario; 24] = [
-=======
-pub const SCENARIOS: [Scenario; 23] = [
->>>>>>> main
+pub const SCENARIOS: [Scenario; 26] = [
     Scenario {
         name: "cap64",
         title: "hello, 64 keep-alive connections",
