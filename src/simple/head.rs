@@ -205,10 +205,11 @@ fn send_ranges<H: ServeFiles + ?Sized>(
     };
     match ranges {
         Ranges::One(range) => {
-            let length = range.length().to_string();
+            let mut digits = itoa::Buffer::new();
+            let length = digits.format(range.length());
             let of = format!("bytes {}-{}/{size}", range.first, range.last);
             let status = Status::PARTIAL_CONTENT;
-            head.send(h, x, status, &media_type, Some(&length), Some(&of))?;
+            head.send(h, x, status, &media_type, Some(length), Some(&of))?;
             Ok(Some(file.part(&range)))
         }
         // A type that can't be sent in a field can't be sent in a frame either; and a coding would be one of the
