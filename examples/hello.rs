@@ -11,10 +11,10 @@ struct Hello;
 impl RequestHandler for Hello {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         match x.command {
-            "GET" | "HEAD" => self.send_content(x, Status::OK, "text/plain", b"Hello, World!"),
+            "GET" | "HEAD" => x.send_content(Status::OK, "text/plain", b"Hello, World!"),
             "POST" => {
                 let length = x.rfile.discard()?.to_string();
-                self.send_content(x, Status::OK, "text/plain", length.as_bytes())
+                x.send_content(Status::OK, "text/plain", length.as_bytes())
             }
             _ => base::do_method(self, x),
         }

@@ -37,6 +37,16 @@ pub(crate) mod ranges;
 mod ready;
 mod validators;
 
+/// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
+macro_rules! outermost_files {
+    ($h:ident, $x:ident => $body:expr) => {
+        match $x.layers().and_then(|layer| layer.as_files()) {
+            None => $body,
+            Some($h) => $body,
+        }
+    };
+}
+
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 
@@ -47,11 +57,11 @@ const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 /// # Errors
 /// Those of the hooks.
 pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    match x.command {
+    outermost_files!(h, x => match x.command {
         "GET" => h.do_get(x),
         "HEAD" => h.do_head(x),
         _ => base::do_method(h, x),
-    }
+    })
 }
 
 /// The body of [`ServeFiles::do_get`].
@@ -59,10 +69,10 @@ pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
 /// # Errors
 /// Those of [`ServeFiles::send_head`] and [`ServeFiles::copyfile`].
 pub fn do_get<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    match h.send_head(x)? {
+    outermost_files!(h, x => match h.send_head(x)? {
         Some(content) => h.copyfile(x, content),
         None => Ok(()),
-    }
+    })
 }
 
 /// The body of [`ServeFiles::do_head`].
@@ -70,7 +80,7 @@ pub fn do_get<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()>
 /// # Errors
 /// Those of [`ServeFiles::send_head`].
 pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    h.send_head(x).map(drop)
+    outermost_files!(h, x => h.send_head(x)).map(drop)
 }
 
 /// The body of [`ServeFiles::send_head`].
@@ -78,14 +88,7 @@ pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()
 /// # Errors
 /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
 pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-    let mut path = h.translate_path(x.path);
-    let has_slash = path::has_trailing_slash(x.path);
-    let sent = match h.files().kept(&mut path, has_slash) {
-        Some(kept) => head::send_file(h, x, &path, &kept.file),
-        None => head::send_opened(h, x, &path, has_slash),
-    };
-    path::give_back(path);
-    sent
+    outermost_files!(h, x => head::send(h, x))
 }
 
 /// The body of [`ServeFiles::entity_tag`].
@@ -107,17 +110,7 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    let Ok(names) = listing::names(directory) else {
-        let status = Status::NOT_FOUND.with_message("No permission to list directory");
-        return h.send_error(x, status).map(|()| None);
-    };
-    let page = listing::page(x.path, names.lines());
-    h.send_response(x, Status::OK);
-    h.send_header(x, "Content-type", "text/html; charset=utf-8");
-    h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
-    head::send_extra_headers(h, x, &[]);
-    h.end_headers(x)?;
-    Ok(Some(Content::Page(io::Cursor::new(page))))
+    outermost_files!(h, x => head::list(h, x, directory))
 }
 
 /// The body of [`ServeFiles::translate_path`].

@@ -11,20 +11,19 @@ use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
 use super::state::{Drain, State};
 use super::wait_hook::Coming;
-use crate::exchange::{Exchange, Headers};
-use crate::http1::Refusal;
+use crate::exchange::{Context, Exchange, Headers};
 use crate::http1::chunked::Decoder;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Extent, Found, Head};
+use crate::http1::{Refusal, is_11};
 
 impl Connection {
     /// Takes the head that [`poll_request`](Self::poll_request) has found, and has the request answered; with a
     /// refusal if it is to be refused. `answer` says whether its response was given up. Then what is unread of the
-    /// body is read off, or the connection ends. `server_keeps` says whether the server's version allows the
-    /// connection to be kept.
+    /// body is read off, or the connection ends. The server's version says whether the connection may be kept.
     pub(crate) fn exchange(
         &mut self,
-        server_keeps: bool,
+        context: Context<'_>,
         answer: impl FnOnce(Exchange<'_>, Option<Refusal>) -> bool,
     ) {
         let Connection {
@@ -92,7 +91,7 @@ impl Connection {
                 0
             }
         };
-        let can_persist = server_keeps && head.meta.keep_alive;
+        let can_persist = is_11(context.shared.version) && head.meta.keep_alive;
         channel.begin(terms, !can_persist, body_left);
         let path = match head.target.path {
             Cow::Borrowed(path) => path,
@@ -119,6 +118,8 @@ impl Connection {
             authority: head.target.authority,
             expects_continue: head.meta.expects_continue,
             redirects: 0,
+            context,
+            mount: "",
         };
         let is_truncated = answer(exchange, refusal);
         self.end_exchange(is_truncated, client_ends);

@@ -12,6 +12,7 @@ use std::io;
 
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
+use crate::base::Outcome;
 use crate::http1::head::Version;
 
 mod body;
@@ -77,7 +78,11 @@ pub(crate) struct Outgoing {
     /// The present response is finished, or was cut, in a way that ends the connection.
     must_close: bool,
     /// The first thing wrong with the head; reported by `end_fields`.
-    error: Option<&'static str>,
+    error: Option<Box<str>>,
+    /// Fields that were sent before a status line: for whatever response comes.
+    kept: Vec<(Box<str>, Box<str>)>,
+    /// Bytes of the present response that have left the buffer, or went past it.
+    gone: u64,
     /// More was written than declared.
     overlong: bool,
 }
@@ -110,6 +115,8 @@ impl Outgoing {
             begun: false,
             must_close: false,
             error: None,
+            kept: Vec::new(),
+            gone: 0,
             overlong: false,
         }
     }
@@ -118,6 +125,11 @@ impl Outgoing {
     pub(crate) fn begin(&mut self, terms: Terms) {
         self.terms = terms;
         self.begun = false;
+        self.code = 0;
+        self.gone = 0;
+        if !self.kept.is_empty() {
+            self.kept = Vec::new();
+        }
         self.drop_unsent();
     }
 
@@ -133,8 +145,9 @@ impl Outgoing {
         self.must_close = false;
     }
 
-    fn fail(&mut self, error: &'static str) {
-        self.error.get_or_insert(error);
+    #[cold]
+    pub(crate) fn fail(&mut self, error: impl Into<Box<str>>) {
+        self.error.get_or_insert_with(|| error.into());
     }
 
     /// The end of the fields.
@@ -146,6 +159,9 @@ impl Outgoing {
             self.fail("the end of a head that is over");
         } else if self.declared.length.is_some() && self.declared.chunked {
             self.fail("both a length and chunked");
+        }
+        if !self.kept.is_empty() {
+            self.add_kept();
         }
         if let Some(error) = self.error.take() {
             return Err(misuse(error));
@@ -301,6 +317,7 @@ impl Outgoing {
     /// The first `count` bytes were handed to the socket.
     pub(crate) fn sent(&mut self, count: usize) {
         let into_this = count > self.start;
+        self.gone += count.saturating_sub(self.start) as u64;
         self.begun |= into_this && self.stage != Stage::Blank;
         if count >= self.buffer.len() {
             self.buffer.clear();
@@ -340,10 +357,20 @@ impl Outgoing {
             Stage::Open(_) => {}
         }
         self.stage = Stage::Blank;
+        self.gone += (self.buffer.len() - self.start) as u64;
         self.start = self.buffer.len();
         self.declared = Declared::default();
         self.counted = 0;
         Ok(())
+    }
+
+    /// What came of the exchange, as far as it is known here.
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome {
+            code: self.code,
+            bytes: self.gone,
+            ..Outcome::default()
+        }
     }
 
     /// Whether the head of the final response is complete, sent or not.
@@ -385,6 +412,7 @@ impl Outgoing {
     pub(crate) fn drop_all(&mut self) {
         self.buffer.clear();
         self.start = 0;
+        self.kept = Vec::new();
         self.drop_unsent();
     }
 
@@ -438,6 +466,6 @@ impl Tail {
     }
 }
 
-fn misuse(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, what)
+fn misuse(what: impl Into<Box<str>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, String::from(what.into()))
 }

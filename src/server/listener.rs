@@ -40,11 +40,13 @@ impl From<UnixListener> for Listener {
     }
 }
 
+const NO_ADDRESS: &str = "cannot find the address to bind, which is a host and a port, such as \"127.0.0.1:8000\" or (\"::\", 8000)";
+
 /// Binds and listens: the first of the addresses that can be bound.
 pub(super) fn bind(addresses: impl ToSocketAddrs, queue: u32) -> Result<Listener> {
     let addresses = addresses
         .to_socket_addrs()
-        .map_err(|error| Error::context("cannot find the address to bind", error))?;
+        .map_err(|error| Error::context(NO_ADDRESS, error))?;
     let mut last = Error::other("no address to bind");
     for address in addresses {
         match bind_one(address, queue) {

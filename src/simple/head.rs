@@ -10,12 +10,43 @@ use super::open::Found;
 use super::parts::Frames;
 use super::ranges::Ranges;
 use super::ready::ReadyFile;
-use super::{NOT_FOUND, ServeFiles, media, path, validators};
+use super::{Directory, NOT_FOUND, ServeFiles, listing, media, path, validators};
 use crate::http1::bytes;
 use crate::{Exchange, Result, Status, base, clock};
 
+/// The body of [`send_head`](super::send_head).
+pub(super) fn send<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+    let mut path = h.translate_path(x.path);
+    let has_slash = path::has_trailing_slash(x.path);
+    let sent = match h.files().kept(&mut path, has_slash) {
+        Some(kept) => send_file(h, x, &path, &kept.file),
+        None => send_opened(h, x, &path, has_slash),
+    };
+    path::give_back(path);
+    sent
+}
+
+/// The body of [`list_directory`](super::list_directory).
+pub(super) fn list<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    directory: &Directory<'_>,
+) -> Result<Option<Content>> {
+    let Ok(names) = listing::names(directory) else {
+        let status = Status::NOT_FOUND.with_message("No permission to list directory");
+        return h.send_error(x, status).map(|()| None);
+    };
+    let page = listing::page(&x.whole_path(), names.lines());
+    h.send_response(x, Status::OK);
+    h.send_header(x, "Content-type", "text/html; charset=utf-8");
+    h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
+    send_extra_headers(h, x, &[]);
+    h.end_headers(x)?;
+    Ok(Some(Content::Page(io::Cursor::new(page))))
+}
+
 /// What the path leads to, and that is not kept.
-pub(super) fn send_opened<H: ServeFiles + ?Sized>(
+fn send_opened<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     path: &Path,
@@ -59,14 +90,14 @@ pub(crate) fn redirect<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
 ) -> Result<Option<Content>> {
     h.send_response(x, Status::MOVED_PERMANENTLY);
-    h.send_header(x, "Location", &path::redirect_location(x.path));
+    h.send_header(x, "Location", &path::redirect_location(&x.whole_path()));
     h.send_header(x, "Content-Length", "0");
     h.end_headers(x)?;
     Ok(None)
 }
 
 /// The file, a part of it, or that the client need not have it.
-pub(super) fn send_file<H: ServeFiles + ?Sized>(
+fn send_file<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     path: &Path,
@@ -224,11 +255,7 @@ const OF_FILES: [&str; 4] = ["Last-Modified", "ETag", "Accept-Ranges", "Content-
 
 /// Sends `extra_response_headers`, but for names that are sent automatically: those of every answer,
 /// and `own`.
-pub(super) fn send_extra_headers<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    own: &[&str],
-) {
+fn send_extra_headers<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>, own: &[&str]) {
     let automatic = ["Server", "Date", "Content-Type", "Content-Length"];
     for (name, value) in h.files().extra_response_headers() {
         let mut sent = automatic.iter().chain(own);

@@ -39,6 +39,8 @@ mod hooks;
 mod idioms;
 mod idle;
 mod keep_alive;
+mod kept_fields;
+mod layers;
 mod lifesupport;
 mod limits;
 mod links;
