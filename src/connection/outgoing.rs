@@ -77,14 +77,20 @@ pub(crate) struct Outgoing {
     begun: bool,
     /// The present response is finished, or was cut, in a way that ends the connection.
     must_close: bool,
-    /// The first thing wrong with the head; reported by `end_fields`.
-    error: Option<Box<str>>,
-    /// Fields that were sent before a status line: for whatever response comes.
-    kept: Vec<(Box<str>, Box<str>)>,
+    rare: Option<Box<Rare>>,
     /// Bytes of the present response that have left the buffer, or went past it.
     gone: u64,
     /// More was written than declared.
     overlong: bool,
+}
+
+/// What few exchanges have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The first thing wrong with the head; reported by `end_fields`.
+    error: Option<Box<str>>,
+    /// Fields that were sent before a status line: for whatever response comes.
+    kept: Vec<(Box<str>, Box<str>)>,
 }
 
 /// What `end_fields` found.
@@ -114,8 +120,7 @@ impl Outgoing {
             counted: 0,
             begun: false,
             must_close: false,
-            error: None,
-            kept: Vec::new(),
+            rare: None,
             gone: 0,
             overlong: false,
         }
@@ -127,9 +132,7 @@ impl Outgoing {
         self.begun = false;
         self.code = 0;
         self.gone = 0;
-        if !self.kept.is_empty() {
-            self.kept = Vec::new();
-        }
+        self.rare = None;
         self.drop_unsent();
     }
 
@@ -140,14 +143,19 @@ impl Outgoing {
         self.stage = Stage::Blank;
         self.declared = Declared::default();
         self.counted = 0;
-        self.error = None;
+        self.take_error();
         self.overlong = false;
         self.must_close = false;
     }
 
     #[cold]
     pub(crate) fn fail(&mut self, error: impl Into<Box<str>>) {
-        self.error.get_or_insert_with(|| error.into());
+        let rare = self.rare.get_or_insert_default();
+        rare.error.get_or_insert_with(|| error.into());
+    }
+
+    fn take_error(&mut self) -> Option<Box<str>> {
+        self.rare.as_mut()?.error.take()
     }
 
     /// The end of the fields.
@@ -160,10 +168,10 @@ impl Outgoing {
         } else if self.declared.length.is_some() && self.declared.chunked {
             self.fail("both a length and chunked");
         }
-        if !self.kept.is_empty() {
+        if self.rare.is_some() {
             self.add_kept();
         }
-        if let Some(error) = self.error.take() {
+        if let Some(error) = self.take_error() {
             return Err(misuse(error));
         }
         self.fields_end = self.buffer.len();
@@ -330,7 +338,7 @@ impl Outgoing {
 
     /// The end of the response: its framing is completed. An error means that it can't be.
     pub(crate) fn finish(&mut self, closing: bool) -> io::Result<()> {
-        if let Some(error) = self.error.take() {
+        if let Some(error) = self.take_error() {
             return Err(misuse(error));
         }
         match self.stage {
@@ -412,7 +420,7 @@ impl Outgoing {
     pub(crate) fn drop_all(&mut self) {
         self.buffer.clear();
         self.start = 0;
-        self.kept = Vec::new();
+        self.rare = None;
         self.drop_unsent();
     }
 

@@ -125,7 +125,10 @@ impl Outgoing {
     fn odd_field(&mut self, kind: Kind, name: &str, value: &str) {
         match self.stage {
             Stage::Fields => {}
-            Stage::Blank => return self.kept.push((name.into(), value.into())),
+            Stage::Blank => {
+                let rare = self.rare.get_or_insert_default();
+                return rare.kept.push((name.into(), value.into()));
+            }
             _ => return self.fail(format!("the field {name:?} after the head")),
         }
         let value = value.trim_matches([' ', '\t']);
@@ -150,7 +153,8 @@ impl Outgoing {
         if self.code < 200 && self.code != 101 {
             return;
         }
-        let kept = std::mem::take(&mut self.kept);
+        let Some(rare) = &mut self.rare else { return };
+        let kept = std::mem::take(&mut rare.kept);
         let head = self.buffer.len();
         for (at, (name, value)) in kept.iter().enumerate() {
             let later = kept.get(at + 1..).unwrap_or_default();
@@ -161,8 +165,10 @@ impl Outgoing {
             }
         }
         // A head that is wrong for their sake would be wrong again on the error page.
-        if self.error.is_none() {
-            self.kept = kept;
+        if let Some(rare) = &mut self.rare
+            && rare.error.is_none()
+        {
+            rare.kept = kept;
         }
     }
 
