@@ -28,6 +28,15 @@ pub struct Outcome {
     pub is_cut: bool,
 }
 
+impl fmt::Display for Outcome {
+    /// `200 1234 0.000089`: the code, the bytes and the seconds; `cut` behind them if the response was.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.elapsed.as_secs_f64();
+        let cut = if self.is_cut { " cut" } else { "" };
+        write!(f, "{} {} {seconds:.6}{cut}", self.code, self.bytes)
+    }
+}
+
 /// Makes the trait, handlers of all layers, and layers of all pointers.
 macro_rules! layer {
     (
@@ -168,9 +177,8 @@ macro_rules! layer {
             ///         &self.0
             ///     }
             ///     fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
-            ///         let Outcome { code, bytes, elapsed, .. } = outcome;
-            ///         println!("{} {code} {bytes} {elapsed:?}", x.requestline);
-            ///         self.1.lock().unwrap().push(format!("{} {code}", x.path));
+            ///         println!("\"{}\" {outcome}", x.requestline);
+            ///         self.1.lock().unwrap().push(format!("{} {}", x.path, outcome.code));
             ///     }
             /// }
             ///
