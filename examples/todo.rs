@@ -1,7 +1,7 @@
 //! A to-do list with what a service needs: JSON and forms, cookies, `Accept`, basic auth, CORS, errors
 //! as JSON, events, uploads, downloads, gzip, a log file, a Unix socket, and a clean end on SIGTERM.
-//! `cargo run --features json,auth --example todo -- 8000 uploads`, then
-//! `curl -iL -u anna:secret -d title=eggs http://127.0.0.1:8000/todos`
+//! `cargo run --features json,auth --example todo -- 8000 uploads`, then `curl 127.0.0.1:8000/todos`
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use servette::{Exchange, Layer, OrStatus, RequestHandler, Result, Status};

@@ -24,6 +24,7 @@ pub use self::layer::{Layer, Outcome};
 
 mod closure;
 mod error_page;
+mod head;
 mod hooks;
 mod layer;
 mod local_time;
@@ -35,9 +36,16 @@ macro_rules! outermost {
     ($h:ident, $x:ident => $body:expr) => {
         match $x.layers() {
             None => $body,
-            Some($h) => $body,
+            Some($h) => $crate::base::layered(|| $body),
         }
     };
+}
+
+/// What is wrapped runs apart, so that it does not keep the compiler from inlining what is not.
+#[cold]
+#[inline(never)]
+pub(crate) fn layered<T>(body: impl FnOnce() -> T) -> T {
+    body()
 }
 
 /// Software and version as `server_version` names it, `name` and the version of this crate.
@@ -97,19 +105,20 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
     if conn.wait_request()? != Readiness::Request {
         return Ok(());
     }
-    let shared = Shared::new(conn.version(h.protocol_version()));
+    let shared = Shared::new(&h, conn.version(h.protocol_version()));
     let context = Context {
         handler: &h,
         is_layered: h.is_layer(),
+        is_branch: false,
         shared: &shared,
     };
     let start = context.is_layered.then(Instant::now);
-    conn.exchange(context, |mut x, refusal| {
-        let event = Event::Begun(&x, refusal.as_ref());
+    conn.exchange(&context, |x, refusal| {
+        let event = Event::Begun(x, refusal.as_ref());
         x.channel().observed().tell(event);
-        let is_cut = outcome::answer(h, &mut x, refusal);
+        let is_cut = outcome::answer(h, x, refusal);
         if let Some(start) = start {
-            outcome::tell(h, &x, start.elapsed(), is_cut);
+            outcome::tell(h, x, start.elapsed(), is_cut);
         }
         is_cut
     });
@@ -160,6 +169,7 @@ pub(crate) fn send_error_with<H: RequestHandler + ?Sized>(
 ///
 /// # Errors
 /// Those of [`RequestHandler::end_headers`] and of writing the body.
+#[inline(always)]
 pub fn send_content<H: RequestHandler + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -167,26 +177,19 @@ pub fn send_content<H: RequestHandler + ?Sized>(
     content_type: &str,
     body: &[u8],
 ) -> Result<()> {
-    outermost!(h, x => {
-        h.send_response(x, status);
-        h.send_header(x, "Content-Type", content_type);
-        if status.has_content() {
-            h.send_header(x, "Content-Length", itoa::Buffer::new().format(body.len()));
-        }
-        h.end_headers(x)?;
-    });
-    Ok(x.wfile.write_all(body)?)
+    match x.layers() {
+        None => head::content(h, x, status, content_type, body),
+        Some(h) => head::content_of_layers(h, x, status, content_type, body),
+    }
 }
 
 /// The body of [`RequestHandler::send_response`].
 #[inline(always)]
 pub fn send_response<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, status: Status<'_>) {
-    outermost!(h, x => {
-        h.log_request(x, status.code(), None);
-        h.send_response_only(x, status);
-        h.send_header(x, "Server", &h.version_string());
-        h.send_header(x, "Date", &h.date_time_string(None));
-    });
+    match x.layers() {
+        None => head::response(h, x, status),
+        Some(h) => head::response_of_layers(h, x, status),
+    }
 }
 
 /// The body of [`RequestHandler::send_response_only`].
@@ -196,13 +199,10 @@ pub fn send_response_only<H: RequestHandler + ?Sized>(
     x: &mut Exchange<'_>,
     status: Status<'_>,
 ) {
-    let code = status.code();
-    let reason = match status.message() {
-        Some(message) => message,
-        None => outermost!(h, x => h.responses(code)).map_or("", |(phrase, _)| phrase),
-    };
-    let mut out = x.channel().out.borrow_mut();
-    out.status_line(x.context.shared.version, code, reason);
+    match x.layers() {
+        None => head::status_line(h, x, status),
+        Some(h) => head::status_line_of_layers(h, x, status),
+    }
 }
 
 /// The body of [`RequestHandler::send_header`].
@@ -283,6 +283,12 @@ pub fn log_message<H: RequestHandler + ?Sized>(
 
 /// The body of [`RequestHandler::log_line`].
 pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str) {
+    let shared = x.context.shared;
+    // The log of a branch is that of the handler that it is a branch of, unless it has its own.
+    if x.context.is_branch && !shared.is_logging.replace(true) {
+        shared.first.log_line(x, line);
+        return shared.is_logging.set(false);
+    }
     if x.channel().observed().tell(Event::Log(line)) {
         return;
     }

@@ -37,7 +37,7 @@ macro_rules! outermost_scripts {
     ($h:ident, $x:ident => $body:expr) => {
         match $x.layers().and_then(|layer| layer.as_scripts()) {
             None => $body,
-            Some($h) => $body,
+            Some($h) => $crate::base::layered(|| $body),
         }
     };
 }

@@ -92,9 +92,9 @@ pub struct Exchange<'a> {
     /// How often the request was handed on within the server, by the answers of scripts.
     pub(crate) redirects: u32,
     /// The handler that answers it.
-    pub(crate) context: Context<'a>,
+    pub(crate) context: &'a Context<'a>,
     /// What was taken off the front of the path.
-    pub(crate) mount: &'a str,
+    pub(crate) mount: Option<&'a String>,
 }
 
 impl<'a> Exchange<'a> {

@@ -42,7 +42,7 @@ macro_rules! outermost_files {
     ($h:ident, $x:ident => $body:expr) => {
         match $x.layers().and_then(|layer| layer.as_files()) {
             None => $body,
-            Some($h) => $body,
+            Some($h) => $crate::base::layered(|| $body),
         }
     };
 }

@@ -122,6 +122,7 @@ pub trait RequestHandler {
     ///
     /// # Errors
     /// Those of [`end_headers`](Self::end_headers) and of writing the body.
+    #[inline(always)]
     fn send_content(
         &self,
         x: &mut Exchange<'_>,

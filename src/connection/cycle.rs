@@ -23,8 +23,8 @@ impl Connection {
     /// body is read off, or the connection ends. The server's version says whether the connection may be kept.
     pub(crate) fn exchange(
         &mut self,
-        context: Context<'_>,
-        answer: impl FnOnce(Exchange<'_>, Option<Refusal>) -> bool,
+        context: &Context<'_>,
+        answer: impl FnOnce(&mut Exchange<'_>, Option<Refusal>) -> bool,
     ) {
         let Connection {
             channel,
@@ -100,7 +100,7 @@ impl Connection {
                 whole_path
             }
         };
-        let exchange = Exchange {
+        let mut exchange = Exchange {
             client_address: self.peer,
             server: &self.server,
             requestline: head.requestline,
@@ -119,9 +119,9 @@ impl Connection {
             expects_continue: head.meta.expects_continue,
             redirects: 0,
             context,
-            mount: "",
+            mount: None,
         };
-        let is_truncated = answer(exchange, refusal);
+        let is_truncated = answer(&mut exchange, refusal);
         self.end_exchange(is_truncated, client_ends);
     }
 

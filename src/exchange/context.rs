@@ -6,12 +6,13 @@ use std::cell::{Cell, OnceCell};
 use crate::RequestHandler;
 
 /// What an exchange knows of the handler that answers it.
-#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     /// The outermost handler.
     pub(crate) handler: &'a dyn RequestHandler,
     /// It is a layer, or a branch of another handler: the handlers inside ask it for every hook.
     pub(crate) is_layered: bool,
+    /// It is a branch of another handler.
+    pub(crate) is_branch: bool,
     pub(crate) shared: &'a Shared<'a>,
 }
 
@@ -19,15 +20,21 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Shared<'a> {
     /// The version of HTTP that this exchange speaks, whatever hooks say later.
     pub(crate) version: &'a str,
+    /// The handler that the server was given.
+    pub(crate) first: &'a dyn RequestHandler,
+    /// It is writing a line to the log.
+    pub(crate) is_logging: Cell<bool>,
     /// How deep calls through the exchange are nested.
     pub(super) depth: Cell<u8>,
     pub(super) data: Data,
 }
 
 impl<'a> Shared<'a> {
-    pub(crate) fn new(version: &'a str) -> Self {
+    pub(crate) fn new(first: &'a dyn RequestHandler, version: &'a str) -> Self {
         Shared {
             version,
+            first,
+            is_logging: Cell::new(false),
             depth: Cell::new(0),
             data: Data::default(),
         }
@@ -52,7 +59,7 @@ impl Data {
     }
 
     /// The text, for as long as the exchange lasts.
-    pub(super) fn keep(&self, text: String) -> &str {
+    pub(super) fn keep(&self, text: String) -> Option<&String> {
         let mut last = self;
         while let Some(entry) = last.0.get() {
             last = &entry.1;
@@ -60,7 +67,7 @@ impl Data {
         let entry = last
             .0
             .get_or_init(|| Box::new((Box::new(Text(text)), Data::default())));
-        entry.0.downcast_ref().map_or("", |Text(text)| text)
+        entry.0.downcast_ref().map(|Text(text)| text)
     }
 
     /// The last value of this type.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Exchange;
+use super::{Context, Exchange};
 use crate::{Error, RequestHandler, Result, Status};
 
 /// So deep hooks may call each other; they do it some five times.
@@ -113,8 +113,8 @@ impl<'a> Exchange<'a> {
     /// Has another handler answer, by its own hooks: what a router does with its branches.
     ///
     /// Calling `branch.do_method(x)` instead leaves the hooks of the router in force wherever `branch` calls them through
-    /// `x`. Fields that were sent before the response, and [`data`](Self::data), stay. An error with a status is answered
-    /// by the branch; any other is returned.
+    /// `x`. Fields that were sent before the response, and [`data`](Self::data), stay; the lines of the branch's log go to
+    /// that of the outermost handler. An error with a status is answered by the branch; any other is returned.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -142,9 +142,14 @@ impl<'a> Exchange<'a> {
     /// # Errors
     /// Those of the branch that are made from no status.
     pub fn hand_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
+        let context = Context {
+            handler: branch,
+            is_layered: true,
+            is_branch: true,
+            shared: self.context.shared,
+        };
         let mut x = self.reborrow();
-        x.context.handler = branch;
-        x.context.is_layered = true;
+        x.context = &context;
         match branch.do_method(&mut x) {
             Err(error) if error.is_status() && !x.has_begun() => x.send_error(error.status()),
             other => other,
@@ -200,5 +205,6 @@ impl<'a> Exchange<'a> {
     /// After an error or a panic nothing is nested.
     pub(crate) fn unwound(&self) {
         self.context.shared.depth.set(0);
+        self.context.shared.is_logging.set(false);
     }
 }

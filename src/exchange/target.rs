@@ -154,15 +154,12 @@ impl<'a> Exchange<'a> {
             return None;
         }
         let own = path.get(..prefix.len()).unwrap_or_default();
-        let mount = match self.mount.is_empty() {
-            true => own,
-            // It lives as long as the exchange.
-            false => self
-                .context
-                .shared
-                .data
-                .keep(format!("{}{own}", self.mount)),
-        };
+        // It lives as long as the exchange.
+        let mount = self
+            .context
+            .shared
+            .data
+            .keep(format!("{}{own}", self.mount()));
         let mut x = self.reborrow();
         x.path = rest;
         x.mount = mount;
@@ -171,14 +168,14 @@ impl<'a> Exchange<'a> {
 
     /// The path below which this handler is mounted, `/files`, or nothing; see [`below`](Self::below).
     pub fn mount(&self) -> &'a str {
-        self.mount
+        self.mount.map_or("", |mount| mount)
     }
 
     /// The path as the client knows it.
     pub(crate) fn whole_path(&self) -> Cow<'a, str> {
         match self.mount {
-            "" => self.path.into(),
-            mount => format!("{mount}{}", self.path).into(),
+            None => self.path.into(),
+            Some(mount) => format!("{mount}{}", self.path).into(),
         }
     }
 

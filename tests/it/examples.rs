@@ -292,7 +292,7 @@ fn todo_does_all_that_it_says() {
     );
     curl.expect(&with(&["-T", "large", "URL/files/two"]), &["HTTP/1.1 413 "]);
     curl.expect(
-        &with(&["-T", "up", "--path-as-is", "URL/files/.."]),
+        &with(&["-T", "up", "URL/files/%2e%2e%2fx"]),
         &["HTTP/1.1 400 "],
     );
     curl.expect(

@@ -237,9 +237,7 @@ fn a_closure_gets_the_outermost_handler() {
 fn a_router_hands_on_and_each_branch_answers_by_its_own_hooks() {
     struct Router {
         files: Cors<SimpleHandler>,
-        api: Guard<
-            servette::base::HandlerFn<fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>>,
-        >,
+        api: Guard<Box<dyn RequestHandler>>,
     }
     impl RequestHandler for Router {
         fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
@@ -268,7 +266,7 @@ fn a_router_hands_on_and_each_branch_answers_by_its_own_hooks() {
         .link("out", "/etc");
     let site = Router {
         files: Cors(SimpleHandler::new(root.path())),
-        api: Guard(handler_fn(api)),
+        api: Guard(Box::new(handler_fn(api))),
     };
     let log = Log::default();
     let site = AccessLog(site, log.clone());
@@ -316,6 +314,37 @@ fn a_router_hands_on_and_each_branch_answers_by_its_own_hooks() {
         "{got}"
     );
     assert_eq!(log.lines().len(), 15);
+}
+
+#[test]
+fn the_log_of_a_branch_is_that_of_the_outermost_handler() {
+    struct Filed<H>(H, Log);
+    impl<H: RequestHandler> Layer for Filed<H> {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn log_line(&self, _: &Exchange<'_>, line: &str) {
+            self.1.push(line.split("] ").nth(1).unwrap().trim_end());
+        }
+    }
+    let files = SimpleHandler::new("/no/such/directory");
+    let own = Log::default();
+    let with_own_log = Filed(&files, own.clone());
+    let router = handler_fn(|_, x| match x.path {
+        "/own" => x.hand_to(&with_own_log),
+        _ => x.hand_to(&files),
+    });
+    let log = Log::default();
+    let filed = Filed(router, log.clone());
+    ask(&filed, "/own");
+    assert_eq!(own.lines().len(), 2);
+    assert!(log.lines().is_empty());
+    ask(&filed, "/none");
+    let wanted = [
+        "code 404, message File not found",
+        "\"GET /none HTTP/1.0\" 404 -",
+    ];
+    assert_eq!(log.lines(), wanted);
 }
 
 #[test]

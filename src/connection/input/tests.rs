@@ -177,12 +177,14 @@ fn nothing_is_kept_of_a_head_that_is_refused() {
     assert!(conn.input.is_own && conn.input.pending() == head.len());
     conn.refuse(Refusal::new(408, ""));
     conn.lend(&mut buffers, false);
+    let handler = crate::handler_fn(|_, _| Ok(()));
     let context = crate::exchange::Context {
-        handler: &crate::handler_fn(|_, _| Ok(())),
+        handler: &handler,
         is_layered: false,
-        shared: &crate::exchange::Shared::new("HTTP/1.1"),
+        is_branch: false,
+        shared: &crate::exchange::Shared::new(&handler, "HTTP/1.1"),
     };
-    conn.exchange(context, |x, _| {
+    conn.exchange(&context, |x, _| {
         assert_eq!(x.requestline, "GET / HTTP/1.1");
         false
     });

@@ -201,7 +201,7 @@ impl Outgoing {
         match kind {
             Kind::Plain => true,
             Kind::Bad => {
-                self.fail(format!("the field name {name:?} is not a token"));
+                self.fail_with("the field name", name, "is not a token");
                 false
             }
             Kind::ContentLength => {
@@ -211,7 +211,7 @@ impl Outgoing {
                             self.fail("two lengths of one body");
                         }
                     }
-                    None => self.fail(format!("the Content-Length {value:?} is no number")),
+                    None => self.fail_with("the Content-Length", value, "is no number"),
                 }
                 !self.is_unframed() && self.code != 205
             }
@@ -220,12 +220,19 @@ impl Outgoing {
                 match value.eq_ignore_ascii_case("chunked") {
                     true if self.declared.chunked => self.fail("chunked twice"),
                     true => self.declared.chunked = true,
-                    false => self.fail(format!("the transfer coding {value:?} is not chunked")),
+                    false => self.fail_with("the transfer coding", value, "is not chunked"),
                 }
                 // Written when it is known whether the client can read it.
                 false
             }
         }
+    }
+
+    /// As [`fail`](Self::fail), out of the way of what is right.
+    #[cold]
+    #[inline(never)]
+    fn fail_with(&mut self, what: &str, text: &str, wrong: &str) {
+        self.fail(format!("{what} {text:?} {wrong}"));
     }
 
     /// `close` and `keep-alive` are written when it is known which of them is true.
