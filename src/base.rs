@@ -10,6 +10,7 @@ use std::io::Write;
 use std::time::{Instant, SystemTime};
 
 use crate::clock;
+use crate::connection::cycle::Due;
 use crate::connection::observer::Event;
 use crate::connection::{Connection, Next, Readiness};
 use crate::exchange::{Context, Exchange, Shared};
@@ -87,7 +88,7 @@ pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
         if conn.ending().is_some() {
             return Ok(Next::Close);
         }
-        if conn.has_tail() {
+        if conn.is_unfinished() {
             return Ok(Next::Park);
         }
         if conn.is_one_at_a_time() {
@@ -113,11 +114,17 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
         shared: &shared,
     };
     let start = context.is_layered.then(Instant::now);
-    conn.exchange(&context, |x, refusal| {
-        let event = Event::Begun(x, refusal.as_ref());
-        x.channel().observed().tell(event);
-        let is_cut = outcome::answer(h, x, refusal);
-        if let Some(start) = start {
+    conn.exchange(&context, |x, due| {
+        match &due {
+            Due::Request => x.channel().observed().tell(Event::Begun(x, None)),
+            Due::Refused(refusal) => x.channel().observed().tell(Event::Begun(x, Some(refusal))),
+            // It was told before.
+            Due::Late(_) => false,
+        };
+        let is_cut = outcome::answer(h, x, due);
+        if let Some(start) = start
+            && !x.channel().is_deferred()
+        {
             outcome::tell(h, x, start.elapsed(), is_cut);
         }
         is_cut

@@ -33,6 +33,9 @@ impl Moment {
     /// Before all others.
     pub(crate) const FIRST: Moment = Moment(0);
 
+    /// Behind all others.
+    pub(crate) const NEVER: Moment = Moment(u64::MAX);
+
     pub(crate) fn now() -> Self {
         Moment(uptime())
     }

@@ -2,7 +2,9 @@
 //!
 //! Reading order: [`stream`] (the socket), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
 //! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
-//! share), `cycle` (one request and its response), `state` (where a connection stands between two of them), then [`request_body`], [`response_writer`] and [`raw`], which handlers see.
+//! share), `cycle` (one request and its response), `state` (where a connection stands between two of them), then [`request_body`], [`response_writer`] and [`raw`], which
+//! handlers see. What outlives a handler is in [`response_stream`] and [`deferred`], with [`link`], [`stream_queue`] and
+//! `handed` below them.
 
 use std::sync::Arc;
 use std::{fmt, mem};
@@ -23,16 +25,23 @@ use crate::shutdown::ThreadGuard;
 use crate::{Error, Result};
 
 pub(crate) mod channel;
-mod cycle;
+pub(crate) mod chunk;
+pub(crate) mod cycle;
+pub(crate) mod deferred;
+mod handed;
 pub(crate) mod input;
+pub(crate) mod link;
 pub(crate) mod min_rate;
 pub(crate) mod observer;
 pub(crate) mod outgoing;
 pub(crate) mod raw;
 pub(crate) mod request_body;
+pub(crate) mod response_stream;
 pub(crate) mod response_writer;
 mod state;
 pub(crate) mod stream;
+pub(crate) mod stream_queue;
+mod sync;
 mod tail;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
@@ -234,12 +243,14 @@ impl Connection {
 
     fn look_for_request(&mut self) -> Result<Readiness> {
         loop {
-            if self.has_tail() {
+            if self.is_unfinished() {
                 return Ok(Readiness::Pending);
             }
             match self.state {
                 State::Open => {}
-                State::Found(_) | State::Refused(_) => return Ok(Readiness::Request),
+                State::Found(_) | State::Refused(_) | State::Late(_) => {
+                    return Ok(Readiness::Request);
+                }
                 State::Draining(drain) => {
                     if !drain.holds_answer && !self.channel.is_idle() {
                         self.channel.send_finished(false)?;
@@ -264,7 +275,7 @@ impl Connection {
             }
             if !self.channel.is_idle() {
                 self.channel.send_finished(false)?;
-                if self.has_tail() {
+                if self.is_unfinished() {
                     return Ok(Readiness::Pending);
                 }
             }
@@ -290,8 +301,9 @@ impl Connection {
         };
         loop {
             self.channel.finish_tail()?;
+            self.finish_handed(None)?;
             match self.poll_request()? {
-                Readiness::Pending if self.has_tail() => continue,
+                Readiness::Pending if self.is_unfinished() => continue,
                 Readiness::Pending => {}
                 ready => return Ok(ready),
             }
@@ -317,7 +329,8 @@ impl Connection {
     /// with it. (Before a reset it would be lost, also before that which the system sends for a socket that is closed
     /// with something unread.)
     pub(crate) fn flush_last(&mut self) -> Result<()> {
-        let end_follows = matches!(self.ending(), Some(Ending::Last | Ending::Linger));
+        let is_ending = matches!(self.ending(), Some(Ending::Last | Ending::Linger));
+        let end_follows = is_ending && !self.is_handed();
         self.flush_with(end_follows)
     }
 

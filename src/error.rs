@@ -159,7 +159,7 @@ impl Error {
     /// body that can't be read.
     pub fn is_client_fault(&self) -> bool {
         self.fault()
-            .is_some_and(|fault| !matches!(fault, Fault::Overlong))
+            .is_some_and(|fault| !matches!(fault, Fault::Overlong | Fault::Incomplete))
     }
 
     /// Whether the error was made from a [`Status`].
@@ -316,6 +316,9 @@ pub(crate) enum Fault {
     /// The handler wrote more body than it had declared: its own fault, but the response stands.
     #[error("the handler wrote more than its Content-Length")]
     Overlong,
+    /// The program gave up a response that it had begun.
+    #[error("the response was not completed")]
+    Incomplete,
 }
 
 impl Fault {
@@ -351,7 +354,11 @@ impl Fault {
             Fault::SlowBody => Status::REQUEST_TIMEOUT,
             Fault::TooLarge => Status::CONTENT_TOO_LARGE,
             Fault::NotText => Status::BAD_REQUEST.with_message("The request body is not UTF-8"),
-            Fault::SlowReader | Fault::Gone | Fault::Stopped | Fault::Overlong => return None,
+            Fault::SlowReader
+            | Fault::Gone
+            | Fault::Stopped
+            | Fault::Overlong
+            | Fault::Incomplete => return None,
         })
     }
 
@@ -369,7 +376,7 @@ impl From<Fault> for io::Error {
             Fault::SlowBody | Fault::SlowReader => io::ErrorKind::TimedOut,
             Fault::TooLarge => io::ErrorKind::FileTooLarge,
             Fault::Gone => io::ErrorKind::ConnectionReset,
-            Fault::Stopped => io::ErrorKind::ConnectionAborted,
+            Fault::Stopped | Fault::Incomplete => io::ErrorKind::ConnectionAborted,
             Fault::Overlong => io::ErrorKind::InvalidInput,
         };
         io::Error::new(kind, fault)

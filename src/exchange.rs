@@ -11,6 +11,7 @@ pub use self::form::{Form, Pairs};
 pub use self::headers::Headers;
 pub use self::target::Target;
 use crate::connection::channel::Channel;
+use crate::connection::deferred::Deferred;
 use crate::connection::raw::{DetachedStream, RawStream};
 use crate::connection::request_body::RequestBody;
 use crate::connection::response_writer::ResponseWriter;
@@ -173,6 +174,27 @@ impl<'a> Exchange<'a> {
     /// As a write; and where there is no socket, in [`respond`](crate::respond).
     pub fn detach(&mut self) -> io::Result<DetachedStream> {
         DetachedStream::new(&mut self.rfile)
+    }
+
+    /// Puts the exchange off, to be answered later from any thread. The handler returns `Ok` then, without an answer,
+    /// and the connection waits without a thread.
+    ///
+    /// If the handler returns an error instead, or answers nevertheless and the first byte of that was sent, it is not
+    /// put off.
+    ///
+    /// # Errors
+    /// `InvalidInput` behind the head of the response, and if it was put off before. An error that is answered with 503
+    /// where the server stops, and nobody would send the answer.
+    pub fn defer(&mut self) -> io::Result<Deferred> {
+        self.channel().defer()
+    }
+
+    /// Whether the client has left: it has closed or reset the connection, or has ended its sending direction, which
+    /// can't be told from closing. For a handler that waits for something else. Nothing is read for that.
+    ///
+    /// It asks the system each time. In memory, in [`respond`](crate::respond), no client leaves.
+    pub fn client_has_left(&self) -> bool {
+        self.channel().wire.stream.has_left()
     }
 
     /// Whether the first byte of the response was handed to the socket, so that it can't be replaced.

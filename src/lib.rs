@@ -56,6 +56,7 @@
 //!
 //! - [`server`]: [`HttpServer`] and [`ThreadingHttpServer`]: the socket, the poller, the threads;
 //!   `shutdown` stops them, [`Limits`] and [`ServerInfo`] are what they are told and tell
+//! - [`events`]: server-sent events, on response streams
 //! - [`cgi`]: [`RunScripts`] and [`CgiHandler`], scripts that answer
 //! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
 //! - [`base`]: [`RequestHandler`] and the bodies of its hooks, [`Layer`]; an exchange from its start to its end
@@ -88,8 +89,12 @@
 
 pub use base::{HandlerFn, Layer, RequestHandler, handler_fn};
 pub use cgi::{CgiHandler, RunScripts};
+pub use connection::chunk::Chunk;
+pub use connection::deferred::Deferred;
+pub use connection::link::Notice;
 pub use connection::raw::{DetachedSocket, DetachedStream, RawStream};
 pub use connection::request_body::RequestBody;
+pub use connection::response_stream::ResponseStream;
 pub use connection::response_writer::ResponseWriter;
 pub use connection::{Connection, Next};
 pub use error::{Error, OrStatus, Result};
@@ -106,6 +111,8 @@ pub use simple::{ServeFiles, SimpleHandler};
 pub use status::Status;
 
 pub mod server;
+
+pub mod events;
 
 mod clock;
 mod info;

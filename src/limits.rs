@@ -62,6 +62,16 @@ pub struct Limits {
     /// The average rate in bytes a second below which a body or a response is given up once it has
     /// kept the server waiting for longer than its deadline. Default 500; 0 switches the rate off.
     pub min_rate: u64,
+    /// What may wait in one [`ResponseStream`](crate::ResponseStream) for its client; one that is slower is cut. Default
+    /// 262,144.
+    pub stream_queue: usize,
+    /// How long a [`ResponseStream`](crate::ResponseStream) may be silent before the server writes what keeps it alive,
+    /// if the program has said what that is. Default 15 s.
+    pub stream_silence: Duration,
+    /// What all connections together may hold in memory of answers that their clients do not take: the ends of answers,
+    /// and what waits in response streams. Beyond it a handler waits for its client itself, and a stream is cut.
+    /// Default 67,108,864 (64 MiB).
+    pub queued: usize,
     /// What is read of a request body that the handler left unread, to keep the connection; of a
     /// longer one the connection is closed. Default 262,144.
     pub drain: u64,
@@ -105,6 +115,9 @@ impl Default for Limits {
             ranges: 256,
             write_deadline: Duration::from_secs(30),
             min_rate: 500,
+            stream_queue: 256 << 10,
+            stream_silence: Duration::from_secs(15),
+            queued: 64 << 20,
             drain: 256 << 10,
             drain_deadline: Duration::from_secs(2),
             linger: 64 << 20,

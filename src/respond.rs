@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::{RequestHandler, log_text};
 use crate::connection::stream::{Memory, Stream};
@@ -10,6 +11,9 @@ use crate::error::guarded;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::shutdown::ShutdownHandle;
+
+/// How long the program may take for an answer that it has in its hands.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What `handler` answers to these requests: the same code as behind a socket, in memory, for unit
 /// tests and examples.
@@ -23,6 +27,9 @@ use crate::shutdown::ShutdownHandle;
 /// let answer = respond(&SimpleHandler::new("/no/such/directory"), "GET / HTTP/1.0\r\n\r\n");
 /// assert!(answer.starts_with(b"HTTP/1.0 404 File not found\r\n"));
 /// ```
+///
+/// A body that is handed over ([`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over)), and an exchange that is
+/// put off, are waited for, 30 seconds at most for each look; then they are cut.
 pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Vec<u8> {
     let memory = Memory {
         input: requests.as_ref().to_vec(),
@@ -60,10 +67,13 @@ fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
             });
             Next::Close
         });
+        let goes_on = conn.is_unfinished();
+        // If it fails, the answer is cut.
+        let is_finished = conn.finish_handed(Some(PATIENCE)).is_ok();
         is_open = match next {
             Next::Again => true,
             // Nothing more comes that could be waited for.
-            Next::Park => conn.answered() > before,
+            Next::Park => (goes_on && is_finished) || conn.answered() > before,
             Next::Close => false,
         };
     }

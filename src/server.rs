@@ -238,6 +238,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
             limits.thread_idle,
         )
         .run()
+        .inspect(|()| self.shared().run_notices())
         .map_err(poll_error)
     }
 
@@ -346,6 +347,7 @@ impl EventLoop {
             };
             drop(state);
             if matches!(step, Step::Stop) {
+                self.shared.run_notices();
                 return Ok(Outcome::Stopped);
             }
             let task = self.run_hook(step);

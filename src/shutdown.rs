@@ -46,9 +46,10 @@ pub struct ShutdownHandle(Arc<Control>);
 
 impl ShutdownHandle {
     /// Stops accepting and closes the idle connections at once, lets the requests that are here end and
-    /// their answers go out, and at the deadline gives up their sockets: whatever waits for one fails. Returns how many
-    /// handlers still run then, as they wait for something else; 0 means that the server's loop is over
-    /// and its port free.
+    /// their answers go out, and at the deadline gives up their sockets: whatever waits for one fails. What the program
+    /// has in its own hands, a [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred), is told of
+    /// the stop, and cut at the deadline. Returns how many of these were cut, and how many handlers still run then, as
+    /// they wait for something else; 0 means that the server's loop is over and its port free.
     ///
     /// Called on a thread of this server, from inside a handler or another hook, it only asks for the
     /// stop, and returns at once with the number of handlers that run, the caller included. (Python's
@@ -66,11 +67,12 @@ impl ShutdownHandle {
         if control.wait_until_over(deadline) {
             return 0;
         }
+        let handed = control.handed();
         control.cut();
         match control.wait_until_over(UNWINDING) {
-            true => 0,
+            true => handed,
             // A loop that is held up by one of the server's hooks counts too.
-            false => control.running().max(1),
+            false => handed + control.running().max(1),
         }
     }
 

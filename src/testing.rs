@@ -11,6 +11,7 @@ pub use self::reserved_port::ReservedPort;
 pub use self::respond::respond_or_panic;
 pub use self::script::{Act, Script, close, gate, hang, pause, raw, reset};
 pub use self::server::TestServer;
+pub use self::streamed::{Streamed, stream};
 pub use self::stub::Stub;
 pub use self::stubs::Stubs;
 pub use crate::respond::respond;
@@ -53,6 +54,8 @@ mod reply;
 mod answer;
 
 mod script;
+
+mod streamed;
 
 mod gates;
 

@@ -151,7 +151,7 @@ impl Told {
     fn ends_with_close(&self, head: &Head, data: &[u8]) -> bool {
         let streams = match handlers::mode(&head.path) {
             2 | 5 => !data.is_empty(),
-            3 => true,
+            3 | 6 => true,
             _ => false,
         };
         let may_chunk = self.version == "HTTP/1.1" && head.is_http11;

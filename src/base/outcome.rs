@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Outcome, RequestHandler};
+use crate::connection::cycle::Due;
 use crate::connection::observer::Event;
 use crate::error::{Fault, guarded};
 use crate::exchange::Exchange;
@@ -12,17 +13,14 @@ use crate::{Error, Result, Status};
 
 /// Answers the request, or refuses it. True: its response was given up.
 #[inline]
-pub(super) fn answer<H: RequestHandler + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    refusal: Option<Refusal>,
-) -> bool {
-    let result = match refusal {
-        None => guarded(|| dispatch(h, x)),
-        Some(refusal) => {
+pub(super) fn answer<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, due: Due) -> bool {
+    let result = match due {
+        Due::Request => guarded(|| dispatch(h, x)),
+        Due::Refused(refusal) => {
             x.channel().doom();
             Err(refused(&refusal))
         }
+        Due::Late(late) => guarded(|| late.run(&h, x)),
     };
     note_panic(x, &result);
     settle(h, x, result)
@@ -84,6 +82,13 @@ fn is_expectation_met<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -
 /// or (true) gives up a response that can be neither completed nor replaced.
 fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Result<()>) -> bool {
     let channel = x.channel();
+    if channel.is_deferred() {
+        if result.is_ok() && !x.has_begun() {
+            channel.out.borrow_mut().drop_unsent();
+            return false;
+        }
+        channel.undefer();
+    }
     let overlong = channel.out.borrow().is_overlong();
     match result {
         Ok(()) if !overlong => match channel.finish() {

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use rustix::event::PollFd;
 
+use super::handed::Handed;
 use super::min_rate::{Allowance, MinRate};
 use super::observer::Observed;
-use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms};
+use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms, misuse};
 use super::tail::Tail;
 use super::wire::{Client, Wire};
 use crate::error::Fault;
@@ -23,7 +24,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 #[derive(Debug)]
 pub(crate) struct Channel {
-    pub(super) wire: Wire,
+    pub(crate) wire: Wire,
     pub(crate) out: RefCell<Outgoing>,
     pub(crate) limits: Arc<Limits>,
     /// Python's `close_connection`.
@@ -41,16 +42,25 @@ pub(crate) struct Channel {
     /// A write failed: nothing more goes out.
     broken: Cell<bool>,
     write_rate: Cell<MinRate>,
-    tail: RefCell<Option<Box<Tail>>>,
+    pub(super) rest: RefCell<Rest>,
     /// An event loop would carry a tail.
     pub(super) may_leave: Cell<bool>,
+}
+
+/// What goes on without a handler.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// What is left to send of answers that are finished.
+    pub(super) tail: Option<Box<Tail>>,
+    /// What the program has in its hands of the last exchange.
+    pub(super) handed: Option<Box<Handed>>,
 }
 
 impl Channel {
     pub(super) fn new(wire: Wire, limits: Arc<Limits>) -> Self {
         Channel {
             may_leave: Cell::new(wire.stream.fd().is_some()),
-            tail: RefCell::new(None),
+            rest: RefCell::default(),
             wire,
             out: RefCell::new(Outgoing::new()),
             limits,
@@ -268,6 +278,9 @@ impl Channel {
 
     /// Gives up the framing of the response: what is complete of it goes, and nothing is added.
     pub(super) fn surrender(&self) -> io::Result<()> {
+        if self.is_handed() {
+            return Err(misuse("the stream of an exchange that is in other hands"));
+        }
         self.doom();
         self.out.borrow_mut().prepare_surrender();
         let result = self.finish_tail().and_then(|()| self.send_ready(false));

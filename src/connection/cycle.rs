@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::mem;
 
 use super::Connection;
+use super::deferred::Answer;
+use super::handed::Late;
 use super::input::Texts;
 use super::observer::Event;
 use super::outgoing::Terms;
@@ -17,14 +19,25 @@ use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Extent, Found, Head};
 use crate::http1::{Refusal, is_11};
 
+/// How an exchange is to be answered.
+#[derive(Debug)]
+pub(crate) enum Due {
+    /// By the handler.
+    Request,
+    /// With an error page.
+    Refused(Refusal),
+    /// As the program has said after it was put off.
+    Late(Answer),
+}
+
 impl Connection {
-    /// Takes the head that [`poll_request`](Self::poll_request) has found, and has the request answered; with a
-    /// refusal if it is to be refused. `answer` says whether its response was given up. Then what is unread of the
+    /// Takes the head that [`poll_request`](Self::poll_request) has found, and has the request answered, as is
+    /// [`Due`]. `answer` says whether its response was given up. Then what is unread of the
     /// body is read off, or the connection ends. The server's version says whether the connection may be kept.
     pub(crate) fn exchange(
         &mut self,
         context: &Context<'_>,
-        answer: impl FnOnce(&mut Exchange<'_>, Option<Refusal>) -> bool,
+        answer: impl FnOnce(&mut Exchange<'_>, Due) -> bool,
     ) {
         let Connection {
             channel,
@@ -33,14 +46,24 @@ impl Connection {
             state,
             ..
         } = self;
-        let (found, refusal) = match mem::replace(state, State::Open) {
-            State::Found(found) => (found, None),
+        let (mut found, mut refusal, mut late) = (Found::Other(Extent::default()), None, None);
+        match mem::replace(state, State::Open) {
+            State::Found(there) => found = there,
             // Of a head that is refused unfinished there is the request line, or nothing.
-            State::Refused(refusal) => {
-                let line = input.refused_line().unwrap_or_default();
-                (Found::Other(line), Some(refusal))
+            State::Refused(refused) => {
+                found = Found::Other(input.refused_line().unwrap_or_default());
+                refusal = Some(refused);
             }
-            _ => (Found::Other(Extent::default()), None),
+            State::Late(that) => late = Some(*that),
+            _ => {}
+        }
+        let (kept, late) = match late {
+            Some(Late {
+                head,
+                answer,
+                awaits_continue,
+            }) => (head, Some((answer, awaits_continue))),
+            None => (Vec::new(), None),
         };
         input.reset_scan();
         let Extent { start, end } = found.extent();
@@ -51,9 +74,12 @@ impl Connection {
             path: whole_path,
             places,
         } = texts;
+        let limits = channel.limits.of_head();
+        let bytes = late.as_ref().map_or(bytes, |_| &kept);
         let parsed = match refusal {
             Some(refusal) => Err(refusal),
-            None => head::parse(bytes, &found, scratch, places, &channel.limits.of_head()),
+            None if late.is_some() => head::parse_whole(bytes, scratch, places, &limits),
+            None => head::parse(bytes, &found, scratch, places, &limits),
         };
         let coming = match ahead.unread() {
             _ if is_behind => Coming::Behind,
@@ -83,8 +109,12 @@ impl Connection {
             is_head: head.requestline.starts_with("HEAD "),
             is_connect: head.command == "CONNECT",
         };
-        *body = Body::default();
+        if late.is_none() {
+            *body = Body::default();
+        }
         let body_left = match head.meta.body {
+            // Some of it may have been read by now.
+            _ if late.is_some() => channel.body_left.get(),
             BodyLength::Exact(length) => length,
             BodyLength::Chunked => {
                 body.decoder = Some(Decoder::new(channel.limits.of_chunks()));
@@ -93,6 +123,14 @@ impl Connection {
         };
         let can_persist = is_11(context.shared.version) && head.meta.keep_alive;
         channel.begin(terms, !can_persist, body_left);
+        let due = match (refusal, late) {
+            (Some(refusal), _) => Due::Refused(refusal),
+            (None, None) => Due::Request,
+            (None, Some((answer, awaits_continue))) => {
+                channel.awaits_continue.set(awaits_continue);
+                Due::Late(answer)
+            }
+        };
         let path = match head.target.path {
             Cow::Borrowed(path) => path,
             Cow::Owned(path) => {
@@ -121,7 +159,14 @@ impl Connection {
             context,
             mount: None,
         };
-        let is_truncated = answer(&mut exchange, refusal);
+        let is_truncated = answer(&mut exchange, due);
+        if channel.is_deferred() {
+            channel.keep_head(bytes);
+            if let Some(hook) = &channel.wire.hook {
+                hook.after_handler();
+            }
+            return;
+        }
         self.end_exchange(is_truncated, client_ends);
     }
 
@@ -140,7 +185,7 @@ impl Connection {
             self.state = State::Draining(Drain {
                 left: channel.limits.drain,
                 // What has begun to go holds nothing.
-                holds_answer: !channel.has_tail(),
+                holds_answer: !channel.has_tail() && !channel.is_handed(),
                 ends: false,
             });
         }

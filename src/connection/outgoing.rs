@@ -12,6 +12,7 @@ use std::io;
 
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
+use super::stream_queue;
 use crate::base::Outcome;
 use crate::http1::head::Version;
 
@@ -23,6 +24,7 @@ mod tests;
 /// As much body as may wait for its end, and the size from which writes are not copied.
 pub(crate) const BUFFER: usize = 32 << 10;
 const CHUNKED: &[u8] = b"Transfer-Encoding: chunked\r\n";
+const HANDED_OVER: &str = "a body that was handed over";
 
 /// What the request says about the framing of its response.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +58,8 @@ enum Stage {
     /// The fields are complete, the framing is not decided. The blank line is still to be written.
     Held,
     Open(Framing),
+    /// The rest of the body is written elsewhere.
+    HandedOver,
 }
 
 #[derive(Debug)]
@@ -318,7 +322,7 @@ impl Outgoing {
     pub(crate) fn sendable(&self) -> usize {
         match self.stage {
             Stage::Fields | Stage::Held => self.start,
-            Stage::Blank | Stage::Open(_) => self.buffer.len(),
+            Stage::Blank | Stage::Open(_) | Stage::HandedOver => self.buffer.len(),
         }
     }
 
@@ -362,7 +366,7 @@ impl Outgoing {
                 self.end_chunk();
                 self.buffer.extend_from_slice(b"0\r\n\r\n");
             }
-            Stage::Open(_) => {}
+            Stage::Open(_) | Stage::HandedOver => {}
         }
         self.stage = Stage::Blank;
         self.gone += (self.buffer.len() - self.start) as u64;
@@ -383,7 +387,7 @@ impl Outgoing {
 
     /// Whether the head of the final response is complete, sent or not.
     pub(crate) fn has_head(&self) -> bool {
-        matches!(self.stage, Stage::Held | Stage::Open(_))
+        matches!(self.stage, Stage::Held | Stage::Open(_) | Stage::HandedOver)
     }
 
     pub(crate) fn has_begun(&self) -> bool {
@@ -405,8 +409,31 @@ impl Outgoing {
             Stage::Blank | Stage::Fields => self.drop_unsent(),
             Stage::Held if self.terms.is_head => self.commit(Framing::Nothing, true),
             Stage::Held => self.commit(Framing::UntilClose, true),
-            Stage::Open(_) => self.end_chunk(),
+            Stage::Open(_) | Stage::HandedOver => self.end_chunk(),
         }
+    }
+
+    /// The rest of the body is written elsewhere; how it is framed, or `None` if there is no body to be sent.
+    pub(crate) fn hand_over(&mut self, closing: bool) -> io::Result<Option<stream_queue::Framing>> {
+        match self.stage {
+            Stage::Blank | Stage::Fields => {
+                return Err(misuse("a body handed over before the end of the head"));
+            }
+            Stage::HandedOver => return Err(misuse(HANDED_OVER)),
+            Stage::Held if self.terms.is_head => self.commit(Framing::Nothing, closing),
+            Stage::Held => self.commit(self.streaming(), closing),
+            Stage::Open(_) => {}
+        }
+        self.end_chunk();
+        let framing = match self.stage {
+            Stage::Open(Framing::Length(left)) => stream_queue::Framing::Length(left),
+            Stage::Open(Framing::Chunked(_)) => stream_queue::Framing::Chunked,
+            Stage::Open(Framing::UntilClose) => stream_queue::Framing::UntilClose,
+            _ => return Ok(None),
+        };
+        self.stage = Stage::HandedOver;
+        self.begun = true;
+        Ok(Some(framing))
     }
 
     /// The bytes of the response from now on are none of ours.
@@ -474,6 +501,6 @@ impl Tail {
     }
 }
 
-fn misuse(what: impl Into<Box<str>>) -> io::Error {
+pub(super) fn misuse(what: impl Into<Box<str>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, String::from(what.into()))
 }

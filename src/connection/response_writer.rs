@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::channel::Channel;
+use super::response_stream::ResponseStream;
 use super::tail::shorter;
 
 /// A file or a rest of one up to this size is read beside the head and leaves in one write with it.
@@ -39,6 +40,23 @@ pub struct ResponseWriter<'a> {
 }
 
 impl ResponseWriter<'_> {
+    /// Hands the rest of the body over to a stream that outlives the handler, for any thread to write to. What was
+    /// written so far is sent first, and `wfile` takes nothing more.
+    ///
+    /// Call it after [`end_headers`](crate::RequestHandler::end_headers). The body is framed as the head says: with a
+    /// `Content-Length` it takes exactly that much; else it is chunked, or ends with the connection where one side
+    /// speaks HTTP/1.0. A response without a body (to HEAD, 204, 205, 304) is complete at once, and its stream is
+    /// [closed](ResponseStream::is_closed) from the start.
+    ///
+    /// If the handler then returns an error, the stream is cut.
+    ///
+    /// # Errors
+    /// `InvalidInput` before the end of the head, and if the body was handed over before. An error that is answered with
+    /// 503 where the server stops, and nobody would send what the stream is given.
+    pub fn hand_over(&mut self) -> io::Result<ResponseStream> {
+        self.channel.hand_over()
+    }
+
     /// Writes `count` bytes of a file from `offset` on, without reading them into memory where the
     /// system can do that (`sendfile`). Where they complete the declared length, the handler does not wait for a client
     /// that takes them slowly: the server sends on after it.

@@ -4,6 +4,7 @@
 use std::{io, mem};
 
 use super::Connection;
+use super::handed::Late;
 use super::input::Socket;
 use super::request_body::{Dropped, RequestBody};
 use crate::http1::Refusal;
@@ -22,6 +23,8 @@ pub(super) enum State {
     Found(Found),
     /// The next request is refused before anything of it is handled.
     Refused(Refusal),
+    /// The last request was put off, and its answer is there.
+    Late(Box<Late>),
     /// The last request is answered, and the rest of its body is dropped.
     Draining(Drain),
     /// The connection ends.
@@ -59,10 +62,14 @@ pub(crate) enum WaitsFor {
     End,
     /// Room in the socket for what is left of answers.
     Room,
+    /// The program, which has the answer in its hands.
+    Program,
+    /// The same; after a while something is sent to keep the connection alive.
+    Silence,
 }
 
 impl WaitsFor {
-    pub(crate) const ALL: [WaitsFor; 7] = [
+    pub(crate) const ALL: [WaitsFor; 9] = [
         WaitsFor::FirstHead,
         WaitsFor::NextHead,
         WaitsFor::RestOfHead,
@@ -70,6 +77,8 @@ impl WaitsFor {
         WaitsFor::RestOfBody,
         WaitsFor::End,
         WaitsFor::Room,
+        WaitsFor::Program,
+        WaitsFor::Silence,
     ];
 }
 
@@ -104,7 +113,10 @@ impl Connection {
     /// What the connection waits for when it is parked now.
     pub(crate) fn waits_for(&self) -> WaitsFor {
         match self.state {
-            _ if self.has_tail() => WaitsFor::Room,
+            _ if self.is_unfinished() => match self.channel.has_tail() {
+                true => WaitsFor::Room,
+                false => self.handed_waits_for().unwrap_or(WaitsFor::Room),
+            },
             State::Draining(drain) if drain.holds_answer => WaitsFor::BodyAtOnce,
             State::Draining(drain) if !drain.ends => WaitsFor::RestOfBody,
             State::Draining(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
@@ -202,7 +214,7 @@ impl Connection {
             return State::Draining(Drain {
                 left: self.channel.limits.linger,
                 holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.drain)
-                    && !self.channel.has_tail(),
+                    && !self.is_unfinished(),
                 ends: true,
             });
         }
@@ -223,7 +235,7 @@ impl Connection {
 
     /// Ends in a way that can't be taken for the end of a response: with a reset (true), if there is no other.
     fn cut(&mut self) -> bool {
-        let is_ambiguous = self.channel.out.borrow().ends_with_close();
+        let is_ambiguous = self.is_handed() || self.channel.out.borrow().ends_with_close();
         if is_ambiguous {
             // It fails only where there is no connection any more.
             let _ = self.channel.wire.reset_on_close();

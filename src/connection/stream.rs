@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use mio::event::Source;
 use mio::unix::SourceFd;
@@ -18,7 +19,23 @@ pub(crate) const WASTE: usize = 1 << 20;
 pub(crate) enum Stream {
     Tcp(mio::net::TcpStream),
     Unix(mio::net::UnixStream),
+    /// Either of them, to which other threads write as well.
+    Shared(Arc<Socket>),
     Memory(RefCell<Memory>),
+}
+
+/// A socket that is shared.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    descriptor: OwnedFd,
+    is_tcp: bool,
+}
+
+impl Socket {
+    /// Writes as much as goes at once.
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        retry(|| Ok(rustix::net::send(&self.descriptor, bytes, QUIET)?))
+    }
 }
 
 /// The requests of [`respond`](crate::respond), and what was answered to them.
@@ -53,7 +70,36 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => Some(socket.as_fd()),
             Stream::Unix(socket) => Some(socket.as_fd()),
+            Stream::Shared(socket) => Some(socket.descriptor.as_fd()),
             Stream::Memory(_) => None,
+        }
+    }
+
+    /// The socket, from now on shared; `None` in memory.
+    pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
+        let (descriptor, is_tcp) = match std::mem::replace(self, Stream::Memory(RefCell::default()))
+        {
+            Stream::Tcp(socket) => (OwnedFd::from(socket), true),
+            Stream::Unix(socket) => (OwnedFd::from(socket), false),
+            other => {
+                *self = other;
+                return match self {
+                    Stream::Shared(socket) => Some(socket.clone()),
+                    _ => None,
+                };
+            }
+        };
+        let socket = Arc::new(Socket { descriptor, is_tcp });
+        *self = Stream::Shared(socket.clone());
+        Some(socket)
+    }
+
+    /// The TCP socket, if it is one.
+    fn tcp(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Stream::Tcp(socket) => Some(socket.as_fd()),
+            Stream::Shared(socket) if socket.is_tcp => Some(socket.descriptor.as_fd()),
+            _ => None,
         }
     }
 
@@ -80,7 +126,7 @@ impl Stream {
 
     /// Whether [`discard`](Self::discard) does without copying.
     pub(crate) fn drops_in_kernel(&self) -> bool {
-        cfg!(target_os = "linux") && matches!(self, Stream::Tcp(_))
+        cfg!(target_os = "linux") && self.tcp().is_some()
     }
 
     /// As [`recv`](Self::recv), but drops what is there, at most `most` bytes and [`WASTE`].
@@ -133,6 +179,48 @@ impl Stream {
         }
     }
 
+    /// Writes as much of all slices as goes at once.
+    pub(crate) fn send_all(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let Stream::Memory(memory) = self {
+            let output = &mut memory.borrow_mut().output;
+            slices
+                .iter()
+                .for_each(|slice| output.extend_from_slice(slice));
+            return Ok(slices.iter().map(|slice| slice.len()).sum());
+        }
+        retry(|| {
+            let mut none = SendAncillaryBuffer::default();
+            Ok(rustix::net::sendmsg(
+                self.socket()?,
+                slices,
+                &mut none,
+                QUIET,
+            )?)
+        })
+    }
+
+    /// The client has ended its sending direction, or is gone; nothing is read for that. In memory it never does.
+    pub(crate) fn has_left(&self) -> bool {
+        let Some(socket) = self.fd() else {
+            return false;
+        };
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+            let mut polled = [PollFd::from_borrowed_fd(socket, ends)];
+            let found = poll(&mut polled, Some(&Timespec::default()));
+            let [polled] = &polled;
+            found.is_ok() && polled.revents().intersects(ends)
+        }
+        // The end behind something unread does not show.
+        #[cfg(not(target_os = "linux"))]
+        match rustix::net::recv(socket, &mut [0; 1][..], RecvFlags::PEEK) {
+            Ok((_, count)) => count == 0,
+            Err(error) => error != rustix::io::Errno::AGAIN && error != rustix::io::Errno::INTR,
+        }
+    }
+
     /// Sends up to `count` bytes of `file` from `offset` on without copying them through the process;
     /// `None` if this stream or this file can't do that.
     #[cfg(target_os = "linux")]
@@ -166,14 +254,14 @@ impl Stream {
     /// before. Only TCP has these, and not every system; without them it costs more.
     pub(crate) fn set_bulk(&self, on: bool) {
         #[cfg(target_os = "linux")]
-        if let Stream::Tcp(socket) = self {
+        if let Some(socket) = self.tcp() {
             // They fail only where the client is gone already.
             let _ = rustix::net::sockopt::set_tcp_cork(socket, on);
             #[cfg(feature = "bulk")]
             {
                 // Zero is the system's setting.
                 let lowat = if on { UNSENT } else { 0 };
-                let _ = socket2::SockRef::from(socket).set_tcp_notsent_lowat(lowat);
+                let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(lowat);
             }
         }
         #[cfg(not(target_os = "linux"))]

@@ -193,30 +193,18 @@ pub(super) fn send_range(
 impl Connection {
     /// How far the connection has come: where this is the same, it waits still, else anew.
     pub(crate) fn progress(&self) -> (u64, u64) {
-        let written = match self.has_tail() {
+        let written = match self.channel.has_tail() {
             true => self.channel.written(),
-            false => 0,
+            false => self.handed_written(),
         };
         (self.answered, written)
-    }
-
-    /// Something is left to send of answers that are finished. Before it is out, nothing else is done for the
-    /// connection.
-    #[inline]
-    pub(crate) fn has_tail(&self) -> bool {
-        self.channel.has_tail()
-    }
-
-    /// The tail waits for room in the socket. Else it only gave others their turn.
-    pub(crate) fn tail_is_full(&self) -> bool {
-        self.channel.tail_is_full()
     }
 
     /// Sends on of the tail without waiting; true if nothing is left.
     ///
     /// # Errors
     /// If the client has gone or is too slow, or the file has become shorter. The connection is ending then.
-    pub(crate) fn send_tail(&mut self) -> Result<bool> {
+    pub(super) fn send_tail(&mut self) -> Result<bool> {
         self.channel.send_tail().map_err(|error| {
             // The client sees that a file is cut, by the declared length.
             let is_visible = error.kind() == io::ErrorKind::UnexpectedEof;

@@ -235,6 +235,13 @@ impl Wire {
         Ok(true)
     }
 
+    /// This thread is about to wait for something else.
+    pub(super) fn before_wait(&self) {
+        if let Some(hook) = &self.hook {
+            hook.before_wait();
+        }
+    }
+
     /// Waits until the socket takes something.
     pub(super) fn wait_writable(
         &self,
@@ -399,7 +406,7 @@ impl Wire {
         })
     }
 
-    fn check_cut(&self) -> io::Result<()> {
+    pub(super) fn check_cut(&self) -> io::Result<()> {
         match self.control.is_cut() {
             true => Err(Fault::Stopped.into()),
             false => Ok(()),

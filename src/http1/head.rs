@@ -141,7 +141,6 @@ pub(crate) fn parse<'a>(
 }
 
 /// The same for bytes that were not looked for.
-#[cfg(any(test, feature = "_internals"))]
 pub(crate) fn parse_whole<'a>(
     bytes: &'a [u8],
     scratch: &'a mut String,

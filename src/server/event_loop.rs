@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use mio::{Registry, Token, Waker};
 
 use self::accept::{ACCEPTS, spare_descriptors};
+use self::notices::Notices;
 pub(super) use self::serve::Left;
 use super::listener::{Acceptor, Listener};
 use super::options::Options;
@@ -22,11 +23,14 @@ use super::poller::{FIRST_SLOT, LISTENER, Poller, WAKER};
 use super::table::{Patience, Table};
 use super::task::Task;
 use crate::clock::Moment;
+use crate::connection::Connection;
+use crate::connection::link::Mailbox;
 use crate::info::ServerInfo;
 use crate::shutdown::{Control, ShutdownHandle, lock};
 use crate::{Error, Result};
 
 mod accept;
+mod notices;
 mod serve;
 
 /// How often `service_actions` runs, as in Python.
@@ -53,6 +57,7 @@ pub(super) struct Shared {
     complained: Mutex<Option<Instant>>,
     /// The connections that are parked or were, by loop.
     tables: Vec<Mutex<Table>>,
+    notices: Notices,
 }
 
 /// A poller, and the connections that are parked in it.
@@ -62,6 +67,8 @@ pub(super) struct EventLoop {
     pub(super) number: usize,
     pub(super) registry: Arc<Registry>,
     waker: Arc<Waker>,
+    /// Slots that the program has something for.
+    mailbox: Arc<Mailbox>,
     state: Mutex<LoopState>,
 }
 
@@ -127,6 +134,8 @@ pub(super) enum Step {
     Report(Error),
     /// Runs the program's `service_actions`.
     ServiceActions,
+    /// Tells the program what has become of connections.
+    Notices,
     Stop,
 }
 
@@ -162,6 +171,7 @@ impl EventLoop {
             tables: (0..count)
                 .map(|_| Mutex::new(Table::new(patience)))
                 .collect(),
+            notices: Notices::default(),
             options,
         });
         let new = |number| EventLoop::new(shared.clone(), number, acceptor.clone());
@@ -178,6 +188,7 @@ impl EventLoop {
         acceptor.register(&registry, LISTENER, number)?;
         Ok(EventLoop {
             number,
+            mailbox: Arc::new(Mailbox::new(waker.clone())),
             waker,
             registry,
             state: Mutex::new(LoopState {
@@ -229,6 +240,9 @@ impl EventLoop {
     pub(super) fn pick(&self, state: &mut LoopState) -> Option<Step> {
         if self.shared.control.is_stopping() && self.stop(state) {
             return Some(Step::Stop);
+        }
+        if self.shared.notices.has_any() {
+            return Some(Step::Notices);
         }
         if let Some(task) = state.ready.pop_front() {
             return Some(Step::Serve(task));
@@ -299,7 +313,7 @@ impl EventLoop {
         let due = due.into_iter().flatten().min();
         let deadline = self.table().next_deadline();
         state.turns = state.unfinished.len();
-        if accepts_again || !state.unfinished.is_empty() {
+        if accepts_again || !state.unfinished.is_empty() || self.shared.notices.has_any() {
             return Some(Duration::ZERO);
         }
         let waits = [
@@ -317,7 +331,14 @@ impl EventLoop {
         for event in state.poller.events() {
             match event.token() {
                 LISTENER => state.accepts = ACCEPTS,
-                WAKER => {}
+                WAKER => {
+                    for slot in self.mailbox.take() {
+                        if let Some(mut task) = table.take(slot) {
+                            task.end_may_follow = false;
+                            state.ready.push_back(task);
+                        }
+                    }
+                }
                 Token(token) => {
                     let slot = token.wrapping_sub(FIRST_SLOT);
                     // One that is being served is marked, and comes back by itself.
@@ -341,6 +362,7 @@ impl EventLoop {
                 // Another thread may be polling without a timer.
                 self.wake();
             }
+            Step::Notices => self.shared.run_notices(),
             Step::Stop => {}
         }
         None
@@ -356,10 +378,13 @@ impl EventLoop {
         }
         (state.accepts, state.accept_again) = (0, None);
         let is_over = self.shared.control.tails_are_over();
-        let unfinished = state.unfinished.drain(..);
-        let picked: Vec<_> = state.ready.drain(..).chain(unfinished).collect();
+        let mut picked: Vec<_> = state.unfinished.drain(..).collect();
+        if is_first || is_over {
+            // Later on only those with something to send are parked, and so picked.
+            picked.extend(state.ready.drain(..));
+        }
         for task in picked {
-            match !is_over && task.conn.has_tail() {
+            match !is_over && task.conn.is_unfinished() {
                 true => state.ready.push_back(task),
                 false => self.close(task),
             }
@@ -368,12 +393,34 @@ impl EventLoop {
             self.close(task);
         }
         if is_first || is_over {
-            let parked = self.table().take_all(is_over);
+            let parked = self
+                .table()
+                .take_all(|conn| is_over || !conn.is_unfinished());
             for task in parked {
                 self.close(task);
             }
+            // The program is told of the stop.
+            state
+                .ready
+                .extend(self.table().take_all(Connection::is_handed));
         }
         is_over
+    }
+}
+
+impl Drop for EventLoop {
+    /// Unfinished answers of a server that is dropped must not look complete.
+    fn drop(&mut self) {
+        let mut state = self.lock();
+        let mut left: Vec<_> = state.ready.drain(..).collect();
+        left.extend(state.unfinished.drain(..));
+        left.append(&mut state.to_park);
+        drop(state);
+        left.extend(self.table().take_all(|_| true));
+        for task in left {
+            self.shared.close(task);
+        }
+        self.shared.run_notices();
     }
 }
 
@@ -418,6 +465,7 @@ impl Shared {
         task.conn.send_held_answers();
         let (home, slot) = (task.home, task.slot);
         task.conn.cut_tail();
+        self.notices.add(task.conn.close_handed());
         drop(task);
         self.open.fetch_sub(1, Relaxed);
         if let Some(slot) = slot {

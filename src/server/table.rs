@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::deadlines::{Deadlines, Linked, Links};
 use super::task::Task;
 use crate::clock::Moment;
-use crate::connection::WaitsFor;
+use crate::connection::{Connection, WaitsFor};
 use crate::limits::Limits;
 
 /// Deadlines are looked at in steps of so many milliseconds, so that several are over at once.
@@ -29,6 +29,7 @@ pub(super) struct Patience {
     drain: Duration,
     linger: Duration,
     write: Duration,
+    silence: Duration,
 }
 
 impl Patience {
@@ -39,18 +40,22 @@ impl Patience {
             drain: limits.drain_deadline,
             linger: limits.linger_deadline,
             write: limits.write_deadline,
+            silence: limits.stream_silence,
         }
     }
 
-    fn for_what(&self, what: WaitsFor) -> Duration {
-        match what {
+    /// `None`: for ever.
+    fn for_what(&self, what: WaitsFor) -> Option<Duration> {
+        Some(match what {
             WaitsFor::FirstHead | WaitsFor::RestOfHead => self.head,
             WaitsFor::NextHead => self.idle,
             WaitsFor::BodyAtOnce => BODY_AT_ONCE.min(self.drain),
             WaitsFor::RestOfBody => self.drain,
             WaitsFor::End => self.linger,
             WaitsFor::Room => self.write,
-        }
+            WaitsFor::Silence => self.silence,
+            WaitsFor::Program => return None,
+        })
     }
 }
 
@@ -162,10 +167,13 @@ impl Table {
             return Some(task);
         }
         let (what, anew) = task.wait(now);
-        let deadline = task.since().after(self.patience.for_what(what));
+        let patience = self.patience.for_what(what);
+        let deadline = patience.map_or(Moment::NEVER, |time| task.since().after(time));
         place.deadline = deadline;
         place.state = State::Parked(task);
-        if deadline <= now {
+        if patience.is_none() {
+            self.deadlines.remove(&mut self.slots, slot);
+        } else if deadline <= now {
             self.deadlines.remove(&mut self.slots, slot);
             self.overdue.push(slot);
         } else {
@@ -245,11 +253,11 @@ impl Table {
         self.slots.len() + self.free.len() + self.overdue.len() + queued
     }
 
-    /// Takes every parked connection, but for those with something to send, unless the `tails` are given up too.
+    /// Takes every parked connection that is so.
     #[expect(clippy::vec_box, reason = "they are boxed wherever they are")]
-    pub(super) fn take_all(&mut self, tails: bool) -> Vec<Box<Task>> {
+    pub(super) fn take_all(&mut self, is_so: impl Fn(&Connection) -> bool) -> Vec<Box<Task>> {
         let is_parked = |place: &Slot| match &place.state {
-            State::Parked(task) => tails || !task.conn.has_tail(),
+            State::Parked(task) => is_so(&task.conn),
             _ => false,
         };
         let parked = |slot: &usize| self.slots.get(*slot).is_some_and(is_parked);

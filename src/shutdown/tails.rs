@@ -1,19 +1,19 @@
-//! How many answers go on without a thread, and whether any may.
+//! How many answers go on without a thread, and whether any may: tails, and what the program has in its own hands.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use super::{Control, lock};
 
-/// As much may all tails of a server hold in memory. Beyond that, who sends waits itself.
-const MOST_BYTES: usize = 64 << 20;
-
 /// The tails of a server.
 #[derive(Debug, Default)]
 pub(super) struct Tails {
     count: AtomicUsize,
+    /// Those of them that the program has in its own hands: streams, and exchanges that are put off.
+    handed: AtomicUsize,
     /// Those that hold an open file.
     files: AtomicUsize,
+    /// What all of them hold in memory.
     bytes: AtomicUsize,
     /// The event loops carry no more of them.
     is_over: AtomicBool,
@@ -23,20 +23,52 @@ pub(super) struct Tails {
 
 impl Control {
     /// Counts a tail that holds so many bytes in memory, and perhaps a file, until the guard is dropped. `None` where
-    /// nobody would carry it, or too much is held already: then it is to be sent at once.
-    pub(crate) fn enter_tail(self: &Arc<Self>, bytes: usize, has_file: bool) -> Option<TailGuard> {
-        let tails = &self.tails;
-        // Counted first, so that either this sees that the loops are over, or who ends them sees the tail.
-        tails.count.fetch_add(1, SeqCst);
-        tails.files.fetch_add(usize::from(has_file), Relaxed);
-        let held = tails.bytes.fetch_add(bytes, Relaxed);
+    /// nobody would carry it, or more than `most` bytes would be held: then it is to be sent at once.
+    pub(crate) fn enter_tail(
+        self: &Arc<Self>,
+        bytes: usize,
+        has_file: bool,
+        most: usize,
+    ) -> Option<TailGuard> {
         let guard = TailGuard {
             control: self.clone(),
             bytes,
             has_file,
+            is_handed: false,
         };
-        let may_go = held.saturating_add(bytes) <= MOST_BYTES && !tails.is_over.load(SeqCst);
-        may_go.then_some(guard)
+        guard.count();
+        let has_room = self.hold(bytes, most);
+        guard.may_go().then_some(guard).filter(|_| has_room)
+    }
+
+    /// Counts an answer that the program has in its own hands. `None` where nobody would carry it.
+    pub(crate) fn enter_handed(self: &Arc<Self>) -> Option<TailGuard> {
+        let guard = TailGuard {
+            control: self.clone(),
+            bytes: 0,
+            has_file: false,
+            is_handed: true,
+        };
+        guard.count();
+        guard.may_go().then_some(guard)
+    }
+
+    /// How many answers the program has in its own hands.
+    pub(crate) fn handed(&self) -> usize {
+        self.tails.handed.load(SeqCst)
+    }
+
+    /// Counts bytes that are held in memory; false if they are more than `most` now.
+    pub(crate) fn hold(&self, bytes: usize, most: usize) -> bool {
+        let held = self.tails.bytes.fetch_add(bytes, Relaxed);
+        held.saturating_add(bytes) <= most
+    }
+
+    /// They are no longer held.
+    pub(crate) fn release(&self, bytes: usize) {
+        if bytes > 0 {
+            self.tails.bytes.fetch_sub(bytes, Relaxed);
+        }
     }
 
     /// Whether the event loops of a server that stops may end: no tail is left, or they are given up. From then on no
@@ -79,13 +111,29 @@ pub(crate) struct TailGuard {
     control: Arc<Control>,
     bytes: usize,
     has_file: bool,
+    is_handed: bool,
+}
+
+impl TailGuard {
+    fn count(&self) {
+        let tails = &self.control.tails;
+        tails.count.fetch_add(1, SeqCst);
+        tails.files.fetch_add(usize::from(self.has_file), Relaxed);
+        tails.handed.fetch_add(usize::from(self.is_handed), SeqCst);
+    }
+
+    /// It was counted before, so either this sees that the loops are over, or who ends them sees the tail.
+    fn may_go(&self) -> bool {
+        !self.control.tails.is_over.load(SeqCst)
+    }
 }
 
 impl Drop for TailGuard {
     fn drop(&mut self) {
         let tails = &self.control.tails;
-        tails.bytes.fetch_sub(self.bytes, Relaxed);
+        self.control.release(self.bytes);
         tails.files.fetch_sub(usize::from(self.has_file), Relaxed);
+        tails.handed.fetch_sub(usize::from(self.is_handed), SeqCst);
         // Sequentially consistent on both sides, as in `enter_tail`.
         let was_last = tails.count.fetch_sub(1, SeqCst) == 1;
         if was_last && self.control.stopping.load(SeqCst) {
@@ -98,24 +146,26 @@ impl Drop for TailGuard {
 mod tests {
     use super::*;
 
+    const MOST: usize = 1 << 20;
+
     #[test]
     fn the_loops_end_when_no_tail_is_left_and_none_begins_after_that() {
         let control = Arc::new(Control::default());
-        let tail = control.enter_tail(1, true);
+        let tail = control.enter_tail(1, true, MOST);
         assert!(tail.is_some() && control.files_of_tails() == 1);
         assert!(!control.tails_are_over());
-        let second = control.enter_tail(1, false);
+        let second = control.enter_tail(1, false, MOST);
         assert!(second.is_some(), "the loops go on");
         drop((tail, second));
         assert!(control.tails_are_over() && control.files_of_tails() == 0);
-        let late = control.enter_tail(1, false);
+        let late = control.enter_tail(1, false, MOST);
         assert!(late.is_none() && control.tails_are_over());
     }
 
     #[test]
     fn tails_are_given_up_at_the_cut() {
         let control = Arc::new(Control::default());
-        let _tail = control.enter_tail(1, false);
+        let _tail = control.enter_tail(1, false, MOST);
         assert!(!control.tails_are_over());
         control.cut();
         assert!(control.tails_are_over());
@@ -124,12 +174,15 @@ mod tests {
     #[test]
     fn all_tails_together_hold_a_bounded_number_of_bytes() {
         let control = Arc::new(Control::default());
-        let most = control.enter_tail(MOST_BYTES, false);
+        let most = control.enter_tail(MOST, false, MOST);
         assert!(most.is_some());
-        assert!(control.enter_tail(1, false).is_none());
-        assert!(control.enter_tail(0, true).is_some(), "a file needs none");
+        assert!(control.enter_tail(1, false, MOST).is_none());
+        assert!(
+            control.enter_tail(0, true, MOST).is_some(),
+            "a file needs none"
+        );
         drop(most);
-        assert!(control.enter_tail(1, false).is_some());
+        assert!(control.enter_tail(1, false, MOST).is_some());
         assert_eq!(control.tails.bytes.load(Relaxed), 0);
         assert_eq!(control.tails.count.load(Relaxed), 0);
     }

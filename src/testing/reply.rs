@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::script::{Act, Script};
+use super::streamed::Streamed;
 use crate::Result;
 use crate::base::RequestHandler;
 use crate::exchange::Exchange;
@@ -27,9 +28,15 @@ impl From<Answer> for Reply {
     }
 }
 
+impl From<Streamed> for Reply {
+    fn from(streamed: Streamed) -> Self {
+        Reply(Kind::Streamed(Arc::new(streamed)))
+    }
+}
+
 type Play = dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync;
 
-/// What a [`Stub`](super::Stub) says to a request: an [`Answer`], a [`Script`], an [`Act`], or
+/// What a [`Stub`](super::Stub) says to a request: an [`Answer`], a [`Script`], an [`Act`], a [`Streamed`], or
 /// ([`answer_with`](super::RequestPattern::answer_with)) a closure.
 // It is cloned for each request, and bodies can be large.
 #[derive(Clone)]
@@ -39,6 +46,7 @@ pub struct Reply(Kind);
 enum Kind {
     Answer(Arc<Answer>),
     Script(Arc<Script>),
+    Streamed(Arc<Streamed>),
     With(Arc<Play>),
 }
 
@@ -53,6 +61,7 @@ impl Reply {
         match &self.0 {
             Kind::Answer(answer) => answer.play(x),
             Kind::Script(script) => script.play(x),
+            Kind::Streamed(streamed) => streamed.play(x),
             Kind::With(play) => play(h, x),
         }
     }
@@ -61,6 +70,7 @@ impl Reply {
         match &self.0 {
             Kind::Answer(answer) => answer.known_impossible(),
             Kind::Script(script) => script.impossible(),
+            Kind::Streamed(streamed) => streamed.impossible(),
             Kind::With(_) => None,
         }
     }
@@ -76,6 +86,7 @@ impl fmt::Debug for Reply {
         match &self.0 {
             Kind::Answer(answer) => answer.fmt(f),
             Kind::Script(script) => script.fmt(f),
+            Kind::Streamed(streamed) => streamed.fmt(f),
             Kind::With(_) => f.write_str("closure"),
         }
     }

@@ -161,6 +161,64 @@ fn state_is_shared_by_all_connections() {
 }
 
 #[test]
+fn events_go_to_every_page() {
+    let Some(events) = Example::start("events") else {
+        return;
+    };
+    assert!(body(&events.get("/")).contains("new EventSource(\"/events\")"));
+    let listen = || {
+        let mut client = TcpStream::connect(&events.authority).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client
+            .write_all(b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n")
+            .unwrap();
+        BufReader::new(client)
+            .lines()
+            .map(|line| line.unwrap_or_default())
+    };
+    let mut first = listen();
+    assert!(first.any(|line| line == "data: welcome"));
+    assert!(first.any(|line| line == "data: 1"));
+    let mut second = listen();
+    assert!(second.any(|line| line == "data: 2"));
+    assert!(first.any(|line| line == "data: 2"));
+    let said = events.ask("POST /say HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello");
+    assert!(said.starts_with("HTTP/1.1 204 "));
+    assert!(second.any(|line| line == "data: hello"));
+    drop(second);
+    assert!(first.any(|line| line == "data: hello"));
+    assert!(first.any(|line| line == "data: 1"));
+}
+
+#[test]
+fn websocket_echoes() {
+    let Some(example) = Example::start("websocket") else {
+        return;
+    };
+    assert!(body(&example.get("/")).contains("new WebSocket("));
+    assert!(example.get("/echo").starts_with("HTTP/1.1 426 "));
+    // RFC 6455, 1.3 and 5.7: the handshake, and a masked "Hello".
+    let mut client = TcpStream::connect(&example.authority).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client
+        .write_all(
+            b"GET /echo HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\
+              \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+        )
+        .unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\x81\x05Hello") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        answer.extend(byte);
+    }
+    let head = String::from_utf8_lossy(&answer);
+    assert!(head.starts_with("HTTP/1.1 101 "));
+    assert!(head.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+}
+
+#[test]
 fn once_takes_the_callback_and_goes_on() {
     let Some(mut once) = Example::start("once") else {
         return;

@@ -26,7 +26,9 @@ mod client;
 #[cfg(feature = "cli")]
 mod command;
 mod deadlines;
+mod deferred;
 mod errors;
+mod events;
 mod examples;
 mod expect_continue;
 mod file_hooks;
@@ -71,6 +73,7 @@ mod shutdown;
 mod signals;
 #[cfg(target_os = "linux")]
 mod sizeless;
+mod streams;
 mod stress;
 mod support;
 mod tails;

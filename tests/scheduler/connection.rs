@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::mem;
 
+use crate::error::Fault;
 use crate::handoff::HandoffHook;
+use crate::link::{Link, Place};
+use crate::messages::Messages;
 use crate::sync::{Arc, Mutex, lock};
 use crate::world::World;
 
@@ -79,17 +82,21 @@ pub(crate) enum WaitsFor {
     BodyAtOnce,
     RestOfBody,
     Room,
+    Program,
+    Silence,
     End,
 }
 
 impl WaitsFor {
-    pub(crate) const ALL: [WaitsFor; 7] = [
+    pub(crate) const ALL: [WaitsFor; 9] = [
         WaitsFor::FirstHead,
         WaitsFor::NextHead,
         WaitsFor::RestOfHead,
         WaitsFor::BodyAtOnce,
         WaitsFor::RestOfBody,
         WaitsFor::Room,
+        WaitsFor::Program,
+        WaitsFor::Silence,
         WaitsFor::End,
     ];
 }
@@ -107,7 +114,11 @@ pub(crate) struct Connection {
     client: Arc<Client>,
     /// Requests that were read, and not answered yet.
     pub(crate) read: VecDeque<usize>,
+    /// Nothing was left in the socket at the last read, since there may have been news.
+    is_read: bool,
     answered: u64,
+    /// The request whose answer is a stream, and whether that has its place in an event loop.
+    stream: Option<(usize, Arc<Link<Messages>>, bool)>,
     pub(crate) hook: Option<Box<HandoffHook>>,
 }
 
@@ -117,13 +128,45 @@ impl Connection {
         Connection {
             client,
             read: VecDeque::new(),
+            is_read: false,
             answered: 0,
+            stream: None,
             hook: None,
         }
     }
 
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    pub(crate) fn wants_place(&self) -> bool {
+        matches!(self.stream, Some((_, _, false)))
+    }
+
+    pub(crate) fn set_place(&mut self, place: Place) {
+        if let Some((_, link, has_place)) = &mut self.stream {
+            *has_place = true;
+            link.place(place);
+        }
+    }
+
+    /// Sends on of the stream; true if that is over.
+    pub(crate) fn go_on(&mut self) -> bool {
+        let Some((request, link, _)) = &self.stream else {
+            return true;
+        };
+        if !link.send_on() {
+            return false;
+        }
+        self.client.world.answered(*request);
+        self.answered += 1;
+        self.stream = None;
+        true
+    }
+
     pub(crate) fn waits_for(&self) -> WaitsFor {
         match self.answered {
+            _ if self.is_unfinished() => WaitsFor::Program,
             0 => WaitsFor::FirstHead,
             _ => WaitsFor::NextHead,
         }
@@ -133,11 +176,8 @@ impl Connection {
         (self.answered, 0)
     }
 
-    pub(crate) fn has_tail(&self) -> bool {
-        false
-    }
-
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, _end_may_follow: bool) {
+        self.is_read = false;
         mem::swap(&mut self.hook, &mut buffers.hook);
     }
 
@@ -150,6 +190,7 @@ impl Connection {
             return Readiness::Request;
         }
         let mut socket = lock(&self.client.socket);
+        self.is_read = true;
         self.read.append(&mut socket.unread);
         match self.read.is_empty() {
             false => Readiness::Request,
@@ -158,12 +199,23 @@ impl Connection {
         }
     }
 
+    /// As in `Connection::is_spent`.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.is_read && self.read.is_empty()
+    }
+
     /// Handles the next request.
     pub(crate) fn handle(&mut self) {
         if let Some(request) = self.read.pop_front() {
-            self.client.world.handle(request, self.hook.as_deref());
-            self.answered += 1;
+            match self.client.world.handle(request, self.hook.as_deref()) {
+                Some(link) => self.stream = Some((request, link, false)),
+                None => self.answered += 1,
+            }
         }
+    }
+
+    pub(crate) fn is_registered(&self) -> bool {
+        lock(&self.client.socket).registered.is_some()
     }
 
     /// Has the poller of an event loop report news: also those that are there.
@@ -180,6 +232,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        if let Some((_, link, _)) = &self.stream {
+            drop(link.close(Fault::Gone));
+        }
         let mut socket = lock(&self.client.socket);
         if let Some((number, slot)) = socket.registered.take() {
             self.client.world.pollers[number].forget(slot);

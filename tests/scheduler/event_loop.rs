@@ -13,8 +13,9 @@ use crate::dice::one_in;
 use crate::error::Planned;
 use crate::handoff::assert_leads;
 use crate::limits::Limits;
+use crate::link::{Mailbox, Place};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock, wait};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, Waker, lock, wait};
 use crate::table::{Patience, Table};
 use crate::task::Task;
 use crate::world::World;
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
 pub(crate) struct EventLoop {
     pub(crate) shared: Arc<Shared>,
     pub(crate) number: usize,
+    mailbox: Arc<Mailbox>,
     state: Mutex<LoopState>,
 }
 
@@ -142,6 +144,7 @@ impl EventLoop {
         let new = |number| EventLoop {
             shared: shared.clone(),
             number,
+            mailbox: Arc::new(Mailbox::new(Arc::new(Waker::new(world, number)))),
             state: Mutex::new(LoopState {
                 ready: VecDeque::new(),
                 unfinished: VecDeque::new(),
@@ -227,6 +230,11 @@ impl EventLoop {
         }
         state.accepts |= news.has_connections;
         let mut table = self.table();
+        if news.is_woken {
+            for slot in self.mailbox.take() {
+                state.ready.extend(table.take(slot));
+            }
+        }
         for slot in news.slots {
             state.ready.extend(table.take(slot));
         }
@@ -250,7 +258,7 @@ impl EventLoop {
         for task in served.chain(others) {
             self.close(task);
         }
-        let parked = self.table().take_all(true);
+        let parked = self.table().take_all(|_| true);
         for task in parked {
             self.close(task);
         }
@@ -265,6 +273,10 @@ impl EventLoop {
     pub(crate) fn prepare(&self, mut task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
         task.is_new = false;
         loop {
+            if task.conn.is_unfinished() && !self.go_on(&mut task) {
+                task = self.park(task)?;
+                continue;
+            }
             task.conn.lend(buffers, task.end_may_follow);
             match task.conn.poll_request() {
                 Readiness::Request => return Some(task),
@@ -279,6 +291,15 @@ impl EventLoop {
         }
     }
 
+    fn go_on(&self, task: &mut Task) -> bool {
+        if task.conn.wants_place() {
+            let slot = *task.slot.get_or_insert_with(|| self.table().reserve());
+            let mailbox = self.mailbox.clone();
+            task.conn.set_place(Place { mailbox, slot });
+        }
+        task.conn.go_on()
+    }
+
     pub(crate) fn run_handler<H: RequestHandler + ?Sized>(
         &self,
         handler: &H,
@@ -286,12 +307,17 @@ impl EventLoop {
         buffers: &mut Buffers,
     ) -> (Left, bool) {
         handler.handle(&mut task.conn);
-        let is_spent = task.conn.read.is_empty();
+        let is_spent = task.conn.is_spent();
         task.conn.reclaim(buffers);
-        let left = match task.slot {
+        let is_registered = task.conn.is_registered();
+        let left = match () {
+            _ if task.conn.is_unfinished() => match self.go_on(&mut task) {
+                true => Left::GoesOn(task),
+                false => self.park(task).map_or(Left::Nothing, Left::GoesOn),
+            },
             _ if !is_spent => Left::GoesOn(task),
-            None => self.park(task).map_or(Left::Nothing, Left::GoesOn),
-            Some(_) => Left::Waits(task),
+            _ if !is_registered => self.park(task).map_or(Left::Nothing, Left::GoesOn),
+            _ => Left::Waits(task),
         };
         (left, true)
     }
@@ -339,6 +365,7 @@ impl Default for Limits {
             drain_deadline: long,
             linger_deadline: long,
             write_deadline: long,
+            stream_silence: long,
         }
     }
 }

@@ -34,6 +34,9 @@ mod deadlines;
 #[path = "../../src/server/leadership.rs"]
 #[allow(dead_code, unused_imports)]
 mod leadership;
+#[path = "../../src/connection/link.rs"]
+#[allow(dead_code, unused_imports, unreachable_pub)]
+mod link;
 #[path = "../../src/server/monitor.rs"]
 mod monitor;
 #[path = "../../src/server/predictor.rs"]
@@ -54,6 +57,7 @@ mod connection;
 mod dice;
 mod event_loop;
 mod handoff;
+mod messages;
 mod plan;
 mod route;
 mod sync;
@@ -74,6 +78,12 @@ mod error {
     /// The payload of panics that are part of a plan.
     pub(crate) struct Planned;
 
+    /// Why a connection is over.
+    #[derive(Clone, Debug)]
+    pub(crate) enum Fault {
+        Gone,
+    }
+
     pub(crate) fn guarded<T>(code: impl FnOnce() -> Result<T, Planned>) -> Result<T, Planned> {
         match catch_unwind(AssertUnwindSafe(code)) {
             Ok(result) => result,
@@ -92,8 +102,11 @@ mod limits {
         pub(crate) drain_deadline: Duration,
         pub(crate) linger_deadline: Duration,
         pub(crate) write_deadline: Duration,
+        pub(crate) stream_silence: Duration,
     }
 }
+
+type Result<T> = std::result::Result<T, error::Planned>;
 
 /// What holds.
 const PROMISES: &[(&str, Check)] = &[
@@ -112,6 +125,17 @@ const PROMISES: &[(&str, Check)] = &[
     (
         "requests_wait_at_the_limit_of_threads",
         Check::Some(|| Plan::new(1, 1, Waits::ForBodies)),
+    ),
+    (
+        "what_is_written_to_a_stream_is_sent_in_order_and_its_end_is_seen",
+        Check::Some(Plan::streaming),
+    ),
+    (
+        "streams_of_a_server_that_stops_stop_nobody",
+        Check::Some(|| Plan {
+            stops: true,
+            ..Plan::streaming()
+        }),
     ),
     (
         "a_thread_that_cannot_be_started_stops_nobody",

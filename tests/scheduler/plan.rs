@@ -34,6 +34,8 @@ pub(crate) struct Script {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Does {
     Nothing,
+    /// Hands its body over to a thread that writes so many messages.
+    Streams(usize),
     Waits {
         awaits: Awaits,
         /// The hook is told before.
@@ -52,7 +54,7 @@ pub(crate) enum Awaits {
 impl Does {
     pub(crate) fn path(self) -> &'static str {
         match self {
-            Does::Nothing => "quick",
+            Does::Nothing | Does::Streams(_) => "quick",
             Does::Waits { .. } => "waits",
         }
     }
@@ -107,6 +109,17 @@ impl Plan {
                 requests: first..plan.requests.len(),
                 pipelines: one_in(2),
             });
+        }
+        plan
+    }
+
+    /// Some of the requests are answered by streams.
+    pub(crate) fn streaming() -> Self {
+        let mut plan = Plan::any(Waits::Never);
+        for does in &mut plan.requests {
+            if matches!(does, Does::Nothing) && !one_in(3) {
+                *does = Does::Streams(below(4));
+            }
         }
         plan
     }

@@ -11,6 +11,7 @@ pub(crate) use shuttle::thread::Scope;
 pub(crate) use self::thread::Thread;
 use crate::dice::one_in;
 use crate::time;
+use crate::world::World;
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -20,6 +21,31 @@ pub(crate) fn wait<'a, T>(condition: &Condvar, guard: MutexGuard<'a, T>) -> Mute
     condition
         .wait(guard)
         .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nobody waits for the program itself here.
+pub(crate) fn wait_until<'a, T>(
+    _: &Condvar,
+    _: MutexGuard<'a, T>,
+    _: Duration,
+    _: impl Fn(&T) -> bool,
+) -> MutexGuard<'a, T> {
+    unreachable!()
+}
+
+/// Wakes the poller of an event loop.
+#[derive(Debug)]
+pub(crate) struct Waker(Arc<World>, usize);
+
+impl Waker {
+    pub(crate) fn new(world: &Arc<World>, number: usize) -> Self {
+        Waker(world.clone(), number)
+    }
+
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        self.0.pollers[self.1].wake();
+        Ok(())
+    }
 }
 
 /// Whether threads can be started.

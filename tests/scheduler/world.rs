@@ -7,6 +7,8 @@ use crate::connection::Client;
 use crate::dice::{one_in, rest};
 use crate::event_loop::Poller;
 use crate::handoff::HandoffHook;
+use crate::link::Link;
+use crate::messages::Messages;
 use crate::plan::{Awaits, Does, Plan};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, lock, wait};
@@ -102,8 +104,12 @@ impl World {
         }
     }
 
-    /// A handler.
-    pub(crate) fn handle(&self, request: usize, hook: Option<&HandoffHook>) {
+    /// A handler. It may leave the answer to a stream.
+    pub(crate) fn handle(
+        self: &Arc<Self>,
+        request: usize,
+        hook: Option<&HandoffHook>,
+    ) -> Option<Arc<Link<Messages>>> {
         let handlers = self.handlers.fetch_add(1, Relaxed) + 1;
         // Threads that no longer lead help to end.
         let leaders = usize::from(self.is_stopping()) * self.plan.loops;
@@ -130,14 +136,41 @@ impl World {
             }
             self.wait_until(has_come);
         }
-        self.change(|so_far| {
-            so_far.handled[request] += 1;
-            assert_eq!(so_far.handled[request], 1, "request {request}");
-        });
+        let stream = match does {
+            Does::Streams(messages) => Some(self.stream(messages)),
+            _ => {
+                self.answered(request);
+                None
+            }
+        };
         if let Some(hook) = hook {
             hook.after_handler();
         }
         self.handlers.fetch_sub(1, Relaxed);
+        stream
+    }
+
+    /// The answer to a request is complete.
+    pub(crate) fn answered(&self, request: usize) {
+        self.change(|so_far| {
+            so_far.handled[request] += 1;
+            assert_eq!(so_far.handled[request], 1, "request {request}");
+        });
+    }
+
+    /// Starts a thread that writes so many messages.
+    fn stream(&self, messages: usize) -> Arc<Link<Messages>> {
+        let link = Link::new(Messages::default());
+        let written = link.clone();
+        shuttle::thread::spawn(move || {
+            for number in 0..messages {
+                rest();
+                written.write(number);
+            }
+            rest();
+            written.end();
+        });
+        link
     }
 
     /// False if the port is closed.

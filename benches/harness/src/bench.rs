@@ -116,6 +116,8 @@ impl Bench {
             | Role::Blocking
             | Role::Short
             | Role::Handlers
+            | Role::Events
+            | Role::Slow
             | Role::Loops(_) => answer.status() == 200 && answer.body == HELLO,
             // What it says does not matter: most say how much they have read.
             Role::Post => answer.status() == 200,
@@ -165,9 +167,13 @@ pub fn get(path: &str, fields: &str) -> Vec<u8> {
 
 fn head(role: Role, fields: &str) -> Vec<u8> {
     match role {
-        Role::Hello | Role::Blocking | Role::Short | Role::Handlers | Role::Loops(_) => {
-            get("/hello", fields)
-        }
+        Role::Hello
+        | Role::Blocking
+        | Role::Short
+        | Role::Handlers
+        | Role::Loops(_)
+        | Role::Events
+        | Role::Slow => get("/hello", fields),
         Role::Close => get("/hello", &format!("{fields}Connection: close\r\n")),
         Role::Post => {
             let length = BODY.len();

@@ -60,6 +60,10 @@ pub enum Role {
     Handlers,
     /// The same with so many event loops.
     Loops(u16),
+    /// Keep event streams.
+    Events,
+    /// Serve a small file, and a large one to slow readers.
+    Slow,
 }
 
 impl Role {
@@ -73,6 +77,7 @@ impl Role {
                 | Role::Short
                 | Role::Handlers
                 | Role::Loops(_)
+                | Role::Events
         )
     }
 }
@@ -103,11 +108,16 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
     let apt = |package: &str| format!("benches/install {package}");
     match peer {
         "servette" => servette(&setting.programs.ours, setting),
+        "before" if role == Role::Events => Err(Absent::NotIts),
         "before" => match &setting.programs.before {
             Some(before) => servette(before, setting),
             None => Err(Absent::NotIts),
         },
         _ if matches!(role, Role::Handlers | Role::Loops(_)) => Err(Absent::NotIts),
+        "limit" if role == Role::Events => rust("limit-events", setting),
+        "axum" if role == Role::Events => rust("axum", setting),
+        "go" if role == Role::Events => go(setting),
+        _ if role == Role::Events => Err(Absent::NotIts),
         "limit" | "limit-plain" | "limit-edge" | "limit-memory" | "limit-read" => {
             limit(peer, setting)
         }
@@ -140,17 +150,7 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
             Ok(command)
         }
         "static-web-server" if !role.is_app() => static_web_server(setting),
-        "go" => {
-            let missing = || {
-                Absent::Missing(format!(
-                    "{} (then run again: it is built)",
-                    apt("golang-go")
-                ))
-            };
-            let mut command = Command::new(setting.programs.go.as_ref().ok_or_else(missing)?);
-            command.env("GOMAXPROCS", "1").arg(setting.port.to_string());
-            with_root(command, setting)
-        }
+        "go" => go(setting),
         "python" => {
             let mut command = Command::new(find("python3").ok_or(Absent::Missing(apt("python3")))?);
             command
@@ -160,6 +160,13 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
         }
         _ => Err(Absent::NotIts),
     }
+}
+
+fn go(setting: &Setting<'_>) -> Result<Command, Absent> {
+    let missing = || Absent::Missing("benches/install golang-go (then run again: it is built)".into());
+    let mut command = Command::new(setting.programs.go.as_ref().ok_or_else(missing)?);
+    command.env("GOMAXPROCS", "1").arg(setting.port.to_string());
+    with_root(command, setting)
 }
 
 fn limit(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
@@ -186,7 +193,7 @@ fn limit(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
 fn servette(programs: &Ours, setting: &Setting<'_>) -> Result<Command, Absent> {
     let port = setting.port.to_string();
     let mut command = match setting.role {
-        Role::Blocking | Role::Short | Role::Handlers | Role::Loops(_) => {
+        Role::Blocking | Role::Short | Role::Handlers | Role::Loops(_) | Role::Events => {
             let mut command = Command::new(&programs.blocking);
             command.arg(port);
             command.args(setting.loops.map(|loops| loops.to_string()));

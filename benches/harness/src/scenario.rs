@@ -7,10 +7,12 @@ use crate::table::Table;
 
 mod beside;
 mod closed;
+mod events;
 mod idle;
 mod loops;
 mod listing;
 mod short;
+mod slow;
 mod start;
 
 use closed::{Spec, Unit};
@@ -24,7 +26,7 @@ pub struct Scenario {
 }
 
 /// All scenarios.
-pub const SCENARIOS: [Scenario; 21] = [
+pub const SCENARIOS: [Scenario; 23] = [
     Scenario {
         name: "cap64",
         title: "hello, 64 keep-alive connections",
@@ -148,6 +150,16 @@ pub const SCENARIOS: [Scenario; 21] = [
         name: "readers",
         title: "hello beside 32 slow readers of large files",
         run: |bench| beside::run(bench, beside::Kind::Readers),
+    },
+    Scenario {
+        name: "slow",
+        title: "hello beside 1,000 and 9,000 slow readers of a large file",
+        run: slow::run,
+    },
+    Scenario {
+        name: "events",
+        title: "9,900 event streams, and an event of 100 bytes to all of them",
+        run: events::run,
     },
     Scenario {
         name: "random",

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -29,6 +30,48 @@ func sleep(w http.ResponseWriter, r *http.Request) {
 	hello(w, r)
 }
 
+var event = []byte("data: " + strings.Repeat("x", 92) + "\n\n")
+
+var streams = struct {
+	sync.Mutex
+	all map[chan []byte]bool
+}{all: map[chan []byte]bool{}}
+
+func events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	flusher := w.(http.Flusher)
+	flusher.Flush()
+	stream := make(chan []byte, 16)
+	streams.Lock()
+	streams.all[stream] = true
+	streams.Unlock()
+	defer func() {
+		streams.Lock()
+		delete(streams.all, stream)
+		streams.Unlock()
+	}()
+	for {
+		select {
+		case event := <-stream:
+			if _, err := w.Write(event); err != nil {
+				return
+			}
+			flusher.Flush()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func say(w http.ResponseWriter, r *http.Request) {
+	streams.Lock()
+	for stream := range streams.all {
+		stream <- event
+	}
+	streams.Unlock()
+	hello(w, r)
+}
+
 // usage: PROGRAM PORT [DIRECTORY]
 func main() {
 	if len(os.Args) > 2 {
@@ -37,6 +80,8 @@ func main() {
 		http.HandleFunc("/", hello)
 		http.HandleFunc("/sleep", sleep)
 		http.HandleFunc("/sleep/", sleep)
+		http.HandleFunc("/events", events)
+		http.HandleFunc("/say", say)
 	}
 	panic(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))
 }

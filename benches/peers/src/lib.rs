@@ -5,6 +5,9 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 /// The body of the answer to GET.
 pub const HELLO: &str = "Hello, World!";
 
+/// An event of 100 bytes.
+pub const EVENT: &str = "data: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n\n";
+
 /// The port that the first argument of the program names.
 pub fn port() -> u16 {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok());

@@ -55,6 +55,16 @@ impl RequestHandler for Echo {
                 self.begin(x, None)?;
                 self.stream(x)?;
             }
+            7 => {
+                let deferred = x.defer()?;
+                deferred.answer(|h, x| {
+                    let mut body = Vec::new();
+                    x.rfile.read_to_end(&mut body)?;
+                    h.send_response(x, Status::OK);
+                    h.end_headers(x)?;
+                    Ok(x.wfile.write_all(&body)?)
+                });
+            }
             mode => {
                 let mut body = Vec::new();
                 x.rfile.read_to_end(&mut body)?;
@@ -92,6 +102,14 @@ impl Echo {
                 _ => None,
             },
         )?;
+        if mode == 6 {
+            let stream = x.wfile.hand_over()?;
+            for part in body.chunks(7) {
+                // A response to HEAD has no body.
+                assert!(stream.send(part).is_ok() || stream.is_closed());
+            }
+            return Ok(());
+        }
         for part in body.chunks(7) {
             x.wfile.write_all(part)?;
             if mode == 2 {

@@ -26,13 +26,16 @@ impl Channel {
         {
             let left = first.len() + second.len();
             let counted = match left <= MOST_HELD {
-                true => self.wire.control.enter_tail(left, false),
+                true => self
+                    .wire
+                    .control
+                    .enter_tail(left, false, self.limits.queued),
                 false => None,
             };
             if let Some(counted) = counted {
                 let bytes = [first, second].concat();
                 let tail = Tail::new(bytes, None, Progress::Full, counted);
-                *self.tail.borrow_mut() = Some(tail);
+                self.rest.borrow_mut().tail = Some(tail);
                 return Ok(());
             }
             self.wire.wait_writable(min_rate, self.write_allowance())?;
@@ -75,7 +78,8 @@ impl Channel {
         }
         let Ok(file) = own() else { return Ok(()) };
         let held = out.buffer.len();
-        let Some(counted) = self.wire.control.enter_tail(held, true) else {
+        let most = self.limits.queued;
+        let Some(counted) = self.wire.control.enter_tail(held, true, most) else {
             return Ok(());
         };
         out.write_through((end - *offset) as usize);
@@ -86,7 +90,7 @@ impl Channel {
             is_bulk,
         };
         let tail = Tail::new(out.buffer.to_vec(), Some(range), progress, counted);
-        *self.tail.borrow_mut() = Some(tail);
+        self.rest.borrow_mut().tail = Some(tail);
         out.sent(held);
         *offset = end;
         Ok(())
@@ -94,20 +98,21 @@ impl Channel {
 
     #[inline]
     pub(in crate::connection) fn has_tail(&self) -> bool {
-        self.tail.borrow().is_some()
+        self.rest.borrow().tail.is_some()
     }
 
     /// The tail waits for room in the socket, not only for its turn.
     pub(in crate::connection) fn tail_is_full(&self) -> bool {
-        self.tail
+        self.rest
             .borrow()
+            .tail
             .as_ref()
             .is_some_and(|tail| tail.is_full())
     }
 
     /// Gives up what is left of the tail; true if there was one.
     pub(in crate::connection) fn drop_tail(&self) -> bool {
-        self.tail.take().is_some()
+        self.rest.borrow_mut().tail.take().is_some()
     }
 
     /// How many bytes of the answer the socket has taken.
@@ -127,7 +132,7 @@ impl Channel {
 
     #[cold]
     fn finish_tail_that_is_there(&self) -> io::Result<()> {
-        let Some(mut tail) = self.tail.take() else {
+        let Some(mut tail) = self.rest.borrow_mut().tail.take() else {
             return Ok(());
         };
         let mut min_rate = self.write_rate.get();
@@ -141,7 +146,7 @@ impl Channel {
     /// # Errors
     /// As a write, and those of the file. The tail is dropped then.
     pub(in crate::connection) fn send_tail(&self) -> io::Result<bool> {
-        let Some(mut tail) = self.tail.take() else {
+        let Some(mut tail) = self.rest.borrow_mut().tail.take() else {
             return Ok(true);
         };
         let mut min_rate = self.write_rate.get();
@@ -153,7 +158,7 @@ impl Channel {
                 self.broken.set(true);
                 return Err(Fault::SlowReader.into());
             }
-            _ => *self.tail.borrow_mut() = Some(tail),
+            _ => self.rest.borrow_mut().tail = Some(tail),
         }
         Ok(false)
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::{BUFFER, Framing, Outgoing, Stage, misuse};
+use super::{BUFFER, Framing, HANDED_OVER, Outgoing, Stage, misuse};
 
 impl Outgoing {
     /// Takes body bytes into the buffer as far as they fit, and returns how many were used up.
@@ -43,6 +43,7 @@ impl Outgoing {
                 self.body_of_open(data)
             }
             Stage::Open(_) => self.body_of_open(data),
+            Stage::HandedOver => Err(misuse(HANDED_OVER)),
         }
     }
 
@@ -50,7 +51,9 @@ impl Outgoing {
     fn body_of_open(&mut self, data: &[u8]) -> io::Result<Taken> {
         let room = BUFFER.saturating_sub(self.buffer.len());
         match self.stage {
-            Stage::Blank | Stage::Fields | Stage::Held => Err(misuse("a body before its framing")),
+            Stage::Blank | Stage::Fields | Stage::Held | Stage::HandedOver => {
+                Err(misuse("a body before its framing"))
+            }
             Stage::Open(Framing::Nothing) => Ok(Taken::Buffered(data.len())),
             Stage::Open(Framing::Length(0)) if !data.is_empty() => {
                 self.overlong = true;

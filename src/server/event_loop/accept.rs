@@ -204,7 +204,9 @@ impl EventLoop {
             let first = waiting.min_by_key(|(since, many, ..)| (*since, *many));
             let task = first
                 .and_then(|(.., number, what)| shared.table(number).take_longest_waiting(what));
-            task.map(|task| shared.close(task)).is_some()
+            let is_closed = task.map(|task| shared.close(task)).is_some();
+            self.run_notices_soon();
+            is_closed
         })
     }
 }

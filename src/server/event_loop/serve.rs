@@ -6,6 +6,7 @@ use super::{EventLoop, LoopState};
 use crate::Error;
 use crate::base::RequestHandler;
 use crate::clock::Moment;
+use crate::connection::link::Place;
 use crate::connection::{Buffers, Connection, Lingers, Next, Readiness, WaitsFor};
 use crate::error::guarded;
 use crate::http1::Refusal;
@@ -37,7 +38,7 @@ impl EventLoop {
             task = self.admit(task, buffers)?;
         }
         loop {
-            if task.conn.has_tail() && !self.send_on(&mut task) {
+            if task.conn.is_unfinished() && !self.go_on(&mut task) {
                 task = self.park(task)?;
                 continue;
             }
@@ -50,7 +51,7 @@ impl EventLoop {
                 Ok(Readiness::Request) => {
                     // Answers may have waited for the rest of a body. If it fails, so does the next answer.
                     let _ = task.conn.flush();
-                    if !task.conn.has_tail() {
+                    if !task.conn.is_unfinished() {
                         return Some(task);
                     }
                     task.conn.reclaim(buffers);
@@ -59,14 +60,14 @@ impl EventLoop {
                 Ok(Readiness::Ended) | Err(_) => {
                     let _ = task.conn.flush_last();
                     task.conn.reclaim(buffers);
-                    if !task.conn.has_tail() {
+                    if !task.conn.is_unfinished() {
                         self.end(task);
                         return None;
                     }
                     task.conn.leave();
                 }
             }
-            if task.conn.has_tail() {
+            if task.conn.is_unfinished() {
                 continue;
             }
             if task.conn.drains_on() {
@@ -77,13 +78,25 @@ impl EventLoop {
         }
     }
 
-    /// Sends on of the tail of a connection, without waiting; false if something is left.
-    fn send_on(&self, task: &mut Task) -> bool {
-        let sent = task.conn.send_tail();
+    /// Goes on with the unfinished answer of a connection, without waiting; false if something is left.
+    fn go_on(&self, task: &mut Task) -> bool {
+        if task.conn.wants_place() {
+            // Before the first look: what changes behind that is told.
+            let slot = *task.slot.get_or_insert_with(|| self.table().reserve());
+            let mailbox = self.mailbox.clone();
+            task.conn.set_place(Place { mailbox, slot });
+        }
+        if self.shared.control.is_stopping() {
+            self.shared.notices.add(task.conn.note_stop());
+            self.run_notices_soon();
+        }
+        let gone_on = task.conn.go_on(task.end_may_follow);
         // What came meanwhile, and the end of the stream behind it, is reported no more.
         task.end_may_follow = true;
-        sent.unwrap_or_else(|error| {
+        gone_on.unwrap_or_else(|error| {
             self.report(error, &task.conn);
+            self.shared.notices.add(task.conn.close_handed());
+            self.run_notices_soon();
             true
         })
     }
@@ -119,10 +132,7 @@ impl EventLoop {
             task.conn.leave();
         }
         let left = match next {
-            _ if task.conn.has_tail() => match task.conn.tail_is_full() {
-                true => self.park(task).map_or(Left::Nothing, Left::GoesOn),
-                false => Left::GoesOn(task),
-            },
+            _ if task.conn.is_unfinished() => self.leave_unfinished(task),
             _ if is_over => {
                 self.end(task);
                 Left::Nothing
@@ -130,11 +140,23 @@ impl EventLoop {
             Next::Again => Left::GoesOn(task),
             // No event will tell of what has come already.
             _ if has_answered && !is_spent => Left::GoesOn(task),
-            // For the first time: it gets its slot, and is registered.
-            _ if task.slot.is_none() => self.park(task).map_or(Left::Nothing, Left::GoesOn),
+            // For the first time, mostly: it gets its slot, and is registered.
+            _ if !task.conn.wire().is_registered() => {
+                self.park(task).map_or(Left::Nothing, Left::GoesOn)
+            }
             _ => Left::Waits(task),
         };
         (left, has_answered)
+    }
+
+    /// Parks a connection whose answer goes on without its handler, unless it has its turn again soon.
+    fn leave_unfinished(&self, mut task: Box<Task>) -> Left {
+        // The writer of a stream need not wait for that turn.
+        let is_over = task.conn.is_handed() && self.go_on(&mut task);
+        match !is_over && task.conn.is_waiting() {
+            true => self.park(task).map_or(Left::Nothing, Left::GoesOn),
+            false => Left::GoesOn(task),
+        }
     }
 
     /// Calls the handler. Whatever it does, the connection comes to a decision.
@@ -142,7 +164,7 @@ impl EventLoop {
         let result = guarded(|| {
             let next = handler.handle(conn)?;
             if next == Next::Close {
-                conn.flush_all()?;
+                conn.leave();
             }
             conn.flush_last()?;
             Ok(next)
@@ -166,28 +188,29 @@ impl EventLoop {
             // They have been parked before, in this loop. A leader that takes a connection off the poller registers it
             // again in `park` at once, or has lost the loop.
             debug_assert!(task.slot.is_some() && task.conn.wire().is_registered());
-            debug_assert!(!task.conn.has_tail());
+            debug_assert!(!task.conn.is_unfinished());
             state.unfinished.extend(table.park(task, now));
         }
     }
 
-    /// Parks a connection until there is something to read, or room for its tail, and registers it if it is not. It
+    /// Parks a connection until there is something to read, or its answer goes on, and registers it if it is not. It
     /// comes back if something has come meanwhile.
     pub(in crate::server) fn park(&self, mut task: Box<Task>) -> Option<Box<Task>> {
         let mut table = self.table();
         let slot = *task.slot.get_or_insert_with(|| table.reserve());
         let wire = task.conn.wire();
         let token = Token(slot + FIRST_SLOT);
-        let has_tail = task.conn.has_tail();
+        let is_unfinished = task.conn.is_unfinished();
         // The poller reports room once. What there is when it is told to, it reports too, so one whose turn is over
         // has its next one.
-        let is_registered = match has_tail {
-            true => wire.reports_room() && task.conn.tail_is_full(),
+        let is_registered = match is_unfinished {
+            true => wire.reports_room() && task.conn.is_waiting(),
             false => wire.is_registered(),
         };
-        let is_registered = is_registered || wire.register(&self.registry, token, has_tail).is_ok();
+        let is_registered =
+            is_registered || wire.register(&self.registry, token, is_unfinished).is_ok();
         let control = &self.shared.control;
-        let is_over = control.is_stopping() && !(has_tail && control.carries_tails());
+        let is_over = control.is_stopping() && !(is_unfinished && control.carries_tails());
         if !is_registered || is_over {
             drop(table);
             self.close(task);
@@ -220,6 +243,11 @@ impl EventLoop {
             }
             // It is looked at once more, and cut if the client has taken nothing.
             WaitsFor::Room => Some(task),
+            WaitsFor::Silence => {
+                task.conn.note_silence();
+                task.end_may_follow = false;
+                Some(task)
+            }
             WaitsFor::End if task.conn.is_draining() => {
                 task.conn.drain_is_late();
                 self.end(task);
@@ -254,6 +282,7 @@ impl EventLoop {
             task.conn.wire().deregister(&self.registry);
         }
         self.shared.close(task);
+        self.run_notices_soon();
     }
 }
 

@@ -1,13 +1,15 @@
 //! The server with handlers that block, for the scenarios in which they do: `/hello` answers at once,
 //! `/sleep` after 100 ms, `/sleep/N` after N microseconds, `/random` one time in a hundred after up to 20 ms, `/big` with 100 MiB.
+//! `/events` is a stream, and `/say` sends an event of 100 bytes to all of them.
 
 use std::fmt;
 use std::io::Write as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer};
+use servette::{Chunk, Exchange, RequestHandler, ResponseStream, Result, Status, ThreadingHttpServer};
 
 static BLOCK: [u8; 64 << 10] = [b'x'; 64 << 10];
 const BIG: usize = 100 << 20;
@@ -15,6 +17,7 @@ const BIG: usize = 100 << 20;
 #[derive(Default)]
 struct Blocking {
     turn: AtomicU64,
+    streams: Mutex<Vec<ResponseStream>>,
 }
 
 impl Blocking {
@@ -43,6 +46,19 @@ impl RequestHandler for Blocking {
                     x.wfile.write_all(&BLOCK)?;
                 }
                 return Ok(());
+            }
+            "/events" => {
+                self.send_response(x, Status::OK);
+                self.send_header(x, "Content-Type", "text/event-stream");
+                self.end_headers(x)?;
+                let stream = x.wfile.hand_over()?;
+                self.streams.lock().expect("no panic").push(stream);
+                return Ok(());
+            }
+            "/say" => {
+                let event = Chunk::from(format!("data: {}\n\n", "x".repeat(92)));
+                let mut streams = self.streams.lock().expect("no panic");
+                streams.retain(|stream| stream.send(&event).is_ok());
             }
             path => {
                 let micros = path.strip_prefix("/sleep/").map(str::parse);

@@ -1,0 +1,123 @@
+//! [`Deferred`]: an exchange that is put off before its head, and answered later.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::link::{Link, Notice};
+use crate::base::RequestHandler;
+use crate::exchange::Exchange;
+use crate::shutdown::Control;
+use crate::{Result, Status};
+
+/// What answers an exchange that was put off.
+pub(crate) struct Answer(Box<Answers>);
+
+type Answers = dyn FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send;
+
+impl Answer {
+    pub(crate) fn run(self, h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
+        (self.0)(h, x)
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
+/// An exchange that is put off, to be answered later from any thread: a long poll, a job in a queue. Until then it
+/// occupies no thread.
+///
+/// [`Exchange::defer`] makes it. Dropped without an answer, it is answered with 503.
+///
+/// ```
+/// use servette::{Deferred, Status, handler_fn, respond};
+/// use std::sync::mpsc;
+///
+/// let (queue, jobs) = mpsc::channel::<(String, Deferred)>();
+/// let worker = std::thread::spawn(move || {
+///     for (name, deferred) in jobs {
+///         let text = format!("hello {name}");
+///         deferred.answer(move |h, x| h.send_content(x, Status::OK, "text/plain", text.as_bytes()));
+///     }
+/// });
+/// let handler = handler_fn(move |_, x| {
+///     let job = (x.path.to_owned(), x.defer()?);
+///     queue.send(job).map_err(servette::Error::other)
+/// });
+/// let answer = respond(&handler, "GET /you HTTP/1.0\r\n\r\n");
+/// assert!(answer.ends_with(b"\r\n\r\nhello /you"));
+/// # drop(handler);
+/// # worker.join().unwrap();
+/// ```
+pub struct Deferred(
+    pub(super) Arc<Link<Option<Answer>>>,
+    pub(super) Arc<Control>,
+);
+
+impl Deferred {
+    /// Answers the exchange. A thread of the server calls the closure as it calls a handler: with the handler, and an
+    /// exchange that has the request's own fields and what is unread of its body. Errors and panics are treated as those
+    /// of a handler. If the client has left, the closure is dropped.
+    pub fn answer(
+        self,
+        closure: impl FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + 'static,
+    ) {
+        self.give(Answer(Box::new(closure)));
+    }
+
+    fn give(&self, answer: Answer) {
+        let mut state = self.0.state();
+        if std::mem::replace(&mut state.is_done, true) {
+            return;
+        }
+        let notify = state.take_notify();
+        if state.fault.is_none() {
+            state.content = Some(answer);
+            self.0.tell(&mut state);
+        }
+        drop(state);
+        drop(notify);
+    }
+
+    /// Whether the connection is over: the client has left, or the server has stopped.
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Whether the server is being shut down. At its deadline the connection is cut.
+    pub fn is_stopping(&self) -> bool {
+        self.1.is_stopping()
+    }
+
+    /// Has a closure called when the connection is over, and when the server is being shut down; at once if that has
+    /// happened. It replaces an earlier one.
+    ///
+    /// It runs on a thread of the server, which serves others after it.
+    pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
+        self.0.notify(Arc::new(closure));
+    }
+
+    /// Waits for a client that ends its sending direction. By default such a client has left, for most of those that
+    /// close the connection can't be told from it.
+    pub fn allow_half_close(&self) {
+        self.0.allow_half_close();
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        self.give(Answer(Box::new(|_, _| {
+            Err(Status::SERVICE_UNAVAILABLE.into())
+        })));
+    }
+}
+
+impl fmt::Debug for Deferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deferred")
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,361 @@
+//! What of an exchange is in the program's hands after its handler: the rest of a body (a [`ResponseStream`]), or the
+//! whole answer (a [`Deferred`]).
+//!
+//! As behind a tail, nothing else is done for the connection before that is over ([`Connection::is_unfinished`]).
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Connection;
+use super::channel::{Channel, Rest};
+use super::deferred::{Answer, Deferred};
+use super::link::{Call, Link, Place};
+use super::outgoing::misuse;
+use super::response_stream::ResponseStream;
+use super::state::{Ending, State, WaitsFor};
+use super::stream_queue::{Framing, Look, Progress, Queue};
+use crate::error::Fault;
+use crate::shutdown::TailGuard;
+use crate::{Error, Result, Status};
+
+/// How often a thread that waits for the program looks whether the client has left, or the server gives it up.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// An answer that is in the program's hands.
+#[derive(Debug)]
+pub(super) struct Handed {
+    what: What,
+    /// The link knows where the connection is parked.
+    has_place: bool,
+    /// The writer sends by itself.
+    is_open: bool,
+    /// What the last look has found.
+    look: Look,
+    _counted: TailGuard,
+}
+
+#[derive(Debug)]
+enum What {
+    Stream(Arc<Link<Queue>>),
+    Late(Arc<Link<Option<Answer>>>, Kept),
+}
+
+/// What is kept of a request that is put off.
+#[derive(Debug, Default)]
+struct Kept {
+    head: Vec<u8>,
+    /// The client waits for `100 Continue`.
+    awaits_continue: bool,
+}
+
+/// The answer to a request that was put off.
+#[derive(Debug)]
+pub(super) struct Late {
+    pub(super) head: Vec<u8>,
+    pub(super) awaits_continue: bool,
+    pub(super) answer: Answer,
+}
+
+impl Handed {
+    fn close(&self, fault: Fault) -> Option<Call> {
+        match &self.what {
+            What::Stream(link) => {
+                link.give_up(fault.clone());
+                link.close(fault)
+            }
+            What::Late(link, _) => link.close(fault),
+        }
+    }
+
+    fn allows_half_close(&self) -> bool {
+        match &self.what {
+            What::Stream(link) => link.allows_half_close(),
+            What::Late(link, _) => link.allows_half_close(),
+        }
+    }
+}
+
+impl Channel {
+    #[inline]
+    pub(super) fn is_handed(&self) -> bool {
+        self.rest.borrow().handed.is_some()
+    }
+
+    /// The response is put off, and to be made later.
+    pub(crate) fn is_deferred(&self) -> bool {
+        let rest = self.rest.borrow();
+        rest.handed
+            .as_ref()
+            .is_some_and(|handed| matches!(handed.what, What::Late(..)))
+    }
+
+    fn hand(&self, what: What, counted: TailGuard) {
+        self.rest.borrow_mut().handed = Some(Box::new(Handed {
+            what,
+            has_place: false,
+            is_open: false,
+            look: Look {
+                progress: Progress::Waits,
+                written: 0,
+                is_kept_alive: false,
+            },
+            _counted: counted,
+        }));
+    }
+
+    /// Counts an answer that goes into the program's hands.
+    ///
+    /// # Errors
+    /// 503, where the server stops and its event loops are over already.
+    fn count_handed(&self) -> io::Result<TailGuard> {
+        let counted = self.wire.control.enter_handed();
+        counted.ok_or_else(|| Error::from(Status::SERVICE_UNAVAILABLE).into())
+    }
+
+    /// Puts the rest of the body into the program's hands.
+    pub(super) fn hand_over(&self) -> io::Result<ResponseStream> {
+        let counted = self.count_handed()?;
+        let framing = self.out.borrow_mut().hand_over(self.is_closing())?;
+        let (control, limits) = (self.wire.control.clone(), self.limits.clone());
+        let is_bounded = self.wire.stream.fd().is_some();
+        let queue = |framing| Queue::new(framing, is_bounded, limits, control.clone());
+        let Some(framing) = framing else {
+            let link = Link::new(queue(Framing::UntilClose));
+            link.give_up(Fault::Gone);
+            return Ok(ResponseStream(link, control));
+        };
+        let link = Link::new(queue(framing));
+        let stream = ResponseStream(link.clone(), control.clone());
+        self.hand(What::Stream(link), counted);
+        Ok(stream)
+    }
+
+    /// Puts the whole answer off.
+    pub(crate) fn defer(&self) -> io::Result<Deferred> {
+        let out = self.out.borrow();
+        if out.has_head() || out.has_begun() || self.is_handed() {
+            return Err(misuse(
+                "an exchange put off behind the head of its response",
+            ));
+        }
+        let link = Link::new(None);
+        self.hand(
+            What::Late(link.clone(), Kept::default()),
+            self.count_handed()?,
+        );
+        Ok(Deferred(link, self.wire.control.clone()))
+    }
+
+    /// The response is not put off after all.
+    pub(crate) fn undefer(&self) {
+        let handed = self.rest.borrow_mut().handed.take();
+        // It tells the program.
+        drop(handed);
+    }
+
+    /// Keeps the head of a request that is put off.
+    pub(super) fn keep_head(&self, bytes: &[u8]) {
+        if let Some(handed) = &mut self.rest.borrow_mut().handed
+            && let What::Late(_, kept) = &mut handed.what
+        {
+            kept.head = bytes.to_vec();
+            kept.awaits_continue = self.awaits_continue.get();
+        }
+    }
+}
+
+impl Connection {
+    /// The last answer goes on without a handler: it has a tail, or is in the program's hands. Before that is over,
+    /// nothing else is done for the connection.
+    #[inline]
+    pub(crate) fn is_unfinished(&self) -> bool {
+        let rest = self.channel.rest.borrow();
+        rest.tail.is_some() || rest.handed.is_some()
+    }
+
+    pub(crate) fn is_handed(&self) -> bool {
+        self.channel.is_handed()
+    }
+
+    /// The event loop has not told yet where the connection is parked.
+    pub(crate) fn wants_place(&self) -> bool {
+        let rest = self.channel.rest.borrow();
+        rest.handed.as_ref().is_some_and(|handed| !handed.has_place)
+    }
+
+    pub(crate) fn set_place(&mut self, place: Place) {
+        if let Some(handed) = &mut self.channel.rest.get_mut().handed {
+            handed.has_place = true;
+            match &handed.what {
+                What::Stream(link) => link.place(place),
+                What::Late(link, _) => link.place(place),
+            }
+        }
+    }
+
+    /// Goes on with an unfinished answer without waiting; true if it is over. Where the client `may_have_left`, that is
+    /// found out.
+    ///
+    /// # Errors
+    /// If the client has gone or is too slow, or the body can't be completed. The connection is ending then.
+    pub(crate) fn go_on(&mut self, may_have_left: bool) -> Result<bool> {
+        if self.channel.has_tail() && !self.send_tail()? {
+            return Ok(false);
+        }
+        let gone_on = self.go_on_with_handed(may_have_left);
+        gone_on.inspect_err(|_| {
+            self.state = State::Ending(Ending::Close);
+            // It fails only where there is no TCP.
+            let _ = self.channel.wire.reset_on_close();
+        })
+    }
+
+    fn go_on_with_handed(&mut self, may_have_left: bool) -> Result<bool> {
+        let has_failed = self.channel.is_broken() || self.channel.resets.get();
+        let wire = &mut self.channel.wire;
+        let Some(handed) = &mut self.channel.rest.get_mut().handed else {
+            return Ok(true);
+        };
+        if has_failed || (may_have_left && wire.stream.has_left() && !handed.allows_half_close()) {
+            return Err(io::Error::from(Fault::Gone).into());
+        }
+        match &mut handed.what {
+            What::Stream(link) => {
+                if handed.has_place
+                    && !handed.is_open
+                    && let Some(socket) = wire.stream.share()
+                {
+                    link.open(socket);
+                    handed.is_open = true;
+                }
+                handed.look = link.send_on(|slices| wire.stream.send_all(slices))?;
+                if handed.look.progress != Progress::All {
+                    return Ok(false);
+                }
+            }
+            What::Late(link, kept) => {
+                let Some(answer) = link.look().content.take() else {
+                    return Ok(false);
+                };
+                self.state = State::Late(Box::new(Late {
+                    head: std::mem::take(&mut kept.head),
+                    awaits_continue: kept.awaits_continue,
+                    answer,
+                }));
+            }
+        }
+        self.channel.rest.get_mut().handed = None;
+        Ok(true)
+    }
+
+    /// What is unfinished waits for the client or the program, and not only for its turn.
+    pub(crate) fn is_waiting(&self) -> bool {
+        match &*self.channel.rest.borrow() {
+            Rest {
+                tail: None,
+                handed: Some(handed),
+            } => handed.look.progress != Progress::Share,
+            _ => self.channel.tail_is_full(),
+        }
+    }
+
+    /// What the connection waits for if its answer is in the program's hands.
+    pub(super) fn handed_waits_for(&self) -> Option<WaitsFor> {
+        let look = self.channel.rest.borrow().handed.as_ref()?.look;
+        Some(match look.progress {
+            Progress::Waits if look.is_kept_alive => WaitsFor::Silence,
+            Progress::Waits => WaitsFor::Program,
+            _ => WaitsFor::Room,
+        })
+    }
+
+    /// How many bytes have been sent of what is in the program's hands.
+    pub(super) fn handed_written(&self) -> u64 {
+        let rest = self.channel.rest.borrow();
+        rest.handed.as_ref().map_or(0, |handed| handed.look.written)
+    }
+
+    /// Nothing has been sent for a while of what is in the program's hands, as far as the last look has shown.
+    pub(crate) fn note_silence(&self) {
+        if let Some(handed) = &self.channel.rest.borrow().handed
+            && let What::Stream(link) = &handed.what
+        {
+            link.note_silence(handed.look.written);
+        }
+    }
+
+    /// The server stops: the program is to be told.
+    pub(crate) fn note_stop(&self) -> Option<Call> {
+        match &self.channel.rest.borrow().handed.as_ref()?.what {
+            What::Stream(link) => link.note_stop(),
+            What::Late(link, _) => link.note_stop(),
+        }
+    }
+
+    /// The connection is over; the program is to be told.
+    pub(crate) fn close_handed(&mut self) -> Option<Call> {
+        let fault = match self.channel.wire.control().is_cut() {
+            true => Fault::Stopped,
+            false => Fault::Gone,
+        };
+        let handed = self.channel.rest.get_mut().handed.take()?;
+        let is_stream = matches!(handed.what, What::Stream(_));
+        if is_stream {
+            // What was sent must not look like all of it. It fails only where there is no TCP.
+            let _ = self.channel.wire.reset_on_close();
+        }
+        handed.close(fault)
+    }
+
+    /// Goes on with what is in the program's hands until that is over, and waits, for the program for no longer than
+    /// this: where there is no event loop that would do it.
+    ///
+    /// # Errors
+    /// As [`go_on`](Self::go_on), and if the time is over.
+    pub(crate) fn finish_handed(&mut self, patience: Option<Duration>) -> Result<()> {
+        if !self.is_handed() {
+            return Ok(());
+        }
+        self.flush_all()?;
+        self.channel.finish_tail()?;
+        let start = Instant::now();
+        while !self.go_on(true)? {
+            let wire = &self.channel.wire;
+            wire.check_cut()?;
+            let left = patience.map_or(LOOK, |time| time.saturating_sub(start.elapsed()));
+            let rest = self.channel.rest.borrow();
+            let Some(handed) = &rest.handed else { break };
+            match &handed.what {
+                _ if left.is_zero() => return Err(io::Error::from(Fault::Stopped).into()),
+                What::Stream(link) if handed.look.progress == Progress::Full => {
+                    link.with_rate(|rate, allowance| wire.wait_writable(rate, allowance))?;
+                }
+                What::Stream(link) => {
+                    wire.before_wait();
+                    link.wait(|state| state.has_news(), left.min(LOOK));
+                }
+                What::Late(link, _) => {
+                    wire.before_wait();
+                    let has_news = |state: &_| has_answer(state);
+                    link.wait(has_news, left.min(LOOK));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_answer(state: &super::link::LinkState<Option<Answer>>) -> bool {
+    state.content.is_some()
+}
+
+impl Drop for Handed {
+    /// A connection that no event loop has closed: the server is dropped, or a panic has taken it.
+    fn drop(&mut self) {
+        if let Some(call) = self.close(Fault::Stopped) {
+            // What the program's closure does is its own affair.
+            let _ = call.run();
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! [`Link`]: what a connection shares with a handle of the program that outlives the handler, a
+//! [`ResponseStream`](super::response_stream::ResponseStream) or a [`Deferred`](super::deferred::Deferred).
+//!
+//! The program acts on the link from any thread, and tells the event loop to look at the connection. That is a hint and
+//! nothing else: a look retries whatever the connection waits for, so one that comes for nothing does no harm. None is
+//! lost: the connection has its place before the first look, and what changes while it is being looked at leaves a mark
+//! in its slot, as every event does.
+
+use std::time::Duration;
+use std::{fmt, mem};
+
+use super::sync::{self, Arc, Condvar, Mutex, MutexGuard, Waker, lock};
+use crate::error::{Fault, guarded};
+
+/// One end is the connection's, the other the program's.
+#[derive(Debug)]
+pub(crate) struct Link<T> {
+    state: Mutex<LinkState<T>>,
+    /// Something has changed, and the connection has no place in an event loop.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+pub(crate) struct LinkState<T> {
+    pub(super) content: T,
+    /// Where the connection is parked.
+    place: Option<Place>,
+    /// The event loop knows that it is to look.
+    is_told: bool,
+    /// Why the connection is over.
+    pub(super) fault: Option<Fault>,
+    /// The program has done its part, or has dropped its handle.
+    pub(super) is_done: bool,
+    notify: Option<Notify>,
+    knows_of_stop: bool,
+    /// A client that ends its sending direction has not left.
+    allows_half_close: bool,
+}
+
+/// A slot of an event loop.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) slot: usize,
+}
+
+/// The slots that an event loop is to look at.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    slots: Mutex<Vec<usize>>,
+    waker: Arc<Waker>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(waker: Arc<Waker>) -> Self {
+        Mailbox {
+            slots: Mutex::new(Vec::new()),
+            waker,
+        }
+    }
+
+    fn put(&self, slot: usize) {
+        let mut slots = lock(&self.slots);
+        let was_empty = slots.is_empty();
+        slots.push(slot);
+        drop(slots);
+        if was_empty {
+            // It fails only when the poller is gone.
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// Takes all of them. The loop was woken for the first.
+    pub(crate) fn take(&self) -> Vec<usize> {
+        mem::take(&mut lock(&self.slots))
+    }
+}
+
+/// What the closure given to [`ResponseStream::notify`](crate::ResponseStream::notify) or
+/// [`Deferred::notify`](crate::Deferred::notify) is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The connection is over: the client has left or was cut, or the server has ended. Nothing can be sent any more.
+    Closed,
+    /// The server is being shut down. At its deadline the connection is cut.
+    Stopping,
+}
+
+#[derive(Clone)]
+pub(super) struct Notify(Arc<dyn Fn(Notice) + Send + Sync>);
+
+impl fmt::Debug for Notify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notify")
+    }
+}
+
+/// A closure of the program that is to be called. That runs code of the program, so no lock may be held.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Call(Notify, Notice);
+
+impl Call {
+    pub(crate) fn run(self) -> crate::Result<()> {
+        guarded(|| {
+            (self.0.0)(self.1);
+            // The closure may be dropped with it.
+            drop(self);
+            Ok(())
+        })
+    }
+}
+
+impl<T> LinkState<T> {
+    /// Nobody is to be told any more. It is dropped when the lock is free.
+    pub(super) fn take_notify(&mut self) -> Option<Notify> {
+        self.notify.take()
+    }
+}
+
+impl<T> Link<T> {
+    pub(super) fn new(content: T) -> Arc<Self> {
+        Arc::new(Link {
+            state: Mutex::new(LinkState {
+                content,
+                place: None,
+                is_told: false,
+                fault: None,
+                is_done: false,
+                notify: None,
+                knows_of_stop: false,
+                allows_half_close: false,
+            }),
+            changed: Condvar::new(),
+        })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, LinkState<T>> {
+        lock(&self.state)
+    }
+
+    /// Has the connection looked at.
+    pub(super) fn tell(&self, state: &mut LinkState<T>) {
+        match &state.place {
+            None => self.changed.notify_all(),
+            Some(place) if !state.is_told => {
+                place.mailbox.put(place.slot);
+                state.is_told = true;
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The connection is looked at: what changes from now on is told anew.
+    pub(super) fn look(&self) -> MutexGuard<'_, LinkState<T>> {
+        let mut state = self.state();
+        state.is_told = false;
+        state
+    }
+
+    /// The connection has a place in an event loop.
+    pub(super) fn place(&self, place: Place) {
+        self.state().place = Some(place);
+    }
+
+    /// Waits for a change where there is no event loop, for this time at the most.
+    pub(super) fn wait(&self, is_there: impl Fn(&LinkState<T>) -> bool, most: Duration) {
+        drop(sync::wait_until(
+            &self.changed,
+            self.state(),
+            most,
+            is_there,
+        ));
+    }
+
+    /// The connection is over. If the program has not done its part, it is to be told.
+    pub(super) fn close(&self, fault: Fault) -> Option<Call> {
+        let mut state = self.state();
+        state.place = None;
+        let notify = state.notify.take();
+        state.fault.get_or_insert(fault);
+        drop(state);
+        notify.map(|notify| Call(notify, Notice::Closed))
+    }
+
+    /// The server stops: the program is to be told once.
+    pub(super) fn note_stop(&self) -> Option<Call> {
+        let mut state = self.state();
+        if state.knows_of_stop || state.is_done {
+            return None;
+        }
+        state.knows_of_stop = true;
+        let notify = state.notify.clone()?;
+        Some(Call(notify, Notice::Stopping))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().fault.is_some()
+    }
+
+    /// Has the program told of what happens to the connection; at once if that has happened.
+    pub(super) fn notify(&self, notify: Arc<dyn Fn(Notice) + Send + Sync>) {
+        let mut state = self.state();
+        if state.fault.is_none() {
+            let before = state.notify.replace(Notify(notify.clone()));
+            let stops = state.knows_of_stop;
+            // No lock is held over what the program drops or does.
+            drop(state);
+            drop(before);
+            if stops {
+                notify(Notice::Stopping);
+            }
+            return;
+        }
+        drop(state);
+        notify(Notice::Closed);
+    }
+
+    pub(super) fn allow_half_close(&self) {
+        self.state().allows_half_close = true;
+    }
+
+    pub(super) fn allows_half_close(&self) -> bool {
+        self.state().allows_half_close
+    }
+}

@@ -1,0 +1,129 @@
+//! [`ResponseStream`]: the body of a response, written by any thread after the handler has returned.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::chunk::Chunk;
+use super::link::{Link, Notice};
+use super::stream_queue::Queue;
+use crate::shutdown::Control;
+
+/// The body of a response, to be written by any thread after its handler has returned: for event streams, long polls,
+/// and answers that other threads compute.
+///
+/// [`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over) makes it. No write ever waits: what the client does
+/// not take at once is queued, up to [`Limits::stream_queue`](crate::Limits), and sent by the server. A client that
+/// is slower than that, or takes nothing for [`Limits::write_deadline`](crate::Limits), is cut (a reset), and the writer
+/// gets an error. A client that has left is noticed by the server: [`is_closed`](Self::is_closed) is true then, and
+/// [`notify`](Self::notify) tells of it.
+///
+/// Dropping the stream ends the body; the connection is kept for the next request. While a stream is open, nothing
+/// else is sent on its connection. A stream that is dropped before it has a declared `Content-Length` complete, or while
+/// its thread panics, is cut, so that the client can't take it for complete.
+///
+/// ```
+/// use servette::{RequestHandler, Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|h, x| {
+///     h.send_response(x, Status::OK);
+///     h.end_headers(x)?;
+///     let stream = x.wfile.hand_over()?;
+///     std::thread::spawn(move || {
+///         for number in 0..3 {
+///             if stream.send(format!("{number}\n")).is_err() {
+///                 break; // the client has left
+///             }
+///         }
+///     });
+///     Ok(())
+/// });
+/// let answer = respond(&handler, "GET / HTTP/1.0\r\n\r\n");
+/// assert!(answer.ends_with(b"\r\n\r\n0\n1\n2\n"));
+/// ```
+pub struct ResponseStream(pub(super) Arc<Link<Queue>>, pub(super) Arc<Control>);
+
+impl ResponseStream {
+    /// Writes bytes, or a [`Chunk`] that other streams share. It never waits.
+    ///
+    /// Before the handler has returned, everything is queued.
+    ///
+    /// # Errors
+    /// `ConnectionReset` if the client has left, `TimedOut` if it was too slow, `ConnectionAborted` if the server has
+    /// stopped: nothing more can be sent. `InvalidInput` if it is more than the declared `Content-Length` has left; then
+    /// nothing of it is sent, and the stream goes on.
+    pub fn send(&self, bytes: impl Into<Chunk>) -> io::Result<()> {
+        self.0.write(bytes.into())
+    }
+
+    /// Whether the connection is over: the client has left or was cut, the server has stopped, or the response has no
+    /// body (to HEAD, and with status 204, 205 or 304).
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Whether the server is being shut down. At its deadline the stream is cut.
+    pub fn is_stopping(&self) -> bool {
+        self.1.is_stopping()
+    }
+
+    /// Has a closure called when the connection is over, and when the server is being shut down; at once if that has
+    /// happened. It replaces an earlier one.
+    ///
+    /// It runs on a thread of the server, which serves others after it. It is not called when this stream is dropped.
+    pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
+        self.0.notify(Arc::new(closure));
+    }
+
+    /// Goes on for a client that ends its sending direction. By default such a client has left, for most of those that
+    /// close the connection can't be told from it.
+    pub fn allow_half_close(&self) {
+        self.0.allow_half_close();
+    }
+
+    /// Has the server write this whenever nothing was sent for [`Limits::stream_silence`](crate::Limits) or somewhat
+    /// longer, twice that at the most.
+    pub fn keep_alive(&self, bytes: impl Into<Chunk>) {
+        self.0.keep_alive(bytes.into());
+    }
+
+    /// Gives up: the connection is cut, so that the client can't take the body for complete.
+    pub fn abort(self) {
+        self.0.end(false);
+    }
+}
+
+impl Drop for ResponseStream {
+    fn drop(&mut self) {
+        self.0.end(true);
+    }
+}
+
+impl Write for ResponseStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for &ResponseStream {
+    /// As [`ResponseStream::send`]: `write!` with several arguments makes several chunks.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ResponseStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseStream")
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

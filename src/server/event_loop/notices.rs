@@ -1,0 +1,56 @@
+//! [`Notices`]: what the program is to be told of its streams. They are collected wherever something happens to a
+//! connection, often below a lock, and told when no lock is held.
+
+use std::mem;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst};
+
+use super::{EventLoop, Shared};
+use crate::connection::link::Call;
+use crate::shutdown::lock;
+
+/// Closures of the program that are to be called.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    calls: Mutex<Vec<Call>>,
+    has_any: AtomicBool,
+}
+
+impl Notices {
+    pub(super) fn add(&self, call: Option<Call>) {
+        if let Some(call) = call {
+            lock(&self.calls).push(call);
+            self.has_any.store(true, SeqCst);
+        }
+    }
+
+    pub(super) fn has_any(&self) -> bool {
+        self.has_any.load(Relaxed)
+    }
+
+    fn take(&self) -> Vec<Call> {
+        let mut calls = lock(&self.calls);
+        self.has_any.store(false, SeqCst);
+        mem::take(&mut *calls)
+    }
+}
+
+impl Shared {
+    /// Tells the program.
+    pub(in crate::server) fn run_notices(&self) {
+        for call in self.notices.take() {
+            if let Err(error) = call.run() {
+                self.options.report(&error, &self.info.server_address);
+            }
+        }
+    }
+}
+
+impl EventLoop {
+    /// A thread that polls is to tell the program, if there is something to tell.
+    pub(super) fn run_notices_soon(&self) {
+        if self.shared.notices.has_any() {
+            self.wake();
+        }
+    }
+}

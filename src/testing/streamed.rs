@@ -1,0 +1,133 @@
+//! [`Streamed`]: an answer that comes in parts, within HTTP.
+
+use std::io::Write as _;
+
+use super::script::Act;
+use crate::base::{self, RequestHandler};
+use crate::exchange::Exchange;
+use crate::{Result, Status};
+
+/// An answer with status 200 and this media type whose body comes in parts: the start of a [`Streamed`].
+pub fn stream(content_type: &str) -> Streamed {
+    Streamed {
+        headers: vec![("Content-Type".into(), content_type.into())],
+        steps: Vec::new(),
+    }
+}
+
+/// An answer whose body comes in parts, with a [`gate`](super::gate()) or a [`pause`](super::pause()) between
+/// them: an event stream, a log that is followed. It is proper HTTP: each part is a chunk, and the connection is
+/// kept behind the last one; unless a [`close`](super::close()), [`reset`](super::reset()) or [`hang`](super::hang())
+/// ends it.
+///
+/// ```
+/// use servette::events::Event;
+/// use servette::testing::{TestServer, Stubs, get, gate, stream};
+/// use std::io::{BufRead, BufReader, Write};
+///
+/// let events = stream("text/event-stream")
+///     .send(Event::new("one").to_string())
+///     .then(gate("more"))
+///     .send(Event::new("two").to_string());
+/// let server = TestServer::start(Stubs::new().on(get("/").answer(events)));
+///
+/// let mut client = std::net::TcpStream::connect(server.addr())?;
+/// client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
+/// let mut lines = BufReader::new(client).lines().map(|line| line.unwrap());
+/// assert!(lines.any(|line| line == "data: one"));
+/// server.gate("more").open();
+/// assert!(lines.any(|line| line == "data: two"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "an answer is a value: give it to a stub, or play it"]
+pub struct Streamed {
+    headers: Vec<(String, String)>,
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Part(Vec<u8>),
+    Act(Act),
+}
+
+impl Streamed {
+    /// With this field.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Then these bytes, which are sent at once.
+    pub fn send(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.steps.push(Step::Part(bytes.as_ref().to_vec()));
+        self
+    }
+
+    /// Then this.
+    pub fn then(mut self, act: Act) -> Self {
+        self.steps.push(Step::Act(act));
+        self
+    }
+
+    /// Sends it in a handler, in place of a response.
+    ///
+    /// # Errors
+    /// Those of writing, and of waiting at a gate.
+    pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
+        let h = &Plain;
+        base::send_response_only(h, x, Status::OK);
+        for (name, value) in &self.headers {
+            base::send_header(h, x, name, value);
+        }
+        base::end_headers(h, x)?;
+        x.wfile.flush()?;
+        for step in &self.steps {
+            match step {
+                Step::Part(bytes) => {
+                    x.wfile.write_all(bytes)?;
+                    x.wfile.flush()?;
+                }
+                Step::Act(act) => {
+                    act.play(x)?;
+                    if act.is_end() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Why it can't happen as it says.
+    pub(super) fn impossible(&self) -> Option<String> {
+        let ends = |step: &Step| matches!(step, Step::Act(act) if act.is_end());
+        let end = self.steps.iter().position(ends)?;
+        match self.steps.get(end..)? {
+            [Step::Act(act), _, ..] => Some(format!("nothing comes behind its {act}")),
+            _ => None,
+        }
+    }
+}
+
+/// The hooks of nobody in particular.
+struct Plain;
+
+impl RequestHandler for Plain {
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+}
+
+/// The same answer to every request, when its body was read.
+impl RequestHandler for Streamed {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        x.rfile.discard()?;
+        self.play(x)
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+}

@@ -1,0 +1,446 @@
+//! An exchange that is put off is answered later, from any thread, and occupies none meanwhile; and a handler that waits
+//! for something else can ask whether its client has left.
+
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, get};
+use crate::lifesupport::{Gate, spawn, spawn_single};
+use crate::support::{Ask, Log, PATIENCE, echo, handler, serve, text, until};
+use servette::testing::TestServer;
+use servette::{
+    Connection, Deferred, Exchange, HttpServer, Next, Notice, RequestHandler, Result,
+    RunningServer, Status, respond,
+};
+
+/// A deadline that is waited for in earnest.
+const SHORT: Duration = Duration::from_millis(400);
+
+/// Puts everything off but `/echo`.
+struct Later(Mutex<Sender<Deferred>>);
+
+impl RequestHandler for Later {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        if x.path == "/echo" {
+            return echo(self, x);
+        }
+        let mut body = Vec::new();
+        match x.path {
+            "/reads" => drop(x.rfile.read_to_end(&mut body)?),
+            "/some" => {
+                let mut some = [0; 3];
+                x.rfile.read_exact(&mut some)?;
+            }
+            _ => {}
+        }
+        self.send_response(x, Status::OK);
+        self.send_header(x, "X-Dropped", "yes");
+        let deferred = x.defer()?;
+        assert!(x.defer().is_err());
+        self.0.lock().unwrap().send(deferred).unwrap();
+        match x.path {
+            "/fails" => Err(Status::CONFLICT.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+struct Server {
+    server: RunningServer,
+    deferred: Receiver<Deferred>,
+}
+
+impl Server {
+    fn client(&self) -> Client {
+        Client::new(self.server.addr())
+    }
+
+    fn deferred(&self) -> Deferred {
+        self.deferred.recv_timeout(PATIENCE).unwrap()
+    }
+
+    #[track_caller]
+    fn serves(&self) {
+        assert_eq!(self.client().get("/echo").response().text(), "/echo");
+    }
+}
+
+fn later() -> (Later, Receiver<Deferred>) {
+    let (sender, deferred) = channel();
+    (Later(Mutex::new(sender)), deferred)
+}
+
+fn both() -> [Server; 2] {
+    [true, false].map(|is_single| {
+        let (handler, deferred) = later();
+        let server = match is_single {
+            true => spawn_single(handler),
+            false => spawn(handler, |_| ()),
+        };
+        Server { server, deferred }
+    })
+}
+
+/// Answers with what the exchange shows.
+fn show(h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
+    let mut body = String::new();
+    x.rfile.read_to_string(&mut body)?;
+    let agent = x.headers.get("User-Agent").unwrap_or("-");
+    let shown = format!(
+        "{} {} {} {agent} {:?} {body}",
+        x.command,
+        x.path,
+        x.request_version,
+        x.host()
+    );
+    text(h, x, &shown)
+}
+
+#[test]
+fn a_request_is_answered_later_with_its_own_fields_and_in_order() {
+    for server in both() {
+        let mut client = server.client();
+        client.send(
+            "GET /a?b HTTP/1.1\r\nHost: here\r\nUser-Agent: caf\u{e9}\r\n\r\n".to_owned()
+                + &get("/echo"),
+        );
+        let deferred = server.deferred();
+        server.serves();
+        assert!(!deferred.is_closed() && !deferred.is_stopping());
+        thread::spawn(move || deferred.answer(show)).join().unwrap();
+        let response = client.response();
+        assert_eq!(response.get("X-Dropped"), None);
+        assert_eq!(
+            response.text(),
+            "GET /a?b HTTP/1.1 caf\u{c3}\u{a9} Some(\"here\") "
+        );
+        assert_eq!(client.response().text(), "/echo");
+        // Once more on the same connection.
+        client.get("/again");
+        server.deferred().answer(show);
+        assert!(client.response().text().starts_with("GET /again"));
+        assert_eq!(client.get("/echo").response().text(), "/echo");
+    }
+}
+
+#[test]
+fn what_is_unread_of_its_body_is_there() {
+    for server in both() {
+        for (path, rest) in [("/reads", ""), ("/some", "456"), ("/none", "123456")] {
+            for chunked in [false, true] {
+                let mut client = server.client();
+                client.send(format!("POST {path} HTTP/1.1\r\nHost: h\r\n"));
+                match chunked {
+                    true => client.send(
+                        "Transfer-Encoding: chunked\r\n\r\n4\r\n1234\r\n2\r\n56\r\n0\r\n\r\n",
+                    ),
+                    false => client.send("Content-Length: 6\r\n\r\n123456"),
+                };
+                client.get("/echo");
+                server.deferred().answer(show);
+                let response = client.response();
+                assert!(
+                    response.text().ends_with(&format!(" {rest}")),
+                    "{response:?}"
+                );
+                assert_eq!(client.response().text(), "/echo");
+            }
+        }
+        // It comes only when it is read.
+        let mut client = server.client();
+        client.send(
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+        );
+        let deferred = server.deferred();
+        deferred.answer(show);
+        assert_eq!(client.head().status, 100);
+        client.send("abc");
+        assert!(client.response().text().ends_with(" abc"));
+        // Nobody reads it.
+        let mut client = server.client();
+        client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
+        server.deferred().answer(|h, x| text(h, x, "unread"));
+        assert_eq!(client.response().text(), "unread");
+        assert_eq!(client.get("/echo").response().text(), "/echo");
+    }
+}
+
+#[test]
+fn an_answer_is_treated_as_a_handler() {
+    for server in both() {
+        for (answer, status) in [
+            (
+                (|_, _| Err(Status::GONE.into()))
+                    as fn(&dyn RequestHandler, &mut Exchange<'_>) -> _,
+                410,
+            ),
+            (|_, _| Ok(()), 500),
+            (|_, _| panic!("on purpose"), 500),
+            (|h, x| h.do_method(&mut x.with_path("/echo")), 200),
+        ] {
+            let mut client = server.client();
+            client.get("/");
+            server.deferred().answer(answer);
+            assert_eq!(client.response().status, status);
+        }
+        server.serves();
+    }
+}
+
+#[test]
+fn one_that_is_never_answered_is_answered_with_503_and_logged() {
+    let server = serve(|_, x| {
+        drop(x.defer()?);
+        Ok(())
+    });
+    assert_eq!(server.answer(get("/")).status, 503);
+    server.wait_for_log("code 503");
+    for server in both() {
+        let mut client = server.client();
+        client.get("/");
+        drop(server.deferred());
+        assert_eq!(client.response().status, 503);
+    }
+}
+
+#[test]
+fn a_handler_that_fails_or_answers_nevertheless_has_not_put_it_off() {
+    for server in both() {
+        let mut client = server.client();
+        client.get("/fails");
+        let deferred = server.deferred();
+        assert_eq!(client.response().status, 409);
+        until("it is closed", || deferred.is_closed());
+        deferred.answer(|_, _| panic!("it is never called"));
+        server.serves();
+    }
+    let kept = Mutex::new(Vec::new());
+    let server = serve(move |h, x| {
+        kept.lock().unwrap().push(x.defer()?);
+        text(h, x, "at once")?;
+        Ok(x.wfile.flush()?)
+    });
+    assert_eq!(server.answer(get("/")).text(), "at once");
+    let server = serve(|h, x| {
+        text(h, x, "first")?;
+        assert!(x.defer().is_err());
+        Ok(())
+    });
+    assert_eq!(server.answer(get("/")).text(), "first");
+}
+
+#[test]
+fn a_client_that_leaves_is_noticed() {
+    for server in both() {
+        for leaves in [
+            (|client| drop(client)) as fn(Client),
+            |client| client.reset(),
+            |mut client| {
+                client.get("/echo");
+            },
+        ] {
+            let mut client = server.client();
+            client.get("/");
+            let deferred = server.deferred();
+            let log = Log::default();
+            let notes = log.clone();
+            deferred.notify(move |notice| notes.push(format!("{notice:?}")));
+            leaves(client);
+            until("it is closed", || deferred.is_closed());
+            until("that was told", || log.lines() == ["Closed"]);
+            deferred.answer(|_, _| panic!("it is never called"));
+        }
+        let mut client = server.client();
+        client.get("/").get("/echo");
+        let deferred = server.deferred();
+        deferred.allow_half_close();
+        client.finish();
+        server.serves();
+        deferred.answer(show);
+        assert!(client.response().text().starts_with("GET /"));
+        assert_eq!(client.response().text(), "/echo");
+        client.assert_end();
+    }
+}
+
+#[test]
+fn a_late_answer_can_hand_over_its_body() {
+    for server in both() {
+        let mut client = server.client();
+        client.get("/").get("/echo");
+        server.deferred().answer(|h, x| {
+            h.send_response(x, Status::OK);
+            h.end_headers(x)?;
+            let stream = x.wfile.hand_over()?;
+            thread::spawn(move || stream.send("streamed").unwrap());
+            Ok(())
+        });
+        assert_eq!(client.response().text(), "streamed");
+        assert_eq!(client.response().text(), "/echo");
+        // Or be put off again.
+        client.get("/");
+        let (sender, again) = channel();
+        server.deferred().answer(move |_, x| {
+            sender.send(x.defer()?).unwrap();
+            Ok(())
+        });
+        again.recv_timeout(PATIENCE).unwrap().answer(show);
+        assert!(client.response().text().starts_with("GET / "));
+    }
+}
+
+#[test]
+fn a_stopping_server_waits_for_what_is_put_off_until_the_deadline() {
+    for server in both() {
+        let mut client = server.client();
+        client.get("/");
+        let deferred = Mutex::new(Some(server.deferred()));
+        let all = Arc::new(deferred);
+        let told = all.clone();
+        let guard = all.lock().unwrap();
+        guard.as_ref().unwrap().notify(move |notice| {
+            assert_eq!(notice, Notice::Stopping);
+            let deferred = told.lock().unwrap().take().unwrap();
+            deferred.answer(|h, x| text(h, x, "goodbye"));
+        });
+        drop(guard);
+        assert_eq!(server.server.shutdown(PATIENCE).unwrap(), 0);
+        assert_eq!(client.response().text(), "goodbye");
+    }
+    for server in both() {
+        let mut client = server.client();
+        client.get("/");
+        let deferred = server.deferred();
+        assert_eq!(server.server.shutdown(SHORT).unwrap(), 1);
+        client.is_closed_silently();
+        assert!(deferred.is_closed());
+    }
+}
+
+#[test]
+fn a_single_request_is_not_handled_before_it_is_answered() {
+    let (handler, deferred) = later();
+    let server = HttpServer::bind("127.0.0.1:0", handler).unwrap();
+    let mut client = Client::new(server.server_address());
+    client.get("/");
+    let answering = thread::spawn(move || {
+        let deferred: Deferred = deferred.recv_timeout(PATIENCE).unwrap();
+        thread::park_timeout(SHORT / 4);
+        deferred.answer(show);
+    });
+    assert!(server.handle_request().unwrap());
+    assert!(client.response().text().starts_with("GET / "));
+    answering.join().unwrap();
+}
+
+/// Answers one request after the other by itself.
+struct Loops(Later);
+
+impl RequestHandler for Loops {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        self.0.do_method(x)
+    }
+
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        for _ in 0..3 {
+            self.handle_one_request(conn)?;
+        }
+        Ok(Next::Close)
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+#[test]
+fn a_handle_that_goes_on_by_itself_waits_for_the_answer() {
+    let (handler, deferred) = later();
+    let server = spawn(Loops(handler), |_| ());
+    let mut client = Client::new(server.addr());
+    client.send(get("/late") + &get("/echo"));
+    deferred.recv_timeout(PATIENCE).unwrap().answer(show);
+    assert!(client.response().text().starts_with("GET /late"));
+    assert_eq!(client.response().text(), "/echo");
+    client.assert_end();
+}
+
+#[test]
+fn it_is_answered_in_memory_and_in_a_fixture() {
+    let answering = || {
+        handler(|_, x| {
+            let deferred = x.defer()?;
+            thread::spawn(move || deferred.answer(show));
+            Ok(())
+        })
+    };
+    let answers = respond(&answering(), get("/one") + &get("/two"));
+    let text = String::from_utf8(answers).unwrap();
+    assert!(text.contains("\r\n\r\nGET /one ") && text.contains("\r\n\r\nGET /two "));
+    let server = TestServer::start(answering());
+    assert!(
+        server
+            .answer(get("/three"))
+            .text()
+            .starts_with("GET /three")
+    );
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_handler_that_waits_can_ask_whether_its_client_has_left() {
+    let gate = Gate::default();
+    let (came, gone) = (gate.clone(), Log::default());
+    let noted = gone.clone();
+    let answering = handler(move |h, x| {
+        let start = Instant::now();
+        assert!(!x.client_has_left());
+        came.pass();
+        while x.path != "/stays" && !x.client_has_left() && start.elapsed() < PATIENCE {
+            thread::park_timeout(Duration::from_millis(2));
+        }
+        noted.push(x.client_has_left());
+        let mut body = String::new();
+        let read = x.rfile.read_to_string(&mut body);
+        assert!(read.is_ok() && body == "body");
+        text(h, x, "still here")
+    });
+    let server = spawn(answering, |_| ());
+    gate.open();
+    let request =
+        |path| format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+    for leaves in [(|client| drop(client)) as fn(Client), |mut client| {
+        client.get("/more");
+    }] {
+        let mut client = Client::new(server.addr());
+        client.send(request("/"));
+        let before = gate.comers();
+        gate.await_comers(before.max(1));
+        leaves(client);
+        until("that was seen", || {
+            gone.lines().last().is_some_and(|line| line == "true")
+        });
+    }
+    let mut client = Client::new(server.addr());
+    client.send(request("/stays"));
+    assert_eq!(client.response().text(), "still here");
+    assert_eq!(gone.lines().last().unwrap(), "false");
+    respond(
+        &handler(|h, x| {
+            assert!(!x.client_has_left());
+            echo(h, x)
+        }),
+        get("/"),
+    );
+}
