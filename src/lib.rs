@@ -65,7 +65,8 @@
 //! - `http1`: the message rules, without a socket: bytes in, a value or a refusal out
 //! - [`respond`](fn@respond): a handler against bytes in memory, for unit tests and the examples here
 //!
-//! `docs/design.md` in the repository shows how they work together, `docs/python.md` has every name of Python's module
+//! `docs/recipes.md` in the repository has what programs usually need: a JSON API, forms, cookies, CORS, middleware,
+//! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of Python's module
 //! beside its name here.
 //!
 //! # Features
@@ -154,4 +155,6 @@ mod pages {
     struct Python;
     #[doc = include_str!("../docs/design.md")]
     struct Design;
+    #[doc = include_str!("../docs/recipes.md")]
+    struct Recipes;
 }

@@ -57,6 +57,7 @@ mod pipelining;
 #[cfg(target_os = "linux")]
 mod pressure;
 mod python_base;
+mod python_handlers;
 #[cfg(feature = "cli")]
 mod python_clients;
 #[cfg(feature = "cli")]
