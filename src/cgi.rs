@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::Access;
 
 use crate::simple::{self, Content};
-use crate::{Exchange, Result, Status, base};
+use crate::{Exchange, Result, Status};
 
 pub use self::handler::CgiHandler;
 pub use self::hooks::RunScripts;
@@ -70,14 +70,15 @@ impl RemoteUser {
 /// Those of the hooks.
 pub fn do_method<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
     outermost_scripts!(h, x => match x.command {
+        _ if !h.files().allows_host(x) => simple::refuse_host(h, x),
         "GET" => h.do_get(x),
         "HEAD" => h.do_head(x),
         "POST" => h.do_post(x),
         _ if h.cgi().takes_every_method() => match h.is_cgi(x.path) {
             Some(info) => h.run_cgi(x, &info),
-            None => base::do_method(h, x),
+            None => simple::do_method(h, x),
         },
-        _ => base::do_method(h, x),
+        _ => simple::do_method(h, x),
     })
 }
 

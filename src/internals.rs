@@ -9,10 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::Limits;
 use crate::base::log_text;
+use crate::http1::accept;
 use crate::http1::date::HttpDate;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
+use crate::simple::codings::{Accepted, Coding};
 use crate::simple::conditions::{Asked, Outcome, Validators};
 use crate::simple::listing::{self, Line};
 use crate::simple::path;
@@ -224,4 +226,18 @@ pub fn select(fields: &[(&str, &str)], tag: &str, modified: u64, size: u64) -> S
     };
     let ends = parts.iter().map(|part| (part.first, part.last));
     Selection::Parts(ends.collect())
+}
+
+/// The codings that a client takes, the first choice first, and whether it takes none, too.
+pub fn accepted_codings(accept_encoding: &[&str]) -> (Vec<&'static str>, bool) {
+    let accepted = Accepted::of(accept_encoding.iter().copied());
+    (
+        accepted.codings().map(Coding::name).collect(),
+        accepted.identity,
+    )
+}
+
+/// Whether a client names a media type in `Accept`.
+pub fn names_media_type(accept: &[&str], media_type: &str) -> bool {
+    accept::names(accept.iter().copied(), media_type)
 }

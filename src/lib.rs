@@ -66,15 +66,15 @@
 //! - [`respond`](fn@respond): a handler against bytes in memory, for unit tests and the examples here
 //!
 //! `docs/recipes.md` in the repository has what programs usually need: a JSON API, forms, cookies, CORS, middleware,
-//! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of Python's module
-//! beside its name here.
+//! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of
+//! Python's module beside its name here, and `docs/files.md` tells how to serve a built site.
 //!
 //! # Features
 //!
 //! None is on by default. `cli` builds the command `servette`; the library is the same with and without it.
 //! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate. `json` adds
-//! `RequestBody::read_json` and `Exchange::send_json` (`serde`, `serde_json`), `auth` `Exchange::basic_auth` (`base64`,
-//! `subtle`).
+//! `RequestBody::read_json`, `Exchange::send_json` and JSON bodies in fixtures (`serde`, `serde_json`), `auth`
+//! `Exchange::basic_auth` (`base64`, `subtle`).
 #![forbid(unsafe_code)]
 // Modules say which of their private parts to read first; in the public pages that is plain text.
 #![allow(rustdoc::private_intra_doc_links)]
@@ -146,13 +146,16 @@ pub mod bench;
 #[doc(hidden)]
 pub mod internals;
 
-/// The code in the README and in the guide for Python users is compiled, and run, with the tests.
+/// The code in the README and in the pages is compiled, and run, with the tests.
 #[cfg(doctest)]
 mod pages {
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../README.md")]
     struct Readme;
     #[doc = include_str!("../docs/python.md")]
     struct Python;
+    #[doc = include_str!("../docs/files.md")]
+    struct Files;
     #[doc = include_str!("../docs/design.md")]
     struct Design;
     #[doc = include_str!("../docs/recipes.md")]

@@ -20,6 +20,8 @@ use self::scripts::Handler;
 mod limits;
 #[path = "main/scripts.rs"]
 mod scripts;
+#[path = "main/site.rs"]
+mod site;
 
 /// How long running answers get when the server is told to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
@@ -69,6 +71,9 @@ struct Arguments {
     quiet: bool,
 
     #[command(flatten)]
+    site: site::SiteArguments,
+
+    #[command(flatten)]
     limits: limits::LimitArguments,
 
     #[command(flatten)]
@@ -106,8 +111,12 @@ fn main() -> ExitCode {
             handler = handler.extra_response_header(name, value);
         }
     }
+    let handler = match arguments.site.apply(handler, arguments.bind.as_deref()) {
+        Ok(handler) => handler,
+        Err(error) => return usage_error(&error),
+    };
     let served = match arguments.cgi.handler(handler) {
-        Ok(Handler::Files(handler)) => serve(&arguments, handler),
+        Ok(Handler::Files(handler)) => serve(&arguments, *handler),
         Ok(Handler::Scripts(handler)) => serve(&arguments, *handler),
         Err(error) => return usage_error(&error.to_string()),
     };
@@ -241,7 +250,8 @@ fn reason(error: &clap::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let paragraph = text.split("\n\n").next().unwrap_or_default();
-    paragraph.trim_end().to_owned()
+    // Where only some values are possible, they stand on a line of their own.
+    paragraph.trim_end().replace("\n  [", " [")
 }
 
 /// What to say if a service manager has opened sockets for this process (systemd's socket activation): they

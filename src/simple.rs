@@ -3,7 +3,10 @@
 //! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
 //! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
 //! to file, without leaving the root), [`cache`] (what was opened before), [`head`] (the steps from there to
-//! the answer), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`parts`] and [`listing`].
+//! the answer), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`fields`], [`parts`] and [`listing`].
+//!
+//! What a built site wants beyond that ([`site`]) are steps of their own: [`hosts`], [`cors`], [`prefix`],
+//! [`visibility`], [`missing`], [`sidecar`] with [`codings`], and [`caching`].
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -12,30 +15,18 @@ use std::path::{Path, PathBuf};
 use crate::base::{self, software};
 use crate::{Exchange, Result, Status};
 
+pub use self::caching::cache_control;
 pub use self::content::{Content, OpenFile, Parts};
+pub use self::cors::end_headers;
 pub use self::handler::SimpleHandler;
 pub(crate) use self::head::redirect;
 pub use self::hooks::ServeFiles;
+pub(crate) use self::hosts::refuse as refuse_host;
 pub use self::listing::Entry;
+pub use self::missing::send_missing;
 pub use self::open::{Directory, Symlinks};
 pub use self::validators::FileFacts;
-
-mod cache;
-pub(crate) mod conditions;
-mod content;
-mod handler;
-mod head;
-mod hooks;
-pub(crate) mod listing;
-mod media;
-mod mime;
-mod names;
-pub(crate) mod open;
-mod parts;
-pub(crate) mod path;
-pub(crate) mod ranges;
-mod ready;
-mod validators;
+pub use self::visibility::{Visibility, visibility};
 
 /// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
 macro_rules! outermost_files {
@@ -47,6 +38,33 @@ macro_rules! outermost_files {
     };
 }
 
+mod cache;
+mod caching;
+pub(crate) mod codings;
+pub(crate) mod conditions;
+mod content;
+mod cors;
+mod fields;
+mod handler;
+mod head;
+mod hooks;
+mod hosts;
+pub(crate) mod listing;
+mod media;
+mod mime;
+mod missing;
+mod names;
+pub(crate) mod open;
+mod parts;
+pub(crate) mod path;
+mod prefix;
+pub(crate) mod ranges;
+mod ready;
+mod sidecar;
+mod site;
+mod validators;
+mod visibility;
+
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 
@@ -54,12 +72,17 @@ const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 /// embeds a [`SimpleHandler`] calls it from its own
 /// [`do_method`](crate::RequestHandler::do_method).
 ///
+/// Hosts that are not [allowed](SimpleHandler::with_allowed_hosts) are refused here, and OPTIONS is answered if
+/// [`SimpleHandler::cors`] is on.
+///
 /// # Errors
 /// Those of the hooks.
 pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
     outermost_files!(h, x => match x.command {
+        _ if !h.files().allows_host(x) => refuse_host(h, x),
         "GET" => h.do_get(x),
         "HEAD" => h.do_head(x),
+        "OPTIONS" if h.files().site().has_cors => cors::answer_options(h, x),
         _ => base::do_method(h, x),
     })
 }

@@ -2,19 +2,22 @@
 
 pub use self::answer::{Answer, ChunkFault, status};
 pub use self::builder::Builder;
+pub use self::condition::Verdict;
+pub use self::forward::{Forward, forward};
 pub use self::gates::Gate;
-pub use self::matching::{RequestPattern, any, delete, get, head, method, post, put};
+pub use self::matching::RequestPattern;
+pub use self::methods::{any, delete, get, head, method, options, patch, post, put};
 pub use self::path::{PathPattern, exact, glob, prefix};
 pub use self::reply::Reply;
 pub use self::request::Request;
 pub use self::reserved_port::ReservedPort;
-pub use self::respond::respond_or_panic;
+pub use self::respond::{Responded, respond, respond_or_panic};
+pub use self::response::Response;
 pub use self::script::{Act, Script, close, gate, hang, pause, raw, reset};
 pub use self::server::TestServer;
 pub use self::streamed::{Streamed, stream};
 pub use self::stub::Stub;
 pub use self::stubs::Stubs;
-pub use crate::respond::respond;
 
 // A server for a test.
 mod server;
@@ -25,6 +28,8 @@ mod reserved_port;
 
 // Or none.
 mod respond;
+
+mod response;
 
 // What it has seen.
 mod request;
@@ -40,9 +45,16 @@ mod stubs;
 
 mod stub;
 
+mod unmatched;
+
+mod methods;
+
 mod matching;
 
 mod condition;
+
+#[cfg(feature = "json")]
+mod json;
 
 mod path;
 
@@ -57,9 +69,13 @@ mod script;
 
 mod streamed;
 
+mod forward;
+
 mod gates;
 
 mod delivery;
 
 // What it says to the person whose test has failed.
 mod report;
+
+mod diff;

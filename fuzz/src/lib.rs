@@ -1,7 +1,9 @@
 //! What must hold for every input: one module for each fuzz target. The bodies are here so that a test of
 //! the crate can replay the corpora with them, without the fuzzer.
 
+pub mod accept;
 pub mod chunked;
+pub mod conditions;
 pub mod exchange;
 pub mod head;
 pub mod path;

@@ -1,6 +1,7 @@
 //! [`Layer`]: a handler around another one; and pointers, which are handlers like what they point to.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -10,7 +11,7 @@ use super::RequestHandler;
 use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
-use crate::simple::{Content, Directory, FileFacts, ServeFiles, SimpleHandler};
+use crate::simple::{Content, Directory, FileFacts, ServeFiles, SimpleHandler, Visibility};
 use crate::{Exchange, Result, Status, base};
 
 /// What came of an exchange; see [`Layer::end_request`].
@@ -380,9 +381,12 @@ layer! {
         fn do_get(x: &mut Exchange<'_>) -> Result<()>;
         fn do_head(x: &mut Exchange<'_>) -> Result<()>;
         fn send_head(x: &mut Exchange<'_>) -> Result<Option<Content>>;
+        fn send_missing(x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>>;
         fn list_directory(x: &mut Exchange<'_>, directory: &Directory<'_>) -> Result<Option<Content>>;
         fn translate_path(path: &str) -> PathBuf;
+        fn visibility(name: &OsStr) -> Visibility;
         fn guess_type(path: &Path) -> Cow<'_, str>;
+        fn cache_control(path: &Path) -> Option<Cow<'_, str>>;
         fn copyfile(x: &mut Exchange<'_>, source: Content) -> Result<()>;
     }
     scripts {

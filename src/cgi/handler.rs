@@ -12,7 +12,7 @@ use super::RunScripts;
 use super::environment::Variables;
 use super::inherited::inherited_descriptors;
 use super::process::Permit;
-use crate::simple::Content;
+use crate::simple::{self, Content};
 use crate::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, cgi};
 
 /// The `PATH` of a script, unless it is given another one.
@@ -358,6 +358,10 @@ impl ServeFiles for CgiHandler {
 impl RequestHandler for CgiHandler {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         cgi::do_method(self, x)
+    }
+
+    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+        simple::end_headers(self, x)
     }
 
     fn log_request(&self, x: &Exchange<'_>, code: u16, size: Option<u64>) {

@@ -1,6 +1,7 @@
 //! What a request says in lists: its cookies, and what its client accepts.
 
 use super::Exchange;
+use crate::http1::accept;
 
 impl<'a> Exchange<'a> {
     /// The value of the first cookie of this name (RFC 6265, 4.2), without quotes around it. What is no cookie among the
@@ -64,73 +65,22 @@ impl<'a> Exchange<'a> {
 
     /// In thousandths: that of the most specific range which a media type is in.
     fn quality(&self, offer: &str) -> u16 {
-        let fields = self.headers.get_all("Accept");
-        let ranges = fields.flat_map(|field| field.split(','));
-        let of = ranges.filter_map(|range| weigh(range, offer));
-        of.max_by_key(|&(rank, _)| rank)
+        let offer = offer.split(';').next().unwrap_or_default().trim();
+        let ranked = accept::members(self.headers.get_all("Accept"))
+            .filter_map(|range| Some((specificity(range.name, offer)?, range.weight)));
+        ranked
+            .max_by_key(|&(rank, _)| rank)
             .map_or(0, |(_, quality)| quality)
     }
 }
 
-/// How specific a range is, and its quality; `None` if it is none, or another.
-fn weigh(range: &str, offer: &str) -> Option<(u8, u16)> {
-    let mut parts = range.split(';').map(|part| part.trim_matches([' ', '\t']));
-    let (of_range, of_offer) = (parts.next()?, offer.split(';').next()?.trim());
-    let (kind, subtype) = of_range.split_once('/')?;
-    let (offered_kind, offered_subtype) = of_offer.split_once('/')?;
-    let rank = match (kind, subtype) {
-        ("*", "*") => 0,
-        (_, "*") if kind.eq_ignore_ascii_case(offered_kind) => 1,
-        _ if kind.eq_ignore_ascii_case(offered_kind)
-            && subtype.eq_ignore_ascii_case(offered_subtype) =>
-        {
-            2
-        }
-        _ => return None,
-    };
-    let mut weights = parts.filter_map(|part| {
-        let (name, value) = part.split_once('=')?;
-        name.eq_ignore_ascii_case("q").then_some(value)
-    });
-    let quality = weights.next().map_or(Some(1000), thousandths)?;
-    Some((rank, quality))
-}
-
-/// A weight (RFC 9110, 12.4.2): `0.5`, at most three digits behind the point.
-fn thousandths(text: &str) -> Option<u16> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let is_number = part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
-    let part: u16 = format!("{part:0<3}").parse().ok().filter(|_| is_number)?;
-    match whole {
-        "0" => Some(part),
-        "1" if part == 0 => Some(1000),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weights_have_three_digits() {
-        for (text, wanted) in [
-            ("0", Some(0)),
-            ("0.", Some(0)),
-            ("0.5", Some(500)),
-            ("0.05", Some(50)),
-            ("0.999", Some(999)),
-            ("1", Some(1000)),
-            ("1.000", Some(1000)),
-            ("1.001", None),
-            ("0.5000", None),
-            (".5", None),
-            ("2", None),
-            ("-1", None),
-            ("0.+5", None),
-            ("", None),
-        ] {
-            assert_eq!(thousandths(text), wanted, "{text}");
-        }
+/// How specific a range is that a media type is in.
+fn specificity(range: &str, offer: &str) -> Option<u8> {
+    let kind = |name: &str| name.split('/').next().map(str::to_ascii_lowercase);
+    match range.strip_suffix("/*") {
+        _ if range.eq_ignore_ascii_case(offer) => Some(2),
+        Some("*") => Some(0),
+        Some(of) => (kind(of) == kind(offer)).then_some(1),
+        None => None,
     }
 }

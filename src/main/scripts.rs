@@ -85,7 +85,7 @@ pub(crate) struct ScriptArguments {
 /// What serves.
 #[derive(Debug)]
 pub(crate) enum Handler {
-    Files(SimpleHandler),
+    Files(Box<SimpleHandler>),
     Scripts(Box<CgiHandler>),
 }
 
@@ -93,7 +93,7 @@ impl ScriptArguments {
     /// The handler that these options ask for.
     pub(crate) fn handler(&self, files: SimpleHandler) -> Result<Handler, String> {
         if !self.cgi {
-            return Ok(Handler::Files(files));
+            return Ok(Handler::Files(files.into()));
         }
         shed_inherited().map_err(|error| format!("cannot start again: {error}"))?;
         let root = files.directory().to_owned();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,7 +13,8 @@ use super::cache::{Cache, Entry};
 use super::mime::Extensions;
 use super::open::{self, Description, Found, Located, Symlinks, Way};
 use super::ready::ReadyFile;
-use super::{SERVER_VERSION, ServeFiles, path, software};
+use super::site::Site;
+use super::{SERVER_VERSION, ServeFiles, head, path, software};
 use crate::{Exchange, RequestHandler, Result, base, simple};
 
 /// Serves the files below a directory: Python's `SimpleHTTPRequestHandler`, and its attributes for
@@ -44,6 +46,24 @@ pub struct SimpleHandler {
     cache: Option<Arc<Cache>>,
     /// Directories whose files are never sent: those of scripts.
     unserved: Vec<PathBuf>,
+    site: Site,
+}
+
+/// A file that was kept, or was just opened.
+pub(super) enum Ready {
+    Kept(Arc<Entry>),
+    Opened(Box<ReadyFile>),
+}
+
+impl Deref for Ready {
+    type Target = ReadyFile;
+
+    fn deref(&self) -> &ReadyFile {
+        match self {
+            Ready::Kept(kept) => &kept.file,
+            Ready::Opened(file) => file,
+        }
+    }
 }
 
 impl SimpleHandler {
@@ -62,6 +82,7 @@ impl SimpleHandler {
             is_quiet: false,
             cache: Some(Arc::default()),
             unserved: Vec::new(),
+            site: Site::default(),
         }
     }
 
@@ -183,6 +204,20 @@ impl SimpleHandler {
         &self.default_content_type
     }
 
+    pub(super) fn site(&self) -> &Site {
+        &self.site
+    }
+
+    pub(super) fn site_mut(&mut self) -> &mut Site {
+        &mut self.site
+    }
+
+    /// Whether a request is for a host whose requests are answered.
+    #[inline]
+    pub(crate) fn allows_host(&self, x: &Exchange<'_>) -> bool {
+        self.site.allows_host(x)
+    }
+
     pub(super) fn charset_of_texts(&self) -> Option<&str> {
         self.charset.as_deref()
     }
@@ -234,6 +269,22 @@ impl SimpleHandler {
         }
     }
 
+    /// The regular file at a path, kept or opened now; `None` if there is none that may be read.
+    pub(super) fn ready(&self, path: &Path) -> io::Result<Option<Ready>> {
+        let kept = self.cache.as_ref().and_then(|cache| self.find(cache, path));
+        if let Some(kept) = kept {
+            return Ok(Some(Ready::Kept(kept)));
+        }
+        match self.open(path) {
+            Ok(Found::File(file, description)) => {
+                let file = self.keep(path, file, description)?;
+                Ok(Some(Ready::Opened(file.into())))
+            }
+            Err(error) if head::is_shortage(&error) => Err(error),
+            Ok(Found::Directory(_)) | Err(_) => Ok(None),
+        }
+    }
+
     /// Opens a path that `translate_path` made.
     pub(super) fn open<'a>(&'a self, path: &'a Path) -> io::Result<Found<'a>> {
         match open::relative_to(&self.directory, path) {
@@ -281,6 +332,10 @@ impl ServeFiles for SimpleHandler {
 impl RequestHandler for SimpleHandler {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         simple::do_method(self, x)
+    }
+
+    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+        simple::end_headers(self, x)
     }
 
     fn log_request(&self, x: &Exchange<'_>, code: u16, size: Option<u64>) {

@@ -1,9 +1,10 @@
 //! [`ServeFiles`]: the hooks of handlers that serve files.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::{Content, Directory, FileFacts, SimpleHandler};
+use super::{Content, Directory, FileFacts, SimpleHandler, Visibility};
 use crate::{Exchange, RequestHandler, Result, simple};
 
 /// What serves files: the methods of Python's `SimpleHTTPRequestHandler`.
@@ -69,6 +70,15 @@ pub trait ServeFiles: RequestHandler {
         simple::send_head(self, x)
     }
 
+    /// Answers where no file is: with the page of [`SimpleHandler::with_fallback`] or
+    /// [`SimpleHandler::with_not_found_page`], or with 404. `path` is what `translate_path` has made.
+    ///
+    /// # Errors
+    /// As those of [`send_head`](Self::send_head).
+    fn send_missing(&self, x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>> {
+        simple::send_missing(self, x, path)
+    }
+
     /// Answers with the head for the listing of a directory, and returns its page; or answers with 404
     /// if the directory can't be read.
     ///
@@ -89,6 +99,14 @@ pub trait ServeFiles: RequestHandler {
         simple::translate_path(self, path)
     }
 
+    /// Who sees a file or directory of this name. It is asked for every name on the way to a file, and for those in a
+    /// listing. Below the directory of the handler these are the names of the path that
+    /// [`translate_path`](Self::translate_path) returns, elsewhere those of the request. Default: what
+    /// [`SimpleHandler::dot_files`] says.
+    fn visibility(&self, name: &OsStr) -> Visibility {
+        simple::visibility(self, name)
+    }
+
     /// The media type of a file, by its name. What is a text gets the
     /// [`charset`](SimpleHandler::charset) besides, unless it names one.
     fn guess_type(&self, path: &Path) -> Cow<'_, str> {
@@ -101,9 +119,17 @@ pub trait ServeFiles: RequestHandler {
     /// It must be another one whenever the content is another. The default is made of the number, the size
     /// and the times of the file, to the nanosecond; it is the same after a restart, and for a file that
     /// was changed within the last moments, one that nothing matches. Where the same files lie on several
-    /// servers, override it: their numbers and times differ.
+    /// servers, override it: their numbers and times differ. For a file that is sent
+    /// [in the place](SimpleHandler::precompressed) of another one, the path is its own.
     fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
         simple::entity_tag(self, path, file)
+    }
+
+    /// The `Cache-Control` of a file that was asked for and found, also of a 304 for it; or `None` for none. By default
+    /// what [`SimpleHandler::immutable`] and [`SimpleHandler::with_cache_control`] say. One of
+    /// [`extra_response_header`](SimpleHandler::extra_response_header) is sent only if this is `None`.
+    fn cache_control(&self, path: &Path) -> Option<Cow<'_, str>> {
+        simple::cache_control(self, path)
     }
 
     /// Sends the body that [`send_head`](Self::send_head) returned; a file without copying it through

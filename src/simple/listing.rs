@@ -32,12 +32,18 @@ pub(crate) struct Line<'a> {
     pub(crate) is_link: bool,
 }
 
-/// All names of a directory, in the order of their lower case.
+/// The names of a directory that are to be listed, in the order of their lower case.
 ///
 /// The file system says the kind of an entry along with its name, so only links cost a call.
-pub(crate) fn names(directory: &Directory<'_>) -> io::Result<Names> {
+pub(crate) fn names(
+    directory: &Directory<'_>,
+    is_listed: impl Fn(&OsStr) -> bool,
+) -> io::Result<Names> {
     let mut names = Names::default();
     directory.read(|name, file_type| {
+        if !is_listed(name) {
+            return;
+        }
         let file_type = match file_type {
             FileType::Unknown => directory.file_type(name),
             known => known,
@@ -53,9 +59,9 @@ pub(crate) fn names(directory: &Directory<'_>) -> io::Result<Names> {
     Ok(names)
 }
 
-/// The same, each as a value of its own.
+/// All names, each as a value of its own.
 pub(crate) fn entries(directory: &Directory<'_>) -> io::Result<Vec<Entry>> {
-    let names = names(directory)?;
+    let names = names(directory, |_| true)?;
     let entry = |line: Line<'_>| Entry {
         name: OsStr::from_bytes(line.name).to_owned(),
         is_dir: line.is_dir,

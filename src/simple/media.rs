@@ -48,9 +48,65 @@ fn has_charset_to_say(media_type: &str) -> bool {
     is_text && !parameters.split(';').any(is_charset)
 }
 
+/// Whether files of this type become much smaller when they are compressed.
+pub(super) fn is_compressible(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    let others = [
+        "application/javascript",
+        "application/json",
+        "application/wasm",
+        "application/xml",
+        "font/otf",
+        "font/ttf",
+    ];
+    essence.starts_with("text/")
+        || ["+json", "+xml"]
+            .iter()
+            .any(|suffix| essence.ends_with(suffix))
+        || others.contains(&&*essence)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_scripts_data_and_plain_fonts_are_compressible() {
+        for media_type in [
+            "text/html",
+            "text/javascript; charset=utf-8",
+            "TEXT/css ;x=y",
+            "text/xml",
+            "application/javascript",
+            "application/json",
+            "application/manifest+json",
+            "application/xhtml+xml",
+            "image/svg+xml",
+            "application/wasm",
+            "font/ttf",
+            "font/otf",
+        ] {
+            assert!(is_compressible(media_type), "{media_type}");
+        }
+        for media_type in [
+            "image/png",
+            "image/jpeg",
+            "video/mp4",
+            "video/mp2t",
+            "font/woff2",
+            "font/woff",
+            "application/zip",
+            "application/gzip",
+            "application/pdf",
+            "application/octet-stream",
+            "application/jsonx",
+            "texts/x",
+            "",
+        ] {
+            assert!(!is_compressible(media_type), "{media_type}");
+        }
+    }
 
     #[test]
     fn texts_and_scripts_get_a_charset() {

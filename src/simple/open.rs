@@ -111,13 +111,18 @@ impl Directory<'_> {
         self.place.root.join(self.place.relative)
     }
 
-    /// All entries, in the order of their lower-cased names. A link counts as a directory only if it
+    /// All entries, in the order of their lower-cased names, whatever
+    /// [`visibility`](super::ServeFiles::visibility) says of them. A link counts as a directory only if it
     /// leads to one that would be served.
     ///
     /// # Errors
     /// If the directory can't be read.
     pub fn entries(&self) -> io::Result<Vec<Entry>> {
         listing::entries(self)
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.place.relative.as_os_str().is_empty()
     }
 
     /// Opens the first of `names` that is a regular file in this directory; what is none, or is

@@ -110,6 +110,12 @@ impl ReadyFile {
         self.is_dated
     }
 
+    /// Whether its content was changed before that of another file.
+    pub(super) fn is_older_than(&self, other: &ReadyFile) -> bool {
+        let [own, other] = [self, other].map(|file| file.description.version().modified);
+        own < other
+    }
+
     pub(super) fn content(&self) -> Content {
         match &self.body {
             Body::Stream(start, file) => {

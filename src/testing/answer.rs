@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::script::{Act, Script};
+pub(super) use self::wire::latin1;
+use super::script::{Act, Script, pause};
 use super::tap::fixture_of;
 use crate::base::{self, RequestHandler};
 use crate::exchange::Exchange;
@@ -16,7 +17,7 @@ mod possible;
 
 mod wire;
 
-/// An empty answer with this status (100 to 999): the start of an [`Answer`].
+/// An answer with this status (100 to 999) and without a body: the start of an [`Answer`].
 pub fn status(code: u16) -> Answer {
     Answer {
         status: code,
@@ -30,24 +31,25 @@ pub fn status(code: u16) -> Answer {
         interim: Vec::new(),
         acts: Vec::new(),
         drip: None,
+        delay: Duration::ZERO,
         keep_open: false,
     }
 }
 
-/// An answer as a value, for a [`Stub`](super::Stub), for [`play`](Self::play) in a handler, or as a
-/// handler itself.
+/// A response as a value: for a [`Stub`](super::Stub), for [`play`](Self::play) in a handler, or as a
+/// handler itself. [`status`] makes one.
 ///
-/// As long as nothing is wrong with it, it is sent as any handler would send it: the connection is kept,
-/// HEAD gets no body. What misbehaves is sent byte for byte instead: the status line, the fields as
-/// they stand, `Content-Length` if there is a body without framing of its own, `Connection: close`
-/// unless there is a field `Connection`, and the body; and the connection ends behind it. (To HEAD there is
-/// no body, so what happens in the body happens behind the head.)
+/// A well-formed answer is sent as any handler would send it: the connection is kept, HEAD gets no body. An
+/// answer that misbehaves is sent byte for byte instead: the status line, the fields as given,
+/// `Content-Length` if there is a body without framing of its own, `Connection: close` unless there is a
+/// field `Connection`, and the body; and the connection ends behind it. (HEAD gets no body, so acts in the
+/// body happen behind the head.)
 ///
-/// What can't happen as the answer says is refused: where a [`Stub`](super::Stub) gets the answer if that
-/// can be known there, and else when it is to be sent, which fails the test. Examples are a
+/// An answer that can't be sent as it says is rejected where a [`Stub`](super::Stub) gets it, if that can be
+/// known there; otherwise the test fails when it is to be sent. Examples are a
 /// [`close`](super::close()) beyond the end of the body or of the head, broken chunks of an empty body, a
-/// body with a status that has none (1xx, 204, 205, 304), and a status that is none. Where such bytes are
-/// wanted, [`raw`](super::raw) sends them.
+/// body with a status that has none (1xx, 204, 205, 304), and a status outside of 100 to 999.
+/// [`raw`](super::raw) sends any bytes.
 ///
 /// ```
 /// use servette::testing::{TestServer, reset, status};
@@ -77,6 +79,7 @@ pub struct Answer {
     interim: Vec<(u16, usize)>,
     acts: Vec<(At, Act)>,
     drip: Option<(usize, Duration)>,
+    delay: Duration,
     keep_open: bool,
 }
 
@@ -108,87 +111,118 @@ pub enum ChunkFault {
 }
 
 impl Answer {
-    /// With this reason phrase.
+    /// Sets the reason phrase. Default: the standard one.
     pub fn reason(mut self, reason: &str) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// With this text in place of the status line, whatever it is, and whatever the status is.
+    /// Replaces the status line by this text, whatever it is, and whatever the status is.
     pub fn status_line(mut self, line: &str) -> Self {
         self.status_line = Some(line.into());
         self
     }
 
-    /// With this field. Framing fields, fields twice, and names or values that HTTP does not allow are
-    /// sent as they stand.
+    /// Adds a field. Framing fields, repeated fields, and names or values that HTTP does not allow are
+    /// sent as given.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// With this body, in place of any other and of a [`file`](Self::file).
+    /// Sets the body. It replaces any other, and a [`file`](Self::file).
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = Body::Bytes(body.as_ref().to_vec());
         self
     }
 
-    /// With the bytes of this file, as it is when the request comes, in place of any
+    /// Sets the body to this JSON, and adds `Content-Type: application/json` unless there is a field of that
+    /// name already. (Feature `json`.)
+    ///
+    /// # Panics
+    /// If the value can't be written as JSON, such as a map whose keys are no texts.
+    #[cfg(feature = "json")]
+    #[track_caller]
+    pub fn json(mut self, body: impl serde::Serialize) -> Self {
+        let is_type = |(name, _): &(String, String)| name.eq_ignore_ascii_case("Content-Type");
+        if !self.headers.iter().any(is_type) {
+            self = self.header("Content-Type", "application/json");
+        }
+        self.body(super::json::written(body))
+    }
+
+    /// Sets the body to the contents of this file, which is read at each request. It replaces any
     /// [`body`](Self::body).
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
         self.body = Body::File(path.as_ref().to_path_buf());
         self
     }
 
-    /// Says this length, too long or too short; the body stays as it is, and the connection ends behind
-    /// it.
+    /// Sends this `Content-Length`, which may be too long or too short. The body stays as it is, and the
+    /// connection ends behind it.
     pub fn content_length(mut self, length: u64) -> Self {
         self.content_length = Some(length);
         self
     }
 
-    /// In chunks of this many bytes.
+    /// Sends the body in chunks of this many bytes.
     pub fn chunked(mut self, size: usize) -> Self {
         self.chunk = Some(size.max(1));
         self
     }
 
-    /// In chunks with this fault; in one chunk, if [`chunked`](Self::chunked) says nothing else. Only
-    /// the end can be missing of an empty body.
+    /// Sends the body in chunks with this fault; in one chunk, unless [`chunked`](Self::chunked) sets their
+    /// size. An empty body can only lack its end.
     pub fn chunk_fault(mut self, fault: ChunkFault) -> Self {
         self.chunk_fault = Some(fault);
         self
     }
 
-    /// After so many interim responses with this status (100 to 199).
+    /// Sends this many interim responses with this status (100 to 199) first.
     pub fn interim(mut self, code: u16, times: usize) -> Self {
         self.interim.push((code, times));
         self
     }
 
-    /// When `byte` bytes of the body have been sent, this happens: [`close`](super::close()),
-    /// [`reset`](super::reset()), [`hang`](super::hang()), [`pause`](super::pause()) or
-    /// [`gate`](super::gate()). At 0 it happens between head and body. Chunk sizes don't count.
+    /// Does this after `byte` bytes of the body: [`close`](super::close()), [`reset`](super::reset()),
+    /// [`hang`](super::hang()), [`pause`](super::pause()) or [`gate`](super::gate()). At 0 it happens
+    /// between head and body. Only content is counted, not the sizes of chunks.
     pub fn at(mut self, byte: usize, act: Act) -> Self {
         self.acts.push((At::Body(byte), act));
         self
     }
 
-    /// When `byte` bytes of the head have been sent, this happens; at 0, before the head. Interim
-    /// responses don't count.
+    /// Does this after `byte` bytes of the head; at 0, before the head. Interim responses don't count.
     pub fn at_head(mut self, byte: usize, act: Act) -> Self {
         self.acts.push((At::Head(byte), act));
         self
     }
 
-    /// Sends `bytes` bytes at a time, head and body, with a pause of `every` between two of them.
+    /// Sends head and body `bytes` bytes at a time, with a pause of `every` between two writes.
     pub fn drip(mut self, bytes: usize, every: Duration) -> Self {
         self.drip = Some((bytes, every));
         self
     }
 
-    /// Keeps the connection open behind the answer, against its `Connection: close`, until the client
-    /// leaves.
+    /// Waits this long before the answer is sent: a slow server. The connection is kept. (To be slow within
+    /// the answer, use [`at`](Self::at) with [`pause`](super::pause()), or [`drip`](Self::drip). To wait for
+    /// the test, use [`gate`](super::gate()).)
+    ///
+    /// ```
+    /// use servette::testing::{TestServer, status};
+    /// use std::time::Duration;
+    ///
+    /// let server = TestServer::start(status(200).delay(Duration::from_secs(60)));
+    /// let request = ureq::get(server.url("/")).config().timeout_global(Some(Duration::from_millis(50)));
+    /// assert!(matches!(request.build().call(), Err(ureq::Error::Timeout(_))));
+    /// ```
+    pub fn delay(mut self, time: Duration) -> Self {
+        self.delay = time;
+        self
+    }
+
+    /// Keeps the connection open behind the answer, in spite of its `Connection: close`, until the client
+    /// closes it.
     pub fn keep_open(mut self) -> Self {
         self.keep_open = true;
         self
@@ -197,8 +231,8 @@ impl Answer {
     /// Sends it in a handler, in place of a response.
     ///
     /// # Errors
-    /// Those of writing, of reading the file, and of waiting at a gate. Where it can't happen as it says, and
-    /// where there is a response already: these fail the test, too.
+    /// If writing or reading the file fails, or nobody opens a gate. If it can't be sent as it says, or there
+    /// is a response already; then the test fails, too.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let has_head = x.channel().out.borrow().has_head();
         if has_head {
@@ -208,6 +242,9 @@ impl Answer {
         let body = self.load(x)?;
         if let Some(why) = self.impossible(body.len()) {
             return Err(problem(x, &why));
+        }
+        if !self.delay.is_zero() {
+            pause(self.delay).play(x)?;
         }
         if self.is_proper() {
             return self.send(x, &body);

@@ -20,7 +20,7 @@ use crate::error::guarded;
 use crate::server::ThreadingHttpServer;
 use crate::{Error, Limits, Peer, Result};
 
-/// A [`TestServer`] with more than a handler; made by [`TestServer::builder`].
+/// Settings of a [`TestServer`]; made by [`TestServer::builder`].
 ///
 /// ```
 /// use servette::testing::{TestServer, status};
@@ -66,51 +66,52 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The version that the server speaks, whatever its handler says; `None` leaves it to the handler.
+    /// Sets the version that the server speaks, whatever its handler says; `None` leaves it to the handler.
     /// Default: `HTTP/1.1`.
     pub fn protocol_version(mut self, version: impl Into<Option<&'static str>>) -> Self {
         self.protocol_version = version.into();
         self
     }
 
-    /// Limits and deadlines. Default: those of [`Limits::default`], but a client may take an hour over
-    /// a body. There are two threads at least.
+    /// Sets limits and deadlines. Default: those of [`Limits::default`], but a client may take an hour for
+    /// a body. There are always two threads or more.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How much is remembered: requests (one at least), and bytes of the body of each. Default 10,000 and
-    /// 1 MiB. Together they are never more than 64 MiB, or the last one alone: the oldest go first.
+    /// Sets how many requests are recorded (at least one), and how many bytes of each body. Default: 10,000
+    /// and 1 MiB. All recorded requests together take at most 64 MiB, or are the last one alone; the oldest are
+    /// dropped first.
     ///
-    /// Patterns of [`Stubs`] get to see as much of a body, and 16 MiB at least; of requests that none of
-    /// them matches, the stubs themselves remember no more than 64 KiB.
+    /// Patterns of [`Stubs`] see as much of a body, and at least 16 MiB. Of a request that no stub matches, the
+    /// stubs themselves keep at most 64 KiB.
     pub fn keep(mut self, requests: usize, body: usize) -> Self {
         self.bounds.requests = requests;
         self.bounds.body = body;
         self
     }
 
-    /// How long an answer waits at a gate before the test fails. Default 10 s.
+    /// Sets how long an answer waits at a gate before the test fails. Default: 10 s.
     pub fn gate_deadline(mut self, deadline: Duration) -> Self {
         self.gate_deadline = deadline;
         self
     }
 
-    /// How long a dropped server waits for a handler that is blocked elsewhere than on its socket.
-    /// Default 1 s.
+    /// Sets how long a dropped server waits for a handler that is blocked elsewhere than on its socket.
+    /// Default: 1 s.
     pub fn drop_deadline(mut self, deadline: Duration) -> Self {
         self.drop_deadline = deadline;
         self
     }
 
-    /// The first so many connections are reset as soon as they are accepted. Default: none.
+    /// Resets the first `count` connections as soon as they are accepted. Default: 0.
     pub fn reset_connections(mut self, count: usize) -> Self {
         self.resets = count;
         self
     }
 
-    /// Verifies these stubs too: for a handler that has them inside, and for [`scope`](Self::scope).
+    /// Verifies these stubs, too: for a handler that contains them, and for [`scope`](Self::scope).
     pub fn verify(mut self, stubs: &Stubs) -> Self {
         if !self.stubs.iter().any(|own| own.is(stubs)) {
             self.stubs.push(stubs.clone());

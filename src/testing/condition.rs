@@ -3,12 +3,37 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::diff;
+#[cfg(feature = "json")]
+use super::json::Json;
 use super::report;
-use super::request::Request;
+use super::request::{self, Request};
 use crate::error::guarded;
 use crate::http1::is_token;
 
-type Test = dyn Fn(&Request) -> bool + Send + Sync;
+type Test = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
+
+/// The result of a test that was given to [`RequestPattern::that`](super::RequestPattern::that): a `bool`,
+/// or a `Result` whose error says why the request does not pass.
+pub trait Verdict {
+    /// The reason why not; empty if none is known.
+    ///
+    /// # Errors
+    /// If the request does not pass.
+    fn into_result(self) -> Result<(), String>;
+}
+
+impl Verdict for bool {
+    fn into_result(self) -> Result<(), String> {
+        if self { Ok(()) } else { Err(String::new()) }
+    }
+}
+
+impl<E: fmt::Display> Verdict for Result<(), E> {
+    fn into_result(self) -> Result<(), String> {
+        self.map_err(|reason| reason.to_string())
+    }
+}
 
 /// What must hold of a request beside its method and its path.
 #[derive(Clone)]
@@ -19,6 +44,8 @@ pub(super) enum Condition {
     NoHeader(String),
     Body(Vec<u8>),
     BodyContains(String),
+    #[cfg(feature = "json")]
+    Json(Json),
     That(String, Arc<Test>),
 }
 
@@ -54,7 +81,12 @@ impl Condition {
 
     /// It is about the body, and says so.
     pub(super) fn names_body(&self) -> bool {
-        matches!(self, Condition::Body(_) | Condition::BodyContains(_))
+        match self {
+            Condition::Body(_) | Condition::BodyContains(_) => true,
+            #[cfg(feature = "json")]
+            Condition::Json(_) => true,
+            _ => false,
+        }
     }
 
     /// It is a test that the program wrote.
@@ -65,7 +97,7 @@ impl Condition {
     /// Whether the program's test says yes, if it is one; a panic in it goes through.
     pub(super) fn passes(&self, request: &Request) -> bool {
         match self {
-            Condition::That(_, test) => test(request),
+            Condition::That(_, test) => test(request).is_ok(),
             _ => true,
         }
     }
@@ -97,20 +129,28 @@ impl Condition {
             Condition::BodyContains(text) => {
                 (!request.text().contains(text)).then(|| contents_difference(text, request))
             }
+            #[cfg(feature = "json")]
+            Condition::Json(json) => {
+                let why = json.difference(&request.body)?;
+                Some(Difference::of_value(match request.is_body_cut {
+                    true => format!("of the body only {}: {why}", kept(request)),
+                    false => why,
+                }))
+            }
             Condition::That(what, test) => {
-                let passes = guarded(|| Ok(test(request)));
-                let what = match passes {
-                    Ok(true) => return None,
-                    Ok(false) if request.is_body_cut => {
-                        format!("it is not {what}; of its body only {}", kept(request))
-                    }
-                    Ok(false) => format!("it is not {what}"),
+                let mut why = match guarded(|| Ok(test(request))) {
+                    Ok(Ok(())) => return None,
+                    Ok(Err(reason)) if reason.is_empty() => format!("it is not {what}"),
+                    Ok(Err(reason)) => format!("it is not {what}: {reason}"),
                     Err(error) => {
                         let message = error.panic_message().unwrap_or_default();
                         format!("the test `{what}` panicked: {message}")
                     }
                 };
-                Some(Difference::of_value(what))
+                if request.is_body_cut {
+                    why.push_str(&format!("; of its body only {}", kept(request)));
+                }
+                Some(Difference::of_value(why))
             }
         }
     }
@@ -122,6 +162,10 @@ impl Condition {
                 no.eq_ignore_ascii_case(name)
             }
             (Condition::Body(one), Condition::Body(another)) => one != another,
+            #[cfg(feature = "json")]
+            (Condition::Body(body), Condition::Json(json)) => json.difference(body).is_some(),
+            #[cfg(feature = "json")]
+            (Condition::Json(one), Condition::Json(another)) => another.excludes(one),
             (Condition::Body(body), Condition::BodyContains(text)) => {
                 !String::from_utf8_lossy(body).contains(text)
             }
@@ -137,31 +181,41 @@ fn query_difference(name: &str, value: &str, request: &Request) -> Option<Differ
     }
     Some(match request.query_value(name) {
         Some(own) => {
-            Difference::of_value(format!("the query has {name}={own}, not {name}={value}"))
+            let is_encoded = request::pairs(&format!("={value}")).any(|(_, value)| value == own);
+            let hint = match is_encoded {
+                true => " (query() takes the decoded value)",
+                false => "",
+            };
+            Difference::of_value(format!(
+                "the query has {name}={own}, not {name}={value}{hint}"
+            ))
         }
         None => Difference::new(format!("the query has no {name}")),
     })
 }
 
 fn body_difference(body: &[u8], request: &Request) -> Difference {
-    let (own, wanted) = (report::preview(&request.body), report::preview(body));
-    Difference::of_value(match request.is_body_cut {
-        true => format!(
+    let wanted = report::preview(body);
+    Difference::of_value(if request.is_body_cut {
+        let own = report::preview(&request.body);
+        format!(
             "of the body only {}: {own}; it should be {wanted}",
             kept(request)
-        ),
-        false => format!("the body is {own}, not {wanted}"),
+        )
+    } else if request.body.is_empty() {
+        format!("there is no body; it should be {wanted}")
+    } else {
+        diff::first_difference(&request.body, body)
     })
 }
 
 fn contents_difference(text: &str, request: &Request) -> Difference {
-    let own = report::preview(&request.body);
     Difference::of_value(match request.is_body_cut {
         true => format!(
-            "of the body only {}; whether the rest contains {text:?} can't be told: {own}",
+            "of the body only {}; whether the rest contains {text:?} can't be told",
             kept(request)
         ),
-        false => format!("the body does not contain {text:?}; it is {own}"),
+        false => format!("the body does not contain {text:?}"),
     })
 }
 
@@ -201,6 +255,8 @@ impl fmt::Display for Condition {
             Condition::NoHeader(name) => write!(f, "no header {name}"),
             Condition::Body(body) => write!(f, "body {}", report::preview(body)),
             Condition::BodyContains(text) => write!(f, "body that contains {text:?}"),
+            #[cfg(feature = "json")]
+            Condition::Json(json) => json.fmt(f),
             Condition::That(what, _) => f.write_str(what),
         }
     }

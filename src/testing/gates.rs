@@ -163,11 +163,12 @@ impl State {
     }
 }
 
-/// A gate of a [`TestServer`](super::TestServer), from the side of the test; made by
+/// A gate of a [`TestServer`](super::TestServer), for the test to open; made by
 /// [`TestServer::gate`](super::TestServer::gate).
 ///
-/// Answers wait at it with [`gate`](super::gate()). One that waits for longer than the server's gate
-/// deadline (10 s) is cut, and the test fails with the name of the gate, and those that the test used.
+/// Answers wait at it with [`gate`](super::gate()). If one waits longer than the
+/// [gate deadline](super::Builder::gate_deadline) (10 s), its connection is cut, and the test fails with the
+/// name of the gate and those of the gates that the test used.
 #[derive(Clone, Copy)]
 pub struct Gate<'s> {
     pub(super) server: &'s TestServer,
@@ -179,7 +180,7 @@ impl Gate<'_> {
         &self.server.shared.gates
     }
 
-    /// Opens the gate for good.
+    /// Opens the gate: answers pass, until it is closed again.
     pub fn open(&self) {
         self.gates().change(self.name, |gate| gate.is_open = true);
     }
@@ -192,16 +193,15 @@ impl Gate<'_> {
         });
     }
 
-    /// Lets one through, the next one that comes if nobody waits.
+    /// Lets one answer pass: one that waits, or the next one that arrives.
     pub fn let_one_through(&self) {
         self.gates().change(self.name, |gate| gate.passes += 1);
     }
 
-    /// Waits until `count` answers have come to the gate since the start, so that the test knows how
-    /// far the server is.
+    /// Waits until `count` answers have reached the gate since the start. It blocks the thread.
     ///
     /// # Panics
-    /// At the deadline, with the names of the other gates that there are, and the requests.
+    /// At the deadline, with the names of the other gates, and the requests.
     #[track_caller]
     #[allow(clippy::panic)] // It is an assertion.
     pub fn wait_for_arrivals(&self, count: usize, deadline: Duration) {

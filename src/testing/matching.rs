@@ -3,75 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::condition::{Condition, Difference, check_name, check_value};
+use super::condition::{Condition, Difference, Verdict, check_name, check_value};
+#[cfg(feature = "json")]
+use super::json::Json;
 use super::path::{Path, PathPattern};
-use super::request::Request;
+use super::request::{self, Request};
 use crate::http1::is_token;
 
-/// A GET for this path: see [`RequestPattern`].
-///
-/// # Panics
-/// If no request can have such a path.
-#[track_caller]
-pub fn get(path: impl Into<PathPattern>) -> RequestPattern {
-    method("GET", path)
-}
-
-/// A HEAD for this path.
-///
-/// # Panics
-/// If no request can have such a path.
-#[track_caller]
-pub fn head(path: impl Into<PathPattern>) -> RequestPattern {
-    method("HEAD", path)
-}
-
-/// A POST to this path.
-///
-/// # Panics
-/// If no request can have such a path.
-#[track_caller]
-pub fn post(path: impl Into<PathPattern>) -> RequestPattern {
-    method("POST", path)
-}
-
-/// A PUT of this path.
-///
-/// # Panics
-/// If no request can have such a path.
-#[track_caller]
-pub fn put(path: impl Into<PathPattern>) -> RequestPattern {
-    method("PUT", path)
-}
-
-/// A DELETE of this path.
-///
-/// # Panics
-/// If no request can have such a path.
-#[track_caller]
-pub fn delete(path: impl Into<PathPattern>) -> RequestPattern {
-    method("DELETE", path)
-}
-
-/// Any method by its name, `SPAM` or `PROPFIND` or `CONNECT` (whose path is `host:port`).
-///
-/// # Panics
-/// If no request can have such a method or such a path.
-#[track_caller]
-pub fn method(name: &str, path: impl Into<PathPattern>) -> RequestPattern {
-    RequestPattern::new(Some(name.to_owned()), path.into())
-}
-
-/// Any method.
-///
-/// # Panics
-/// If no request can have such a path.
-#[track_caller]
-pub fn any(path: impl Into<PathPattern>) -> RequestPattern {
-    RequestPattern::new(None, path.into())
-}
-
-/// Which requests are meant: a method, a path, and conditions that all must hold.
+/// A pattern for requests: a method, a path, and conditions that all must hold. [`get`](super::get()) and its
+/// like make one.
 ///
 /// ```
 /// use servette::testing::{post, prefix};
@@ -95,7 +35,7 @@ pub struct RequestPattern {
 impl RequestPattern {
     #[track_caller]
     #[allow(clippy::panic)]
-    fn new(method: Option<String>, path: PathPattern) -> Self {
+    pub(super) fn new(method: Option<String>, path: PathPattern) -> Self {
         let mut pattern = RequestPattern {
             method,
             path: path.0,
@@ -103,9 +43,8 @@ impl RequestPattern {
         };
         if let Path::WithQuery(path, query) = pattern.path {
             pattern.path = *path;
-            for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                pattern = pattern.query(name, value);
+            for (name, value) in request::pairs(&query) {
+                pattern = pattern.query(&name, &value);
             }
         }
         if let Some(why) = pattern.impossible() {
@@ -147,12 +86,14 @@ impl RequestPattern {
             .then(|| "the path has no query; use .query(name, value) for it".into())
     }
 
-    /// With this parameter in the query; both are compared without percent-encoding.
+    /// Requires this parameter in the query. Name and value are given decoded: `.query("name", "bar baz")`
+    /// matches `?name=bar%20baz` and `?name=bar+baz`. (The query of a path that is given as a text,
+    /// `get("/t?name=bar%20baz")`, is decoded first.)
     pub fn query(self, name: &str, value: &str) -> Self {
         self.with(Condition::Query(name.into(), value.into()))
     }
 
-    /// With a field of this name and value; the case of the name does not matter.
+    /// Requires a field of this name and value; the case of the name does not matter.
     ///
     /// # Panics
     /// If no field can have such a name or such a value.
@@ -163,7 +104,7 @@ impl RequestPattern {
         self.with(Condition::Header(name.into(), value.into()))
     }
 
-    /// With a field of this name.
+    /// Requires a field of this name.
     ///
     /// # Panics
     /// If no field can have such a name.
@@ -173,7 +114,7 @@ impl RequestPattern {
         self.with(Condition::HasHeader(name.into()))
     }
 
-    /// Without a field of this name.
+    /// Requires that there is no field of this name.
     ///
     /// # Panics
     /// If no field can have such a name, or the pattern asks for the field elsewhere.
@@ -183,11 +124,11 @@ impl RequestPattern {
         self.with(Condition::NoHeader(name.into()))
     }
 
-    /// With exactly this body.
+    /// Requires exactly this body.
     ///
-    /// No request matches whose body is longer than what is seen of it: a stub sees the first 16 MiB, or
-    /// as much as [`Builder::keep`](super::Builder::keep) says if that is more; an assertion about what
-    /// was recorded sees what was kept.
+    /// A body that is not seen as a whole does not match: a stub sees the first 16 MiB, or as much as
+    /// [`Builder::keep`](super::Builder::keep) sets if that is more; an assertion about recorded requests
+    /// sees what is kept of them.
     ///
     /// # Panics
     /// If the pattern asks for another one already.
@@ -196,7 +137,7 @@ impl RequestPattern {
         self.with(Condition::Body(body.as_ref().to_vec()))
     }
 
-    /// With this text somewhere in the body, as far as that is seen (see [`body`](Self::body)).
+    /// Requires this text somewhere in the body, as far as it is seen (see [`body`](Self::body)).
     ///
     /// # Panics
     /// If the pattern asks for a body without it.
@@ -205,14 +146,68 @@ impl RequestPattern {
         self.with(Condition::BodyContains(text.into()))
     }
 
-    /// That passes this test; `what` names it in messages: `"a body of at most 100 bytes"`.
+    /// Requires a body that is this JSON. The order of members, whitespace, escapes and the way a number is
+    /// written (`1` or `1.0`) don't matter, nor does the field `Content-Type`. (Feature `json`.)
     ///
-    /// It is asked where everything else matches: once or more for a request, and again for messages. So
-    /// what it says should depend on the request only; it may use the [`Stubs`](super::Stubs) it is in.
-    /// It is given as much of the body as [`body`](Self::body) sees, and
-    /// [`is_truncated`](Request::is_truncated) if there is more. Where it panics, the request is answered
+    /// ```
+    /// # #[cfg(feature = "json")] {
+    /// use serde_json::json;
+    /// use servette::testing::{Stubs, post, respond, status};
+    ///
+    /// let stubs = Stubs::new().on(post("/users").json(json!({"name": "Ada"})).answer(status(201)));
+    /// let request = "POST /users HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\n{ \"name\" : \"Ada\" }";
+    /// assert_eq!(respond(&stubs, request).response().status, 201);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If the pattern asks for another body already, or the value can't be written as JSON.
+    #[cfg(feature = "json")]
+    #[track_caller]
+    pub fn json(self, body: impl serde::Serialize) -> Self {
+        self.with(Condition::Json(Json::whole(body)))
+    }
+
+    /// Requires a body that is JSON and contains this: objects may have further members, at every depth;
+    /// arrays have as many elements as here. (Feature `json`.)
+    ///
+    /// # Panics
+    /// If the pattern asks for a body without it already, or the value can't be written as JSON.
+    #[cfg(feature = "json")]
+    #[track_caller]
+    pub fn json_contains(self, part: impl serde::Serialize) -> Self {
+        self.with(Condition::Json(Json::part(part)))
+    }
+
+    /// Requires that the request passes a test; `what` names it in messages: `"a signed request"`.
+    ///
+    /// The test returns a `bool`, or a `Result` whose error is the reason that messages give: see
+    /// [`Verdict`].
+    ///
+    /// The test runs only if everything else matches: once or more for a request, and again for messages.
+    /// So its result should depend on the request only; it may use the [`Stubs`](super::Stubs) it is in.
+    /// It sees as much of the body as [`body`](Self::body) does, and
+    /// [`is_truncated`](Request::is_truncated) if there is more. If it panics, the request is answered
     /// with 500, and the test that owns the server fails.
-    pub fn that(self, what: &str, test: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
+    ///
+    /// ```
+    /// use servette::testing::post;
+    ///
+    /// let signed = post("/hook").that("a signed request", |request| {
+    ///     match request.header("X-Signature") {
+    ///         Some("abc") => Ok(()),
+    ///         Some(other) => Err(format!("the signature {other} is of another key")),
+    ///         None => Err("there is no signature".to_owned()),
+    ///     }
+    /// });
+    /// let short = post("/hook").that("a short body", |request| request.body.len() < 100);
+    /// ```
+    pub fn that<V: Verdict>(
+        self,
+        what: &str,
+        test: impl Fn(&Request) -> V + Send + Sync + 'static,
+    ) -> Self {
+        let test = move |request: &Request| test(request).into_result();
         self.with(Condition::That(what.into(), Arc::new(test)))
     }
 
@@ -227,7 +222,7 @@ impl RequestPattern {
         self
     }
 
-    /// Whether it is meant.
+    /// Whether a request matches.
     ///
     /// # Panics
     /// If a test does that was given to [`that`](Self::that).
@@ -268,7 +263,8 @@ impl RequestPattern {
             found.push(Difference::new(what));
         }
         if !self.knows_path(request) {
-            let what = format!("the path is {}, not {}", request.path, self.path);
+            let hint = self.path.hint();
+            let what = format!("the path is {}, not {}{hint}", request.path, self.path);
             found.push(Difference::new(what));
         }
         let (tests, others): (Vec<_>, Vec<_>) =

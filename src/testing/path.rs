@@ -4,18 +4,19 @@ use std::fmt;
 
 use super::glob::Glob;
 
-/// Exactly this path, whatever characters it has.
+/// Matches exactly this path, whatever characters it has.
 pub fn exact(path: &str) -> PathPattern {
     PathPattern(Path::Exact(path.into()))
 }
 
-/// Every path that begins like this.
+/// Matches every path that begins with this.
 pub fn prefix(path: &str) -> PathPattern {
     PathPattern(Path::Prefix(path.into()))
 }
 
-/// Every path that this pattern matches: `*` is any run of characters but the slash, `**` any run,
-/// `[a-z]` a class, `{a,b}` a choice, and a backslash takes the next character as it is.
+/// Matches every path of this pattern: `*` is any run of characters but the slash, `**` any run,
+/// `[a-z]` one of these characters, `[!a-z]` one other, `{a,b}` one of these texts, and a backslash takes the
+/// next character as it is. It is no regular expression: `.` and `+` stand for themselves.
 ///
 /// # Panics
 /// If the pattern can't be understood.
@@ -28,11 +29,14 @@ pub fn glob(pattern: &str) -> PathPattern {
     }
 }
 
-/// Which paths are meant: made by [`exact`], [`prefix`] and [`glob`], or from a text. A text with a `*`
-/// is a [`glob`], others are [`exact`]; what follows a `?` in it are parameters that the query must
-/// have, in any order. A text with a `#` is refused, for clients keep the fragment of a URL to themselves.
+/// A pattern for paths: made by [`exact`], [`prefix`] and [`glob`], or from a text.
 ///
-/// Paths are compared without their query, as they were sent and also without percent-encoding.
+/// A text is the path of a URL, with or without a query. If its path has a `*`, it is a [`glob`]; otherwise it
+/// is [`exact`]. The query is decoded, and each of its parameters becomes a
+/// [`query`](super::RequestPattern::query) condition: their order does not matter, and a request may have
+/// more of them. A text with a `#` is rejected, because clients don't send the fragment of a URL.
+///
+/// Paths are compared without their query. A path matches if it does so as it was sent, or percent-decoded.
 #[derive(Clone, Debug)]
 pub struct PathPattern(pub(super) Path);
 
@@ -94,6 +98,26 @@ impl Path {
             Path::Exact(text) | Path::Prefix(text) => text,
             Path::Glob(glob) => glob.as_str(),
             Path::WithQuery(path, _) => path.text(),
+        }
+    }
+
+    /// What else the pattern may have been meant to be, for a message about a path that does not match.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Path::Exact(text) if text.contains(['[', '{', '(', '^', '$', '\\', '<']) => {
+                " (compared exactly; use glob() for a pattern)"
+            }
+            Path::Exact(text) if text.contains("/:") => {
+                " (compared exactly; use `*` for any segment)"
+            }
+            Path::Glob(glob)
+                if [".*", ".+", "]+", ")", "$"]
+                    .iter()
+                    .any(|own| glob.as_str().contains(own)) =>
+            {
+                " (a glob, no regular expression: `.`, `+`, `(` and `$` stand for themselves)"
+            }
+            _ => "",
         }
     }
 

@@ -56,6 +56,7 @@ struct Log {
     dropped: u64,
     problems: Told,
     notes: Told,
+    unmatched: Told,
     /// Requests whose exchange is not over, by their ids, in words.
     running: Vec<(u64, String)>,
     lines: VecDeque<String>,
@@ -112,10 +113,10 @@ impl Shared {
     }
 
     /// For an exchange without a server.
-    pub(super) fn in_memory() -> Self {
+    pub(super) fn in_memory(protocol_version: Option<&'static str>) -> Self {
         Shared {
             gates: Gates::in_memory(),
-            ..Shared::new(Bounds::default(), Duration::ZERO, Some("HTTP/1.1"))
+            ..Shared::new(Bounds::default(), Duration::ZERO, protocol_version)
         }
     }
 
@@ -199,6 +200,20 @@ impl Shared {
 
     pub(super) fn notes(&self) -> Vec<String> {
         lock(&self.log).notes.lines()
+    }
+
+    /// A note about a request that no stub matched. The stubs themselves can say more about it.
+    pub(super) fn note_unmatched(&self, note: String) {
+        lock(&self.log).unmatched.tell(note);
+    }
+
+    pub(super) fn unmatched_notes(&self) -> Vec<String> {
+        lock(&self.log).unmatched.lines()
+    }
+
+    /// All notes.
+    pub(super) fn all_notes(&self) -> Vec<String> {
+        [self.notes(), self.unmatched_notes()].concat()
     }
 
     pub(super) fn log_lines(&self) -> Vec<String> {

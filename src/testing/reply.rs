@@ -36,8 +36,8 @@ impl From<Streamed> for Reply {
 
 type Play = dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync;
 
-/// What a [`Stub`](super::Stub) says to a request: an [`Answer`], a [`Script`], an [`Act`], a [`Streamed`], or
-/// ([`answer_with`](super::RequestPattern::answer_with)) a closure.
+/// The answer of a [`Stub`](super::Stub), of any kind: an [`Answer`], a [`Script`], an [`Act`], a [`Streamed`], a
+/// [`Forward`](super::Forward), or a closure ([`answer_with`](super::RequestPattern::answer_with)).
 // It is cloned for each request, and bodies can be large.
 #[derive(Clone)]
 pub struct Reply(Kind);

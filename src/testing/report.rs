@@ -5,14 +5,17 @@ use std::fmt::{self, Write as _};
 use std::panic::catch_unwind;
 
 use super::condition::Difference;
+use super::diff;
 use super::matching::RequestPattern;
 use super::recording::Shared;
 use super::request::Request;
 
 /// Requests that a message shows.
 const SHOWN: usize = 20;
-/// Bytes of a body that a message shows.
+/// Bytes of a body that a message shows in one line.
 const PREVIEW: usize = 200;
+/// Bytes of a text that a message shows below its request.
+const SHOWN_TEXT: usize = 1000;
 
 /// Says it where a test's output goes. A stderr that is closed is no reason to panic where a test fails already.
 pub(super) fn say(text: &str) {
@@ -30,6 +33,41 @@ pub(super) fn preview(body: &[u8]) -> String {
     match body.len() > shown.len() {
         true => format!("{text}… ({} bytes)", body.len()),
         false => text,
+    }
+}
+
+/// The start of a text in one line.
+#[cfg(feature = "json")]
+pub(super) fn cut(text: &str) -> String {
+    let shown = text.get(..text.floor_char_boundary(PREVIEW));
+    match shown {
+        Some(shown) if shown.len() < text.len() => format!("{shown}… ({} bytes)", text.len()),
+        _ => text.to_owned(),
+    }
+}
+
+/// A body below its request: a text line by line as it is, other bytes escaped.
+pub(super) fn body(f: &mut fmt::Formatter<'_>, body: &[u8], is_cut: bool) -> fmt::Result {
+    if body.is_empty() && !is_cut {
+        return Ok(());
+    }
+    let is_text = str::from_utf8(body).is_ok();
+    let most = if is_text { SHOWN_TEXT } else { PREVIEW };
+    let shown = body.get(..most).unwrap_or(body);
+    write!(f, "\n    body, {} bytes", body.len())?;
+    if is_cut {
+        f.write_str(" and more that are not here")?;
+    }
+    if shown.len() < body.len() {
+        write!(f, ", of which these are the first {most}")?;
+    }
+    f.write_str(":")?;
+    let text = shown.strip_suffix(b"\n").unwrap_or(shown);
+    match is_text {
+        true => text
+            .split(|&byte| byte == b'\n')
+            .try_for_each(|line| write!(f, "\n      {}", diff::shown(line))),
+        false => write!(f, "\n      {}", diff::shown(shown)),
     }
 }
 
@@ -51,11 +89,7 @@ pub(super) fn request(f: &mut fmt::Formatter<'_>, request: &Request) -> fmt::Res
         write!(f, "\n    {name}: {}", value.escape_debug())?;
     }
     if !request.body.is_empty() || request.is_body_cut {
-        write!(f, "\n    body {}", preview(&request.body))?;
-        if request.is_body_cut {
-            let length = request.body.len();
-            write!(f, ", and more, of which the first {length} bytes are kept")?;
-        }
+        body(f, &request.body, request.is_body_cut)?;
     } else if request.refusal.is_some() {
         write!(f, "\n    bytes {}", preview(&request.raw))?;
     }
@@ -76,20 +110,31 @@ pub(super) fn arrivals(requests: &[Request], dropped: u64) -> String {
     text
 }
 
-/// Requests with their numbers.
-pub(super) fn list(requests: &[Request]) -> String {
+/// Requests with their numbers, or responses.
+pub(super) fn list<T: fmt::Debug>(messages: &[T]) -> String {
     let mut text = String::new();
-    for (index, request) in requests.iter().take(SHOWN).enumerate() {
-        let _ = write!(text, "\n  {}. {request:?}", index + 1);
+    for (index, message) in messages.iter().take(SHOWN).enumerate() {
+        let _ = write!(text, "\n  {}. {message:?}", index + 1);
     }
-    if requests.len() > SHOWN {
-        let _ = write!(text, "\n  … and {} more", requests.len() - SHOWN);
+    if messages.len() > SHOWN {
+        let _ = write!(text, "\n  … and {} more", messages.len() - SHOWN);
     }
     text
 }
 
+/// The request that comes nearest to a pattern, and why it does not match.
+pub(super) struct Miss {
+    number: usize,
+    pub(super) requestline: String,
+    pub(super) why: String,
+}
+
 /// Which requests match a pattern and, if these are too few, which one comes nearest of the others.
-pub(super) fn explain(pattern: &RequestPattern, requests: &[Request], is_too_few: bool) -> String {
+pub(super) fn explain(
+    pattern: &RequestPattern,
+    requests: &[Request],
+    is_too_few: bool,
+) -> (String, Option<Miss>) {
     let differences = requests.iter().map(|request| pattern.differences(request));
     let numbered = (1..).zip(requests).zip(differences);
     let (misses, found): (Vec<_>, Vec<_>) =
@@ -105,17 +150,33 @@ pub(super) fn explain(pattern: &RequestPattern, requests: &[Request], is_too_few
     let nearest = misses
         .iter()
         .min_by_key(|((_, request), differences)| distance(pattern, request, differences));
-    if let (true, Some(((number, request), differences))) = (is_too_few, nearest) {
-        let line = request.requestline.escape_debug();
-        let why = words(differences);
+    let miss = nearest.map(|((number, request), differences)| Miss {
+        number: *number,
+        requestline: request.requestline.clone(),
+        why: words(differences),
+    });
+    let miss = miss.filter(|_| is_too_few);
+    if let Some(miss) = &miss {
+        let (number, line) = (miss.number, miss.requestline.escape_debug());
+        let why = indented(&miss.why, "    ");
         let _ = write!(text, "\n  nearest miss: request {number}, `{line}`: {why}");
     }
-    text
+    (text, miss)
 }
 
+/// What is shown over several lines stands last.
 pub(super) fn words(differences: &[Difference]) -> String {
-    let words = differences.iter().map(|difference| &*difference.what);
-    words.collect::<Vec<_>>().join("; ")
+    let mut words: Vec<_> = differences
+        .iter()
+        .map(|difference| &*difference.what)
+        .collect();
+    words.sort_by_key(|what| what.contains('\n'));
+    words.join("; ")
+}
+
+/// All lines but the first begin with this.
+pub(super) fn indented(text: &str, by: &str) -> String {
+    text.replace('\n', &format!("\n{by}"))
 }
 
 /// How far a request is from a pattern. Of two that differ in as many things, the one that has what is
@@ -132,14 +193,19 @@ pub(super) fn distance(
 }
 
 /// The whole message of a test that fails.
-pub(super) fn failure(name: &str, problems: &[String], shared: &Shared) -> String {
+pub(super) fn failure(
+    name: &str,
+    problems: &[String],
+    notes: &[String],
+    shared: &Shared,
+) -> String {
     let mut text = format!("{name}: ");
     match problems {
         [problem] => text.push_str(problem),
         _ => {
             let _ = write!(text, "{} problems", problems.len());
             for problem in problems {
-                let _ = write!(text, "\n- {}", problem.replace('\n', "\n  "));
+                let _ = write!(text, "\n- {}", indented(problem, "  "));
             }
         }
     }
@@ -154,10 +220,12 @@ pub(super) fn failure(name: &str, problems: &[String], shared: &Shared) -> Strin
             );
         }
     }
-    for note in shared.notes() {
+    for note in notes {
         let _ = write!(text, "\nNote: {note}");
     }
-    let lines = shared.log_lines();
+    let mut lines = shared.log_lines();
+    // A problem is logged, too, where it was the error of a handler.
+    lines.retain(|line| !problems.iter().any(|problem| line.ends_with(problem)));
     let skipped = lines.len().saturating_sub(SHOWN);
     if !lines.is_empty() {
         text.push_str("\nThe handler's log:");

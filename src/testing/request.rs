@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::report;
 use crate::exchange::Exchange;
 
-/// A request as it came to a [`TestServer`](super::TestServer).
+/// A request as a [`TestServer`](super::TestServer) recorded it.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {
@@ -23,25 +23,25 @@ pub struct Request {
     pub version: String,
     /// Names and values, in their order and in their own case.
     pub headers: Vec<(String, String)>,
-    /// The body without its framing, as far as the handler has read it or the server has for it.
+    /// The body without its framing, as far as the handler or the server has read it.
     pub body: Vec<u8>,
-    /// The bytes of the request, head and body, as they came over the connection; from a handler that
-    /// goes on with [`Exchange::raw`](crate::Exchange::raw), what it read there too, once the exchange is over
-    /// (but nothing that comes to a [detached](crate::Exchange::detach) stream); of a request that was refused,
-    /// all that had come.
+    /// The bytes of the request, head and body, as they arrived. Bytes that the handler reads with
+    /// [`Exchange::raw`](crate::Exchange::raw) belong to them once the exchange is over; those of a
+    /// [detached](crate::Exchange::detach) stream don't. If the request was rejected: all bytes that had
+    /// arrived.
     pub raw: Vec<u8>,
     /// The client's address; `None` in memory.
     pub client_address: Option<SocketAddr>,
-    /// Which of the server's connections it came on, from 1 in the order of their first requests.
+    /// The number of its connection, from 1 in the order of their first requests.
     pub connection: u64,
-    /// When its head was complete.
+    /// The time when its head was complete.
     pub at: Instant,
-    /// Its body was read to the end, or its exchange is over.
+    /// Whether its body was read to the end, or its exchange is over.
     pub is_complete: bool,
-    /// The body or the raw bytes are longer than what is kept of them.
+    /// Whether the body or the raw bytes are longer than what is kept of them.
     pub is_truncated: bool,
-    /// The status and the reason with which the server refused it before any handler saw it. Of what it said
-    /// there are `requestline`, if that was complete, and `raw`.
+    /// The status and the reason with which the server rejected it before any handler saw it. Such a request
+    /// has only `raw`, and `requestline` if that was complete.
     pub refusal: Option<String>,
     /// The body is longer than what is kept of it.
     pub(super) is_body_cut: bool,
@@ -95,17 +95,7 @@ impl Request {
 
     /// The parameters of the query, decoded.
     pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
-        let query = self.query.as_deref().unwrap_or_default();
-        query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (
-                    decoded(&name.replace('+', " ")),
-                    decoded(&value.replace('+', " ")),
-                )
-            })
+        pairs(self.query.as_deref().unwrap_or_default())
     }
 
     /// The path without percent-encoding.
@@ -116,6 +106,15 @@ impl Request {
     /// The body as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON: a `serde_json::Value`, or any type of yours. (Feature `json`.)
+    ///
+    /// # Errors
+    /// If it is not JSON, or not what `T` asks for.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_slice(&self.body)
     }
 
     /// Keeps no more of the body than this.
@@ -135,6 +134,18 @@ impl Request {
             .map(|(name, value)| name.len() + value.len() + 48);
         fields.sum::<usize>() + self.body.len() + self.raw.len() + self.requestline.len() * 2 + 200
     }
+}
+
+/// The parameters of a query, decoded.
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (
+            decoded(&name.replace('+', " ")),
+            decoded(&value.replace('+', " ")),
+        )
+    })
 }
 
 fn decoded(text: &str) -> String {

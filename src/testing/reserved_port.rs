@@ -29,7 +29,7 @@ pub struct ReservedPort {
 }
 
 impl ReservedPort {
-    /// A free one.
+    /// Reserves a free port.
     ///
     /// # Errors
     /// If there is none.
@@ -37,7 +37,7 @@ impl ReservedPort {
         ReservedPort::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
-    /// This one, or a free one of this address if it is 0.
+    /// Reserves this port, or a free one of this address if it is 0.
     ///
     /// # Errors
     /// If it can't be bound.

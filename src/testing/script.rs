@@ -18,10 +18,11 @@ use crate::{Error, Result};
 /// How long a client may leave bytes untaken that are to reach it before a reset.
 const RESET_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Something that is not a byte: made by [`close`], [`reset`], [`hang`], [`pause`] and [`gate()`].
+/// An event on the connection other than bytes: made by [`close`], [`reset`], [`hang`], [`pause`] and
+/// [`gate()`].
 ///
-/// It can stand for a whole answer (a [`Script`] of nothing else, so the connection ends behind it), at a
-/// byte of an [`Answer`](super::Answer), or in a [`Script`]; any handler can [`play`](Self::play) it.
+/// It can be a whole answer (the connection ends behind it), or happen at a byte of an
+/// [`Answer`](super::Answer) or in a [`Script`]; any handler can [`play`](Self::play) it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act(Kind);
 
@@ -39,35 +40,35 @@ pub fn close() -> Act {
     Act(Kind::Close)
 }
 
-/// Resets the connection (RST), as soon as the client's system has taken all bytes before it. A client
-/// that leaves them untaken for a second is reset earlier, and [`TestServer::notes`] says how much was
-/// missing; so is every client when the server is dropped.
+/// Resets the connection (RST), as soon as the client's system has acknowledged all bytes before it. If the
+/// client takes none of them for a second, the reset comes earlier, and [`TestServer::notes`] says how much
+/// was missing; so it does when the server is dropped.
 ///
 /// [`TestServer::notes`]: super::TestServer::notes
 pub fn reset() -> Act {
     Act(Kind::Reset)
 }
 
-/// Says nothing more, and keeps the connection open until the client leaves or the server is dropped.
+/// Sends nothing more, and keeps the connection open until the client closes it or the server is dropped.
 pub fn hang() -> Act {
     Act(Kind::Hang)
 }
 
-/// Says nothing for this time.
+/// Sends nothing for this time. ([`Answer::delay`](super::Answer::delay) delays a whole answer.)
 pub fn pause(time: Duration) -> Act {
     Act(Kind::Pause(time))
 }
 
-/// Says nothing until the test opens this gate with `server.gate(name).open()`.
+/// Sends nothing until the test opens this gate with `server.gate(name).open()`.
 pub fn gate(name: &str) -> Act {
     Act(Kind::Gate(name.into()))
 }
 
 impl Act {
-    /// Does it in a handler. What was written before is sent first, as far as its head is complete.
+    /// Does it in a handler. Bytes that were written before are sent first, if the head is complete.
     /// After [`pause`] and [`gate()`] the handler goes on, still within HTTP. [`close`], [`reset`] and
-    /// [`hang`] are the end of the exchange, and the handler should return: whatever it would send then
-    /// goes nowhere, and is an error that only the [log](super::TestServer::log) shows.
+    /// [`hang`] end the exchange, and the handler should return: further bytes are not sent, and are an
+    /// error that only the [log](super::TestServer::log) shows.
     ///
     /// # Errors
     /// Those of writing. The end of the server, and a gate that nobody opened in time; the handler
@@ -133,7 +134,7 @@ impl fmt::Display for Act {
     }
 }
 
-/// Bytes and [`Act`]s in an order: an answer of which every byte is yours. It starts with [`raw`].
+/// A sequence of bytes and [`Act`]s: an answer that is sent exactly as given. It starts with [`raw`].
 ///
 /// ```
 /// use servette::testing::{TestServer, Stubs, get, raw, gate};
@@ -157,8 +158,8 @@ pub struct Script {
     steps: Steps<'static>,
 }
 
-/// These bytes, in place of any answer: the start of a [`Script`]. The connection ends behind them,
-/// unless the script says [`hang`].
+/// Sends these bytes in place of a response: the start of a [`Script`]. The connection ends behind them,
+/// unless the script ends with [`hang`].
 pub fn raw(bytes: impl AsRef<[u8]>) -> Script {
     Script::default().raw(bytes)
 }
@@ -170,19 +171,19 @@ impl From<Act> for Script {
 }
 
 impl Script {
-    /// Then these bytes.
+    /// Sends these bytes next.
     pub fn raw(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.steps.bytes(bytes.as_ref().to_vec());
         self
     }
 
-    /// Then this.
+    /// Does this next.
     pub fn then(mut self, act: Act) -> Self {
         self.steps.act(act);
         self
     }
 
-    /// From here on `bytes` at a time, and a pause of `every` between two of them. 0 ends the drip.
+    /// Sends `bytes` bytes at a time from here on, with a pause of `every` between two writes. 0 ends the drip.
     pub fn drip(mut self, bytes: usize, every: Duration) -> Self {
         self.steps.drip(bytes, every);
         self
@@ -191,7 +192,7 @@ impl Script {
     /// Sends it in a handler, in place of a response. The connection ends with the exchange.
     ///
     /// # Errors
-    /// Those of writing, of waiting at a gate, and that something stands behind an end.
+    /// If writing fails, nobody opens a gate, or the script goes on behind a [`close`], [`reset`] or [`hang`].
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         match self.impossible() {
             Some(why) => Err(problem(x, &why)),

@@ -13,22 +13,24 @@ use super::recording::Shared;
 use super::report;
 use super::request::Request;
 use super::reserved_port::{ReservedPort, url};
+use super::stub::plural;
 use super::stubs::Stubs;
 use crate::ShutdownHandle;
 use crate::base::RequestHandler;
 use crate::shutdown::lock;
 
-/// A server for one test: on 127.0.0.1 and a free port, on threads of its own, gone when it is dropped.
+/// A server for one test: on 127.0.0.1 and a free port, on threads of its own, stopped when it is dropped.
 ///
-/// It serves any handler, remembers every request, and can misbehave: see the
+/// It serves any handler, records every request, and can misbehave: see the
 /// [module](crate::testing). It speaks HTTP/1.1, whatever version its handler says, unless
-/// [`protocol_version`](Builder::protocol_version) says otherwise.
+/// [`protocol_version`](Builder::protocol_version) is set.
 ///
-/// Dropping it ends idle connections and handlers that wait on their socket or at a gate at once; one
-/// that is blocked elsewhere gets a second, and is then left and named on stderr. (If it panics later, no test
-/// fails for it. A stream that was [detached](crate::Exchange::detach) is left to its owner.) The same port
-/// can be bound again at once. Then the test fails, if a handler has panicked, a gate was not opened in time,
-/// or a stub was not called as expected; if it fails already, the message goes to stderr.
+/// Dropping it ends idle connections, and handlers that wait on their socket or at a gate, at once. A handler
+/// that is blocked elsewhere gets a second; then it is left running and named on stderr. (If it panics later,
+/// no test fails for it. A stream that was [detached](crate::Exchange::detach) is left to its owner.) The
+/// port can be bound again at once. Then the drop panics, and so fails the test, if a handler has panicked, a
+/// gate was not opened in time, or a stub was not called as expected. If the test panics already, the message
+/// is printed to stderr instead.
 ///
 /// ```
 /// use servette::testing::{TestServer, get, status, Stubs};
@@ -52,7 +54,8 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Serves this handler.
+    /// Starts a server with this handler: [`Stubs`], an [`Answer`](super::Answer) that is the same for every
+    /// request, or any other [`RequestHandler`].
     ///
     /// # Panics
     /// If no port or thread is to be had, or the handler is an [`Answer`](super::Answer) or a
@@ -62,9 +65,8 @@ impl TestServer {
         Builder::default().start(handler)
     }
 
-    /// Serves a handler that borrows from the test, while `f` runs. The handler must come to its end,
-    /// for nothing that it borrows may go before. What [`Stubs`] expect is verified only with
-    /// [`Builder::verify`].
+    /// Serves a handler that borrows from the test, while `f` runs. It returns when all handlers have
+    /// returned, for they borrow. What [`Stubs`] expect is verified only with [`Builder::verify`].
     ///
     /// ```
     /// use servette::testing::TestServer;
@@ -92,12 +94,12 @@ impl TestServer {
         Builder::default().scope(handler, f)
     }
 
-    /// To set more than the handler.
+    /// A builder with the default settings.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
@@ -107,60 +109,62 @@ impl TestServer {
         url(self.address, path)
     }
 
-    /// The gate of this name; a new name makes a closed gate.
+    /// The gate of this name. A new gate is closed.
     pub fn gate<'s>(&'s self, name: &'s str) -> Gate<'s> {
         self.shared.gates.name(name);
         Gate { server: self, name }
     }
 
-    /// All requests in the order of their heads, from the moment on when a head is complete; their
-    /// bodies as far as they have come. The oldest go first when there are too many: see
+    /// The recorded requests, in the order of their heads. A request is recorded when its head is complete,
+    /// and has as much of its body as has arrived. If there are too many, the oldest are dropped: see
     /// [`Builder::keep`].
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests()
     }
 
-    /// Waits until `count` requests are complete (since the last [`take`](Self::take)), and returns all.
+    /// Waits until `count` requests are complete (since the last [`take`](Self::take)), and returns all
+    /// recorded requests. It blocks the thread.
     ///
     /// # Panics
-    /// At the deadline, with what did arrive.
+    /// At the deadline, with the requests that did arrive.
     #[track_caller]
     #[allow(clippy::panic)] // It is an assertion.
     pub fn wait_for(&self, count: usize, deadline: Duration) -> Vec<Request> {
         if let Err(complete) = self.shared.wait_for(count, deadline) {
-            let problem = format!("{complete} of {count} requests arrived within {deadline:?}");
+            let expected = plural(count);
+            let problem = format!("expected {expected} within {deadline:?}, got {complete}");
             panic!("{}", self.failure(&[problem]));
         }
         self.requests()
     }
 
-    /// Takes the requests that are complete, and forgets them.
+    /// Removes the complete requests from the record, and returns them.
     pub fn take(&self) -> Vec<Request> {
         self.shared.take()
     }
 
-    /// How many connections have brought a request.
+    /// The number of connections that have sent a request.
     pub fn connections(&self) -> u64 {
         self.shared.connections()
     }
 
-    /// What went otherwise than the test may think: resets that came early as the client took no more,
-    /// requests that no stub matched. The first twenty, and how many more there are. Failure messages
-    /// show them too.
+    /// Things that did not go as the test may assume: resets that came early because the client took no
+    /// more, requests that no stub matched. The first twenty of each, and how many more there are. Failure
+    /// messages show them too.
     pub fn notes(&self) -> Vec<String> {
-        self.shared.notes()
+        self.shared.all_notes()
     }
 
-    /// What the handler has logged, the last 200 lines. Failure messages show the last of them, and say
+    /// The log of the handler, its last 200 lines. Failure messages show the last of them, and say
     /// how many came before.
     pub fn log(&self) -> Vec<String> {
         self.shared.log_lines()
     }
 
-    /// Asserts that a request like this has arrived, and returns the first one.
+    /// Asserts that a request that matches has arrived, and returns the first one.
     ///
     /// # Panics
-    /// If none has, with what did arrive and why the nearest does not match.
+    /// If there is none, with the requests that did arrive and why the nearest does not match.
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn assert_received(&self, pattern: &RequestPattern) -> Request {
@@ -169,15 +173,18 @@ impl TestServer {
         let is_it = |request: &&Request| pattern.differences(request).is_empty();
         match requests.iter().find(is_it) {
             Some(found) => found.clone(),
-            None => panic!("{}", self.unlike(pattern, "no request", true, &requests)),
+            None => {
+                let what = "expected a request like";
+                panic!("{}", self.unlike(pattern, what, 0, true, &requests))
+            }
         }
     }
 
-    /// Asserts that exactly so many requests like this have arrived.
+    /// Asserts that exactly `count` requests that match have arrived.
     ///
     /// # Panics
-    /// If it is not so, with what did arrive, what of it matches, and, if that is too little, why the
-    /// nearest does not.
+    /// If there are fewer or more, with the requests that did arrive, those that match, and, if they are too
+    /// few, why the nearest of the others does not.
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn assert_count(&self, pattern: &RequestPattern, count: usize) {
@@ -185,8 +192,12 @@ impl TestServer {
         let is_it = |request: &&Request| pattern.differences(request).is_empty();
         let found = requests.iter().filter(is_it).count();
         if found != count {
-            let what = format!("{found}, not {count} requests");
-            panic!("{}", self.unlike(pattern, &what, found < count, &requests));
+            let what = match count {
+                0 => "expected no request like".to_owned(),
+                _ => format!("expected exactly {} like", plural(count)),
+            };
+            let text = self.unlike(pattern, &what, found, found < count, &requests);
+            panic!("{text}");
         }
     }
 
@@ -194,48 +205,56 @@ impl TestServer {
         &self,
         pattern: &RequestPattern,
         what: &str,
+        found: usize,
         is_too_few: bool,
         requests: &[Request],
     ) -> String {
-        let why = report::explain(pattern, requests, is_too_few);
-        self.failure(&[format!("{what} like `{pattern}`{why}")])
+        let (why, _) = report::explain(pattern, requests, is_too_few);
+        self.failure(&[format!("{what} `{pattern}`, got {found}{why}")])
     }
 
-    /// Checks now what is checked when the server is dropped: that no handler has panicked, every gate
-    /// was opened in time, and the stubs were called as expected. The drop does not repeat in the same
-    /// words what this has reported.
+    /// Checks now what the drop of the server checks: that no handler has panicked, every gate was opened in
+    /// time, and the stubs were called as expected. The drop does not report the same again.
     ///
     /// # Panics
-    /// If it is not so. Not if the thread panics already: then the message goes to stderr.
+    /// If a check fails. If the thread panics already, the message is printed to stderr instead.
     #[track_caller]
     pub fn verify(&self) {
-        self.report(self.problems());
+        let (problems, notes) = self.findings();
+        self.report(problems, notes);
     }
 
-    fn problems(&self) -> Vec<String> {
-        let mut problems = self.shared.problems();
+    /// For what the test fails; and what its stubs say about requests that they did not match.
+    fn findings(&self) -> (Vec<String>, Vec<String>) {
+        let (mut problems, mut notes) = (self.shared.problems(), Vec::new());
         for stubs in &self.stubs {
-            problems.extend(stubs.problems(&|| self.requests()));
+            let found = stubs.findings(&|| self.requests());
+            problems.extend(found.problems);
+            notes.extend(found.note);
         }
-        problems
+        (problems, notes)
     }
 
     #[track_caller]
     #[allow(clippy::panic)]
-    fn report(&self, problems: Vec<String>) {
+    fn report(&self, problems: Vec<String>, mut notes: Vec<String>) {
         if problems.is_empty() {
             return;
         }
         lock(&self.reported).extend_from_slice(&problems);
-        let text = self.failure(&problems);
+        notes.extend(self.shared.notes());
+        if self.stubs.is_empty() {
+            notes.extend(self.shared.unmatched_notes());
+        }
+        let text = report::failure(&self.name(), &problems, &notes, &self.shared);
         match std::thread::panicking() {
             true => report::say(&text),
             false => panic!("{text}"),
         }
     }
 
-    /// Stops the server as dropping does, but keeps the port: clients are refused now, and
-    /// [`ReservedPort::start`] serves on it again.
+    /// Stops the server as dropping does, but keeps the port: clients are refused from now on, until
+    /// [`ReservedPort::start`] serves there again.
     ///
     /// # Panics
     /// As dropping does; and if somebody else took the port first.
@@ -251,7 +270,7 @@ impl TestServer {
     }
 
     pub(super) fn failure(&self, problems: &[String]) -> String {
-        report::failure(&self.name(), problems, &self.shared)
+        report::failure(&self.name(), problems, &self.notes(), &self.shared)
     }
 
     /// By what a person finds it, among others of the same test and of other tests.
@@ -282,16 +301,18 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         // First of all, for what follows takes its time.
-        let left = self.end();
-        let unmatched = self.stubs.iter().filter_map(Stubs::unmatched_note);
-        let unmatched = unmatched.map(|note| format!("{}: {note}", self.name()));
-        for word in unmatched.chain(left) {
-            report::say(&word);
+        if let Some(left) = self.end() {
+            report::say(&left);
         }
-        let mut problems = self.problems();
+        let (mut problems, notes) = self.findings();
         let reported = std::mem::take(&mut *lock(&self.reported));
         problems.retain(|problem| !reported.contains(problem));
-        self.report(problems);
+        if problems.is_empty() && reported.is_empty() {
+            for note in &notes {
+                report::say(&format!("{}: {note}", self.name()));
+            }
+        }
+        self.report(problems, notes);
     }
 }
 

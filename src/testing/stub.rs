@@ -7,8 +7,8 @@ use crate::base::RequestHandler;
 use crate::exchange::Exchange;
 
 impl RequestPattern {
-    /// What matches gets this: an [`Answer`](super::Answer), a [`Script`](super::Script) or an
-    /// [`Act`](super::Act).
+    /// Answers the requests that match: with an [`Answer`](super::Answer), a [`Script`](super::Script), an
+    /// [`Act`](super::Act), or a [`Forward`](super::Forward).
     ///
     /// # Panics
     /// If the answer can't be given as it says.
@@ -23,9 +23,9 @@ impl RequestPattern {
         .then(reply)
     }
 
-    /// What matches is answered by this closure, with the hooks of a handler and the exchange, as
-    /// [`handler_fn`](crate::handler_fn) has them. It reads the body itself: `rfile` has all of it, also
-    /// where a pattern has looked at it. (`raw` has only what was not read then.)
+    /// Answers the requests that match by this closure. It is given the hooks of a handler and the exchange, as
+    /// in [`handler_fn`](crate::handler_fn). It reads the body itself: `rfile` has all of it, even if a
+    /// pattern has looked at it before. (`raw` has only the bytes that no pattern has read.)
     pub fn answer_with(
         self,
         play: impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
@@ -55,8 +55,8 @@ pub(super) enum Expected {
 }
 
 impl Stub {
-    /// The next time this. Every answer is given once and the last one for ever, unless
-    /// [`times`](Self::times) says otherwise.
+    /// Answers the next request that matches with this. Every answer is given once and the last one is
+    /// repeated, unless [`times`](Self::times) says otherwise.
     ///
     /// # Panics
     /// If the answer can't be given as it says.
@@ -74,7 +74,7 @@ impl Stub {
         self
     }
 
-    /// The next time this closure.
+    /// Answers the next request that matches by this closure.
     pub fn then_with(
         self,
         play: impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
@@ -82,8 +82,8 @@ impl Stub {
         self.then(Reply::with(play))
     }
 
-    /// The answer before is given so many times. After the last answer's times the stub is used up: it
-    /// matches nothing any more. [`Stubs`](super::Stubs) refuse a stub that never answers.
+    /// Repeats the preceding answer this many times. If it is the last answer, the stub is used up then, and
+    /// matches no further request. [`Stubs`](super::Stubs) reject a stub that never answers.
     pub fn times(mut self, times: usize) -> Self {
         if let Some((_, own)) = self.replies.last_mut() {
             *own = Some(times);
@@ -91,27 +91,27 @@ impl Stub {
         self
     }
 
-    /// Exactly so many requests are expected. [`Stubs`](super::Stubs) refuse it where the stub is used up
-    /// before.
+    /// Expects exactly this many requests; the test fails otherwise when the server is dropped or
+    /// [verified](super::TestServer::verify). [`Stubs`](super::Stubs) reject a stub that is used up earlier.
     pub fn expect(mut self, count: usize) -> Self {
         self.expected = Expected::Exactly(count);
         self
     }
 
-    /// At least so many requests are expected; see [`expect`](Self::expect).
+    /// Expects at least this many requests; see [`expect`](Self::expect).
     pub fn expect_at_least(mut self, count: usize) -> Self {
         self.expected = Expected::AtLeast(count);
         self
     }
 
-    /// No such request is expected.
+    /// Expects no such request.
     pub fn expect_none(self) -> Self {
         self.expect(0)
     }
 
-    /// Answers as soon as the head is there, and leaves the body unread. So its pattern sees an empty
-    /// body, and [`Stubs`](super::Stubs) refuse one that asks for a body. (Behind a stub that has to see
-    /// the body, its turn comes when that is there.)
+    /// Answers as soon as the head of the request is complete, and leaves the body unread. So its pattern sees
+    /// an empty body, and [`Stubs`](super::Stubs) reject a pattern that asks for a body. (If a stub before it
+    /// has to see the body, this one is tried when the body has arrived.)
     pub fn early(mut self) -> Self {
         self.is_early = true;
         self

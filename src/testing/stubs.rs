@@ -10,6 +10,7 @@ use super::report;
 use super::request::Request;
 use super::stub::{Expected, Stub, plural};
 use super::tap::fixture_of;
+use super::unmatched::{Nearest, Unmatched};
 use crate::base::RequestHandler;
 use crate::exchange::Exchange;
 use crate::shutdown::lock;
@@ -17,22 +18,16 @@ use crate::{Result, Status};
 
 /// As much of a body as a pattern gets to see, if the fixture does not keep more.
 const MOST_BODY: u64 = 16 << 20;
-/// Unmatched requests that are kept.
-const MOST_UNMATCHED: usize = 100;
-/// As much of the body is kept of each.
-const UNMATCHED_BODY: usize = 64 << 10;
-/// Unmatched requests that a message shows.
-const MOST_DESCRIBED: usize = 10;
 
-/// Canned answers as a handler: the first stub that matches a request and is not used up answers it.
+/// A handler made of canned answers: the first stub that matches a request and is not used up answers it.
 ///
-/// What no stub matches gets a 404, or a 501 where no stub knows the method, whose text names what
-/// there is. Clones share their stubs.
+/// If no stub matches, the answer is 404, or 501 if no stub has the method; its text lists the stubs.
+/// Clones share their stubs.
 ///
 /// A [`TestServer`](super::TestServer) that was [started](super::TestServer::start) with stubs verifies
-/// what they expect when it is dropped. Under [`scope`](super::TestServer::scope), where a handler may
-/// borrow, and inside of another handler, only [`Builder::verify`](super::Builder::verify) or
-/// [`verify`](Self::verify) does.
+/// what they expect when it is dropped. In [`scope`](super::TestServer::scope), where a handler may
+/// borrow, and inside another handler, only [`Builder::verify`](super::Builder::verify) or
+/// [`verify`](Self::verify) does so.
 ///
 /// ```
 /// use servette::testing::{Stubs, get, post, respond, status};
@@ -41,9 +36,10 @@ const MOST_DESCRIBED: usize = 10;
 ///     .on(get("/users/*").answer(status(200).body("{}")))
 ///     .on(post("/users").header("Content-Type", "application/json").answer(status(201)).expect(1));
 ///
-/// let answer = respond(&stubs, "GET /users/7 HTTP/1.1\r\nHost: x\r\n\r\n");
-/// assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
-/// assert!(respond(&stubs, "GET /user HTTP/1.1\r\nHost: x\r\n\r\n").starts_with(b"HTTP/1.1 404 "));
+/// let answered = respond(&stubs, "GET /users/7 HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert_eq!((answered.response().status, &*answered.response().text()), (200, "{}"));
+/// let answered = respond(&stubs, "GET /user HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert_eq!(answered.response().status, 404);
 /// let panic = std::panic::catch_unwind(|| stubs.verify()).unwrap_err();
 /// let message = panic.downcast_ref::<String>().unwrap();
 /// assert!(message.contains("expected exactly 1 request, got 0"), "{message}");
@@ -55,23 +51,29 @@ pub struct Stubs(Arc<Mutex<State>>);
 struct State {
     /// Stubs, and how many requests each has answered. None is ever taken away.
     stubs: Vec<(Arc<Stub>, usize)>,
-    /// Requests that no stub matched, each with the nearest stub of that time.
-    unmatched: Vec<(Request, String)>,
-    unmatched_count: usize,
+    unmatched: Unmatched,
     is_strict: bool,
 }
 
+/// What stubs have to say at the end of a test.
+pub(super) struct Findings {
+    /// What was not as expected.
+    pub(super) problems: Vec<String>,
+    /// The requests that no stub matched, if that is no problem, and no problem names them.
+    pub(super) note: Option<String>,
+}
+
 impl Stubs {
-    /// None yet.
+    /// No stubs yet.
     pub fn new() -> Self {
         Stubs::default()
     }
 
-    /// With this one, behind those before.
+    /// Adds a stub behind those that are there.
     ///
     /// # Panics
-    /// If it can never match, as one before it matches all that it does and is never used up; or if it
-    /// can't do what it says: never answers, expects more requests than it answers, or answers early
+    /// If it can never match, because a stub before it matches the same requests and is never used up; or
+    /// if it contradicts itself: it never answers, expects more requests than it answers, or answers early
     /// but asks for a body.
     #[track_caller]
     pub fn on(self, stub: Stub) -> Self {
@@ -105,29 +107,27 @@ impl Stubs {
         state.stubs.push((Arc::new(stub), 0));
     }
 
-    /// Requests that no stub matches make the verification fail.
+    /// Lets the test fail if there is a request that no stub matches.
     pub fn strict(self) -> Self {
         lock(&self.0).is_strict = true;
         self
     }
 
-    /// Requests that no stub matched, the first hundred of them, with at most 64 KiB of their bodies.
+    /// The requests that no stub matched, the first hundred of them, with at most 64 KiB of each body.
     pub fn unmatched(&self) -> Vec<Request> {
-        let state = lock(&self.0);
-        let requests = state.unmatched.iter().map(|(request, _)| request.clone());
-        requests.collect()
+        lock(&self.0).unmatched.requests()
     }
 
     /// Checks what the stubs expect. A [`TestServer`](super::TestServer) that was started with them
-    /// does so by itself.
+    /// does so itself.
     ///
     /// # Panics
-    /// If it is not so. Not if the thread panics already: then the message goes to stderr.
+    /// If an expectation is not met. If the thread panics already, the message is printed to stderr instead.
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn verify(&self) {
         let unmatched = self.unmatched();
-        let problems = self.problems(&|| unmatched.clone());
+        let problems = self.findings(&|| unmatched.clone()).problems;
         if problems.is_empty() {
             return;
         }
@@ -148,8 +148,9 @@ impl Stubs {
     }
 
     /// What is not as it was expected; `requests` tells those that may explain it.
-    pub(super) fn problems(&self, requests: &dyn Fn() -> Vec<Request>) -> Vec<String> {
+    pub(super) fn findings(&self, requests: &dyn Fn() -> Vec<Request>) -> Findings {
         let mut problems = Vec::new();
+        let mut told = Vec::new();
         for (stub, count) in self.stubs() {
             let (expected, is_met) = match stub.expected {
                 Expected::Any => continue,
@@ -161,23 +162,21 @@ impl Stubs {
                 continue;
             }
             let is_too_few = !matches!(stub.expected, Expected::Exactly(n) if count > n);
-            let why = report::explain(&stub.pattern, &requests(), is_too_few);
+            let (why, miss) = report::explain(&stub.pattern, &requests(), is_too_few);
+            told.extend(miss.map(|miss| (miss.requestline, stub.pattern.to_string(), miss.why)));
             problems.push(format!(
                 "stub `{}`: expected {expected}, got {count}{why}",
                 stub.pattern
             ));
         }
         let state = lock(&self.0);
-        if state.is_strict && state.unmatched_count > 0 {
-            problems.push(state.describe_unmatched());
+        let mut note = None;
+        if state.is_strict && !state.unmatched.is_empty() {
+            problems.push(state.unmatched.describe(&told));
+        } else if !state.unmatched.is_told(&told) {
+            note = Some(state.unmatched.describe(&told));
         }
-        problems
-    }
-
-    /// A word about the requests that no stub matched.
-    pub(super) fn unmatched_note(&self) -> Option<String> {
-        let state = lock(&self.0);
-        (state.unmatched_count > 0 && !state.is_strict).then(|| state.describe_unmatched())
+        Findings { problems, note }
     }
 
     /// The stubs of now. Patterns run code of the test, which may ask these stubs: so they are asked
@@ -224,45 +223,6 @@ enum Choice {
     Found(Reply, bool),
     NeedsBody,
     None,
-}
-
-impl State {
-    fn describe_unmatched(&self) -> String {
-        let mut text = match self.unmatched_count {
-            1 => "no stub matched this request:".to_owned(),
-            count => format!("no stub matched these {count} requests:"),
-        };
-        let described = self.unmatched.iter().take(MOST_DESCRIBED);
-        let more = self.unmatched_count - described.len();
-        for (request, nearest) in described {
-            let line = request.requestline.escape_debug();
-            text.push_str(&format!("\n  `{line}`{nearest}"));
-        }
-        if more > 0 {
-            text.push_str(&format!("\n  … and {more} more"));
-        }
-        text
-    }
-}
-
-/// The stub that comes nearest to a request, and why it does not match.
-fn nearest_stub(stubs: &[(Arc<Stub>, usize)], request: &Request) -> String {
-    let misses = stubs.iter().filter_map(|(stub, count)| {
-        let differences = stub.pattern.differences(request);
-        // What matches and answers was added just now.
-        let misses = !differences.is_empty() || stub.reply(*count).is_none();
-        misses.then_some((stub, count, differences))
-    });
-    let nearest = misses
-        .min_by_key(|(stub, _, differences)| report::distance(&stub.pattern, request, differences));
-    let Some((stub, count, differences)) = nearest else {
-        return String::new();
-    };
-    let why = match differences.is_empty() {
-        true => format!("it is used up after {}", plural(*count)),
-        false => report::words(&differences),
-    };
-    format!(" (nearest stub `{}`: {why})", stub.pattern)
 }
 
 /// Reads as much of the body as patterns and messages get to see.
@@ -335,7 +295,7 @@ impl Stubs {
         request.is_complete = true;
         self.note_unmatched(&stubs, request);
         if let Some(shared) = fixture_of(x) {
-            shared.note(format!(
+            shared.note_unmatched(format!(
                 "no stub matched `{}`, so it got {code}",
                 x.requestline
             ));
@@ -344,18 +304,10 @@ impl Stubs {
         answer.body(text).play(x)
     }
 
-    /// What is nearest is said now: later there may be other stubs.
-    fn note_unmatched(&self, stubs: &[(Arc<Stub>, usize)], mut request: Request) {
-        let has_room = lock(&self.0).unmatched.len() < MOST_UNMATCHED;
-        let nearest = has_room.then(|| nearest_stub(stubs, &request));
-        let mut state = lock(&self.0);
-        state.unmatched_count += 1;
-        if let Some(nearest) = nearest
-            && state.unmatched.len() < MOST_UNMATCHED
-        {
-            request.cut_body(UNMATCHED_BODY);
-            state.unmatched.push((request, nearest));
-        }
+    fn note_unmatched(&self, stubs: &[(Arc<Stub>, usize)], request: Request) {
+        let has_room = !lock(&self.0).unmatched.is_full();
+        let nearest = has_room.then(|| Nearest::of(stubs, &request)).flatten();
+        lock(&self.0).unmatched.add(request, nearest);
     }
 }
 

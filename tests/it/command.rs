@@ -153,6 +153,66 @@ fn options_reach_the_answers() {
 }
 
 #[test]
+fn options_of_sites_reach_the_answers() {
+    let root = WebRoot::new();
+    root.file("index.html", "application")
+        .file("assets/a.js", "script")
+        .file("assets/a.js.br", "brotli")
+        .file("gone.html", "gone")
+        .file("m.x-own", "own")
+        .file(".env", "secret");
+    let arguments = [
+        "--precompressed",
+        "--immutable",
+        "/assets/",
+        "--cache-control",
+        "no-cache",
+        "--fallback",
+        "index.html",
+        "--not-found-page",
+        "gone.html",
+        "--dot-files",
+        "hidden",
+        "--cors",
+        "--prefix",
+        "/app",
+        "--type",
+        ".x-own=text/x-own",
+        "--allow-host",
+        "box.lan",
+    ];
+    let (_running, port) = Running::servette(&root, &arguments);
+    let ask = |target: &str, fields: &str| {
+        let request = format!("GET {target} HTTP/1.0\r\n{fields}\r\n\r\n");
+        Answer::parse(&fetch(("127.0.0.1", port), request))
+    };
+    let script = ask("/app/assets/a.js", "Accept-Encoding: br");
+    assert_eq!(script.text(), "brotli");
+    let kept = script.field("Cache-Control").unwrap();
+    assert!(kept.contains("immutable"), "{kept}");
+    assert_eq!(script.field("Access-Control-Allow-Origin"), Some("*"));
+    let own = ask("/app/m.x-own", "Host: box.lan");
+    assert_eq!(own.field("Content-Type"), Some("text/x-own; charset=utf-8"));
+    assert_eq!(own.field("Cache-Control"), Some("no-cache"));
+    assert_eq!(ask("/app/user", "Accept: text/html").text(), "application");
+    let gone = ask("/app/user", "Accept: */*");
+    assert_eq!((gone.status(), &*gone.text()), (404, "gone"));
+    assert_eq!(ask("/app/.env", "X: y").status(), 404);
+    assert_eq!(ask("/m.x-own", "X: y").status(), 404);
+    assert_eq!(ask("/app/m.x-own", "Host: evil.test").status(), 421);
+}
+
+#[test]
+fn a_page_of_the_site_that_is_not_there_is_a_warning() {
+    let root = WebRoot::new();
+    root.file("there.html", "");
+    let arguments = ["--fallback", "none.html", "--not-found-page", "/there.html"];
+    let (running, _) = Running::servette(&root, &arguments);
+    let expected = "servette: warning: no such file in the directory: --fallback none.html";
+    assert_eq!(running.err(), expected);
+}
+
+#[test]
 fn the_current_directory_is_served_by_default() {
     let root = WebRoot::new();
     root.file("a.txt", "hello");
@@ -198,6 +258,15 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
         (&["-p", "HTTP/3\n0"], "HTTP/1.0 or HTTP/1.1"),
         (&["-d", "/no/such/directory"], "/no/such/directory"),
         (&["-d", file], "not a directory"),
+        (&["--type", "text/plain"], "--type"),
+        (&["--type", ".=text/plain"], "--type"),
+        (&["--type", ".a=text/plain\n"], "--type"),
+        (
+            &["--dot-files", "perhaps"],
+            "[possible values: shown, unlisted, hidden]",
+        ),
+        (&["--cache-control", "a\nb"], "--cache-control"),
+        (&["--prefix", "/a", "--cgi"], "--cgi"),
         (&["-d", "/no\nsuch\x1b[31m"], "not a directory"),
         (&["-d"], "--directory"),
         (&["-H", "X"], "--header"),

@@ -1,13 +1,14 @@
 //! Handlers that override a hook of `ServeFiles`: the others see it, and pointers hand it on.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use servette::simple::{Content, Directory, FileFacts};
+use servette::simple::{Content, Directory, FileFacts, Visibility};
 use servette::{
     Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, Status, base, respond,
     simple,
@@ -237,17 +238,26 @@ impl Layer for Recorder {
     fn send_head(&self, _: &mut Exchange<'_>) -> Result<Option<Content>> {
         self.note("send_head", Ok(None))
     }
+    fn send_missing(&self, _: &mut Exchange<'_>, _: &Path) -> Result<Option<Content>> {
+        self.note("send_missing", Ok(None))
+    }
     fn list_directory(&self, _: &mut Exchange<'_>, _: &Directory<'_>) -> Result<Option<Content>> {
         self.note("list_directory", Ok(None))
     }
     fn translate_path(&self, _: &str) -> PathBuf {
         self.note("translate_path", PathBuf::new())
     }
+    fn visibility(&self, _: &OsStr) -> Visibility {
+        self.note("visibility", Visibility::Shown)
+    }
     fn guess_type(&self, _: &Path) -> Cow<'_, str> {
         self.note("guess_type", "".into())
     }
     fn entity_tag<'a>(&'a self, _: &Path, _: &'a FileFacts) -> Option<Cow<'a, str>> {
         self.note("entity_tag", None)
+    }
+    fn cache_control(&self, _: &Path) -> Option<Cow<'_, str>> {
+        self.note("cache_control", None)
     }
     fn copyfile(&self, _: &mut Exchange<'_>, _: Content) -> Result<()> {
         self.note("copyfile", Ok(()))
@@ -271,11 +281,14 @@ impl<P: ServeFiles> ServeFiles for Probe<P> {
         inner.do_get(x)?;
         inner.do_head(x)?;
         inner.send_head(x)?;
+        inner.send_missing(x, Path::new("x"))?;
         inner.list_directory(x, directory)?;
         inner.translate_path("/");
+        inner.visibility(OsStr::new("x"));
         inner.guess_type(Path::new("x"));
         let file = fs::File::open(directory.path())?;
         inner.entity_tag(Path::new("x"), &FileFacts::of(&file)?);
+        inner.cache_control(Path::new("x"));
         inner.copyfile(x, Content::Page(Default::default()))?;
         self.send_content(x, Status::NO_CONTENT, "", b"")
             .map(|()| None)
@@ -297,10 +310,13 @@ fn pointers_hand_on_every_hook() {
         "do_get",
         "do_head",
         "send_head",
+        "send_missing",
         "list_directory",
         "translate_path",
+        "visibility",
         "guess_type",
         "entity_tag",
+        "cache_control",
         "copyfile",
     ];
     let of_trait = include_str!("../../src/simple/hooks.rs");

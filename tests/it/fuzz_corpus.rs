@@ -54,6 +54,17 @@ fn nothing_is_found_in_a_request_that_was_not_sent() {
 }
 
 #[test]
+fn conditions_are_evaluated_in_their_order() {
+    replay("conditions", checks::conditions::check);
+}
+
+#[test]
+fn what_is_sent_is_what_the_client_takes() {
+    replay("accept", checks::accept::check);
+    replay("accept_encoding", checks::accept::check_encoding);
+}
+
+#[test]
 fn every_request_is_answered_once() {
     let tree = fuzz("tree");
     replay("exchange", |data| checks::exchange::check(&tree, data));

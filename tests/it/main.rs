@@ -8,6 +8,7 @@
 )]
 
 mod blocking;
+mod built_site;
 mod cgi;
 #[cfg(feature = "cli")]
 mod cgi_command;
@@ -57,11 +58,11 @@ mod pipelining;
 #[cfg(target_os = "linux")]
 mod pressure;
 mod python_base;
-mod python_handlers;
 #[cfg(feature = "cli")]
 mod python_clients;
 #[cfg(feature = "cli")]
 mod python_differential;
+mod python_handlers;
 #[cfg(feature = "cli")]
 mod range_clients;
 mod ranges;
@@ -70,6 +71,7 @@ mod requests;
 mod responding;
 mod shrinking;
 mod shutdown;
+mod sidecars;
 #[cfg(feature = "cli")]
 mod signals;
 #[cfg(target_os = "linux")]
@@ -82,7 +84,9 @@ mod testing_bodies;
 mod testing_bounds;
 mod testing_clients;
 mod testing_faults;
+mod testing_forward;
 mod testing_lifetime;
+mod testing_messages;
 mod testing_predicates;
 mod testing_recording;
 mod testing_respond;

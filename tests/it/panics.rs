@@ -411,7 +411,7 @@ fn a_closure_of_a_fixture_that_fails_stops_nothing() {
         _ => Err(Error::other(Bomb(kind))),
     };
     let mined = || {
-        let that = |_: &Request| panic_any(Bomb(Kind::Payload));
+        let that = |_: &Request| -> bool { panic_any(Bomb(Kind::Payload)) };
         testing::get("/that").that("mined", that)
     };
     for kind in KINDS {

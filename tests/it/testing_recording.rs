@@ -220,7 +220,7 @@ fn a_wait_in_vain_says_what_did_arrive() {
     let server = TestServer::start(status(200));
     let none = message(|| server.wait_for(1, Duration::from_millis(1)));
     assert!(
-        none.contains("0 of 1 requests") && none.contains("No request has arrived"),
+        none.contains("expected 1 request within 1ms, got 0\nNo request has arrived"),
         "{none}"
     );
 
@@ -230,7 +230,7 @@ fn a_wait_in_vain_says_what_did_arrive() {
         "POST /x HTTP/1.1\r\nHost: h\r\nX: y\r\nContent-Length: 3\r\n\r\n\x01ab",
     );
     let text = message(|| server.wait_for(2, Duration::from_millis(1)));
-    let shown = "1. POST /x HTTP/1.1  (connection 1)\n    Host: h\n    X: y\n    Content-Length: 3\n    body \"\\u{1}ab\"";
+    let shown = "1. POST /x HTTP/1.1  (connection 1)\n    Host: h\n    X: y\n    Content-Length: 3\n    body, 3 bytes:\n      \\u{1}ab";
     assert!(text.contains(shown), "{text}");
 }
 
@@ -243,7 +243,7 @@ fn an_assertion_explains_the_nearest_miss() {
     server.assert_count(&get("/data"), 1);
     let text = message(|| server.assert_received(&post("/data").header("X-Key", "abc")));
     assert!(
-        text.contains("no request like `POST /data with header X-Key: abc`"),
+        text.contains("expected a request like `POST /data with header X-Key: abc`, got 0\n"),
         "{text}"
     );
     assert!(text.contains("nearest miss: request 2, `POST /data HTTP/1.0`: the field X-Key is \"abd\", not \"abc\""), "{text}");
@@ -252,7 +252,7 @@ fn an_assertion_explains_the_nearest_miss() {
     send(&server, "GET /date HTTP/1.0\r\n\r\n");
     let text = message(|| server.assert_count(&get("/data"), 2));
     assert!(
-        text.contains("0, not 2 requests like `GET /data`"),
+        text.contains("expected exactly 2 requests like `GET /data`, got 0\n"),
         "{text}"
     );
     assert!(text.contains("the path is /date, not /data"), "{text}");
@@ -265,18 +265,19 @@ fn a_count_says_which_requests_match_and_what_nearly_does_where_they_are_too_few
         send(&server, format!("GET {path} HTTP/1.0\r\n\r\n"));
     }
     let users = get("/users/1");
-    let found = "requests like `GET /users/1`
+    let found = "like `GET /users/1`, got 2
   matches: request 1, `GET /users/1 HTTP/1.0`
   matches: request 3, `GET /users/1 HTTP/1.0`
 ";
     let many = message(|| server.assert_count(&users, 0));
     assert!(
-        many.contains(&format!("2, not 0 {found}These 3 requests")),
+        many.contains(&format!("expected no request {found}These 3 requests")),
         "{many}"
     );
     let few = message(|| server.assert_count(&users, 3));
     let miss = "  nearest miss: request 2, `GET /users/2 HTTP/1.0`: the path is";
-    assert!(few.contains(&format!("2, not 3 {found}{miss}")), "{few}");
+    let expected = format!("expected exactly 3 requests {found}{miss}");
+    assert!(few.contains(&expected), "{few}");
 }
 
 #[test]

@@ -1,20 +1,17 @@
 //! Which stub answers which request, and what stubs say when it is not as expected.
 
-use crate::support::message;
+use std::time::{Duration, Instant};
+
+use crate::support::{Ask, PATIENCE, message};
 use servette::testing::{
-    Stub, Stubs, TestServer, any, close, delete, exact, get, glob, head, method, post, prefix, put,
-    respond, status,
+    Stub, Stubs, TestServer, any, close, delete, exact, get, glob, head, method, options, patch,
+    post, prefix, put, respond, status,
 };
 
 /// The status and the body of the answer.
 fn ask(stubs: &Stubs, request: &str) -> (u16, String) {
-    let text = String::from_utf8(respond(stubs, request)).unwrap();
-    let code = text
-        .get(9..12)
-        .and_then(|code| code.parse().ok())
-        .unwrap_or(0);
-    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-    (code, body.unwrap_or_default())
+    let answered = respond(stubs, request);
+    (answered.response().status, answered.response().text())
 }
 
 fn code(stubs: &Stubs, request: &str) -> u16 {
@@ -144,7 +141,7 @@ fn an_unmatched_request_is_told_what_there_is() {
         "{text}"
     );
     assert!(
-        text.contains("(nearest stub `GET /data`: the path is /date, not /data)"),
+        text.contains("\n    nearest stub `GET /data`: the path is /date, not /data"),
         "{text}"
     );
 }
@@ -160,8 +157,8 @@ fn what_was_nearest_is_said_as_it_was_when_the_request_came() {
     code(&stubs, "GET /b");
     let text = message(|| stubs.verify());
     for part in [
-        "`GET /a HTTP/1.1` (nearest stub `GET /a`: it is used up after 1 request)",
-        "`GET /b HTTP/1.1` (nearest stub `GET /a`: the path is /b, not /a)",
+        "`GET /a HTTP/1.1`\n    nearest stub `GET /a`: it is used up after 1 request\n",
+        "`GET /b HTTP/1.1`\n    nearest stub `GET /a`: the path is /b, not /a\n",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
@@ -365,4 +362,221 @@ fn stubs_that_are_given_twice_are_verified_once() {
         1,
         "{text}"
     );
+}
+
+#[test]
+fn a_pasted_query_is_compared_decoded() {
+    let stubs = Stubs::new()
+        .on(get("/t?foo=bar%20baz&x=a%26b").answer(status(201)))
+        .on(get("/u?foo=bar baz").answer(status(202)))
+        .on(get("/v?q=1+2&q=3").answer(status(203)));
+    for (target, expected) in [
+        ("/t?foo=bar%20baz&x=a%26b", 201),
+        ("/t?x=a%26b&foo=bar+baz&more", 201),
+        ("/t?foo=bar%2520baz&x=a%26b", 404),
+        ("/t?foo=bar%20baz&x=a&b", 404),
+        ("/u?foo=bar%20baz", 202),
+        ("/v?q=3&q=1%202", 203),
+        ("/v?q=3&q=1%2B2", 404),
+    ] {
+        assert_eq!(code(&stubs, &format!("GET {target}")), expected, "{target}");
+    }
+    let stubs = Stubs::new()
+        .on(get("/t").query("foo", "bar%20baz").answer(status(200)))
+        .strict();
+    assert_eq!(code(&stubs, "GET /t?foo=bar%20baz"), 404);
+    let text = message(|| stubs.verify());
+    let why = "the query has foo=bar baz, not foo=bar%20baz (query() takes the decoded value)\n";
+    assert!(text.contains(why), "{text}");
+}
+
+#[test]
+fn a_path_that_looks_like_a_pattern_says_how_it_was_compared() {
+    let why = |pattern: &str| {
+        let stubs = Stubs::new().on(get(pattern).answer(status(200))).strict();
+        code(&stubs, "GET /users/7");
+        let text = message(|| stubs.verify());
+        let (_, text) = text.split_once("the path is /users/7, not ").unwrap();
+        text.lines().next().unwrap().to_owned()
+    };
+    for (pattern, hint) in [
+        (
+            "/users/[0-9]",
+            " (compared exactly; use glob() for a pattern)",
+        ),
+        (
+            "/users/{id}",
+            " (compared exactly; use glob() for a pattern)",
+        ),
+        ("/users/:id", " (compared exactly; use `*` for any segment)"),
+        (
+            "/users/*[0-9]+",
+            " (a glob, no regular expression: `.`, `+`, `(` and `$` stand for themselves)",
+        ),
+        (
+            "/users/.*",
+            " (a glob, no regular expression: `.`, `+`, `(` and `$` stand for themselves)",
+        ),
+        ("/users/8", ""),
+        ("/users/8*", ""),
+    ] {
+        assert_eq!(why(pattern), format!("{pattern}{hint}"));
+    }
+}
+
+#[test]
+fn patch_and_options_are_methods_like_any_other() {
+    let stubs = Stubs::new()
+        .on(patch("/a").answer(status(201)))
+        .on(options("*").answer(status(202)))
+        .on(options("/a").answer(status(204)));
+    for (request, expected) in [("PATCH /a", 201), ("OPTIONS *", 202), ("OPTIONS /a", 204)] {
+        assert_eq!(code(&stubs, request), expected, "{request}");
+    }
+}
+
+#[test]
+fn a_delayed_answer_keeps_the_connection() {
+    let delayed = status(200).body("hi").delay(Duration::from_millis(30));
+    let server = TestServer::start(Stubs::new().on(get("/").answer(delayed).then(status(204))));
+    let agent = ureq::agent();
+    let start = Instant::now();
+    let mut answer = agent.get(server.url("/")).call().unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(30));
+    assert_eq!(answer.body_mut().read_to_string().unwrap(), "hi");
+    agent.get(server.url("/")).call().unwrap();
+    assert_eq!(server.connections(), 1);
+
+    // One that has not come yet ends with the server.
+    let server = TestServer::start(status(200).delay(Duration::from_secs(3600)));
+    let _waits = server.connect();
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    server.wait_for(1, PATIENCE);
+    let start = Instant::now();
+    drop(server);
+    assert!(start.elapsed() < PATIENCE);
+}
+
+#[test]
+fn the_reason_of_a_test_stands_in_the_message() {
+    let signed = |request: &servette::testing::Request| match request.header("X-Key") {
+        Some("1") => Ok(()),
+        Some(key) => Err(format!("the key is {key}")),
+        None => Err(String::new()),
+    };
+    let stubs = Stubs::new()
+        .on(get("/a").that("signed", signed).answer(status(200)))
+        .strict();
+    let ask = |field: &str| {
+        ask(
+            &stubs,
+            &format!("GET /a HTTP/1.1\r\nHost: h\r\n{field}\r\n"),
+        )
+        .0
+    };
+    assert_eq!(ask("X-Key: 1\r\n"), 200);
+    assert_eq!((ask("X-Key: 2\r\n"), ask("")), (404, 404));
+    let text = message(|| stubs.verify());
+    for part in [": it is not signed: the key is 2\n", ": it is not signed\n"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn json_bodies_are_compared_as_json() {
+    use serde_json::{Value, json};
+
+    let stubs = Stubs::new()
+        .on(post("/whole")
+            .json(json!({"a": 1, "b": [true]}))
+            .answer(status(201)))
+        .on(post("/part")
+            .json_contains(json!({"a": 1}))
+            .answer(status(202).json(json!({"ok": true}))));
+    let send = |path: &str, body: &str| {
+        let length = body.len();
+        let request =
+            format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}");
+        respond(&stubs, request)
+    };
+    assert_eq!(
+        send("/whole", r#"{ "b" : [true], "a": 1.0 }"#)
+            .response()
+            .status,
+        201
+    );
+    assert_eq!(send("/whole", r#"{"a":1}"#).response().status, 404);
+    let answered = send("/part", r#"{"z":0,"a":1}"#);
+    assert_eq!(answered.response().status, 202);
+    assert_eq!(
+        answered.response().header("Content-Type"),
+        Some("application/json")
+    );
+    assert_eq!(
+        answered.response().json::<Value>().unwrap(),
+        json!({"ok": true})
+    );
+    assert_eq!(
+        answered.request().json::<Value>().unwrap(),
+        json!({"z": 0, "a": 1})
+    );
+    assert_eq!(send("/part", "no json").response().status, 404);
+
+    let text = message(|| {
+        post("/")
+            .json(json!({"a": 1}))
+            .json_contains(json!({"a": 2}))
+    });
+    assert!(text.ends_with("that excludes `JSON {\"a\":1}`"), "{text}");
+    let text = message(|| post("/").body("{}").json(json!({"a": 1})));
+    assert!(text.ends_with("that excludes `body \"{}\"`"), "{text}");
+    let early = || Stubs::new().on(post("/").json(json!(1)).answer(status(200)).early());
+    assert!(message(early).ends_with("so no request has `JSON 1`"));
+    let own_type = status(200).header("content-type", "application/problem+json");
+    let answered = respond(&own_type.json(json!({})), "GET / HTTP/1.0\r\n\r\n");
+    let types: Vec<_> = answered.response().header_values("Content-Type").collect();
+    assert_eq!(types, ["application/problem+json"]);
+}
+
+#[test]
+fn a_miss_is_told_once() {
+    for is_strict in [false, true] {
+        let stubs = Stubs::new()
+            .on(get("/data")
+                .header("X-Key", "abc")
+                .answer(status(200))
+                .expect(1))
+            .on(get("/other").answer(status(200)));
+        let stubs = if is_strict { stubs.strict() } else { stubs };
+        let server = TestServer::start(stubs);
+        let config = ureq::get(server.url("/data"))
+            .header("X-Key", "abd")
+            .config();
+        config.http_status_as_error(false).build().call().unwrap();
+        let text = message(|| drop(server));
+        assert_eq!(text.matches("the field X-Key is").count(), 1, "{text}");
+        assert_eq!(
+            text.matches("no stub matched").count(),
+            usize::from(is_strict),
+            "{text}"
+        );
+    }
+    // What only the stubs can say is a note.
+    let server = TestServer::start(
+        Stubs::new()
+            .on(get("/data").answer(status(200)).expect(1))
+            .on(get("/other").answer(status(200))),
+    );
+    for path in ["/dat", "/othe"] {
+        let config = ureq::get(server.url(path)).config();
+        config.http_status_as_error(false).build().call().unwrap();
+    }
+    let text = message(|| drop(server));
+    let note = "\nNote: no stub matched these 2 requests:
+  `GET /dat HTTP/1.1`
+  `GET /othe HTTP/1.1`
+    nearest stub `GET /other`: the path is /othe, not /other";
+    assert!(text.contains(note), "{text}");
 }

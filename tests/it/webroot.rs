@@ -107,6 +107,10 @@ impl RequestHandler for Silent {
         simple::do_method(self, x)
     }
 
+    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+        simple::end_headers(self, x)
+    }
+
     fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
 
     fn protocol_version(&self) -> &str {

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::build::Programs;
-use crate::client::Answer;
+use crate::client::{Answer, Client};
 use crate::heads::Heads;
 use crate::options::Options;
 use crate::peers::{self, Absent, Role, Setting};
@@ -12,6 +12,10 @@ use crate::site::{self, HELLO, MODIFIED, Site};
 
 /// The body of a POST.
 static BODY: [u8; 1 << 20] = [b'x'; 1 << 20];
+/// What is asked for of a file of 1 GiB: the first and the last byte.
+const RANGE: (usize, usize) = (512 << 20, (512 << 20) + (4 << 10) - 1);
+/// The tag that a server is sent back that gives none.
+const TAG: &str = "\"0123456789abcdef\"";
 
 /// What all scenarios share.
 #[derive(Debug)]
@@ -78,7 +82,11 @@ impl Bench {
         let command = self.command(peer, role, port);
         let command = command.map_err(|absent| io::Error::other(format!("{absent:?}")))?;
         let log = self.site.scratch.join(format!("{peer}.err"));
-        let server = Server::start(command, port, &self.cores, log, &request)?;
+        let mut server = Server::start(command, port, &self.cores, log, &request)?;
+        if role == Role::TagMatch {
+            server.tag = server.answer.tag().unwrap_or(TAG.into());
+            server.answer = Client::connect(port)?.ask(&head(role, "", &server.tag))?;
+        }
         match self.is_right(role, &server.answer) {
             true => Ok(server),
             false => {
@@ -123,7 +131,13 @@ impl Bench {
             Role::Post => answer.status() == 200,
             Role::Small => is_file("1k.txt"),
             Role::Medium => is_file("100k.txt"),
-            Role::NotModified => answer.status() == 304 && answer.body.is_empty(),
+            // The limit does not say that it is a part.
+            Role::Range => {
+                let is_status = matches!(answer.status(), 200 | 206);
+                is_status && answer.body.len() == RANGE.1 - RANGE.0 + 1
+            }
+            Role::Sidecar => is_file("app.js.gz"),
+            Role::NotModified | Role::TagMatch => answer.status() == 304 && answer.body.is_empty(),
             Role::Big => {
                 let length = answer
                     .field("content-length")
@@ -141,9 +155,9 @@ impl Bench {
     }
 }
 
-/// What the connections ask in a scenario: the head of each, without the body.
-pub fn heads(role: Role, heads: Heads, connections: usize) -> Vec<Vec<u8>> {
-    let head = |connection| head(role, &heads.fields(connection));
+/// What the connections ask in a scenario: the head of each, without the body. `tag` is what the server has given.
+pub fn heads(role: Role, heads: Heads, connections: usize, tag: &str) -> Vec<Vec<u8>> {
+    let head = |connection| head(role, &heads.fields(connection), tag);
     (0..connections).map(head).collect()
 }
 
@@ -155,9 +169,14 @@ pub fn body(role: Role) -> &'static [u8] {
     }
 }
 
-/// A whole request, for clients that ask one thing after the other.
+/// A whole request, for clients that ask one thing after the other; and of a server whose tag is not known yet, for
+/// the file.
 pub fn request(role: Role) -> Vec<u8> {
-    [&head(role, ""), body(role)].concat()
+    let role = match role {
+        Role::TagMatch => Role::Small,
+        role => role,
+    };
+    [&head(role, "", ""), body(role)].concat()
 }
 
 /// The head of a GET with the fields of a client.
@@ -165,7 +184,7 @@ pub fn get(path: &str, fields: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").into()
 }
 
-fn head(role: Role, fields: &str) -> Vec<u8> {
+fn head(role: Role, fields: &str, tag: &str) -> Vec<u8> {
     match role {
         Role::Hello
         | Role::Blocking
@@ -185,6 +204,12 @@ fn head(role: Role, fields: &str) -> Vec<u8> {
             "/1k.txt",
             &format!("{fields}If-Modified-Since: {MODIFIED}\r\n"),
         ),
+        Role::TagMatch => get("/1k.txt", &format!("{fields}If-None-Match: {tag}\r\n")),
+        Role::Range => {
+            let (first, last) = RANGE;
+            get("/sparse.bin", &format!("{fields}Range: bytes={first}-{last}\r\n"))
+        }
+        Role::Sidecar => get("/app.js", &format!("{fields}Accept-Encoding: gzip\r\n")),
         Role::Medium => get("/100k.txt", fields),
         Role::Big => get("/big.bin", fields),
         Role::Listing => get("/list/", fields),

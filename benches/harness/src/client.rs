@@ -133,6 +133,13 @@ impl Answer {
             .unwrap_or(0)
     }
 
+    /// The entity tag, as it was sent.
+    pub fn tag(&self) -> Option<String> {
+        let mut fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = fields.find(|(field, _)| field.eq_ignore_ascii_case("ETag"))?;
+        Some(value.trim().to_owned())
+    }
+
     /// A field, in lower case.
     pub fn field(&self, name: &str) -> Option<String> {
         let mut fields = self.head.lines().filter_map(|line| line.split_once(':'));

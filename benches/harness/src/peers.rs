@@ -46,6 +46,12 @@ pub enum Role {
     Small,
     /// Say that the small file has not changed.
     NotModified,
+    /// Say the same to the entity tag that the server itself has given.
+    TagMatch,
+    /// Serve a part of a file of 1 GiB.
+    Range,
+    /// Serve a compressed file in the place of the plain one.
+    Sidecar,
     /// Serve a file that fits the socket's buffer.
     Medium,
     /// Serve a file that does not.
@@ -110,6 +116,8 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
         "servette" => servette(&setting.programs.ours, setting),
         "before" if role == Role::Events => Err(Absent::NotIts),
         "before" => match &setting.programs.before {
+            // An earlier one may not have the option.
+            Some(_) if role == Role::Sidecar => Err(Absent::NotIts),
             Some(before) => servette(before, setting),
             None => Err(Absent::NotIts),
         },
@@ -130,6 +138,8 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
                 find("nginx").ok_or(Absent::Missing(apt("nginx-light")))?,
             ),
         },
+        // It compresses by itself, and does not send what is there already.
+        "lighttpd" if role == Role::Sidecar => Err(Absent::NotIts),
         "h2o" | "lighttpd" if matches!(role, Role::Post | Role::Blocking | Role::Short) => {
             Err(Absent::NotIts)
         }
@@ -148,6 +158,12 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
             let mut command = rust("tiny-http", setting)?;
             command.arg(if peer == "tiny_http" { "4" } else { "64" });
             Ok(command)
+        }
+        // They have no tags, no ranges or no sidecars, or need other settings for them.
+        "static-web-server" | "go" | "python"
+            if matches!(role, Role::TagMatch | Role::Range | Role::Sidecar) =>
+        {
+            Err(Absent::NotIts)
         }
         "static-web-server" if !role.is_app() => static_web_server(setting),
         "go" => go(setting),
@@ -175,7 +191,9 @@ fn limit(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
         ("limit-edge", Role::Hello) => ("edge-hello", ""),
         ("limit", Role::Close) => ("close", ""),
         ("limit", Role::Post) => ("post", ""),
-        ("limit", Role::NotModified) => ("notmodified", ""),
+        ("limit", Role::NotModified | Role::TagMatch) => ("notmodified", ""),
+        ("limit", Role::Range) => ("sendfile", "4k.txt"),
+        ("limit", Role::Sidecar) => ("read", "app.js.gz"),
         ("limit", Role::Small) => ("read", "1k.txt"),
         ("limit-memory", Role::Small) => ("memory", "1k.txt"),
         ("limit", Role::Medium) => ("sendfile", "100k.txt"),
@@ -205,6 +223,9 @@ fn servette(programs: &Ours, setting: &Setting<'_>) -> Result<Command, Absent> {
             command
                 .args(["-q", "-p", "HTTP/1.1", "-b", "127.0.0.1", "-d"])
                 .arg(&setting.site.root);
+            if setting.role == Role::Sidecar {
+                command.arg("--precompressed");
+            }
             command
         }
     };
@@ -265,13 +286,17 @@ fn nginx(setting: &Setting<'_>, caches: bool, program: PathBuf) -> Result<Comman
         true => "open_file_cache max=1000; open_file_cache_valid 60s;",
         false => "",
     };
+    let sidecars = match setting.role {
+        Role::Sidecar => "gzip_static on; gzip_vary on;",
+        _ => "",
+    };
     // A single process, so that nothing but the worker is measured.
     let text = format!(
         "daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 20000;
 pid {scratch}/nginx.pid; error_log {scratch}/nginx.log crit;
 events {{ worker_connections 16384; }}
 http {{
-  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; {cache}
+  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; {cache} {sidecars}
   keepalive_requests 1000000000; keepalive_timeout 3600s; client_max_body_size 0;
   client_body_temp_path {scratch}/nginx-body; proxy_temp_path {scratch}/nginx-proxy;
   fastcgi_temp_path {scratch}/nginx-fastcgi; uwsgi_temp_path {scratch}/nginx-uwsgi;
@@ -325,8 +350,12 @@ fn h2o(setting: &Setting<'_>, program: PathBuf) -> Result<Command, Absent> {
         true => "user: root\n",
         false => "",
     };
+    let sidecars = match setting.role {
+        Role::Sidecar => "file.send-compressed: ON\n",
+        _ => "",
+    };
     let text = format!(
-        "{user}num-threads: 1
+        "{user}{sidecars}num-threads: 1
 num-name-resolution-threads: 1
 max-connections: 16384
 tcp-fastopen: 0

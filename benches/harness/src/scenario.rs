@@ -26,7 +26,7 @@ pub struct Scenario {
 }
 
 /// All scenarios.
-pub const SCENARIOS: [Scenario; 23] = [
+pub const SCENARIOS: [Scenario; 26] = [
     Scenario {
         name: "cap64",
         title: "hello, 64 keep-alive connections",
@@ -74,6 +74,21 @@ pub const SCENARIOS: [Scenario; 23] = [
         name: "notmod",
         title: "304 to If-Modified-Since, 64 connections",
         run: |bench| closed::run(bench, &Spec::new(Role::NotModified, 64)),
+    },
+    Scenario {
+        name: "notmod-tag",
+        title: "304 to If-None-Match with the server's own tag, 64 connections",
+        run: |bench| closed::run(bench, &Spec::new(Role::TagMatch, 64)),
+    },
+    Scenario {
+        name: "range4k",
+        title: "4 KiB in the middle of a file of 1 GiB, 64 connections",
+        run: |bench| closed::run(bench, &Spec::new(Role::Range, 64)),
+    },
+    Scenario {
+        name: "sidecar1k",
+        title: "a compressed file of 1 KiB in the place of the plain one, 64 connections",
+        run: |bench| closed::run(bench, &Spec::new(Role::Sidecar, 64)),
     },
     Scenario {
         name: "static100k",

@@ -71,6 +71,8 @@ pub struct Server {
     pub start: f64,
     /// That answer.
     pub answer: Answer,
+    /// The entity tag that clients send back, if that is what is measured.
+    pub tag: String,
 }
 
 impl Server {
@@ -104,6 +106,7 @@ impl Server {
             port,
             start: 0.0,
             answer: Answer::default(),
+            tag: String::new(),
         };
         let mut client = server.connect(begin)?;
         server.answer = client

@@ -33,7 +33,14 @@ impl Site {
         let site = Site { scratch, root, big };
         site.write("hello", HELLO)?;
         site.write("1k.txt", &text(1 << 10))?;
+        site.write("4k.txt", &text(4 << 10))?;
         site.write("100k.txt", &text(100 << 10))?;
+        // What is in it does not matter: nobody here decodes it.
+        site.write("app.js", &text(4 << 10))?;
+        site.write("app.js.gz", &text(1 << 10))?;
+        let sparse = File::create(site.path("sparse.bin"))?;
+        sparse.set_len(1 << 30)?;
+        age(&sparse)?;
         let block = text(1 << 20);
         let mut file = File::create(site.root.join("big.bin"))?;
         for _ in 0..big.div_ceil(1 << 20) {

@@ -117,9 +117,7 @@ impl Answer {
             text.push_str("Connection: close\r\n");
         }
         text.push_str("\r\n");
-        // As Latin-1 where that is possible, like any head.
-        let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
-        latin1.unwrap_or_else(|| text.into_bytes())
+        latin1(text)
     }
 
     fn is_chunked(&self) -> bool {
@@ -167,6 +165,12 @@ impl Answer {
         }
         wire.into()
     }
+}
+
+/// A head as Latin-1, if that has all its characters, like any head.
+pub(in crate::testing) fn latin1(text: String) -> Vec<u8> {
+    let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+    latin1.unwrap_or_else(|| text.into_bytes())
 }
 
 impl Wire<'_> {

@@ -1,6 +1,8 @@
 //! Every fault of the fixture is seen by reqwest (blocking) as what it is.
 #![cfg(test)]
 
+mod tokio;
+
 use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;

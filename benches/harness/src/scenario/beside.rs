@@ -82,7 +82,7 @@ fn others(sample: &Sample, field: fn(&Outcome) -> f64) -> f64 {
 
 fn measure(bench: &Bench, kind: Kind, spec: &Spec, peer: &str) -> io::Result<Sample> {
     let server = bench.serve(peer, spec.role)?;
-    let heads = spec.heads(bench);
+    let heads = spec.heads(bench, "");
     let plan = closed::plan(bench, spec, &server, &heads);
     let (alone, _) = closed::measure(&server, &plan, Unit::Request)?;
     let threads = server.usage().threads;

@@ -59,10 +59,10 @@ impl Spec {
         }
     }
 
-    /// The head of each connection.
-    pub fn heads(&self, bench: &Bench) -> Vec<Vec<u8>> {
+    /// The head of each connection to a server that has given this tag, if any.
+    pub fn heads(&self, bench: &Bench, tag: &str) -> Vec<Vec<u8>> {
         let heads = self.heads.unwrap_or(bench.options.heads);
-        bench::heads(self.role, heads, self.connections)
+        bench::heads(self.role, heads, self.connections, tag)
     }
 }
 
@@ -94,7 +94,8 @@ pub fn plan<'a>(bench: &Bench, spec: &Spec, server: &Server, heads: &'a [Vec<u8>
         body: bench::body(spec.role),
         response: server.answer.length,
         start: match spec.role {
-            Role::NotModified => b"HTTP/1.1 304",
+            Role::NotModified | Role::TagMatch => b"HTTP/1.1 304",
+            Role::Range => b"HTTP/1.1 20",
             _ => b"HTTP/1.1 200",
         },
         closes: spec.role == Role::Close,
@@ -142,9 +143,9 @@ pub fn measure(server: &Server, plan: &Plan<'_>, unit: Unit) -> io::Result<(Samp
 
 /// Measures all peers.
 pub fn run(bench: &Bench, spec: &Spec) -> String {
-    let heads = spec.heads(bench);
     let all = bench.rounds(spec.role, |peer| {
         let server = bench.serve(peer, spec.role)?;
+        let heads = spec.heads(bench, &server.tag);
         let mut plan = plan(bench, spec, &server, &heads);
         if let Unit::Gib(_) = spec.unit {
             // One file each, however long that takes.
@@ -233,7 +234,7 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
 /// System calls per request, by name.
 fn trace_of(bench: &Bench, spec: &Spec, peer: &str) -> io::Result<Calls> {
     let server = bench.serve(peer, spec.role)?;
-    let heads = spec.heads(bench);
+    let heads = spec.heads(bench, &server.tag);
     let plan = Plan {
         time: bench.options.time.min(TRACED),
         ..plan(bench, spec, &server, &heads)

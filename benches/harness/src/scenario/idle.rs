@@ -21,9 +21,9 @@ struct Sample {
 /// Measures all peers.
 pub fn run(bench: &Bench) -> String {
     let spec = Spec::new(Role::Hello, 64);
-    let heads = spec.heads(bench);
+    let heads = spec.heads(bench, "");
     let count = if bench.options.quick { 1_000 } else { 10_000 };
-    let idle = bench::heads(spec.role, bench.options.heads, count);
+    let idle = bench::heads(spec.role, bench.options.heads, count, "");
     let all = bench.rounds(spec.role, |peer| {
         let server = bench.serve(peer, spec.role)?;
         let plan = closed::plan(bench, &spec, &server, &heads);

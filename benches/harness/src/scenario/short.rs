@@ -79,7 +79,7 @@ pub fn run(bench: &Bench) -> String {
 fn measure(bench: &Bench, peer: &str, micros: u32) -> io::Result<Sample> {
     let spec = Spec::new(Role::Short, 1);
     let server = bench.serve(peer, spec.role)?;
-    let heads = spec.heads(bench);
+    let heads = spec.heads(bench, "");
     let plan = closed::plan(bench, &spec, &server, &heads);
     let (path, stop) = (format!("/sleep/{micros}"), AtomicBool::new(false));
     thread::scope(|scope| {

@@ -69,7 +69,7 @@ pub fn run(bench: &Bench) -> String {
 fn measure(bench: &Bench, peer: &str, count: usize) -> io::Result<Sample> {
     let server = bench.serve(peer, Role::Slow)?;
     let spec = Spec::new(Role::Slow, 64);
-    let heads = spec.heads(bench);
+    let heads = spec.heads(bench, "");
     let plan = closed::plan(bench, &spec, &server, &heads);
     let (alone, _) = closed::measure(&server, &plan, Unit::Request)?;
     let before = server.usage();

@@ -1,0 +1,120 @@
+//! Options for sites as a build tool leaves them, and for who may see what is served.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use servette::SimpleHandler;
+use servette::simple::Visibility;
+
+/// Options that Python's command has not; each of them is off by default.
+#[derive(Debug, Args)]
+pub(super) struct SiteArguments {
+    /// Send FILE.br, FILE.zst or FILE.gz in the place of FILE to clients that take it
+    #[arg(long)]
+    precompressed: bool,
+
+    /// Tell caches that files below this directory never change, as names with a hash in them allow; may be repeated
+    #[arg(long, value_name = "DIRECTORY")]
+    immutable: Vec<String>,
+
+    /// Send this Cache-Control with all other files
+    #[arg(long, value_name = "VALUE", value_parser = super::field_value)]
+    cache_control: Option<String>,
+
+    /// Send this file to browsers that open a page that is not there, index.html for one
+    #[arg(long, value_name = "FILE")]
+    fallback: Option<String>,
+
+    /// Send this file as the page of 404
+    #[arg(long, value_name = "FILE")]
+    not_found_page: Option<String>,
+
+    /// Who sees names that begin with a dot, but for /.well-known
+    #[arg(long, value_name = "VISIBILITY", default_value = "shown")]
+    dot_files: DotFiles,
+
+    /// Let pages of all origins read what is served, and answer their preflights (CORS)
+    #[arg(long)]
+    cors: bool,
+
+    /// Serve below this path, and not below /
+    #[arg(long, value_name = "PATH", conflicts_with = "cgi")]
+    prefix: Option<String>,
+
+    /// Content-Type of files with this suffix; may be repeated
+    #[arg(long = "type", value_name = ".SUFFIX=TYPE")]
+    types: Vec<String>,
+
+    /// Refuse requests for hosts but this one, addresses and localhost (against DNS rebinding); .NAME stands for all
+    /// below it; may be repeated
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+}
+
+/// [`Visibility`], as it is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DotFiles {
+    /// Served and listed
+    Shown,
+    /// Served, but not listed
+    Unlisted,
+    /// 404
+    Hidden,
+}
+
+impl SiteArguments {
+    /// Sets what is asked for. What the server is bound to may be one of its names.
+    pub(super) fn apply(
+        &self,
+        handler: SimpleHandler,
+        bind: Option<&str>,
+    ) -> Result<SimpleHandler, String> {
+        let mut handler = handler
+            .precompressed(self.precompressed)
+            .cors(self.cors)
+            .dot_files(match self.dot_files {
+                DotFiles::Shown => Visibility::Shown,
+                DotFiles::Unlisted => Visibility::Unlisted,
+                DotFiles::Hidden => Visibility::Hidden,
+            });
+        for directory in &self.immutable {
+            handler = handler.immutable(directory);
+        }
+        if let Some(value) = &self.cache_control {
+            handler = handler.with_cache_control(value);
+        }
+        let root = handler.directory().to_owned();
+        if let Some(page) = &self.fallback {
+            warn_of_missing(&root, page, "--fallback");
+            handler = handler.with_fallback(page);
+        }
+        if let Some(page) = &self.not_found_page {
+            warn_of_missing(&root, page, "--not-found-page");
+            handler = handler.with_not_found_page(page);
+        }
+        if let Some(path) = &self.prefix {
+            handler = handler.with_prefix(path);
+        }
+        for pair in &self.types {
+            let split = pair.split_once('=');
+            let (suffix, media_type) = split
+                .filter(|(suffix, _)| !suffix.trim_start_matches('.').is_empty())
+                .ok_or_else(|| format!("invalid value for '--type': '{}'", pair.escape_debug()))?;
+            let media_type = super::field_value(media_type)
+                .map_err(|error| format!("invalid value for '--type': {error}"))?;
+            handler = handler.extension(suffix, media_type);
+        }
+        if !self.allow_host.is_empty() {
+            let names = self.allow_host.iter().map(String::as_str);
+            handler = handler.with_allowed_hosts(names.chain(bind));
+        }
+        Ok(handler)
+    }
+}
+
+/// It may come later, so this is no error.
+fn warn_of_missing(root: &Path, page: &str, option: &str) {
+    if !root.join(page.trim_start_matches('/')).is_file() {
+        super::warn(&format!("no such file in the directory: {option} {page}"));
+    }
+}

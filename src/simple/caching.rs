@@ -1,0 +1,114 @@
+//! How long caches may keep what is sent: `Cache-Control` (RFC 9111, 5.2; RFC 8246).
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use super::open::Directory;
+use super::{ServeFiles, open};
+
+/// A year: what is below such a directory has a name that changes with its content.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// A cache asks every time before it uses what it has.
+pub(super) const NO_CACHE: &str = "no-cache";
+
+/// What a handler says of its files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caching {
+    /// Relative directories.
+    pub(super) immutable: Vec<PathBuf>,
+    pub(super) others: Option<Box<str>>,
+}
+
+impl Caching {
+    /// What is said of the file at a path.
+    pub(super) fn of_file(&self, root: &Path, path: &Path) -> Option<&str> {
+        match self.is_immutable(root, path) {
+            true => Some(IMMUTABLE),
+            false => self.others.as_deref(),
+        }
+    }
+
+    /// Whether a path is one of these directories or below it, whether or not there is something.
+    fn is_immutable(&self, root: &Path, path: &Path) -> bool {
+        if self.immutable.is_empty() {
+            return false;
+        }
+        let relative = open::relative_to(root, path);
+        relative.is_some_and(|path| {
+            self.immutable
+                .iter()
+                .any(|directory| path.starts_with(directory))
+        })
+    }
+}
+
+/// The body of [`ServeFiles::cache_control`].
+pub fn cache_control<'h, H: ServeFiles + ?Sized>(h: &'h H, path: &Path) -> Option<Cow<'h, str>> {
+    let files = h.files();
+    let said = files.site().caching.of_file(files.directory(), path);
+    said.map(Cow::Borrowed)
+}
+
+/// What is sent with anything but a file: below an immutable directory no cache may keep it for longer than the
+/// next deployment.
+pub(super) fn of_no_file<H: ServeFiles + ?Sized>(h: &H, path: &Path) -> Option<&'static str> {
+    let files = h.files();
+    let caching = &files.site().caching;
+    caching
+        .is_immutable(files.directory(), path)
+        .then_some(NO_CACHE)
+}
+
+/// The same for a listing.
+pub(super) fn of_listing<H: ServeFiles + ?Sized>(
+    h: &H,
+    directory: &Directory<'_>,
+) -> Option<&'static str> {
+    match h.files().site().caching.immutable.is_empty() {
+        true => None,
+        false => of_no_file(h, &directory.path()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn immutable_is_what_is_below_a_directory() {
+        let caching = Caching {
+            immutable: vec!["assets".into(), "a/b".into()],
+            others: Some("no-cache".into()),
+        };
+        for (path, is_immutable) in [
+            ("/srv/assets/x-1.js", true),
+            ("/srv/assets/deep/x-1.js", true),
+            ("/srv/a/b/c", true),
+            ("/srv/assets", true),
+            ("/srv/assetsx/y", false),
+            ("/srv/a/bc", false),
+            ("/srv/a", false),
+            ("/srv/x/assets/y", false),
+            ("/srv/index.html", false),
+            ("/srv", false),
+            // Not below the root.
+            ("/other/assets/x", false),
+            ("assets/x", false),
+        ] {
+            let said = caching.of_file(Path::new("/srv"), Path::new(path));
+            let expected = if is_immutable { IMMUTABLE } else { "no-cache" };
+            assert_eq!(said, Some(expected), "{path}");
+        }
+        let none = Caching::default();
+        assert_eq!(
+            none.of_file(Path::new("/srv"), Path::new("/srv/assets/x")),
+            None
+        );
+        let all = Caching {
+            immutable: vec!["".into()],
+            ..none
+        };
+        let said = all.of_file(Path::new("."), Path::new("./x"));
+        assert_eq!(said, Some(IMMUTABLE));
+    }
+}

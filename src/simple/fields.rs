@@ -1,0 +1,114 @@
+//! [`Head`]: the heads of answers for files, whole, in part, or unmodified.
+
+use std::borrow::Cow;
+
+use super::ready::ReadyFile;
+use super::{ServeFiles, validators};
+use crate::{Exchange, Result, Status, clock};
+
+/// What all answers for a file have in common.
+pub(super) struct Head<'a> {
+    pub(super) file: &'a ReadyFile,
+    pub(super) tag: Option<&'a str>,
+    pub(super) has_parts: bool,
+    pub(super) cache_control: Option<Cow<'a, str>>,
+    /// The fields of a request by which it gets this representation, and no other.
+    pub(super) vary: Option<&'static str>,
+    pub(super) coding: Option<&'static str>,
+}
+
+/// Fields that are sent automatically with files.
+const OF_FILES: [&str; 4] = ["Last-Modified", "ETag", "Accept-Ranges", "Content-Range"];
+/// Those by which a cache goes, and which a 304 has as well (RFC 9110, 15.4.5).
+const OF_CACHES: [&str; 4] = ["Cache-Control", "Content-Location", "Expires", "Vary"];
+
+impl Head<'_> {
+    /// Of 200 or 206.
+    pub(super) fn send<H: ServeFiles + ?Sized>(
+        &self,
+        h: &H,
+        x: &mut Exchange<'_>,
+        status: Status<'_>,
+        media_type: &str,
+        length: Option<&str>,
+        range: Option<&str>,
+    ) -> Result<()> {
+        h.send_response(x, status);
+        h.send_header(x, "Content-type", media_type);
+        if let Some(coding) = self.coding {
+            h.send_header(x, "Content-Encoding", coding);
+        }
+        if let Some(length) = length {
+            h.send_header(x, "Content-Length", length);
+        }
+        if let Some(range) = range {
+            h.send_header(x, "Content-Range", range);
+        }
+        if let Some(modified) = self.file.modified
+            && let Some(time) = validators::last_modified(modified, clock::time_of_day())
+        {
+            h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
+        }
+        self.send_common(h, x);
+        if self.has_parts {
+            h.send_header(x, "Accept-Ranges", "bytes");
+        }
+        send_extra_headers(h, x, |name| {
+            OF_FILES.iter().any(|own| own.eq_ignore_ascii_case(name)) || self.has(name)
+        });
+        h.end_headers(x)
+    }
+
+    /// The client has the file already: 304.
+    pub(super) fn send_not_modified<H: ServeFiles + ?Sized>(
+        &self,
+        h: &H,
+        x: &mut Exchange<'_>,
+    ) -> Result<()> {
+        h.send_response(x, Status::NOT_MODIFIED);
+        self.send_common(h, x);
+        send_extra_headers(h, x, |name| {
+            !OF_CACHES
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+                || self.has(name)
+        });
+        h.end_headers(x)
+    }
+
+    /// What is the same in all of them.
+    #[inline]
+    fn send_common<H: ServeFiles + ?Sized>(&self, h: &H, x: &mut Exchange<'_>) {
+        if let Some(tag) = self.tag {
+            h.send_header(x, "ETag", tag);
+        }
+        if let Some(value) = &self.cache_control {
+            h.send_header(x, "Cache-Control", value);
+        }
+        if let Some(fields) = self.vary {
+            h.send_header(x, "Vary", fields);
+        }
+    }
+
+    /// Whether this field was sent by an option; another one `Vary` adds to it.
+    fn has(&self, name: &str) -> bool {
+        (self.cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control"))
+            || (self.coding.is_some() && name.eq_ignore_ascii_case("Content-Encoding"))
+    }
+}
+
+/// Sends `extra_response_headers`, but for names that are sent automatically: those of every answer,
+/// and those of this one.
+pub(super) fn send_extra_headers<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    is_sent: impl Fn(&str) -> bool,
+) {
+    let automatic = ["Server", "Date", "Content-Type", "Content-Length"];
+    for (name, value) in h.files().extra_response_headers() {
+        let is_automatic = automatic.iter().any(|sent| sent.eq_ignore_ascii_case(name));
+        if !is_automatic && !is_sent(name) {
+            h.send_header(x, name, value);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Names that are not for everybody: `.git`, `.env`.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::{ServeFiles, open, path};
+
+/// Who sees a file or directory of some name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Visibility {
+    /// It is served, and stands in listings.
+    #[default]
+    Shown,
+    /// It is served to those who know its name.
+    Unlisted,
+    /// It is not served, nor is anything below it: 404, as if it were not there.
+    Hidden,
+}
+
+/// The body of [`ServeFiles::visibility`].
+#[inline]
+pub fn visibility<H: ServeFiles + ?Sized>(h: &H, name: &OsStr) -> Visibility {
+    match h.files().site().dot_names {
+        Visibility::Shown => Visibility::Shown,
+        of_dots if name.as_bytes().starts_with(b".") => of_dots,
+        _ => Visibility::Shown,
+    }
+}
+
+/// Whether a name on the way to a file is hidden: below the handler's directory those of the file's path, elsewhere
+/// those of the request's.
+#[inline]
+pub(super) fn is_hidden<H: ServeFiles + ?Sized>(h: &H, target: &str, file: &Path) -> bool {
+    let root = h.files().directory().as_os_str().as_bytes();
+    match file.as_os_str().as_bytes().strip_prefix(root) {
+        // The directory as it is written, unless a hook has made another path.
+        Some(names @ ([] | [b'/', ..])) => has_hidden(h, names),
+        _ => is_hidden_elsewhere(h, target, file),
+    }
+}
+
+#[cold]
+fn is_hidden_elsewhere<H: ServeFiles + ?Sized>(h: &H, target: &str, file: &Path) -> bool {
+    if let Some(relative) = open::relative_to(h.files().directory(), file) {
+        return has_hidden(h, relative.as_os_str().as_bytes());
+    }
+    let relative = path::relative(target);
+    relative.is_ok_and(|relative| has_hidden(h, relative.path.as_os_str().as_bytes()))
+}
+
+#[inline]
+fn has_hidden<H: ServeFiles + ?Sized>(h: &H, names: &[u8]) -> bool {
+    let names = names.strip_prefix(b"/").unwrap_or(names);
+    let mut is_first = true;
+    names.split(|&byte| byte == b'/').any(|name| {
+        let is_well_known = std::mem::take(&mut is_first) && name == WELL_KNOWN;
+        !name.is_empty()
+            && !is_well_known
+            && h.visibility(OsStr::from_bytes(name)) == Visibility::Hidden
+    })
+}
+
+/// Whether a name stands in the listing of a directory, which may be the root.
+pub(super) fn is_listed<H: ServeFiles + ?Sized>(h: &H, name: &OsStr, is_root: bool) -> bool {
+    (is_root && name.as_bytes() == WELL_KNOWN) || h.visibility(name) == Visibility::Shown
+}
+
+/// It is there to be found by machines, and only in the root (RFC 8615).
+const WELL_KNOWN: &[u8] = b".well-known";
