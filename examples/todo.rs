@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize};
-use servette::{Exchange, Layer, OrStatus, RequestHandler, Result, Status};
-use servette::{SimpleHandler, ThreadingHttpServer};
+use servette::base::Outcome;
+use servette::{Chunk, Exchange, Layer, OrStatus, RequestHandler, ResponseStream, Result};
+use servette::{SimpleHandler, Status, ThreadingHttpServer, events};
 use std::{collections::BTreeMap, io::Write, path::PathBuf, time::Duration};
-use std::{fs::File, sync::Mutex, sync::mpsc, thread};
+use std::{fs::File, sync::Mutex, thread};
 
 const SECOND: Duration = Duration::from_secs(1);
 #[derive(Deserialize, Serialize)]
@@ -17,7 +18,7 @@ struct Todo {
 #[derive(Default)]
 struct App {
     todos: Mutex<BTreeMap<u32, Todo>>,
-    watchers: Mutex<Vec<mpsc::Sender<String>>>,
+    watchers: Mutex<Vec<ResponseStream>>,
     folder: PathBuf,
     files: SimpleHandler,
 }
@@ -39,7 +40,11 @@ impl RequestHandler for App {
                 self.todos.lock().unwrap().remove(&id);
                 x.send_content(Status::NO_CONTENT, "", "")
             }
-            ("GET", ["events"]) => self.events(x),
+            ("GET", ["events"]) => {
+                let stream = events::begin(x.handler(), x)?;
+                self.watchers.lock().unwrap().push(stream);
+                Ok(())
+            }
             ("PUT", ["files", name]) => self.upload(x, name),
             ("GET" | "HEAD", ["files", ..]) => {
                 let mut x = x.below("/files").or_status(Status::NOT_FOUND)?;
@@ -98,26 +103,13 @@ impl App {
                 Todo { title }
             }
         };
-        let news = format!("data: new: {}\n\n", todo.title.escape_debug());
+        let news = Chunk::from(events::Event::new(&todo.title));
         let mut watchers = self.watchers.lock().unwrap();
-        watchers.retain(|watcher| watcher.send(news.clone()).is_ok());
+        watchers.retain(|watcher| watcher.send(&news).is_ok());
         let mut todos = self.todos.lock().unwrap();
         let id = todos.keys().next_back().map_or(1, |last| last + 1);
         todos.insert(id, todo);
         x.send_redirect(Status::SEE_OTHER, &format!("/todos/{id}"))
-    }
-    fn events(&self, x: &mut Exchange<'_>) -> Result<()> {
-        let (sender, news) = mpsc::channel();
-        self.watchers.lock().unwrap().push(sender);
-        x.send_response(Status::OK);
-        x.send_header("Content-Type", "text/event-stream");
-        x.end_headers()?;
-        while !x.server.shutdown.is_stopping() {
-            let event = news.recv_timeout(SECOND);
-            write!(x.wfile, "{}", event.as_deref().unwrap_or(":\n\n"))?;
-            x.wfile.flush()?; // fails when the client has left
-        }
-        Ok(())
     }
     fn upload(&self, x: &mut Exchange<'_>, name: &str) -> Result<()> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -149,6 +141,10 @@ impl<H: RequestHandler> Layer for Guard<H> {
         }
         self.0.do_method(x)
     }
+    fn log_request(&self, _: &Exchange<'_>, _: u16, _: Option<u64>) {}
+    fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+        x.log_message(format_args!("\"{}\" {outcome}", x.requestline));
+    }
     fn log_line(&self, _: &Exchange<'_>, line: &str) {
         let _ = (&self.1).write_all(line.as_bytes());
     }
@@ -168,7 +164,10 @@ fn main() -> Result<()> {
         .bind(format!("127.0.0.1:{port}"))?;
     let mut signals = signal_hook::iterator::Signals::new([15])?; // SIGTERM
     let stop = server.shutdown_handle();
-    thread::spawn(move || signals.wait().map(|_| stop.shutdown(SECOND)).count());
+    thread::spawn(move || {
+        signals.wait();
+        stop.shutdown(SECOND)
+    });
     println!("{}", server.info().url("/"));
     server.serve_forever()
 }

@@ -179,6 +179,8 @@ fn send(x: &mut Exchange<'_>, source: Content) -> Result<()> {
             .wfile
             .write_all(unread(content.get_ref(), content.limit()))?,
         Content::Page(page) => x.wfile.write_all(unread(&page, u64::MAX))?,
+        Content::Static(bytes) => x.wfile.write_all(unread(&bytes, u64::MAX))?,
+        Content::Shared(bytes) => x.wfile.write_all(unread(&bytes, u64::MAX))?,
         Content::Stream(mut stream) => {
             io::copy(&mut stream, &mut x.wfile)?;
         }

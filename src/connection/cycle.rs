@@ -174,6 +174,7 @@ impl Connection {
     /// could not be completed.
     fn end_exchange(&mut self, is_truncated: bool, client_ends: bool) {
         self.answered += 1;
+        self.channel.out.get_mut().end_exchange();
         let channel = &self.channel;
         if let Some(hook) = &channel.wire.hook {
             hook.after_handler();

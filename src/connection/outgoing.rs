@@ -136,8 +136,12 @@ impl Outgoing {
         self.begun = false;
         self.code = 0;
         self.gone = 0;
-        self.rare = None;
         self.drop_unsent();
+    }
+
+    /// The exchange is over, and not only put off: what was kept for its response is not for the next one's.
+    pub(crate) fn end_exchange(&mut self) {
+        self.rare = None;
     }
 
     /// Forgets what of the present response was not sent.
@@ -447,7 +451,6 @@ impl Outgoing {
     pub(crate) fn drop_all(&mut self) {
         self.buffer.clear();
         self.start = 0;
-        self.rare = None;
         self.drop_unsent();
     }
 

@@ -486,3 +486,22 @@ fn the_end_of_a_request_tells_what_came_of_it() {
     }
     assert_eq!(log.lines().len(), 5);
 }
+
+#[test]
+fn what_is_answered_later_has_the_kept_fields_and_one_end() {
+    let handler = handler_fn(|_, x| {
+        x.send_header("X-Kept", "1");
+        let deferred = x.defer()?;
+        std::thread::spawn(move || {
+            deferred.answer(|_, x| x.send_content(Status::OK, "text/plain", "late"));
+        });
+        Ok(())
+    });
+    let log = Log::default();
+    let layered = AccessLog(Cors(handler.quiet()), log.clone());
+    let got = ask(&layered, "/");
+    for part in ["\r\nX-Kept: 1\r\n", "Allow-Origin: *", "\r\n\r\nlate"] {
+        assert_eq!(got.matches(part).count(), 1, "{got}");
+    }
+    assert_eq!(log.lines(), [format!("/ 200 {} false", got.len())]);
+}
