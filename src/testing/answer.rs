@@ -7,6 +7,7 @@ use std::time::Duration;
 
 pub(super) use self::wire::latin1;
 use super::script::{Act, Script, pause};
+use super::streamed::Streamed;
 use super::tap::fixture_of;
 use crate::base::{self, RequestHandler};
 use crate::exchange::Exchange;
@@ -337,7 +338,7 @@ pub(super) fn problem(x: &Exchange<'_>, why: &str) -> Error {
 }
 
 /// The hooks of nobody in particular.
-struct Plain;
+pub(super) struct Plain;
 
 impl RequestHandler for Plain {
     fn protocol_version(&self) -> &str {
@@ -361,7 +362,7 @@ macro_rules! handlers {
     )*};
 }
 
-handlers!(Answer: play, Script: play, Act: answer);
+handlers!(Answer: play, Script: play, Act: answer, Streamed: play);
 
 #[cfg(test)]
 mod tests;

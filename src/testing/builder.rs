@@ -12,6 +12,7 @@ use super::recording::{Bounds, Shared};
 use super::reserved_port::ReservedPort;
 use super::script::Script;
 use super::server::TestServer;
+use super::streamed::Streamed;
 use super::stubs::Stubs;
 use super::tap::Tap;
 use crate::base::RequestHandler;
@@ -228,7 +229,9 @@ impl Builder {
 /// Why this handler can't answer as it says.
 fn known_impossible(handler: &dyn Any) -> Option<String> {
     let answer = handler.downcast_ref().and_then(Answer::known_impossible);
-    answer.or_else(|| handler.downcast_ref().and_then(Script::impossible))
+    let script = || handler.downcast_ref().and_then(Script::impossible);
+    let streamed = || handler.downcast_ref().and_then(Streamed::impossible);
+    answer.or_else(script).or_else(streamed)
 }
 
 /// Serves on threads that live as long as the fixture.

@@ -2,12 +2,13 @@
 
 use std::io::Write as _;
 
+use super::answer::Plain;
 use super::script::Act;
-use crate::base::{self, RequestHandler};
+use crate::base;
 use crate::exchange::Exchange;
 use crate::{Result, Status};
 
-/// An answer with status 200 and this media type whose body comes in parts: the start of a [`Streamed`].
+/// An answer with status 200 and this media type whose body is sent in parts: the start of a [`Streamed`].
 pub fn stream(content_type: &str) -> Streamed {
     Streamed {
         headers: vec![("Content-Type".into(), content_type.into())],
@@ -15,10 +16,9 @@ pub fn stream(content_type: &str) -> Streamed {
     }
 }
 
-/// An answer whose body comes in parts, with a [`gate`](super::gate()) or a [`pause`](super::pause()) between
-/// them: an event stream, a log that is followed. It is proper HTTP: each part is a chunk, and the connection is
-/// kept behind the last one; unless a [`close`](super::close()), [`reset`](super::reset()) or [`hang`](super::hang())
-/// ends it.
+/// An answer whose body is sent in parts, with a [`gate`](super::gate()) or a [`pause`](super::pause()) between
+/// them, such as an event stream. Each part is a chunk of its own, and the connection is kept behind the last one,
+/// unless a [`close`](super::close()), [`reset`](super::reset()) or [`hang`](super::hang()) ends it.
 ///
 /// ```
 /// use servette::events::Event;
@@ -53,19 +53,19 @@ enum Step {
 }
 
 impl Streamed {
-    /// With this field.
+    /// Adds a field.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Then these bytes, which are sent at once.
+    /// Sends these bytes next, at once.
     pub fn send(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.steps.push(Step::Part(bytes.as_ref().to_vec()));
         self
     }
 
-    /// Then this.
+    /// Does this next.
     pub fn then(mut self, act: Act) -> Self {
         self.steps.push(Step::Act(act));
         self
@@ -74,7 +74,7 @@ impl Streamed {
     /// Sends it in a handler, in place of a response.
     ///
     /// # Errors
-    /// Those of writing, and of waiting at a gate.
+    /// If writing fails, or nobody opens a gate.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let h = &Plain;
         base::send_response_only(h, x, Status::OK);
@@ -108,26 +108,5 @@ impl Streamed {
             [Step::Act(act), _, ..] => Some(format!("nothing comes behind its {act}")),
             _ => None,
         }
-    }
-}
-
-/// The hooks of nobody in particular.
-struct Plain;
-
-impl RequestHandler for Plain {
-    fn protocol_version(&self) -> &str {
-        "HTTP/1.1"
-    }
-}
-
-/// The same answer to every request, when its body was read.
-impl RequestHandler for Streamed {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        x.rfile.discard()?;
-        self.play(x)
-    }
-
-    fn protocol_version(&self) -> &str {
-        "HTTP/1.1"
     }
 }
