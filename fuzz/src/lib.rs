@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod head;
 pub mod path;
 pub mod ranges;
+pub mod request;
 
 /// Some reads of `length` bytes: where each of them ends, the last one at `length`. The places are
 /// parts of the whole in 256ths, so that they move along when an input grows.

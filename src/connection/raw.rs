@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::min_rate::{Allowance, MinRate};
 use super::request_body::RequestBody;
-use super::stream::QUIET;
+use super::stream::{QUIET, Stream};
 
 /// The bare stream below an exchange; see [`Exchange::raw`](crate::Exchange::raw).
 ///
@@ -112,6 +112,7 @@ pub struct DetachedStream {
     taken: usize,
     /// A socket is read and written like any descriptor.
     file: File,
+    is_unix: bool,
 }
 
 impl DetachedStream {
@@ -126,6 +127,7 @@ impl DetachedStream {
             ahead,
             taken: 0,
             file,
+            is_unix: matches!(body.channel.wire.stream, Stream::Unix(_)),
         })
     }
 
@@ -134,16 +136,26 @@ impl DetachedStream {
         self.ahead.get(self.taken..).unwrap_or_default()
     }
 
-    /// The socket, for a connection over TCP; what [`read_ahead`](Self::read_ahead) holds is lost.
-    pub fn into_tcp(self) -> TcpStream {
-        TcpStream::from(OwnedFd::from(self.file))
+    /// What was read beyond the head and is not taken yet, and the socket.
+    pub fn into_parts(self) -> (Vec<u8>, DetachedSocket) {
+        let ahead = self.read_ahead().to_vec();
+        let socket = OwnedFd::from(self.file);
+        let socket = match self.is_unix {
+            true => DetachedSocket::Unix(UnixStream::from(socket)),
+            false => DetachedSocket::Tcp(TcpStream::from(socket)),
+        };
+        (ahead, socket)
     }
+}
 
-    /// The socket, for a connection over a Unix socket; what [`read_ahead`](Self::read_ahead) holds is
-    /// lost.
-    pub fn into_unix(self) -> UnixStream {
-        UnixStream::from(OwnedFd::from(self.file))
-    }
+/// The socket of a [`DetachedStream`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DetachedSocket {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
 }
 
 impl AsFd for DetachedStream {

@@ -49,6 +49,11 @@ fn what_is_sent_of_a_file_was_asked_for() {
 }
 
 #[test]
+fn nothing_is_found_in_a_request_that_was_not_sent() {
+    replay("request", checks::request::check);
+}
+
+#[test]
 fn conditions_are_evaluated_in_their_order() {
     replay("conditions", checks::conditions::check);
 }

@@ -42,6 +42,8 @@ mod hooks;
 mod idioms;
 mod idle;
 mod keep_alive;
+mod kept_fields;
+mod layers;
 mod lifesupport;
 mod limits;
 mod links;
@@ -60,6 +62,7 @@ mod python_base;
 mod python_clients;
 #[cfg(feature = "cli")]
 mod python_differential;
+mod python_handlers;
 #[cfg(feature = "cli")]
 mod range_clients;
 mod ranges;
