@@ -1,11 +1,13 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
-//! Reading order: [`stream`] (the socket), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
+//! Reading order: [`stream`] (the socket), `tls` (what may lie on it), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
 //! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
 //! share), `cycle` (one request and its response), `state` (where a connection stands between two of them), then [`request_body`], [`response_writer`] and [`raw`], which
 //! handlers see. What outlives a handler is in [`response_stream`] and [`deferred`], with [`link`], [`stream_queue`] and
 //! `handed` below them.
 
+#[cfg(feature = "tls-config")]
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::{fmt, mem};
 
@@ -43,6 +45,8 @@ pub(crate) mod stream;
 pub(crate) mod stream_queue;
 mod sync;
 mod tail;
+#[cfg(feature = "tls-config")]
+pub(crate) mod tls;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
 
@@ -147,6 +151,25 @@ impl Connection {
 
     pub(crate) fn wire(&self) -> &Wire {
         &self.channel.wire
+    }
+
+    /// Puts TLS on the stream of a new connection.
+    #[cfg(feature = "tls-config")]
+    pub(crate) fn secure(&mut self, tls: &crate::Tls) -> Result<(), tls::Failure> {
+        let stream = &mut self.channel.wire.stream;
+        let none = Stream::Memory(RefCell::default());
+        let socket = mem::replace(stream, none);
+        let session = tls::Tls::new(socket, tls.config())?;
+        #[cfg(all(feature = "testing", feature = "self-signed"))]
+        session.fail_with(tls.fault());
+        *stream = Stream::Tls(Box::new(session));
+        Ok(())
+    }
+
+    /// Why TLS has failed; once.
+    #[cfg(feature = "tls-config")]
+    pub(crate) fn take_tls_failure(&self) -> Option<Box<tls::Failure>> {
+        self.channel.wire.stream.tls()?.take_failure()
     }
 
     /// The stream has left for an owner of its own.
@@ -286,9 +309,15 @@ impl Connection {
             }
             let room = self.input.room_for_head(self.channel.limits.head);
             let asked = room.len();
-            let count = self.channel.wire.try_recv(room)?;
+            let count = match self.channel.wire.try_recv(room) {
+                Ok(count) => count,
+                Err(error) => return Err(self.reading_failed(error)),
+            };
             self.input.socket.note(asked, count);
             self.input.end += count.unwrap_or(0);
+            if self.channel.wire.stream.lacks_tls() {
+                self.refuse_plain_http();
+            }
         }
     }
 

@@ -10,6 +10,8 @@ pub(crate) use self::context::{Context, Shared};
 pub use self::form::{Form, Pairs};
 pub use self::headers::Headers;
 pub use self::target::Target;
+#[cfg(feature = "tls-config")]
+use crate::TlsInfo;
 use crate::connection::channel::Channel;
 use crate::connection::deferred::Deferred;
 use crate::connection::raw::{DetachedStream, RawStream};
@@ -174,6 +176,23 @@ impl<'a> Exchange<'a> {
     /// As a write; and where there is no socket, in [`respond`](crate::respond).
     pub fn detach(&mut self) -> io::Result<DetachedStream> {
         DetachedStream::new(&mut self.rfile)
+    }
+
+    /// What the client and the server agreed on, if the connection has TLS. (Feature `tls`, or `tls-config`.)
+    ///
+    /// ```
+    /// use servette::{Status, handler_fn, respond};
+    ///
+    /// let handler = handler_fn(|h, x| {
+    ///     let version = x.tls().map_or("no TLS", |tls| tls.version);
+    ///     h.send_content(x, Status::OK, "text/plain", version.as_bytes())
+    /// });
+    /// let answer = respond(&handler, "GET / HTTP/1.0\r\n\r\n");
+    /// assert!(answer.ends_with(b"no TLS"));
+    /// ```
+    #[cfg(feature = "tls-config")]
+    pub fn tls(&self) -> Option<&'a TlsInfo> {
+        self.channel().tls()
     }
 
     /// Puts the exchange off, to be answered later from any thread. The handler returns `Ok` then, without an answer,

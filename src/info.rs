@@ -89,11 +89,13 @@ pub struct ServerInfo {
     pub addresses: Vec<Peer>,
     /// Stops the server; from inside a handler it only asks for the stop.
     pub shutdown: ShutdownHandle,
+    /// Whether it speaks HTTPS.
+    pub is_tls: bool,
 }
 
 impl ServerInfo {
     /// What a server with these addresses is called, without asking the DNS.
-    pub(crate) fn new(addresses: Vec<Peer>, shutdown: ShutdownHandle) -> Self {
+    pub(crate) fn new(addresses: Vec<Peer>, shutdown: ShutdownHandle, is_tls: bool) -> Self {
         let address = addresses.first().copied().unwrap_or(Peer::Memory);
         let server_name = match address.ip() {
             Some(ip) if !ip.is_unspecified() => ip.to_string(),
@@ -108,12 +110,14 @@ impl ServerInfo {
             server_address: address,
             addresses,
             shutdown,
+            is_tls,
         }
     }
 
-    /// The URL of a path on this server: `url("/x")` is `http://127.0.0.1:8000/x`. For a server on all
-    /// interfaces it names the loopback address; for one without a port, `localhost`.
+    /// The URL of a path on this server: `url("/x")` is `http://127.0.0.1:8000/x`, or `https://...` for a server that
+    /// speaks TLS. For a server on all interfaces it names the loopback address; for one without a port, `localhost`.
     pub fn url(&self, path: &str) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
         let slash = if path.starts_with('/') { "" } else { "/" };
         match self.server_address.socket_addr() {
             Some(mut address) => {
@@ -123,9 +127,9 @@ impl ServerInfo {
                         IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
                     });
                 }
-                format!("http://{address}{slash}{path}")
+                format!("{scheme}://{address}{slash}{path}")
             }
-            None => format!("http://localhost{slash}{path}"),
+            None => format!("{scheme}://localhost{slash}{path}"),
         }
     }
 }
@@ -142,12 +146,15 @@ mod tests {
 
     #[test]
     fn a_url_can_be_asked_for_even_where_the_server_is_bound_to_all_interfaces() {
-        let url = |address: &str, path| {
+        let https_url = |address: &str, path, is_tls| {
             let address = Peer::Ip(address.parse().unwrap());
-            ServerInfo::new(vec![address], ShutdownHandle::new()).url(path)
+            ServerInfo::new(vec![address], ShutdownHandle::new(), is_tls).url(path)
         };
+        let url = |address, path| https_url(address, path, false);
         assert_eq!(url("192.0.2.1:80", "/x?y"), "http://192.0.2.1:80/x?y");
         assert_eq!(url("0.0.0.0:8000", "x"), "http://127.0.0.1:8000/x");
         assert_eq!(url("[::]:8000", "/"), "http://[::1]:8000/");
+        let secure = https_url("[::]:8443", "/", true);
+        assert_eq!(secure, "https://[::1]:8443/");
     }
 }

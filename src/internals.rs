@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::Limits;
 use crate::base::log_text;
+#[cfg(feature = "tls-config")]
+use crate::connection::stream::Stream;
 use crate::http1::accept;
 use crate::http1::date::HttpDate;
 use crate::http1::framing::BodyLength;
@@ -240,4 +242,51 @@ pub fn accepted_codings(accept_encoding: &[&str]) -> (Vec<&'static str>, bool) {
 /// Whether a client names a media type in `Accept`.
 pub fn names_media_type(accept: &[&str], media_type: &str) -> bool {
     accept::names(accept.iter().copied(), media_type)
+}
+
+/// The server's side of TLS on a socket, as a connection has it.
+#[cfg(feature = "tls-config")]
+#[derive(Debug)]
+pub struct TlsSocket(crate::connection::tls::Tls);
+
+#[cfg(feature = "tls-config")]
+impl TlsSocket {
+    /// A new session on a socket that does not block.
+    ///
+    /// # Panics
+    /// If there can be none with this configuration.
+    #[allow(clippy::expect_used)]
+    pub fn new(socket: std::os::unix::net::UnixStream, tls: &crate::Tls) -> Self {
+        let socket = Stream::Unix(mio::net::UnixStream::from_std(socket));
+        let session = crate::connection::tls::Tls::new(socket, tls.config());
+        TlsSocket(session.expect("a session"))
+    }
+
+    /// Reads plaintext, as from a socket.
+    ///
+    /// # Errors
+    /// As of a socket.
+    pub fn recv(&self, room: &mut [u8]) -> std::io::Result<usize> {
+        self.0.recv(room)
+    }
+
+    /// Writes plaintext, as to a socket.
+    ///
+    /// # Errors
+    /// As of a socket.
+    pub fn send(&self, data: &[u8]) -> std::io::Result<usize> {
+        self.0.send(data, &[], false)
+    }
+
+    /// Says that nothing more comes.
+    pub fn close(&self) {
+        self.0.close_notify(false);
+    }
+
+    /// Why the session has failed, and whether that was a panic.
+    pub fn failure(&self) -> Option<(String, bool)> {
+        let failure = self.0.take_failure()?;
+        let is_panic = matches!(*failure, crate::connection::tls::Failure::Panic(_));
+        Some((failure.to_string(), is_panic))
+    }
 }

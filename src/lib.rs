@@ -72,6 +72,8 @@
 //! # Features
 //!
 //! None is on by default. `cli` builds the command `servette`; the library is the same with and without it.
+//! `tls` adds HTTPS ([`server::Builder`] has `tls`), `self-signed` certificates made at run time, `tls-password` keys that
+//! are encrypted, `tls-config` HTTPS with a configuration of your own.
 //! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate. `json` adds
 //! `RequestBody::read_json`, `Exchange::send_json` and JSON bodies in fixtures (`serde`, `serde_json`), `auth`
 //! `Exchange::basic_auth` (`base64`, `subtle`).
@@ -106,10 +108,19 @@ pub use http1::date::HttpDate;
 pub use info::{Peer, ServerInfo};
 pub use limits::Limits;
 pub use respond::respond;
+/// The version of [rustls](https://docs.rs/rustls) that [`Tls`] takes a configuration of.
+#[cfg(feature = "tls-config")]
+pub use rustls;
 pub use server::{HttpServer, RunningServer, ThreadingHttpServer};
 pub use shutdown::ShutdownHandle;
 pub use simple::{ServeFiles, SimpleHandler};
 pub use status::Status;
+#[cfg(feature = "self-signed")]
+pub use tls::SelfSigned;
+#[cfg(feature = "tls")]
+pub use tls::{ClientAuth, TlsBuilder};
+#[cfg(feature = "tls-config")]
+pub use tls::{Tls, TlsInfo};
 
 pub mod server;
 
@@ -119,6 +130,8 @@ mod clock;
 mod info;
 mod limits;
 mod shutdown;
+#[cfg(feature = "tls-config")]
+mod tls;
 
 pub mod cgi;
 
@@ -160,4 +173,7 @@ mod pages {
     struct Design;
     #[doc = include_str!("../docs/recipes.md")]
     struct Recipes;
+    #[cfg(feature = "tls")]
+    #[doc = include_str!("../docs/tls.md")]
+    struct Https;
 }

@@ -22,6 +22,8 @@ mod limits;
 mod scripts;
 #[path = "main/site.rs"]
 mod site;
+#[path = "main/tls.rs"]
+mod tls;
 
 /// How long running answers get when the server is told to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
@@ -74,6 +76,9 @@ struct Arguments {
     site: site::SiteArguments,
 
     #[command(flatten)]
+    tls: tls::TlsArguments,
+
+    #[command(flatten)]
     limits: limits::LimitArguments,
 
     #[command(flatten)]
@@ -97,6 +102,9 @@ fn main() -> ExitCode {
     if !arguments.directory.is_dir() {
         let directory = arguments.directory.display();
         return usage_error(&format!("not a directory: {directory}"));
+    }
+    if let Err(error) = arguments.tls.check() {
+        return usage_error(&error);
     }
     let mut handler = SimpleHandler::new(&arguments.directory)
         .with_protocol_version(&*arguments.protocol)
@@ -164,8 +172,12 @@ where
         host.clone()
     };
     let port = server.server_port();
+    let (name, scheme) = match server.info().is_tls {
+        true => ("HTTPS", "https"),
+        false => ("HTTP", "http"),
+    };
     say(&format!(
-        "Serving HTTP on {host} port {port} (http://{shown}:{port}/) ...\n"
+        "Serving {name} on {host} port {port} ({scheme}://{shown}:{port}/) ...\n"
     ));
     server.serve_forever()
 }
@@ -177,9 +189,15 @@ where
     H: RequestHandler + Clone + Sync,
 {
     let port = arguments.port;
-    let builder = |handler| ThreadingHttpServer::builder(handler).limits(arguments.limits.limits());
-    if let Some(host) = &arguments.bind {
-        let addresses: Vec<_> = (host.trim_matches(['[', ']']), port)
+    let host = arguments.bind.as_deref();
+    let host = host.map(|host| host.trim_matches(['[', ']']));
+    let tls = arguments.tls.tls(host)?;
+    let builder = |handler| {
+        let builder = ThreadingHttpServer::builder(handler).limits(arguments.limits.limits());
+        tls::secure(builder, tls.as_ref(), arguments.quiet)
+    };
+    if let Some(host) = host {
+        let addresses: Vec<_> = (host, port)
             .to_socket_addrs()
             .map_err(|error| {
                 io::Error::other(format!("cannot find the address '{host}': {error}"))
@@ -290,9 +308,13 @@ fn warn(text: &str) {
     tell("warning", text);
 }
 
-/// One line on stderr, whatever an argument had in it.
 fn tell(kind: &str, text: &str) {
-    let mut line = format!("servette: {kind}: ");
+    log(&format!("servette: {kind}: {text}"));
+}
+
+/// One line on stderr, whatever an argument or a client had in it.
+fn log(text: &str) {
+    let mut line = String::new();
     for c in text.chars() {
         match c.is_control() {
             true => line.extend(c.escape_debug()),

@@ -5,6 +5,8 @@ pub use self::builder::Builder;
 pub use self::condition::Verdict;
 pub use self::forward::{Forward, forward};
 pub use self::gates::Gate;
+#[cfg(feature = "self-signed")]
+pub use self::https::HttpsFault;
 pub use self::matching::RequestPattern;
 pub use self::methods::{any, delete, get, head, method, options, patch, post, put};
 pub use self::path::{PathPattern, exact, glob, prefix};
@@ -25,6 +27,9 @@ mod server;
 mod builder;
 
 mod reserved_port;
+
+#[cfg(feature = "self-signed")]
+mod https;
 
 // Or none.
 mod respond;

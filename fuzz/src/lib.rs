@@ -9,6 +9,7 @@ pub mod head;
 pub mod path;
 pub mod ranges;
 pub mod request;
+pub mod tls;
 
 /// Some reads of `length` bytes: where each of them ends, the last one at `length`. The places are
 /// parts of the whole in 256ths, so that they move along when an input grows.

@@ -70,6 +70,18 @@ pub(super) fn of<H: RunScripts + ?Sized>(
         "REMOTE_PORT",
         OsStr::new(&x.client_address.port().to_string()),
     );
+    #[cfg(feature = "tls-config")]
+    if let Some(tls) = x.tls() {
+        set("HTTPS", OsStr::new("on"));
+        set("SSL_PROTOCOL", OsStr::new(tls.version));
+        set("SSL_CIPHER", OsStr::new(&tls.cipher));
+        if let Some(name) = &tls.server_name {
+            set("SSL_TLS_SNI", OsStr::new(name));
+        }
+        if let [own, ..] = &*tls.peer_certificates {
+            set("SSL_CLIENT_CERT", OsStr::new(&certificate(own)));
+        }
+    }
     if let Some(user) = h.remote_user(x) {
         set("AUTH_TYPE", OsStr::new(&user.auth_type));
         set("REMOTE_USER", OsStr::new(&user.name));
@@ -100,8 +112,9 @@ pub(super) fn query_arguments(path: &str) -> Vec<OsString> {
 
 /// `SERVER_NAME` and `SERVER_PORT`: what the server is bound to, or what the client has addressed.
 fn server(x: &Exchange<'_>, cgi: &CgiHandler, variables: &Variables) -> (String, u16) {
+    // Also where a proxy in front speaks it.
     let is_https = |(name, value): &(OsString, OsString)| name == "HTTPS" && value == "on";
-    let usual_port = match variables.iter().any(is_https) {
+    let usual_port = match x.server.is_tls || variables.iter().any(is_https) {
         true => 443,
         false => 80,
     };
@@ -116,6 +129,31 @@ fn server(x: &Exchange<'_>, cgi: &CgiHandler, variables: &Variables) -> (String,
         false => name.clone(),
     };
     (name, x.server.server_port)
+}
+
+/// A certificate in PEM.
+#[cfg(feature = "tls-config")]
+fn certificate(der: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in der.chunks(48) {
+        for three in line.chunks(3) {
+            let bits = three
+                .iter()
+                .fold(0, |bits, &byte| bits << 8 | u32::from(byte));
+            let bits = bits << (8 * (3 - three.len()));
+            for place in 0..4 {
+                let digit = DIGITS.get((bits >> (18 - 6 * place)) as usize & 63);
+                match digit {
+                    Some(&digit) if place <= three.len() => pem.push(char::from(digit)),
+                    _ => pem.push('='),
+                }
+            }
+        }
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }
 
 /// Name and port of a valid host (RFC 9110, 7.2).

@@ -105,6 +105,12 @@ impl Channel {
         self.is_closing() || self.broken.get() || self.out.borrow().must_close()
     }
 
+    /// What TLS has agreed on, if it is there.
+    #[cfg(feature = "tls-config")]
+    pub(crate) fn tls(&self) -> Option<&crate::TlsInfo> {
+        self.wire.stream.tls()?.info()
+    }
+
     /// Where a fixture looks on.
     pub(crate) fn observed(&self) -> &Observed {
         &self.wire.observed

@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::min_rate::{Allowance, MinRate};
 use super::request_body::RequestBody;
 use super::stream::{QUIET, Stream};
+#[cfg(feature = "tls-config")]
+use super::tls::DetachedTls;
 
 /// The bare stream below an exchange; see [`Exchange::raw`](crate::Exchange::raw).
 ///
@@ -105,29 +107,47 @@ impl Write for RawStream<'_> {
 
 /// A connection that has left its server; see [`Exchange::detach`](crate::Exchange::detach).
 ///
-/// Reading starts with what the server had read beyond the head. The stream blocks, without deadlines.
+/// Reading starts with what the server had read beyond the head. The stream blocks, without deadlines. Over TLS, what
+/// is read was decrypted, and what is written is encrypted; dropping the stream ends the session.
 #[derive(Debug)]
 pub struct DetachedStream {
     ahead: Vec<u8>,
     taken: usize,
+    socket: Detached,
+}
+
+#[derive(Debug)]
+enum Detached {
     /// A socket is read and written like any descriptor.
-    file: File,
-    is_unix: bool,
+    Plain { file: File, is_unix: bool },
+    #[cfg(feature = "tls-config")]
+    Tls(DetachedTls),
 }
 
 impl DetachedStream {
     pub(crate) fn new(body: &mut RequestBody<'_>) -> io::Result<DetachedStream> {
-        let file = File::from(body.channel.wire.stream.duplicate()?);
-        body.channel.surrender()?;
-        rustix::io::ioctl_fionbio(&file, false)?;
+        let channel = body.channel;
+        let stream = &channel.wire.stream;
+        let socket = stream.duplicate()?;
+        channel.surrender()?;
+        let socket = match stream {
+            #[cfg(feature = "tls-config")]
+            Stream::Tls(tls) => Detached::Tls(DetachedTls::new(tls, socket)?),
+            _ => {
+                rustix::io::ioctl_fionbio(&socket, false)?;
+                Detached::Plain {
+                    file: File::from(socket),
+                    is_unix: matches!(stream, Stream::Unix(_)),
+                }
+            }
+        };
         let ahead = body.read_ahead().to_vec();
         body.consume_ahead(ahead.len());
-        body.channel.detached.set(true);
+        channel.detached.set(true);
         Ok(DetachedStream {
             ahead,
             taken: 0,
-            file,
-            is_unix: matches!(body.channel.wire.stream, Stream::Unix(_)),
+            socket,
         })
     }
 
@@ -137,14 +157,23 @@ impl DetachedStream {
     }
 
     /// What was read beyond the head and is not taken yet, and the socket.
-    pub fn into_parts(self) -> (Vec<u8>, DetachedSocket) {
+    ///
+    /// # Errors
+    /// The stream itself, if there is TLS on the socket: nobody else could read what it carries.
+    pub fn into_parts(self) -> Result<(Vec<u8>, DetachedSocket), DetachedStream> {
         let ahead = self.read_ahead().to_vec();
-        let socket = OwnedFd::from(self.file);
-        let socket = match self.is_unix {
-            true => DetachedSocket::Unix(UnixStream::from(socket)),
-            false => DetachedSocket::Tcp(TcpStream::from(socket)),
-        };
-        (ahead, socket)
+        match self.socket {
+            Detached::Plain { file, is_unix } => {
+                let socket = OwnedFd::from(file);
+                let socket = match is_unix {
+                    true => DetachedSocket::Unix(UnixStream::from(socket)),
+                    false => DetachedSocket::Tcp(TcpStream::from(socket)),
+                };
+                Ok((ahead, socket))
+            }
+            #[cfg(feature = "tls-config")]
+            Detached::Tls(_) => Err(self),
+        }
     }
 }
 
@@ -160,7 +189,11 @@ pub enum DetachedSocket {
 
 impl AsFd for DetachedStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        match &self.socket {
+            Detached::Plain { file, .. } => file.as_fd(),
+            #[cfg(feature = "tls-config")]
+            Detached::Tls(tls) => tls.as_fd(),
+        }
     }
 }
 
@@ -168,7 +201,11 @@ impl Read for DetachedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let ahead = self.ahead.get(self.taken..).unwrap_or_default();
         if ahead.is_empty() {
-            return self.file.read(buffer);
+            return match &mut self.socket {
+                Detached::Plain { file, .. } => file.read(buffer),
+                #[cfg(feature = "tls-config")]
+                Detached::Tls(tls) => tls.read(buffer),
+            };
         }
         let count = ahead.len().min(buffer.len());
         if let (Some(to), Some(from)) = (buffer.get_mut(..count), ahead.get(..count)) {
@@ -181,7 +218,11 @@ impl Read for DetachedStream {
 
 impl Write for DetachedStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(&self.file, data, QUIET)?)
+        match &mut self.socket {
+            Detached::Plain { file, .. } => Ok(rustix::net::send(file, data, QUIET)?),
+            #[cfg(feature = "tls-config")]
+            Detached::Tls(tls) => tls.write(data),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

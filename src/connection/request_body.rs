@@ -156,9 +156,10 @@ impl RequestBody<'_> {
     /// Drops what has come of the rest, `left` bytes at most and [`SHARE`] at once, without waiting.
     pub(super) fn drop_available(&mut self, left: &mut u64) -> io::Result<Dropped> {
         self.body.is_dropped = true;
+        let stream = &self.channel.wire.stream;
         let mut share = SHARE;
-        // What is in the buffer has no event of its own.
-        while share > 0 || !self.ahead.unread().is_empty() {
+        // What was read already has no event of its own.
+        while share > 0 || !self.ahead.unread().is_empty() || stream.holds_bytes() {
             let Some(count) = self.try_next()? else { break };
             if count == 0 {
                 return Ok(Dropped::All);

@@ -7,6 +7,9 @@ use super::Connection;
 use super::handed::Late;
 use super::input::Socket;
 use super::request_body::{Dropped, RequestBody};
+#[cfg(feature = "tls-config")]
+use super::tls::Tls;
+use crate::Error;
 use crate::http1::Refusal;
 use crate::http1::head::Found;
 use crate::limits::Limits;
@@ -170,6 +173,39 @@ impl Connection {
         self.state = State::Refused(refusal);
     }
 
+    /// The client speaks HTTP where TLS is expected: it is told so in HTTP.
+    #[cold]
+    pub(super) fn refuse_plain_http(&mut self) {
+        // For the log: where the request line stands.
+        let _ = self.input.find_head(&self.channel.limits);
+        self.refuse(Refusal::new(400, "This port speaks HTTPS, not plain HTTP"));
+    }
+
+    /// A read has failed. Where TLS has, the client gets to read why.
+    #[cold]
+    pub(super) fn reading_failed(&mut self, error: io::Error) -> Error {
+        #[cfg(feature = "tls-config")]
+        if self.channel.wire.stream.tls().is_some_and(Tls::has_failed) {
+            self.state = State::Ending(Ending::Linger);
+        }
+        error.into()
+    }
+
+    /// The connection is about to be closed. Between two exchanges nothing is missing, and the client is told.
+    pub(crate) fn part(&self) {
+        let is_between = match self.state {
+            State::Open | State::Found(_) | State::Refused(_) | State::Draining(_) => true,
+            // The client has ended it, behind its last answer.
+            State::Ending(Ending::Close) => self.input.socket == Socket::Ended,
+            _ => false,
+        };
+        let channel = &self.channel;
+        let is_lost = channel.resets.get() || channel.detached.get() || channel.is_broken();
+        if is_between && !is_lost && !self.is_unfinished() {
+            channel.wire.stream.say_end();
+        }
+    }
+
     /// Drops what has come of a body that no handler reads, without waiting; false if more must come.
     #[cold]
     pub(super) fn drain(&mut self) -> bool {
@@ -243,6 +279,9 @@ impl Connection {
         } else {
             self.channel.out.borrow_mut().give_up();
             let _ = self.channel.send_finished(false);
+            if self.channel.out.borrow().left() != Some(0) {
+                self.channel.wire.stream.cut_end();
+            }
         }
         is_ambiguous
     }

@@ -11,10 +11,13 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
+#[cfg(feature = "tls-config")]
+use super::tls::Tls;
+
 /// As much as is dropped at once.
 pub(crate) const WASTE: usize = 1 << 20;
 
-/// A socket (always non-blocking), or requests and responses in memory.
+/// A socket (always non-blocking), perhaps with TLS on it, or requests and responses in memory.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(mio::net::TcpStream),
@@ -22,6 +25,8 @@ pub(crate) enum Stream {
     /// Either of them, to which other threads write as well.
     Shared(Arc<Socket>),
     Memory(RefCell<Memory>),
+    #[cfg(feature = "tls-config")]
+    Tls(Box<Tls>),
 }
 
 /// A socket that is shared.
@@ -72,10 +77,12 @@ impl Stream {
             Stream::Unix(socket) => Some(socket.as_fd()),
             Stream::Shared(socket) => Some(socket.descriptor.as_fd()),
             Stream::Memory(_) => None,
+            #[cfg(feature = "tls-config")]
+            Stream::Tls(tls) => tls.socket().fd(),
         }
     }
 
-    /// The socket, from now on shared; `None` in memory.
+    /// The socket, from now on shared; `None` in memory, and with TLS, where only one may write.
     pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
         let (descriptor, is_tcp) = match std::mem::replace(self, Stream::Memory(RefCell::default()))
         {
@@ -116,6 +123,8 @@ impl Stream {
                 memory.taken += count;
                 Ok(count)
             }
+            #[cfg(feature = "tls-config")]
+            Stream::Tls(tls) => tls.recv(buffer),
             _ => retry(|| {
                 let (_, count) =
                     rustix::net::recv(self.socket()?, &mut *buffer, RecvFlags::empty())?;
@@ -129,8 +138,13 @@ impl Stream {
         cfg!(target_os = "linux") && self.tcp().is_some()
     }
 
-    /// As [`recv`](Self::recv), but drops what is there, at most `most` bytes and [`WASTE`].
+    /// As [`recv`](Self::recv), but drops what is there, at most `most` bytes and [`WASTE`]. Of TLS these are records,
+    /// which nobody decrypts any more: behind the end only.
     pub(crate) fn discard(&self, most: usize) -> io::Result<usize> {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.socket().discard(most);
+        }
         thread_local! {
             /// Made once, for zeroing it takes longer than dropping. Where the kernel drops, its pages
             /// are never touched.
@@ -165,6 +179,8 @@ impl Stream {
                 output.extend_from_slice(second);
                 Ok(first.len() + second.len())
             }
+            #[cfg(feature = "tls-config")]
+            (Stream::Tls(tls), _) => tls.send(first, second, more),
             (_, []) => retry(|| Ok(rustix::net::send(self.socket()?, first, flags)?)),
             _ => retry(|| {
                 let slices = [IoSlice::new(first), IoSlice::new(second)];
@@ -187,6 +203,10 @@ impl Stream {
                 .iter()
                 .for_each(|slice| output.extend_from_slice(slice));
             return Ok(slices.iter().map(|slice| slice.len()).sum());
+        }
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.send_all(slices);
         }
         retry(|| {
             let mut none = SendAncillaryBuffer::default();
@@ -222,7 +242,7 @@ impl Stream {
     }
 
     /// Sends up to `count` bytes of `file` from `offset` on without copying them through the process;
-    /// `None` if this stream or this file can't do that.
+    /// `None` if this stream or this file can't do that. (TLS encrypts them on the way.)
     #[cfg(target_os = "linux")]
     pub(crate) fn send_file(
         &self,
@@ -231,6 +251,10 @@ impl Stream {
         count: usize,
     ) -> io::Result<Option<usize>> {
         use rustix::io::Errno;
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.send_file(file, offset, count);
+        }
         let Some(socket) = self.fd() else {
             return Ok(None);
         };
@@ -245,7 +269,17 @@ impl Stream {
 
     /// Elsewhere the bytes are copied.
     #[cfg(not(target_os = "linux"))]
-    pub(crate) fn send_file(&self, _: &File, _: &mut u64, _: usize) -> io::Result<Option<usize>> {
+    pub(crate) fn send_file(
+        &self,
+        file: &File,
+        offset: &mut u64,
+        count: usize,
+    ) -> io::Result<Option<usize>> {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.send_file(file, offset, count);
+        }
+        let _ = (file, offset, count);
         Ok(None)
     }
 
@@ -253,6 +287,10 @@ impl Stream {
     /// (with feature `bulk`) little waits unsent in the kernel, so that what is sent was handed over just
     /// before. Only TCP has these, and not every system; without them it costs more.
     pub(crate) fn set_bulk(&self, on: bool) {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.socket().set_bulk(on);
+        }
         #[cfg(target_os = "linux")]
         if let Some(socket) = self.tcp() {
             // They fail only where the client is gone already.
@@ -270,9 +308,66 @@ impl Stream {
 
     /// Tells the client that nothing more comes.
     pub(crate) fn shutdown_write(&self) {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            tls.close_notify(true);
+        }
         if let Some(socket) = self.fd() {
             // It fails only where the client is gone already.
             let _ = rustix::net::shutdown(socket, Shutdown::Write);
+        }
+    }
+
+    /// Has a poller report the end of the stream, which was read.
+    #[cfg(feature = "tls-config")]
+    pub(super) fn shutdown_read(&self) {
+        if let Some(socket) = self.fd() {
+            // It fails only where the client is gone already.
+            let _ = rustix::net::shutdown(socket, Shutdown::Read);
+        }
+    }
+
+    /// The stream is about to be closed, and nothing is missing in it: says so, where there is a way besides its end.
+    pub(super) fn say_end(&self) {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            tls.close_notify(false);
+        }
+    }
+
+    /// Something is missing in it: its end must not look like an orderly one, where these can be told apart.
+    pub(super) fn cut_end(&self) {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            tls.cut_end();
+        }
+    }
+
+    /// There are bytes to read of which no poller knows.
+    pub(super) fn holds_bytes(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.holds_plaintext();
+        }
+        false
+    }
+
+    /// The client speaks HTTP without TLS, where TLS is expected.
+    #[inline]
+    pub(super) fn lacks_tls(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.is_plain();
+        }
+        false
+    }
+
+    /// The session, if there is TLS on the stream.
+    #[cfg(feature = "tls-config")]
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        match self {
+            Stream::Tls(tls) => Some(tls),
+            _ => None,
         }
     }
 
@@ -288,7 +383,7 @@ impl Stream {
 
     /// A second descriptor of the socket, for an owner of its own.
     pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
-        self.socket()?.try_clone_to_owned()
+        self.fd().ok_or_else(no_socket)?.try_clone_to_owned()
     }
 
     /// Has a poller report, once for each arrival, that there is something to read, or room to write.
@@ -324,15 +419,20 @@ impl Stream {
         }
     }
 
+    /// The socket, for bytes as they are: never one with TLS on it, where they would go unencrypted.
     #[inline]
     fn socket(&self) -> io::Result<BorrowedFd<'_>> {
-        self.fd().ok_or_else(no_descriptor)
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(_) = self {
+            return Err(no_socket());
+        }
+        self.fd().ok_or_else(no_socket)
     }
 }
 
 #[cold]
-fn no_descriptor() -> io::Error {
-    io::Error::other("memory has no descriptor")
+fn no_socket() -> io::Error {
+    io::Error::other("there is no bare socket")
 }
 
 #[inline]

@@ -212,6 +212,7 @@ impl Connection {
                 true => Ending::Linger,
                 false => Ending::Close,
             });
+            self.channel.wire.stream.cut_end();
             if !is_visible {
                 // It fails only where there is no TCP.
                 let _ = self.channel.wire.reset_on_close();

@@ -107,6 +107,45 @@ impl<H, S> Builder<H, S> {
         self
     }
 
+    /// Speaks TLS on all connections: Python's `HTTPSServer` and `ThreadingHTTPSServer`. (Feature `tls`, or
+    /// `tls-config`.)
+    ///
+    /// A client that is slow or silent in its handshake occupies no thread, and has
+    /// [`Limits::head_deadline`](crate::Limits) for the handshake and the first head together. One that speaks plain HTTP
+    /// is answered with 400. Beyond [`Limits::max_connections`](crate::Limits) a new connection is closed without an
+    /// answer.
+    ///
+    /// ```no_run
+    /// use servette::{SimpleHandler, ThreadingHttpServer, Tls};
+    ///
+    /// # #[cfg(feature = "tls")]
+    /// let tls = Tls::from_files("cert.pem", "key.pem")?;
+    /// # #[cfg(feature = "tls")]
+    /// ThreadingHttpServer::builder(SimpleHandler::new("public"))
+    ///     .tls(tls)
+    ///     .bind("[::]:8443")?
+    ///     .serve_forever()?;
+    /// # Ok::<(), servette::Error>(())
+    /// ```
+    #[cfg(feature = "tls-config")]
+    #[doc(alias = "HTTPSServer")]
+    #[doc(alias = "ThreadingHTTPSServer")]
+    pub fn tls(mut self, tls: impl Into<crate::Tls>) -> Self {
+        self.options.tls = Some(tls.into());
+        self
+    }
+
+    /// Called when TLS fails on a connection, with the client's address: a client that does not trust the certificate,
+    /// speaks old versions only, has no certificate where one is demanded, or sends something else than TLS. Default:
+    /// nothing is done. Clients that leave during the handshake, or stay silent, are not told of.
+    ///
+    /// Every client can cause such calls, so a program that logs them should bound how many.
+    #[cfg(feature = "tls-config")]
+    pub fn tls_failed(mut self, tell: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
+        self.options.tls_failed = Some(Box::new(tell));
+        self
+    }
+
     /// Called about every half second while the server serves, on one of its threads. Without it, a server at rest
     /// sleeps.
     pub fn service_actions(mut self, actions: impl Fn() + Send + Sync + 'static) -> Self {

@@ -161,7 +161,7 @@ impl EventLoop {
         let shared = Arc::new(Shared {
             max_connections: options.limits.max_connections.min(spare),
             descriptors: spare,
-            info: Arc::new(ServerInfo::new(addresses, handle)),
+            info: Arc::new(ServerInfo::new(addresses, handle, options.speaks_tls())),
             control,
             open: AtomicUsize::new(0),
             led: AtomicUsize::new(1),
@@ -463,6 +463,7 @@ impl Shared {
     /// Closes a connection.
     fn close(&self, mut task: Box<Task>) {
         task.conn.send_held_answers();
+        task.conn.part();
         let (home, slot) = (task.home, task.slot);
         task.conn.cut_tail();
         self.notices.add(task.conn.close_handed());

@@ -25,6 +25,10 @@ pub(super) struct Options {
     pub(super) handle_error: Option<Box<HandleError>>,
     pub(super) service_actions: Option<Box<Hook>>,
     pub(super) handle_timeout: Option<Box<Hook>>,
+    #[cfg(feature = "tls-config")]
+    pub(super) tls: Option<crate::Tls>,
+    #[cfg(feature = "tls-config")]
+    pub(super) tls_failed: Option<Box<HandleError>>,
 }
 
 impl Default for Options {
@@ -39,6 +43,10 @@ impl Default for Options {
             handle_error: None,
             service_actions: None,
             handle_timeout: None,
+            #[cfg(feature = "tls-config")]
+            tls: None,
+            #[cfg(feature = "tls-config")]
+            tls_failed: None,
         }
     }
 }
@@ -87,6 +95,30 @@ impl Options {
             handle(error, peer);
             Ok(())
         });
+    }
+}
+
+impl Options {
+    pub(super) fn speaks_tls(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls-config"))]
+        false
+    }
+
+    /// TLS has failed on a connection.
+    #[cfg(feature = "tls-config")]
+    pub(super) fn report_tls(&self, failure: &crate::connection::tls::Failure, peer: &Peer) {
+        let Some(tell) = &self.tls_failed else {
+            return;
+        };
+        let told = guarded(|| {
+            tell(&Error::other(failure.clone()), peer);
+            Ok(())
+        });
+        if let Err(error) = told {
+            self.report(&error, peer);
+        }
     }
 }
 

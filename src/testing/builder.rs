@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::answer::Answer;
+#[cfg(feature = "self-signed")]
+use super::https::{self, HttpsFault};
 use super::recording::{Bounds, Shared};
 use super::reserved_port::ReservedPort;
 use super::script::Script;
@@ -45,6 +47,8 @@ pub struct Builder {
     drop_deadline: Duration,
     resets: usize,
     stubs: Vec<Stubs>,
+    #[cfg(feature = "self-signed")]
+    https: Option<Option<HttpsFault>>,
 }
 
 impl Default for Builder {
@@ -62,6 +66,8 @@ impl Default for Builder {
             drop_deadline: Duration::from_secs(1),
             resets: 0,
             stubs: Vec::new(),
+            #[cfg(feature = "self-signed")]
+            https: None,
         }
     }
 }
@@ -109,6 +115,35 @@ impl Builder {
     /// Resets the first `count` connections as soon as they are accepted. Default: 0.
     pub fn reset_connections(mut self, count: usize) -> Self {
         self.resets = count;
+        self
+    }
+
+    /// Speaks HTTPS, with a certificate for `localhost` that is made for this server. Clients must be told to trust
+    /// [`TestServer::ca_pem`]. (Feature `self-signed`.)
+    ///
+    /// ```
+    /// use servette::testing::{TestServer, status};
+    /// use ureq::tls::{Certificate, RootCerts, TlsConfig};
+    ///
+    /// let server = TestServer::builder().https().start(status(200).body("secret"));
+    /// let trusted = Certificate::from_pem(server.ca_pem().as_bytes())?;
+    /// let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[trusted]));
+    /// let config = ureq::Agent::config_builder().tls_config(tls.build());
+    /// let client = ureq::Agent::new_with_config(config.build());
+    /// assert!(server.url("/").starts_with("https://localhost:"));
+    /// assert_eq!(client.get(server.url("/")).call()?.body_mut().read_to_string()?, "secret");
+    /// # Ok::<(), ureq::Error>(())
+    /// ```
+    #[cfg(feature = "self-signed")]
+    pub fn https(mut self) -> Self {
+        self.https = Some(None);
+        self
+    }
+
+    /// Speaks HTTPS, and fails its clients in this way. (Feature `self-signed`.)
+    #[cfg(feature = "self-signed")]
+    pub fn https_fault(mut self, fault: HttpsFault) -> Self {
+        self.https = Some(Some(fault));
         self
     }
 
@@ -211,6 +246,13 @@ impl Builder {
         let note = move |error: &Error, peer: &Peer| noting.note(format!("{peer}: {error}"));
         let builder = builder.verify_request(admit).reset_refused();
         let builder = builder.handle_error(note);
+        #[cfg(feature = "self-signed")]
+        let https = self.https.map(https::prepare).transpose()?;
+        #[cfg(feature = "self-signed")]
+        let builder = match &https {
+            Some((Some(tls), _)) => builder.tls(tls.clone()),
+            _ => builder,
+        };
         let server = builder.from_listener(port.listen()?)?;
         let address = server.server_address().socket_addr();
         let fixture = TestServer {
@@ -220,6 +262,8 @@ impl Builder {
             shared,
             stubs: self.stubs,
             drop_deadline: self.drop_deadline,
+            #[cfg(feature = "self-signed")]
+            certificate: https.map(|(_, certificate)| certificate),
             reported: Mutex::default(),
         };
         Ok((server, fixture))

@@ -49,6 +49,8 @@ pub struct TestServer {
     pub(super) shared: Arc<Shared>,
     pub(super) stubs: Vec<Stubs>,
     pub(super) drop_deadline: Duration,
+    #[cfg(feature = "self-signed")]
+    pub(super) certificate: Option<crate::SelfSigned>,
     /// What the test was told.
     pub(super) reported: Mutex<Vec<String>>,
 }
@@ -104,9 +106,46 @@ impl TestServer {
         self.address
     }
 
-    /// The URL of a path: `http://127.0.0.1:PORT/x`.
+    /// The URL of a path: `http://127.0.0.1:PORT/x`, or `https://localhost:PORT/x` (some clients know no certificates
+    /// for addresses).
     pub fn url(&self, path: &str) -> String {
+        #[cfg(feature = "self-signed")]
+        if self.certificate.is_some() {
+            let port = self.address.port();
+            let slash = if path.starts_with('/') { "" } else { "/" };
+            return format!("https://localhost:{port}{slash}{path}");
+        }
         url(self.address, path)
+    }
+
+    /// The certificate that clients of a server with [`https`](Builder::https) must trust, in PEM.
+    ///
+    /// # Panics
+    /// If the server does not speak HTTPS.
+    #[cfg(feature = "self-signed")]
+    #[track_caller]
+    pub fn ca_pem(&self) -> &str {
+        &self.certificate().pem
+    }
+
+    /// The same in DER.
+    ///
+    /// # Panics
+    /// If the server does not speak HTTPS.
+    #[cfg(feature = "self-signed")]
+    #[track_caller]
+    pub fn ca_der(&self) -> &[u8] {
+        &self.certificate().der
+    }
+
+    #[cfg(feature = "self-signed")]
+    #[track_caller]
+    #[allow(clippy::panic)]
+    fn certificate(&self) -> &crate::SelfSigned {
+        match &self.certificate {
+            Some(certificate) => certificate,
+            None => panic!("{} speaks plain HTTP: build it with `https()`", self.name()),
+        }
     }
 
     /// The gate of this name. A new gate is closed.

@@ -33,6 +33,9 @@ pub(crate) fn method_of(request: &[u8]) -> &str {
 
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
+    /// In a run of the tests over TLS: see `over_tls`.
+    #[cfg(feature = "self-signed")]
+    tls: Option<Box<crate::over_tls::Session>>,
     /// Received and not yet taken.
     buffer: Vec<u8>,
 }
@@ -107,12 +110,19 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         Client {
             stream,
+            #[cfg(feature = "self-signed")]
+            tls: crate::over_tls::session().map(Box::new),
             buffer: Vec::new(),
         }
     }
 
     #[track_caller]
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        #[cfg(feature = "self-signed")]
+        if let Some(tls) = &mut self.tls {
+            tls.write_all(&mut self.stream, bytes.as_ref()).unwrap();
+            return self;
+        }
         self.stream.write_all(bytes.as_ref()).unwrap();
         self
     }
@@ -125,6 +135,11 @@ impl Client {
     /// The client sends nothing more.
     #[track_caller]
     pub(crate) fn finish(&mut self) -> &mut Self {
+        #[cfg(feature = "self-signed")]
+        if let Some(tls) = &mut self.tls {
+            tls.finish(&mut self.stream).unwrap();
+            return self;
+        }
         self.stream.shutdown(Shutdown::Write).unwrap();
         self
     }
@@ -147,10 +162,11 @@ impl Client {
     #[track_caller]
     pub(crate) fn response_or_end(&mut self) -> Option<Response> {
         if self.buffer.is_empty() {
-            match self.stream.peek(&mut [0]) {
+            let mut block = [0; 16 << 10];
+            match self.read(&mut block) {
                 Ok(0) => return None,
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
-                more => assert!(more.is_ok(), "{more:?}"),
+                Err(error) if is_cut(&error) => return None,
+                more => self.buffer.extend_from_slice(&block[..more.unwrap()]),
             }
         }
         Some(self.response())
@@ -159,7 +175,7 @@ impl Client {
     /// Whatever comes until the end of the stream; an error if it is a reset.
     pub(crate) fn rest(&mut self) -> io::Result<Vec<u8>> {
         let mut rest = std::mem::take(&mut self.buffer);
-        self.stream.read_to_end(&mut rest)?;
+        self.read_to_end(&mut rest)?;
         Ok(rest)
     }
 
@@ -176,8 +192,8 @@ impl Client {
     #[track_caller]
     pub(crate) fn rest_or_reset(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.buffer);
-        match self.stream.read_to_end(&mut rest) {
-            Err(error) if error.kind() != io::ErrorKind::ConnectionReset => {
+        match self.read_to_end(&mut rest) {
+            Err(error) if !is_cut(&error) => {
                 panic!("no end: {error}")
             }
             _ => rest,
@@ -225,7 +241,6 @@ impl Client {
     fn fill(&mut self) -> Result<usize, String> {
         let mut block = [0; 16 << 10];
         let count = self
-            .stream
             .read(&mut block)
             .map_err(|error| format!("{error}, after {:?}", Text(&self.buffer)))?;
         self.buffer.extend_from_slice(&block[..count]);
@@ -351,6 +366,22 @@ impl Client {
         }
         Ok(())
     }
+}
+
+impl Read for Client {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(feature = "self-signed")]
+        if let Some(tls) = &mut self.tls {
+            return tls.read(&mut self.stream, buffer);
+        }
+        self.stream.read(buffer)
+    }
+}
+
+/// An end that is no orderly one: a reset, or, over TLS, an end without close_notify.
+fn is_cut(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), ConnectionReset | UnexpectedEof)
 }
 
 /// Bytes, readable in a message, and not too many.

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use crate::client::{get, method_of};
-use crate::support::{Ask, PATIENCE, limits, message, serve, text};
+use crate::support::{Ask, PATIENCE, fixture, limits, message, serve, text};
 use servette::testing::TestServer;
 use servette::{Error, Exchange, RequestHandler, Result, Status, base, handler_fn};
 
@@ -135,7 +135,7 @@ fn an_early_end_of_a_body_is_a_400() {
 
 #[test]
 fn a_handler_sees_what_is_wrong_with_a_body_and_may_answer_by_itself() {
-    let builder = TestServer::builder().limits(limits(|limits| limits.max_body = Some(10)));
+    let builder = fixture().limits(limits(|limits| limits.max_body = Some(10)));
     let server = builder.start(handler_fn(|h, x| {
         let error = x.rfile.read_to_end(&mut Vec::new()).unwrap_err();
         let again = x.rfile.read(&mut [0; 9_000]).unwrap_err();
@@ -177,7 +177,7 @@ fn a_body_over_the_limit_is_a_413_and_no_more_than_the_limit_is_read() {
         }
     });
     let limits = limits(|limits| limits.max_body = Some(10_000));
-    let server = TestServer::builder().limits(limits).start(handler);
+    let server = fixture().limits(limits).start(handler);
     let chunk = |size: usize| format!("{size:x}\r\n{}\r\n", "x".repeat(size));
     let post = |framing: &str, body: &str| {
         server.answer(format!(
@@ -318,7 +318,7 @@ fn refusals_of_the_server_go_through_send_error_with_an_empty_request() {
             self.send_content(x, Status::IM_A_TEAPOT, "text/plain", body.as_bytes())
         }
     }
-    let server = TestServer::start(Strange);
+    let server = fixture().start(Strange);
     let long = format!("GET /{}", "a".repeat(70_000));
     for (request, body) in [
         (
@@ -332,7 +332,7 @@ fn refusals_of_the_server_go_through_send_error_with_an_empty_request() {
         ),
         // Python 1: the request line is empty where it was not read to its end.
         (&long, "URI Too Long|"),
-        ("\x16\x03\x01", "Bad request syntax|"),
+        ("\x16\x03\x01", "TLS on a port that speaks plain HTTP|"),
     ] {
         let mut client = server.connect();
         let response = client.send(request).response();

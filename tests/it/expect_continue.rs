@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::client::{Client, get};
-use crate::support::{Ask, serve, serve_http10, text};
-use servette::testing::TestServer;
+use crate::support::{Ask, fixture, serve, serve_http10, text};
 use servette::{Exchange, RequestHandler, Result, Status, base};
 
 const EXPECTS: &str =
@@ -153,7 +152,7 @@ fn a_handler_may_tell_by_itself() {
         go_on(h, x)?;
         echo(h, x)
     });
-    for server in [TestServer::start(ByHook), in_method] {
+    for server in [fixture().start(ByHook), in_method] {
         let mut client = server.connect();
         for _ in 0..2 {
             assert_told_once(client.send(EXPECTS));
@@ -221,7 +220,7 @@ fn the_hook_can_refuse() {
             panic!("a refused request is not handled")
         }
     }
-    let server = TestServer::start(NoUploads);
+    let server = fixture().start(NoUploads);
     for (path, status) in [("/echo", 417), ("/content", 200), ("/silent", 500)] {
         // Without a body too, as in Python.
         for length in ["Content-Length: 4", "Content-Length: 0", "X: y"] {
@@ -257,7 +256,7 @@ fn the_hook_is_called_without_a_body_and_the_connection_is_kept() {
         }
     }
     let calls = Arc::new(AtomicUsize::new(0));
-    let server = TestServer::start(Counts(calls.clone()));
+    let server = fixture().start(Counts(calls.clone()));
     let mut client = server.connect();
     for called in 1..=2 {
         let request = EXPECTS.replace("Content-Length: 4", "Content-Length: 0");

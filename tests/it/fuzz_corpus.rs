@@ -48,6 +48,12 @@ fn what_is_sent_of_a_file_was_asked_for() {
     replay("ranges", checks::ranges::check);
 }
 
+#[cfg(feature = "self-signed")]
+#[test]
+fn no_record_panics() {
+    replay("tls", checks::tls::check);
+}
+
 #[test]
 fn nothing_is_found_in_a_request_that_was_not_sent() {
     replay("request", checks::request::check);

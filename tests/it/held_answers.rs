@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
-use crate::lifesupport::spawn_both;
+use crate::lifesupport::{secured, spawn_both};
 use crate::support::{PATIENCE, echo, handler, limits, until};
 use servette::{
     Connection, Error, Exchange, HttpServer, Next, RequestHandler, Result, ThreadingHttpServer,
@@ -105,7 +105,7 @@ fn neither_shutdown_nor_eviction_takes_an_answer_away() {
             assert_eq!(client.response().text(), path);
         }
     }
-    let server = ThreadingHttpServer::builder(handler(echo));
+    let server = secured(ThreadingHttpServer::builder(handler(echo)));
     let server = server.limits(limits(|limits| limits.max_connections = 2));
     let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     let mut clients = [(); 2].map(|()| Client::new(server.addr()));
@@ -142,7 +142,7 @@ fn a_body_that_ends_with_a_share_ends_the_wait() {
 #[test]
 fn the_end_of_the_stream_comes_behind_the_body() {
     const LENGTH: usize = 300_000;
-    let server = ThreadingHttpServer::builder(handler(echo));
+    let server = secured(ThreadingHttpServer::builder(handler(echo)));
     let server = server.limits(limits(|limits| limits.linger_deadline = PATIENCE));
     let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     let mut client = Client::new(server.addr());

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, mpsc};
 
 use crate::client::{Client, get};
-use crate::support::{Ask, PATIENCE, handler, limits, serve, serve_http10, text};
+use crate::lifesupport::secured;
+use crate::support::{Ask, PATIENCE, fixture, handler, limits, serve, serve_http10, text};
 use servette::testing::TestServer;
 use servette::{
     Connection, Error, Exchange, HttpServer, Next, RequestHandler, Result, Status,
@@ -160,7 +161,7 @@ fn an_error_that_a_hook_returns_closes_whatever_the_handler_wishes() {
             self.end_headers(x)
         }
     }
-    let server = TestServer::start(Stubborn);
+    let server = fixture().start(Stubborn);
     assert_eq!(fate(&server, &get("/")), said("close", false));
     assert_eq!(fate(&server, "GET /\r\n\r\n"), said("close", false));
 }
@@ -245,7 +246,8 @@ impl RequestHandler for Leaves {
 #[test]
 fn a_client_that_a_handler_leaves_is_not_reset() {
     for by_error in [false, true] {
-        let builder = ThreadingHttpServer::builder(Leaves { by_error }).handle_error(|_, _| ());
+        let builder =
+            secured(ThreadingHttpServer::builder(Leaves { by_error })).handle_error(|_, _| ());
         let server = builder.bind("127.0.0.1:0").unwrap().spawn().unwrap();
         let mut client = Client::new(server.addr());
         client.send(get("/") + &"x".repeat(100_000)).finish();
@@ -304,7 +306,7 @@ impl RequestHandler for Stops {
 fn stopping() -> (TestServer, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (served, is_served) = mpsc::sync_channel(0);
     let (go_on, goes_on) = mpsc::channel();
-    let server = TestServer::start(Stops {
+    let server = fixture().start(Stops {
         served,
         go_on: Mutex::new(goes_on),
     });

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::support::{PATIENCE, echo, handler, limits};
+use servette::server::Builder;
 use servette::{HttpServer, Limits, RequestHandler, RunningServer, ThreadingHttpServer};
 
 /// A server of many threads in the background.
@@ -11,7 +12,7 @@ pub(crate) fn spawn(
     handler: impl RequestHandler + Send + Sync + 'static,
     set: impl FnOnce(&mut Limits),
 ) -> RunningServer {
-    let server = ThreadingHttpServer::builder(handler).limits(limits(set));
+    let server = secured(ThreadingHttpServer::builder(handler)).limits(limits(set));
     server.bind("127.0.0.1:0").unwrap().spawn().unwrap()
 }
 
@@ -21,15 +22,24 @@ pub(crate) fn spawn_loops(
     handler: impl RequestHandler + Send + Sync + 'static,
     set: impl FnOnce(&mut Limits),
 ) -> RunningServer {
-    let server = ThreadingHttpServer::builder(handler).limits(limits(set));
+    let server = secured(ThreadingHttpServer::builder(handler)).limits(limits(set));
     let server = server.event_loops(event_loops);
     server.bind("127.0.0.1:0").unwrap().spawn().unwrap()
 }
 
 /// A server of a single thread in the background.
 pub(crate) fn spawn_single(handler: impl RequestHandler + Send + 'static) -> RunningServer {
-    let server = HttpServer::bind("127.0.0.1:0", handler).unwrap();
-    server.spawn().unwrap()
+    let server = secured(HttpServer::builder(handler));
+    server.bind("127.0.0.1:0").unwrap().spawn().unwrap()
+}
+
+/// A server of HTTPS where the tests run over TLS.
+pub(crate) fn secured<H, S>(builder: Builder<H, S>) -> Builder<H, S> {
+    #[cfg(feature = "self-signed")]
+    if let Some(tls) = crate::over_tls::tls() {
+        return builder.tls(tls);
+    }
+    builder
 }
 
 /// One of each kind.

@@ -43,6 +43,8 @@ mod idioms;
 mod idle;
 mod keep_alive;
 mod kept_fields;
+#[cfg(feature = "self-signed")]
+mod keys;
 mod layers;
 mod lifesupport;
 mod limits;
@@ -50,6 +52,8 @@ mod links;
 mod listeners;
 mod listing;
 mod one_loop;
+#[cfg(feature = "self-signed")]
+mod over_tls;
 mod overriding;
 mod pages;
 mod panics;
@@ -93,6 +97,18 @@ mod testing_respond;
 mod testing_stubs;
 mod testing_waits;
 mod threads;
+#[cfg(feature = "self-signed")]
+mod tls;
+#[cfg(feature = "self-signed")]
+mod tls_bad_input;
+#[cfg(feature = "self-signed")]
+mod tls_certificates;
+#[cfg(feature = "cli")]
+mod tls_clients;
+#[cfg(feature = "cli")]
+mod tls_command;
+#[cfg(feature = "self-signed")]
+mod tls_edges;
 mod torrent;
 mod unread_bodies;
 mod uploads;

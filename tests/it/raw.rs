@@ -177,7 +177,7 @@ fn an_upgraded_connection_lives_on_without_the_server() {
     let reader = std::thread::spawn(move || {
         stream.read_exact(&mut word).unwrap();
         stream.write_all(&word).unwrap();
-        stream.into_parts()
+        stream.into_parts().unwrap()
     });
     client.send("later");
     assert_eq!(client.take_through("later"), "later");

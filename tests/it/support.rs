@@ -6,18 +6,27 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, Response, method_of};
 use servette::base::HandlerFn;
-use servette::testing::TestServer;
+use servette::testing::{Builder, TestServer};
 use servette::{Exchange, Limits, RequestHandler, Result, Status, handler_fn};
 
 /// Far more than anything takes: a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A fixture to be built: one of HTTPS where the tests run over TLS.
+pub(crate) fn fixture() -> Builder {
+    #[cfg(feature = "self-signed")]
+    if crate::over_tls::is_on() {
+        return TestServer::builder().https();
+    }
+    TestServer::builder()
+}
 
 /// A fixture that answers with a closure, and speaks HTTP/1.1.
 pub(crate) fn serve<F>(answer: F) -> TestServer
 where
     F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
 {
-    TestServer::start(handler_fn(answer))
+    fixture().start(handler_fn(answer))
 }
 
 /// One that speaks what its handler says: HTTP/1.0.
@@ -25,7 +34,7 @@ pub(crate) fn serve_http10<F>(answer: F) -> TestServer
 where
     F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
 {
-    let builder = TestServer::builder().protocol_version(None);
+    let builder = fixture().protocol_version(None);
     builder.start(handler_fn(answer))
 }
 

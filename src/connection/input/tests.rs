@@ -165,7 +165,11 @@ fn nothing_is_kept_of_a_head_that_is_refused() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
-    let server = Arc::new(ServerInfo::new(vec![Peer::Memory], ShutdownHandle::new()));
+    let server = Arc::new(ServerInfo::new(
+        vec![Peer::Memory],
+        ShutdownHandle::new(),
+        false,
+    ));
     let limits = Arc::new(Limits::default());
     let mut conn = Connection::new(stream, Peer::Memory, server, limits.clone());
     let mut buffers = Buffers::default();

@@ -95,9 +95,13 @@ impl Scan {
     /// Refuse the line that reaches up to `end`, complete or not, if it cannot be part of a head.
     fn check_line(&self, input: &[u8], end: usize, limits: &HeadLimits) -> Result<(), Refusal> {
         let in_request_line = self.fields.is_none();
-        if in_request_line && input.get(self.line).is_some_and(|&byte| is_foreign(byte)) {
+        let first = input.get(self.line).filter(|_| in_request_line);
+        if let Some(&first) = first.filter(|&&byte| is_foreign(byte)) {
             // A TLS handshake need not have a line feed in it, so it must not be waited for.
-            return Err(Refusal::bad_request("Bad request syntax"));
+            return Err(Refusal::bad_request(match first {
+                HANDSHAKE => "TLS on a port that speaks plain HTTP",
+                _ => "Bad request syntax",
+            }));
         }
         let line_limit = if in_request_line {
             limits.request_line
@@ -144,6 +148,9 @@ impl Scan {
         Ok(())
     }
 }
+
+/// The first byte of a client that speaks TLS.
+const HANDSHAKE: u8 = 0x16;
 
 /// Whether a first byte shows that this is another protocol: a control or an 8-bit byte.
 fn is_foreign(byte: u8) -> bool {

@@ -9,6 +9,8 @@ use rustix::io::Errno;
 
 use super::{EventLoop, LoopState, Step};
 use crate::Error;
+#[cfg(feature = "tls-config")]
+use crate::Tls;
 use crate::clock::Moment;
 use crate::connection::wait_hook::Coming;
 use crate::connection::{Buffers, Connection, WaitsFor};
@@ -148,8 +150,32 @@ impl EventLoop {
             self.complain(&Error::other("the limit of connections is reached"));
         }
         while self.is_over_limit() && self.evict(&DISPENSABLE) {}
-        if self.is_over_limit() {
+        let is_full = self.is_over_limit();
+        #[cfg(feature = "tls-config")]
+        if let Some(tls) = &options.tls {
+            // No 503: it would take a handshake with each client of a flood.
+            return self.secure(task, tls, is_full);
+        }
+        if is_full {
             task.conn.refuse(Refusal::new(503, ""));
+        }
+        Some(task)
+    }
+
+    /// Puts TLS on a new connection, unless there are too many.
+    #[cfg(feature = "tls-config")]
+    fn secure(&self, mut task: Box<Task>, tls: &Tls, is_full: bool) -> Option<Box<Task>> {
+        let is_secure = !is_full && {
+            let secured = task.conn.secure(tls);
+            if let Err(failure) = &secured {
+                let peer = task.conn.client_address();
+                self.shared.options.report_tls(failure, &peer);
+            }
+            secured.is_ok()
+        };
+        if !is_secure {
+            self.close(task);
+            return None;
         }
         Some(task)
     }

@@ -47,7 +47,8 @@ impl EventLoop {
                 return None;
             }
             task.conn.lend(buffers, task.end_may_follow);
-            match task.conn.poll_request() {
+            // It calls other crates: no panic of theirs may end the thread.
+            match guarded(|| task.conn.poll_request()) {
                 Ok(Readiness::Request) => {
                     // Answers may have waited for the rest of a body. If it fails, so does the next answer.
                     let _ = task.conn.flush();
@@ -57,7 +58,8 @@ impl EventLoop {
                     task.conn.reclaim(buffers);
                 }
                 Ok(Readiness::Pending) => task.conn.reclaim(buffers),
-                Ok(Readiness::Ended) | Err(_) => {
+                ended @ (Ok(Readiness::Ended) | Err(_)) => {
+                    self.report_failure(ended.err(), &task.conn);
                     let _ = task.conn.flush_last();
                     task.conn.reclaim(buffers);
                     if !task.conn.is_unfinished() {
@@ -99,6 +101,20 @@ impl EventLoop {
             self.run_notices_soon();
             true
         })
+    }
+
+    /// Reports why a connection ends, unless it is the client's doing.
+    fn report_failure(&self, error: Option<Error>, conn: &Connection) {
+        if let Some(error) = error
+            && error.panic_message().is_some()
+        {
+            self.report(error, conn);
+        }
+        #[cfg(feature = "tls-config")]
+        if let Some(failure) = conn.take_tls_failure() {
+            let options = &self.shared.options;
+            options.report_tls(&failure, &conn.client_address());
+        }
     }
 
     /// Reports an error that no answer can report.
@@ -292,4 +308,53 @@ fn conn_is_over(conn: &Connection, next: Next) -> bool {
     let is_parked_in_vain = next == Next::Park && (conn.is_refused() || conn.has_ended());
     let is_left = next == Next::Close || is_parked_in_vain;
     is_left || conn.ending().is_some()
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+    use crate::connection::observer::{Event, Observer};
+    use crate::server::options::Options;
+
+    /// Stands for any code that runs while a head is read.
+    #[derive(Debug)]
+    struct Panics;
+
+    impl Observer for Panics {
+        fn see(&self, event: Event<'_>) -> bool {
+            assert!(!matches!(event, Event::Received([_, ..])), "on purpose");
+            false
+        }
+
+        fn protocol_version(&self) -> Option<&'static str> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_panic_while_a_head_is_read_ends_the_connection_and_not_the_thread() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let options = Options {
+            handle_error: Some(Box::new(|_, _| ())),
+            ..Options::default()
+        };
+        let loops = EventLoop::all(vec![listener.into()], options, 1).unwrap();
+        let event_loop = &loops[0];
+        let mut state = event_loop.lock();
+        while !state.accepts() {
+            event_loop.wait(&mut state, None).unwrap();
+        }
+        let step = event_loop.accept(&mut state).unwrap();
+        let mut task = event_loop.run_hook(step).unwrap();
+        task.conn.observe_with(|| Box::new(Panics));
+        let prepared = event_loop.prepare(task, &mut Buffers::default());
+        assert!(prepared.is_none());
+        assert_eq!(event_loop.shared.open.load(Relaxed), 0);
+    }
 }

@@ -1,0 +1,79 @@
+//! [`DetachedTls`]: a session that has left its server, and blocks.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::{Stream, Tls};
+
+/// The socket stays non-blocking: a thread waits for it in `poll`.
+#[derive(Debug)]
+pub(crate) struct DetachedTls {
+    waiter: OwnedFd,
+    /// In a mutex only so that threads may share what has it.
+    tls: Mutex<Box<Tls>>,
+}
+
+impl DetachedTls {
+    /// Takes the session over, with a second descriptor of its socket.
+    pub(crate) fn new(tls: &Tls, socket: OwnedFd) -> io::Result<Self> {
+        let waiter = socket.try_clone()?;
+        let socket = match tls.socket() {
+            Stream::Unix(_) => Stream::Unix(mio::net::UnixStream::from_std(socket.into())),
+            _ => Stream::Tcp(mio::net::TcpStream::from_std(socket.into())),
+        };
+        Ok(DetachedTls {
+            waiter,
+            tls: Mutex::new(Box::new(tls.leave_to(socket))),
+        })
+    }
+
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.wait_for(PollFlags::IN, |tls| tls.recv(buffer))
+    }
+
+    /// Writes all of it: what is encrypted can't be taken back.
+    pub(crate) fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let mut left = data;
+        while !left.is_empty() {
+            let count = self.wait_for(PollFlags::OUT, |tls| tls.send(left, &[], false))?;
+            left = left.get(count..).unwrap_or_default();
+        }
+        Ok(data.len())
+    }
+
+    fn wait_for(
+        &mut self,
+        what: PollFlags,
+        mut attempt: impl FnMut(&Tls) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let tls = self.tls.get_mut().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match attempt(tls) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            let mut polled = [PollFd::from_borrowed_fd(self.waiter.as_fd(), what)];
+            match poll(&mut polled, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl AsFd for DetachedTls {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.waiter.as_fd()
+    }
+}
+
+impl Drop for DetachedTls {
+    fn drop(&mut self) {
+        let tls = self.tls.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tls.close_notify(false);
+    }
+}

@@ -1,0 +1,191 @@
+//! [`TlsBuilder`]: a configuration from certificates and keys in PEM.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{Ticketer, default_provider};
+use rustls::server::WebPkiClientVerifier;
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
+
+use super::by_name::ByName;
+use super::pem::{Kind, Pem};
+use super::{Current, Tls};
+use crate::{Error, Result};
+
+/// Whether clients must show a certificate; see [`TlsBuilder::client_ca_file`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientAuth {
+    /// A client without one is turned away in the handshake: Python's `ssl.CERT_REQUIRED`.
+    Required,
+    /// A client may have none; [`TlsInfo::peer_certificates`](crate::TlsInfo) is empty then. One that does not
+    /// verify is turned away: `ssl.CERT_OPTIONAL`.
+    Optional,
+}
+
+/// A [`Tls`] with more than one certificate and its key; made by [`Tls::builder`].
+///
+/// ```no_run
+/// use servette::{ClientAuth, Tls};
+///
+/// let tls = Tls::builder()
+///     .add_files("example.org.pem", "example.org.key")
+///     .add_files("example.net.pem", "example.net.key")
+///     .client_ca_file("clients-ca.pem", ClientAuth::Required)
+///     .build()?;
+/// # Ok::<(), servette::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "nothing is read before `build`"]
+pub struct TlsBuilder {
+    pairs: Vec<(Pem, Pem)>,
+    password: Option<Vec<u8>>,
+    clients: Option<(Pem, ClientAuth)>,
+}
+
+impl TlsBuilder {
+    /// Adds certificates and their key from PEM files; see [`Tls::from_files`]. Of several, each client gets those
+    /// whose names include the host name that it asks for (SNI), or else the first ones. For one name there may be two
+    /// with different kinds of keys: the first is preferred that the client can use.
+    pub fn add_files(mut self, certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        self.pairs.push((Pem::file(certificates), Pem::file(key)));
+        self
+    }
+
+    /// The same from PEM in memory.
+    pub fn add_pem(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        let memory = Pem::Memory;
+        self.pairs
+            .push((memory(certificates.into()), memory(key.into())));
+        self
+    }
+
+    /// The password of keys that are encrypted, in PKCS #8 (`BEGIN ENCRYPTED PRIVATE KEY`). Others do not need it.
+    /// (Feature `tls-password`.)
+    #[cfg(feature = "tls-password")]
+    pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// Asks clients for a certificate that one of the authorities in this PEM file has signed.
+    pub fn client_ca_file(mut self, authorities: impl AsRef<Path>, auth: ClientAuth) -> Self {
+        self.clients = Some((Pem::file(authorities), auth));
+        self
+    }
+
+    /// The same from PEM in memory.
+    pub fn client_ca_pem(mut self, authorities: impl Into<Vec<u8>>, auth: ClientAuth) -> Self {
+        self.clients = Some((Pem::Memory(authorities.into()), auth));
+        self
+    }
+
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// As [`Tls::from_files`], and without any certificate.
+    pub fn build(self) -> Result<Tls> {
+        let provider = Arc::new(default_provider());
+        let mut keys = Vec::new();
+        for (certificates, key) in &self.pairs {
+            let key = certified(certificates, key, self.password.as_deref(), &provider)?;
+            keys.push(Arc::new(key));
+        }
+        if keys.is_empty() {
+            return Err(Error::other("TLS needs a certificate"));
+        }
+        let config = config(keys, self.clients.as_ref(), provider)?;
+        Ok(made_from(config, Some(self)))
+    }
+}
+
+/// A configuration with one certificate.
+#[cfg(feature = "self-signed")]
+pub(super) fn single(
+    chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+    key: rustls::pki_types::PrivateKeyDer<'static>,
+) -> Result<Tls> {
+    let provider = Arc::new(default_provider());
+    let key = CertifiedKey::from_der(chain, key, &provider).map_err(Error::other)?;
+    let config = config(vec![Arc::new(key)], None, provider)?;
+    Ok(made_from(config, None))
+}
+
+fn made_from(config: ServerConfig, source: Option<TlsBuilder>) -> Tls {
+    let tls = Tls::from(Arc::new(config));
+    Tls::of(Current {
+        source,
+        ..tls.current()
+    })
+}
+
+fn certified(
+    certificates: &Pem,
+    key: &Pem,
+    password: Option<&[u8]>,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey> {
+    let chain = certificates.certificates(Kind::Certificates)?;
+    let secret = key.key(password)?;
+    CertifiedKey::from_der(chain, secret, provider).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            let own = certificates.name(Kind::Certificates);
+            key.wrong(
+                Kind::Key,
+                format_args!("it is not the key of the certificate in {own}"),
+            )
+        }
+        rustls::Error::InvalidCertificate(error) => {
+            let what = format_args!("the first certificate can't be used ({error})");
+            certificates.wrong(Kind::Certificates, what)
+        }
+        error => key.wrong(Kind::Key, format_args!("the key can't be used ({error})")),
+    })
+}
+
+fn config(
+    keys: Vec<Arc<CertifiedKey>>,
+    clients: Option<&(Pem, ClientAuth)>,
+    provider: Arc<CryptoProvider>,
+) -> Result<ServerConfig> {
+    // Never the provider of the process: a program with two of them has none, and rustls panics.
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(Error::other)?;
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some((authorities, auth)) => {
+            let wrong = |error: &dyn fmt::Display| {
+                authorities.wrong(
+                    Kind::Authorities,
+                    format_args!("it can't be used for the certificates of clients ({error})"),
+                )
+            };
+            let mut roots = RootCertStore::empty();
+            for authority in authorities.certificates(Kind::Authorities)? {
+                roots.add(authority).map_err(|error| wrong(&error))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            let verifier = match auth {
+                ClientAuth::Required => verifier,
+                ClientAuth::Optional => verifier.allow_unauthenticated(),
+            };
+            builder.with_client_cert_verifier(verifier.build().map_err(|error| wrong(&error))?)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(ByName(keys)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A ticket carries the verified certificate of its client, so each configuration has its own.
+    config.ticketer = Ticketer::new().map_err(Error::other)?;
+    config.send_tls13_tickets = 1;
+    Ok(config)
+}
+
+impl fmt::Debug for TlsBuilder {
+    /// Without keys and passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! The promises of HTTP once more over TLS: modules of this crate, run in a process in which fixtures and servers speak
+//! HTTPS, and the client does.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use servette::Tls;
+use servette::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use servette::rustls::crypto::{CryptoProvider, ring};
+use servette::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use servette::rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, Stream,
+};
+
+const SWITCH: &str = "SERVETTE_TEST_OVER_TLS";
+
+/// Whether this process runs the tests over TLS.
+pub(crate) fn is_on() -> bool {
+    static IS_ON: OnceLock<bool> = OnceLock::new();
+    *IS_ON.get_or_init(|| std::env::var_os(SWITCH).is_some())
+}
+
+/// What servers that are no fixtures have then.
+pub(crate) fn tls() -> Option<Tls> {
+    static TLS: OnceLock<Tls> = OnceLock::new();
+    let made = || Tls::self_signed(["localhost"]).unwrap().0;
+    is_on().then(|| TLS.get_or_init(made).clone())
+}
+
+/// The client's side of a session.
+pub(crate) struct Session(ClientConnection);
+
+/// A new one, where tests run over TLS.
+pub(crate) fn session() -> Option<Session> {
+    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    is_on().then(|| {
+        let config = CONFIG.get_or_init(|| Arc::new(trusting()));
+        let name = ServerName::try_from("localhost").unwrap();
+        Session(ClientConnection::new(config.clone(), name).unwrap())
+    })
+}
+
+/// A client that trusts everybody: these tests are not about certificates.
+pub(crate) fn trusting() -> ClientConfig {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone());
+    builder
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Trusting(provider)))
+        .with_no_client_auth()
+}
+
+/// Has a client trust everybody.
+pub(crate) fn trust(config: &mut ClientConfig) {
+    let verifier = Arc::new(Trusting(config.crypto_provider().clone()));
+    config.dangerous().set_certificate_verifier(verifier);
+}
+
+impl Session {
+    pub(crate) fn write_all(&mut self, stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        let mut tls = Stream::new(&mut self.0, stream);
+        tls.write_all(bytes)?;
+        tls.flush()
+    }
+
+    pub(crate) fn read(&mut self, stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        Stream::new(&mut self.0, stream).read(buffer)
+    }
+
+    /// The client sends nothing more.
+    pub(crate) fn finish(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        self.0.send_close_notify();
+        while self.0.wants_write() {
+            self.0.write_tls(stream)?;
+        }
+        match stream.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Trusting(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Trusting {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Runs these tests in a process of their own.
+#[track_caller]
+fn run(modules: &[&str], skipped: &[&str]) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(SWITCH, "1").args(modules);
+    for name in skipped {
+        command.args(["--skip", name]);
+    }
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("running 0 tests"), "{text}");
+}
+
+#[test]
+fn framing_and_pipelining() {
+    if !is_on() {
+        run(&["framing::", "pipelining::"], &[]);
+    }
+}
+
+#[test]
+fn connections_and_bodies() {
+    if !is_on() {
+        let modules = [
+            "keep_alive::",
+            "requests::",
+            "errors::",
+            "expect_continue::",
+            "unread_bodies::",
+            "held_answers::",
+            "tails::",
+            "streams::",
+            "deferred::",
+        ];
+        // They need processes, plain sockets, much time, or the 503 that a full server of HTTPS does not send.
+        let skipped = [
+            "in_a_child",
+            "handle_request_returns_with_its_answer",
+            "the_end_of_the_stream_comes_behind_the_body",
+            "a_client_whose_answer_is_cut_in_chunks_is_not_reset",
+            "others_are_served_while_a_client_sends_on_after_the_server_has_closed",
+            "a_client_that_takes_nothing_makes_room_when_connections_run_out",
+            "a_client_that_takes_nothing_more_is_reset",
+            "a_client_that_takes_too_little_is_cut_and_one_that_takes_its_time_is_not",
+            "tails_that_begin_while_a_server_stops_are_sent",
+            "it_is_answered_in_memory_and_in_a_fixture",
+            "a_single_request_is_not_handled_before_it_is_answered",
+            "streams_outlive_the_call_that_handles_a_single_request",
+            "a_client_that_takes_nothing_for_too_long_is_cut",
+            "a_stopping_server_sends_what_is_queued",
+            "all_queues_together_are_bounded",
+            "open_streams_count_as_connections",
+            "a_single_request_is_sent_to_its_end_before_the_call_returns",
+        ];
+        run(&modules, &skipped);
+    }
+}
