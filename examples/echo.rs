@@ -37,14 +37,14 @@ impl Echo {
         let length = x.rfile.remaining();
         let mut start = Vec::new();
         (&mut x.rfile).take(READ_FIRST).read_to_end(&mut start)?;
-        self.send_response(x, Status::OK);
-        self.send_header(x, "Content-Type", content_type.unwrap_or("text/plain"));
+        x.send_response(Status::OK);
+        x.send_header("Content-Type", content_type.unwrap_or("text/plain"));
         // The answer is framed as the request is. From here on `wfile` sees to it.
         match length {
-            Some(length) => self.send_header(x, "Content-Length", &length.to_string()),
-            None => self.send_header(x, "Transfer-Encoding", "chunked"),
+            Some(length) => x.send_header("Content-Length", &length.to_string()),
+            None => x.send_header("Transfer-Encoding", "chunked"),
         }
-        self.end_headers(x)?;
+        x.end_headers()?;
         x.wfile.write_all(&start)?;
         // `rfile` ends where the body ends, so this does not wait for the connection's end.
         io::copy(&mut x.rfile, &mut x.wfile)?;

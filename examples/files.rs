@@ -5,38 +5,30 @@
 //!     curl -i http://127.0.0.1:8000/Cargo.lock
 
 use servette::{
-    Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, ThreadingHttpServer, base, simple,
+    Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, ThreadingHttpServer,
 };
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
-/// The attributes of the "superclass" are in the [`SimpleHandler`] that it embeds.
 struct Site(SimpleHandler);
 
-impl ServeFiles for Site {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Site {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
 
     fn guess_type(&self, path: &Path) -> Cow<'_, str> {
         match path.extension() {
             Some(suffix) if suffix == "lock" => "text/plain; charset=utf-8".into(),
-            _ => simple::guess_type(self, path), // super().guess_type(path)
+            _ => self.0.guess_type(path), // super().guess_type(path)
         }
-    }
-}
-
-impl RequestHandler for Site {
-    // Without this line the handler would know no method at all, and answer 501.
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
     }
 
     // Files, listings, redirects and error pages all come through here.
     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.send_header(x, "Access-Control-Allow-Origin", "*");
-        base::end_headers(self, x)
+        x.send_header("Access-Control-Allow-Origin", "*");
+        self.0.end_headers(x)
     }
 
     fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
@@ -44,7 +36,7 @@ impl RequestHandler for Site {
 
 fn main() -> Result<()> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
-    let site = Site(SimpleHandler::new(".")); // the current directory
+    let site = Site(SimpleHandler::new(".").with_protocol_version("HTTP/1.1")); // the current directory
     let server = ThreadingHttpServer::bind(format!("127.0.0.1:{port}"), site)?;
     println!("{}", server.info().url("/"));
     server.serve_forever()

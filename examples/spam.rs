@@ -20,9 +20,9 @@ impl RequestHandler for Spam {
 
 impl Spam {
     fn do_spam(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.send_response(x, Status::OK);
-        self.send_header(x, "Content-Type", "text/plain; charset=utf-8");
-        self.end_headers(x)?;
+        x.send_response(Status::OK);
+        x.send_header("Content-Type", "text/plain; charset=utf-8");
+        x.end_headers()?;
         Ok(writeln!(x.wfile, "spam, spam, {} and spam", x.path)?)
     }
 }

@@ -18,7 +18,7 @@ impl RequestHandler for Counter {
             "GET" => {
                 let visit = 1 + self.visits.fetch_add(1, Ordering::Relaxed);
                 let text = format!("visit {visit}, of {}\n", self.address_string(x));
-                self.send_content(x, Status::OK, "text/plain", text.as_bytes())
+                x.send_content(Status::OK, "text/plain", text.as_bytes())
             }
             _ => base::do_method(self, x),
         }

@@ -7,29 +7,47 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::clock;
 use crate::connection::cycle::Due;
 use crate::connection::observer::Event;
 use crate::connection::{Connection, Next, Readiness};
-use crate::exchange::Exchange;
+use crate::exchange::{Context, Exchange, Shared};
 use crate::http1::date::HttpDate;
-use crate::http1::is_11;
 use crate::http1::quote::quoted;
 use crate::{Result, Status, status};
 
 pub use self::closure::{HandlerFn, handler_fn};
 pub use self::error_page::{DEFAULT_ERROR_CONTENT_TYPE, DEFAULT_ERROR_MESSAGE};
 pub use self::hooks::RequestHandler;
+pub use self::layer::{Layer, Outcome};
 
 mod closure;
 mod error_page;
-mod forward;
+mod head;
 mod hooks;
+mod layer;
 mod local_time;
 pub(crate) mod log_text;
 mod outcome;
+
+/// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
+macro_rules! outermost {
+    ($h:ident, $x:ident => $body:expr) => {
+        match $x.layers() {
+            None => $body,
+            Some($h) => $crate::base::layered(|| $body),
+        }
+    };
+}
+
+/// What is wrapped runs apart, so that it does not keep the compiler from inlining what is not.
+#[cold]
+#[inline(never)]
+pub(crate) fn layered<T>(body: impl FnOnce() -> T) -> T {
+    body()
+}
 
 /// Software and version as `server_version` names it, `name` and the version of this crate.
 macro_rules! software {
@@ -88,15 +106,28 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
     if conn.wait_request()? != Readiness::Request {
         return Ok(());
     }
-    let server_keeps = is_11(conn.version(h.protocol_version()));
-    conn.exchange(server_keeps, |mut x, due| {
+    let shared = Shared::new(&h, conn.version(h.protocol_version()));
+    let context = Context {
+        handler: &h,
+        is_layered: h.is_layer(),
+        is_branch: false,
+        shared: &shared,
+    };
+    let start = context.is_layered.then(Instant::now);
+    conn.exchange(&context, |x, due| {
         match &due {
-            Due::Request => x.channel().observed().tell(Event::Begun(&x, None)),
-            Due::Refused(refusal) => x.channel().observed().tell(Event::Begun(&x, Some(refusal))),
+            Due::Request => x.channel().observed().tell(Event::Begun(x, None)),
+            Due::Refused(refusal) => x.channel().observed().tell(Event::Begun(x, Some(refusal))),
             // It was told before.
             Due::Late(_) => false,
         };
-        outcome::answer(h, &mut x, due)
+        let is_cut = outcome::answer(h, x, due);
+        if let Some(start) = start
+            && !x.channel().is_deferred()
+        {
+            outcome::tell(h, x, start.elapsed(), is_cut);
+        }
+        is_cut
     });
     Ok(())
 }
@@ -115,7 +146,8 @@ pub fn handle_expect_100<H: RequestHandler + ?Sized>(_: &H, _: &mut Exchange<'_>
 /// Those of [`RequestHandler::send_error`].
 pub fn do_method<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
     let message = format!("Unsupported method ({})", quoted(x.command));
-    h.send_error(x, Status::NOT_IMPLEMENTED.with_message(&message))
+    let status = Status::NOT_IMPLEMENTED.with_message(&message);
+    outermost!(h, x => h.send_error(x, status))
 }
 
 /// The body of [`RequestHandler::send_error`].
@@ -137,39 +169,14 @@ pub(crate) fn send_error_with<H: RequestHandler + ?Sized>(
     status: Status<'_>,
     field: Option<(&str, &str)>,
 ) -> Result<()> {
-    let code = status.code();
-    let page = {
-        let (short, long) = h.responses(code).unwrap_or(("???", "???"));
-        let message = status.message().unwrap_or(short);
-        let explain = status.explain().unwrap_or(long);
-        h.log_error(x, format_args!("code {code}, message {message}"));
-        status
-            .has_content()
-            .then(|| error_page::render(h.error_message_format(), code, message, explain))
-    };
-    h.send_response(x, status);
-    // Where it is in doubt what the client will send next, or what of it belongs to this request.
-    if matches!(code, 400 | 408 | 411 | 413 | 414 | 417 | 431 | 505) || x.close_connection.get() {
-        h.send_header(x, "Connection", "close");
-    }
-    if let Some((name, value)) = field {
-        h.send_header(x, name, value);
-    }
-    if let Some(page) = &page {
-        h.send_header(x, "Content-Type", h.error_content_type());
-        h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
-    }
-    h.end_headers(x)?;
-    if let Some(page) = page {
-        x.wfile.write_all(page.as_bytes())?;
-    }
-    Ok(())
+    outermost!(h, x => error_page::send(h, x, status, field))
 }
 
 /// The body of [`RequestHandler::send_content`].
 ///
 /// # Errors
 /// Those of [`RequestHandler::end_headers`] and of writing the body.
+#[inline(always)]
 pub fn send_content<H: RequestHandler + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -177,22 +184,19 @@ pub fn send_content<H: RequestHandler + ?Sized>(
     content_type: &str,
     body: &[u8],
 ) -> Result<()> {
-    h.send_response(x, status);
-    h.send_header(x, "Content-Type", content_type);
-    if status.has_content() {
-        h.send_header(x, "Content-Length", itoa::Buffer::new().format(body.len()));
+    match x.layers() {
+        None => head::content(h, x, status, content_type, body),
+        Some(h) => head::content_of_layers(h, x, status, content_type, body),
     }
-    h.end_headers(x)?;
-    Ok(x.wfile.write_all(body)?)
 }
 
 /// The body of [`RequestHandler::send_response`].
 #[inline(always)]
 pub fn send_response<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, status: Status<'_>) {
-    h.log_request(x, status.code(), None);
-    h.send_response_only(x, status);
-    h.send_header(x, "Server", &h.version_string());
-    h.send_header(x, "Date", &h.date_time_string(None));
+    match x.layers() {
+        None => head::response(h, x, status),
+        Some(h) => head::response_of_layers(h, x, status),
+    }
 }
 
 /// The body of [`RequestHandler::send_response_only`].
@@ -202,14 +206,10 @@ pub fn send_response_only<H: RequestHandler + ?Sized>(
     x: &mut Exchange<'_>,
     status: Status<'_>,
 ) {
-    let code = status.code();
-    let reason = match status.message() {
-        Some(message) => message,
-        None => h.responses(code).map_or("", |(phrase, _)| phrase),
-    };
-    let version = x.channel().observed().version(h.protocol_version());
-    let mut out = x.channel().out.borrow_mut();
-    out.status_line(version, code, reason);
+    match x.layers() {
+        None => head::status_line(h, x, status),
+        Some(h) => head::status_line_of_layers(h, x, status),
+    }
 }
 
 /// The body of [`RequestHandler::send_header`].
@@ -242,7 +242,7 @@ fn note_connection(x: &Exchange<'_>, value: &str) {
 /// `InvalidInput` for what was wrong with the head: a name or value that can't be sent, two lengths, a
 /// field without a status line. And those of [`RequestHandler::flush_headers`].
 pub fn end_headers<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    h.flush_headers(x)
+    outermost!(h, x => h.flush_headers(x))
 }
 
 /// The body of [`RequestHandler::flush_headers`].
@@ -260,15 +260,15 @@ pub fn log_request<H: RequestHandler + ?Sized>(
     code: u16,
     size: Option<u64>,
 ) {
-    match size {
+    outermost!(h, x => match size {
         Some(size) => h.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
         None => h.log_message(x, format_args!("\"{}\" {code} -", x.requestline)),
-    }
+    });
 }
 
 /// The body of [`RequestHandler::log_error`].
 pub fn log_error<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, message: fmt::Arguments<'_>) {
-    h.log_message(x, message);
+    outermost!(h, x => h.log_message(x, message));
 }
 
 /// The body of [`RequestHandler::log_message`].
@@ -277,13 +277,26 @@ pub fn log_message<H: RequestHandler + ?Sized>(
     x: &Exchange<'_>,
     message: fmt::Arguments<'_>,
 ) {
-    let address = h.address_string(x);
-    let line = log_text::line(
-        &log_text::escape(&address),
-        &h.log_date_time_string(),
-        message,
-    );
-    if x.channel().observed().tell(Event::Log(&line)) {
+    outermost!(h, x => {
+        let address = h.address_string(x);
+        let line = log_text::line(
+            &log_text::escape(&address),
+            &h.log_date_time_string(),
+            message,
+        );
+        h.log_line(x, &line);
+    });
+}
+
+/// The body of [`RequestHandler::log_line`].
+pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str) {
+    let shared = x.context.shared;
+    // The log of a branch is that of the handler that it is a branch of, unless it has its own.
+    if x.context.is_branch && !shared.is_logging.replace(true) {
+        shared.first.log_line(x, line);
+        return shared.is_logging.set(false);
+    }
+    if x.channel().observed().tell(Event::Log(line)) {
         return;
     }
     // There is no place to report that the log can't be written.

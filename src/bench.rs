@@ -82,7 +82,11 @@ impl SlowHead {
         let (ours, client) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
-        let server = Arc::new(ServerInfo::new(Peer::Memory, ShutdownHandle::new(), false));
+        let server = Arc::new(ServerInfo::new(
+            vec![Peer::Memory],
+            ShutdownHandle::new(),
+            false,
+        ));
         let limits = Arc::new(Limits::default());
         let mut slow = SlowHead {
             conn: Connection::new(stream, Peer::Memory, server, limits),

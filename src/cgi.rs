@@ -32,6 +32,16 @@ mod spool;
 mod transfer;
 mod user;
 
+/// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
+macro_rules! outermost_scripts {
+    ($h:ident, $x:ident => $body:expr) => {
+        match $x.layers().and_then(|layer| layer.as_scripts()) {
+            None => $body,
+            Some($h) => $crate::base::layered(|| $body),
+        }
+    };
+}
+
 /// Who sent a request, as a handler has found out: `AUTH_TYPE` and `REMOTE_USER`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -59,10 +69,8 @@ impl RemoteUser {
 /// # Errors
 /// Those of the hooks.
 pub fn do_method<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    if !h.files().allows_host(x) {
-        return simple::refuse_host(h, x);
-    }
-    match x.command {
+    outermost_scripts!(h, x => match x.command {
+        _ if !h.files().allows_host(x) => simple::refuse_host(h, x),
         "GET" => h.do_get(x),
         "HEAD" => h.do_head(x),
         "POST" => h.do_post(x),
@@ -71,7 +79,7 @@ pub fn do_method<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
             None => simple::do_method(h, x),
         },
         _ => simple::do_method(h, x),
-    }
+    })
 }
 
 /// The [`send_head`](crate::ServeFiles::send_head) of a handler that runs scripts: a script answers by itself,
@@ -80,10 +88,10 @@ pub fn do_method<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
 /// # Errors
 /// Those of [`RunScripts::run_cgi`] and of [`simple::send_head`].
 pub fn send_head<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-    match h.is_cgi(x.path) {
+    outermost_scripts!(h, x => match h.is_cgi(x.path) {
         Some(info) => h.run_cgi(x, &info).map(|()| None),
         None => simple::send_head(h, x),
-    }
+    })
 }
 
 /// The body of [`RunScripts::do_post`].
@@ -91,13 +99,13 @@ pub fn send_head<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
 /// # Errors
 /// Those of [`RunScripts::run_cgi`].
 pub fn do_post<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    match h.is_cgi(x.path) {
+    outermost_scripts!(h, x => match h.is_cgi(x.path) {
         Some(info) => h.run_cgi(x, &info),
         None => {
             let status = Status::NOT_IMPLEMENTED.with_message("Can only POST to CGI scripts");
             h.send_error(x, status)
         }
-    }
+    })
 }
 
 /// The body of [`RunScripts::is_cgi`].
@@ -127,5 +135,5 @@ pub fn remote_user<H: RunScripts + ?Sized>(_: &H, _: &Exchange<'_>) -> Option<Re
 /// # Errors
 /// As there.
 pub fn run_cgi<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>, info: &CgiInfo) -> Result<()> {
-    run::run(h, x, info)
+    outermost_scripts!(h, x => run::run(h, x, info))
 }

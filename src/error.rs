@@ -69,6 +69,11 @@ enum Kind {
         message: String,
         explain: Option<String>,
     },
+    #[error("{}: {source}", Status::new(*code))]
+    Chosen {
+        code: u16,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error(transparent)]
     Io(io::Error),
     #[error("{context}: {source}")]
@@ -142,6 +147,7 @@ impl Error {
                     None => status,
                 }
             }
+            Kind::Chosen { code, .. } => Status::new(*code),
             _ => self
                 .fault()
                 .and_then(Fault::answer)
@@ -158,7 +164,12 @@ impl Error {
 
     /// Whether the error was made from a [`Status`].
     pub(crate) fn is_status(&self) -> bool {
-        matches!(self.kind(), Kind::Status { .. })
+        matches!(self.kind(), Kind::Status { .. } | Kind::Chosen { .. })
+    }
+
+    /// Whether the log should have it, for nothing else tells of it.
+    pub(crate) fn is_to_log(&self) -> bool {
+        !matches!(self.kind(), Kind::Status { .. }) && self.fault().is_none()
     }
 
     /// The fault of the connection, wherever it stands in the chain of causes.
@@ -166,7 +177,7 @@ impl Error {
         match self.kind() {
             Kind::Io(error) | Kind::Context { source: error, .. } => Fault::of(error),
             Kind::Other(error) => Fault::in_chain(&**error),
-            Kind::Status { .. } | Kind::Panic(_) => None,
+            Kind::Status { .. } | Kind::Chosen { .. } | Kind::Panic(_) => None,
         }
     }
 }
@@ -210,6 +221,68 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     }
 }
 
+/// Gives the error of another crate a status.
+///
+/// The text of the error is the explanation on the page of a 4xx, for it is about what the client sent. Of a 5xx it goes to the
+/// log. A fault of the client that it is made of (one of `rfile`) keeps its own status.
+///
+/// ```
+/// use servette::{OrStatus, Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|_, x| {
+///     let text = x.rfile.read_text(100)?;
+///     let number: u32 = text.parse().or_status(Status::BAD_REQUEST)?;
+///     let found = [10, 20].get(number as usize).or_status(Status::NOT_FOUND)?;
+///     x.send_content(Status::OK, "text/plain", found.to_string())
+/// });
+/// let answer = |body: &str| {
+///     let length = body.len();
+///     let request = format!("POST / HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}");
+///     String::from_utf8(respond(&handler, request)).unwrap()
+/// };
+/// assert!(answer("1").ends_with("\r\n\r\n20"));
+/// assert!(answer("2").starts_with("HTTP/1.0 404 "));
+/// assert!(answer("x").contains("400 - invalid digit found in string"));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`or_status` needs a `Result` whose error is an error or a text, or an `Option`",
+    note = "else make the error with `map_err(|_| Status::BAD_REQUEST)?`"
+)]
+pub trait OrStatus<T> {
+    /// The value, or an error that is answered with this status.
+    ///
+    /// # Errors
+    /// The same error with the status; or the status where there is no value.
+    fn or_status(self, status: Status<'_>) -> Result<T>;
+}
+
+impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> OrStatus<T> for Result<T, E> {
+    fn or_status(self, status: Status<'_>) -> Result<T> {
+        self.map_err(|error| {
+            let error = error.into();
+            if Fault::in_chain(&*error).is_some() {
+                return Error::other(error);
+            }
+            if status.explain().is_some() {
+                return status.into();
+            }
+            match status.code() {
+                ..500 => status.with_explain(&error.to_string()).into(),
+                code => Error::of(Kind::Chosen {
+                    code,
+                    source: error,
+                }),
+            }
+        })
+    }
+}
+
+impl<T> OrStatus<T> for Option<T> {
+    fn or_status(self, status: Status<'_>) -> Result<T> {
+        self.ok_or_else(|| status.into())
+    }
+}
+
 /// A fault of the connection, carried inside the `io::Error` of `rfile` and `wfile`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
@@ -231,6 +304,9 @@ pub(crate) enum Fault {
     /// The body is over the limit.
     #[error("the request body is over the limit")]
     TooLarge,
+    /// The body is no text.
+    #[error("the request body is not UTF-8")]
+    NotText,
     /// Reset, broken pipe.
     #[error("the client left")]
     Gone,
@@ -277,6 +353,7 @@ impl Fault {
             Fault::Malformed { code, message } => Status::new(*code).with_message(message),
             Fault::SlowBody => Status::REQUEST_TIMEOUT,
             Fault::TooLarge => Status::CONTENT_TOO_LARGE,
+            Fault::NotText => Status::BAD_REQUEST.with_message("The request body is not UTF-8"),
             Fault::SlowReader
             | Fault::Gone
             | Fault::Stopped
@@ -295,7 +372,7 @@ impl From<Fault> for io::Error {
     fn from(fault: Fault) -> Self {
         let kind = match fault {
             Fault::EarlyEnd => io::ErrorKind::UnexpectedEof,
-            Fault::Malformed { .. } => io::ErrorKind::InvalidData,
+            Fault::Malformed { .. } | Fault::NotText => io::ErrorKind::InvalidData,
             Fault::SlowBody | Fault::SlowReader => io::ErrorKind::TimedOut,
             Fault::TooLarge => io::ErrorKind::FileTooLarge,
             Fault::Gone => io::ErrorKind::ConnectionReset,

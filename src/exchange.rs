@@ -4,7 +4,12 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 
+#[cfg(feature = "auth")]
+pub use self::auth::Credentials;
+pub(crate) use self::context::{Context, Shared};
+pub use self::form::{Form, Pairs};
 pub use self::headers::Headers;
+pub use self::target::Target;
 #[cfg(feature = "tls-config")]
 use crate::TlsInfo;
 use crate::connection::channel::Channel;
@@ -14,12 +19,21 @@ use crate::connection::request_body::RequestBody;
 use crate::connection::response_writer::ResponseWriter;
 use crate::info::{Peer, ServerInfo};
 
+#[cfg(feature = "auth")]
+mod auth;
+mod context;
+mod cookies;
+mod form;
 mod headers;
+mod hooks;
+#[cfg(feature = "json")]
+mod json;
+mod target;
 
 /// One request and the response to it: a view over its [`Connection`](crate::Connection).
 ///
 /// The fields are the instance variables of Python's `BaseHTTPRequestHandler`. Those of the request are
-/// `Copy` and live as long as the exchange, so that `self.send_header(x, "Location", x.path)` passes
+/// `Copy` and live as long as the exchange, so that `x.send_header("Location", x.path)` passes
 /// the borrow checker, and `rfile` and `wfile` can be borrowed side by side.
 ///
 /// The response is made in the order of HTTP:
@@ -36,9 +50,9 @@ mod headers;
 ///
 /// impl RequestHandler for Mirror {
 ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-///         self.send_response(x, Status::OK);
-///         self.send_header(x, "X-Path", x.path);
-///         self.end_headers(x)?;
+///         x.send_response(Status::OK);
+///         x.send_header("X-Path", x.path);
+///         x.end_headers()?;
 ///         io::copy(&mut x.rfile, &mut x.wfile)?;
 ///         Ok(write!(x.wfile, " from {}", x.headers.get("User-Agent").unwrap_or("-"))?)
 ///     }
@@ -80,6 +94,10 @@ pub struct Exchange<'a> {
     pub(crate) expects_continue: bool,
     /// How often the request was handed on within the server, by the answers of scripts.
     pub(crate) redirects: u32,
+    /// The handler that answers it.
+    pub(crate) context: &'a Context<'a>,
+    /// What was taken off the front of the path.
+    pub(crate) mount: Option<&'a String>,
 }
 
 impl<'a> Exchange<'a> {
@@ -109,12 +127,19 @@ impl<'a> Exchange<'a> {
     /// }
     /// ```
     pub fn with_path<'b>(&'b mut self, path: &'b str) -> Exchange<'b> {
+        let mut x = self.reborrow();
+        x.path = path;
+        x
+    }
+
+    /// The same for a shorter life.
+    fn reborrow(&mut self) -> Exchange<'_> {
         Exchange {
             client_address: self.client_address,
             server: self.server,
             requestline: self.requestline,
             command: self.command,
-            path,
+            path: self.path,
             request_version: self.request_version,
             headers: self.headers,
             rfile: self.rfile.reborrow(),
@@ -125,6 +150,8 @@ impl<'a> Exchange<'a> {
             authority: self.authority,
             expects_continue: self.expects_continue,
             redirects: self.redirects,
+            context: self.context,
+            mount: self.mount,
         }
     }
 
@@ -192,6 +219,43 @@ impl<'a> Exchange<'a> {
     /// Whether the first byte of the response was handed to the socket, so that it can't be replaced.
     pub fn has_begun(&self) -> bool {
         self.channel().out.borrow().has_begun()
+    }
+
+    /// Keeps a value that belongs to this request, for handlers and hooks further in or later: who sent it, when it
+    /// began. One of the same type that was kept before is no longer found.
+    ///
+    /// ```
+    /// use servette::{Exchange, Layer, RequestHandler, Result, Status, handler_fn, respond};
+    ///
+    /// struct User(String);
+    ///
+    /// struct Login<H>(H);
+    ///
+    /// impl<H: RequestHandler> Layer for Login<H> {
+    ///     fn inner(&self) -> &dyn RequestHandler {
+    ///         &self.0
+    ///     }
+    ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+    ///         let name = x.headers.get("X-User").ok_or(Status::FORBIDDEN)?;
+    ///         x.set_data(User(name.to_owned()));
+    ///         self.0.do_method(x)
+    ///     }
+    /// }
+    ///
+    /// let hello = handler_fn(|h, x| {
+    ///     let User(name) = x.data().ok_or(Status::FORBIDDEN)?;
+    ///     h.send_content(x, Status::OK, "text/plain", name.as_bytes())
+    /// });
+    /// let answer = respond(&Login(hello), "GET / HTTP/1.0\r\nX-User: anna\r\n\r\n");
+    /// assert!(answer.ends_with(b"\r\n\r\nanna"));
+    /// ```
+    pub fn set_data<T: 'static>(&self, value: T) {
+        self.context.shared.data.push(Box::new(value));
+    }
+
+    /// The value of this type that [`set_data`](Self::set_data) kept last.
+    pub fn data<T: 'static>(&self) -> Option<&'a T> {
+        self.context.shared.data.last()
     }
 
     pub(crate) fn channel(&self) -> &'a Channel {

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 pub(crate) use self::bytes::is_token;
 
+pub(crate) mod accept;
 pub(crate) mod head;
 
 pub(crate) mod target;

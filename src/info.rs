@@ -82,8 +82,11 @@ pub struct ServerInfo {
     pub server_name: String,
     /// The port; 0 for a Unix socket.
     pub server_port: u16,
-    /// Where the server listens.
+    /// Where the server listens; the first place, if there are several.
     pub server_address: Peer,
+    /// All places where it listens: that of `bind`, then those of
+    /// [`also_bind`](crate::server::Builder::also_bind) in their order.
+    pub addresses: Vec<Peer>,
     /// Stops the server; from inside a handler it only asks for the stop.
     pub shutdown: ShutdownHandle,
     /// Whether it speaks HTTPS.
@@ -91,8 +94,9 @@ pub struct ServerInfo {
 }
 
 impl ServerInfo {
-    /// What a server bound to `address` is called, without asking the DNS.
-    pub(crate) fn new(address: Peer, shutdown: ShutdownHandle, is_tls: bool) -> Self {
+    /// What a server with these addresses is called, without asking the DNS.
+    pub(crate) fn new(addresses: Vec<Peer>, shutdown: ShutdownHandle, is_tls: bool) -> Self {
+        let address = addresses.first().copied().unwrap_or(Peer::Memory);
         let server_name = match address.ip() {
             Some(ip) if !ip.is_unspecified() => ip.to_string(),
             Some(_) | None => rustix::system::uname()
@@ -104,6 +108,7 @@ impl ServerInfo {
             server_name,
             server_port: address.port(),
             server_address: address,
+            addresses,
             shutdown,
             is_tls,
         }
@@ -143,7 +148,7 @@ mod tests {
     fn a_url_can_be_asked_for_even_where_the_server_is_bound_to_all_interfaces() {
         let https_url = |address: &str, path, is_tls| {
             let address = Peer::Ip(address.parse().unwrap());
-            ServerInfo::new(address, ShutdownHandle::new(), is_tls).url(path)
+            ServerInfo::new(vec![address], ShutdownHandle::new(), is_tls).url(path)
         };
         let url = |address, path| https_url(address, path, false);
         assert_eq!(url("192.0.2.1:80", "/x?y"), "http://192.0.2.1:80/x?y");

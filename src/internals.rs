@@ -11,11 +11,11 @@ use crate::Limits;
 use crate::base::log_text;
 #[cfg(feature = "tls-config")]
 use crate::connection::stream::Stream;
+use crate::http1::accept;
 use crate::http1::date::HttpDate;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
-use crate::simple::accept;
 use crate::simple::codings::{Accepted, Coding};
 use crate::simple::conditions::{Asked, Outcome, Validators};
 use crate::simple::listing::{self, Line};

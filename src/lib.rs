@@ -9,9 +9,13 @@
 //! impl RequestHandler for Hello {
 //!     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
 //!         match x.command {
-//!             "GET" => self.send_content(x, Status::OK, "text/plain", b"Hello, World!\n"),
+//!             "GET" | "HEAD" => x.send_content(Status::OK, "text/plain", "Hello, World!\n"),
 //!             _ => base::do_method(self, x), // 501
 //!         }
+//!     }
+//!
+//!     fn protocol_version(&self) -> &str {
+//!         "HTTP/1.1" // connections are kept; the default is Python's HTTP/1.0
 //!     }
 //! }
 //!
@@ -23,7 +27,7 @@
 //! # Ok::<(), servette::Error>(())
 //! ```
 //!
-//! # Four ideas
+//! # Five ideas
 //!
 //! - **A handler is behaviour.** One value serves all connections, and every hook takes `&self`: nothing
 //!   is built per connection, nothing is cloned, no `Arc` is asked for. See [`RequestHandler`].
@@ -32,7 +36,9 @@
 //! - **A module is a class, and calling its function is `super()`.** [`base`] has the hooks of all handlers,
 //!   [`simple`] those that serve files. Each hook has a default body, and each body is a function of the same
 //!   name: an override of `end_headers` that calls [`base::end_headers`] is `super().end_headers()`, and
-//!   files, listings and error pages all pass through it.
+//!   error pages and refusals pass through it.
+//! - **A [`Layer`] is a subclass, or middleware**: a handler around another one, whose overrides are seen inside. So hooks
+//!   are called on the exchange, `x.end_headers()`, which knows the outermost handler.
 //! - **A [`Connection`] knows no handler.** While it waits it is parked in a poller, so an idle client costs
 //!   no thread, and a handler may block as it likes.
 //!
@@ -53,21 +59,24 @@
 //! - [`events`]: server-sent events, on response streams
 //! - [`cgi`]: [`RunScripts`] and [`CgiHandler`], scripts that answer
 //! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
-//! - [`base`]: [`RequestHandler`] and the bodies of its hooks; an exchange from its start to its end
+//! - [`base`]: [`RequestHandler`] and the bodies of its hooks, [`Layer`]; an exchange from its start to its end
 //! - `exchange`, `status`, `error`: what a hook is given, what it answers, what it may return
 //! - `connection`: a client's socket with its buffers, deadlines and framing
 //! - `http1`: the message rules, without a socket: bytes in, a value or a refusal out
 //! - [`respond`](fn@respond): a handler against bytes in memory, for unit tests and the examples here
 //!
-//! `docs/design.md` in the repository shows how they work together, `docs/python.md` has every name of Python's module
-//! beside its name here, and `docs/files.md` tells how to serve a built site.
+//! `docs/recipes.md` in the repository has what programs usually need: a JSON API, forms, cookies, CORS, middleware,
+//! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of
+//! Python's module beside its name here, and `docs/files.md` tells how to serve a built site.
 //!
 //! # Features
 //!
-//! None is on by default. `tls` adds HTTPS ([`server::Builder`] has `tls`), `self-signed` certificates made at run time,
-//! `tls-password` keys that are encrypted, `tls-config` HTTPS with a configuration of your own. `cli` builds the command
-//! `servette`; the library is the same with and without it. `testing` adds `testing`: servers for tests, which can also
-//! misbehave; it compiles no further crate. `json` adds JSON bodies to it, with serde and serde_json.
+//! None is on by default. `cli` builds the command `servette`; the library is the same with and without it.
+//! `tls` adds HTTPS ([`server::Builder`] has `tls`), `self-signed` certificates made at run time, `tls-password` keys that
+//! are encrypted, `tls-config` HTTPS with a configuration of your own.
+//! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate. `json` adds
+//! `RequestBody::read_json`, `Exchange::send_json` and JSON bodies in fixtures (`serde`, `serde_json`), `auth`
+//! `Exchange::basic_auth` (`base64`, `subtle`).
 #![forbid(unsafe_code)]
 // Modules say which of their private parts to read first; in the public pages that is plain text.
 #![allow(rustdoc::private_intra_doc_links)]
@@ -81,18 +90,20 @@
     )
 )]
 
-pub use base::{HandlerFn, RequestHandler, handler_fn};
+pub use base::{HandlerFn, Layer, RequestHandler, handler_fn};
 pub use cgi::{CgiHandler, RunScripts};
 pub use connection::chunk::Chunk;
 pub use connection::deferred::Deferred;
 pub use connection::link::Notice;
-pub use connection::raw::{DetachedStream, RawStream};
+pub use connection::raw::{DetachedSocket, DetachedStream, RawStream};
 pub use connection::request_body::RequestBody;
 pub use connection::response_stream::ResponseStream;
 pub use connection::response_writer::ResponseWriter;
 pub use connection::{Connection, Next};
-pub use error::{Error, Result};
-pub use exchange::{Exchange, Headers};
+pub use error::{Error, OrStatus, Result};
+#[cfg(feature = "auth")]
+pub use exchange::Credentials;
+pub use exchange::{Exchange, Form, Headers, Pairs, Target};
 pub use http1::date::HttpDate;
 pub use info::{Peer, ServerInfo};
 pub use limits::Limits;
@@ -160,6 +171,8 @@ mod pages {
     struct Files;
     #[doc = include_str!("../docs/design.md")]
     struct Design;
+    #[doc = include_str!("../docs/recipes.md")]
+    struct Recipes;
     #[cfg(feature = "tls")]
     #[doc = include_str!("../docs/tls.md")]
     struct Https;

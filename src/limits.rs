@@ -14,10 +14,11 @@ use crate::http1::chunked::ChunkLimits;
 /// use servette::Limits;
 /// use std::time::Duration;
 ///
-/// let mut limits = Limits::default();
-/// limits.head_deadline = Duration::from_secs(5);
-/// limits.max_body = Some(1 << 20);
+/// let limits = Limits::default().with_head_deadline(Duration::from_secs(5)).with_max_body(1 << 20);
+/// assert_eq!((limits.max_body, limits.fields), (Some(1 << 20), 100));
 /// ```
+///
+/// The fields can be set, too: `limits.fields = 50`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -126,6 +127,45 @@ impl Default for Limits {
             thread_idle: Duration::from_secs(10),
         }
     }
+}
+
+macro_rules! setters {
+    ($($setter:ident: $field:ident: $type:ty;)*) => {
+        impl Limits {$(
+            #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+            #[must_use]
+            pub fn $setter(mut self, $field: impl Into<$type>) -> Self {
+                self.$field = $field.into();
+                self
+            }
+        )*}
+    };
+}
+
+setters! {
+    with_request_line: request_line: usize;
+    with_field_line: field_line: usize;
+    with_fields: fields: usize;
+    with_head: head: usize;
+    with_empty_lines: empty_lines: usize;
+    with_chunk_line: chunk_line: usize;
+    with_chunk_digits: chunk_digits: usize;
+    with_chunk_extensions: chunk_extensions: usize;
+    with_trailers: trailers: usize;
+    with_max_body: max_body: Option<u64>;
+    with_head_deadline: head_deadline: Duration;
+    with_idle_deadline: idle_deadline: Duration;
+    with_body_deadline: body_deadline: Duration;
+    with_ranges: ranges: usize;
+    with_write_deadline: write_deadline: Duration;
+    with_min_rate: min_rate: u64;
+    with_drain: drain: u64;
+    with_drain_deadline: drain_deadline: Duration;
+    with_linger: linger: u64;
+    with_linger_deadline: linger_deadline: Duration;
+    with_max_connections: max_connections: usize;
+    with_max_threads: max_threads: usize;
+    with_thread_idle: thread_idle: Duration;
 }
 
 impl Limits {

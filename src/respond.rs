@@ -35,7 +35,11 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
         input: requests.as_ref().to_vec(),
         ..Memory::default()
     };
-    let server = Arc::new(ServerInfo::new(Peer::Memory, ShutdownHandle::new(), false));
+    let server = Arc::new(ServerInfo::new(
+        vec![Peer::Memory],
+        ShutdownHandle::new(),
+        false,
+    ));
     let limits = Arc::new(Limits::default());
     let mut conn = Connection::new(
         Stream::Memory(RefCell::new(memory)),

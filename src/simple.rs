@@ -6,18 +6,14 @@
 //! the answer), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`fields`], [`parts`] and [`listing`].
 //!
 //! What a built site wants beyond that ([`site`]) are steps of their own: [`hosts`], [`cors`], [`prefix`],
-//! [`visibility`], [`missing`], [`sidecar`] with [`accept`] and [`codings`], and [`caching`].
+//! [`visibility`], [`missing`], [`sidecar`] with [`codings`], and [`caching`].
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::{self, software};
 use crate::{Exchange, Result, Status};
-
-use self::head::Purpose;
-use self::prefix::Within;
 
 pub use self::caching::cache_control;
 pub use self::content::{Content, OpenFile, Parts};
@@ -32,7 +28,16 @@ pub use self::open::{Directory, Symlinks};
 pub use self::validators::FileFacts;
 pub use self::visibility::{Visibility, visibility};
 
-pub(crate) mod accept;
+/// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
+macro_rules! outermost_files {
+    ($h:ident, $x:ident => $body:expr) => {
+        match $x.layers().and_then(|layer| layer.as_files()) {
+            None => $body,
+            Some($h) => $crate::base::layered(|| $body),
+        }
+    };
+}
+
 mod cache;
 mod caching;
 pub(crate) mod codings;
@@ -73,16 +78,13 @@ const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 /// # Errors
 /// Those of the hooks.
 pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    let files = h.files();
-    if !files.allows_host(x) {
-        return refuse_host(h, x);
-    }
-    match x.command {
+    outermost_files!(h, x => match x.command {
+        _ if !h.files().allows_host(x) => refuse_host(h, x),
         "GET" => h.do_get(x),
         "HEAD" => h.do_head(x),
-        "OPTIONS" if files.site().has_cors => cors::answer_options(h, x),
+        "OPTIONS" if h.files().site().has_cors => cors::answer_options(h, x),
         _ => base::do_method(h, x),
-    }
+    })
 }
 
 /// The body of [`ServeFiles::do_get`].
@@ -90,10 +92,10 @@ pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
 /// # Errors
 /// Those of [`ServeFiles::send_head`] and [`ServeFiles::copyfile`].
 pub fn do_get<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    match h.send_head(x)? {
+    outermost_files!(h, x => match h.send_head(x)? {
         Some(content) => h.copyfile(x, content),
         None => Ok(()),
-    }
+    })
 }
 
 /// The body of [`ServeFiles::do_head`].
@@ -101,7 +103,7 @@ pub fn do_get<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()>
 /// # Errors
 /// Those of [`ServeFiles::send_head`].
 pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    h.send_head(x).map(drop)
+    outermost_files!(h, x => h.send_head(x)).map(drop)
 }
 
 /// The body of [`ServeFiles::send_head`].
@@ -109,23 +111,7 @@ pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()
 /// # Errors
 /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
 pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-    let files = h.files();
-    let target = match files.site().within(x.path) {
-        Within::Below(target) => target,
-        Within::Itself => return redirect(h, x).map(|()| None),
-        Within::Outside => return h.send_error(x, NOT_FOUND).map(|()| None),
-    };
-    let mut path = h.translate_path(target);
-    let has_slash = path::has_trailing_slash(target);
-    let sent = if visibility::is_hidden(h, target, &path) {
-        h.send_missing(x, &path)
-    } else if let Some(kept) = files.kept(&mut path, has_slash) {
-        head::send_file(h, x, &path, &kept.file, Purpose::Found)
-    } else {
-        head::send_opened(h, x, &path, has_slash)
-    };
-    path::give_back(path);
-    sent
+    outermost_files!(h, x => head::send(h, x))
 }
 
 /// The body of [`ServeFiles::entity_tag`].
@@ -147,25 +133,7 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    let is_root = directory.is_root();
-    let is_listed = |name: &OsStr| visibility::is_listed(h, name, is_root);
-    let Ok(names) = listing::names(directory, is_listed) else {
-        let status = Status::NOT_FOUND.with_message("No permission to list directory");
-        return h.send_error(x, status).map(|()| None);
-    };
-    let page = listing::page(x.path, names.lines());
-    h.send_response(x, Status::OK);
-    h.send_header(x, "Content-type", "text/html; charset=utf-8");
-    h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
-    let cache_control = caching::of_listing(h, directory);
-    if let Some(value) = cache_control {
-        h.send_header(x, "Cache-Control", value);
-    }
-    fields::send_extra_headers(h, x, |name| {
-        cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control")
-    });
-    h.end_headers(x)?;
-    Ok(Some(Content::Page(io::Cursor::new(page))))
+    outermost_files!(h, x => head::list(h, x, directory))
 }
 
 /// The body of [`ServeFiles::translate_path`].
@@ -211,6 +179,8 @@ fn send(x: &mut Exchange<'_>, source: Content) -> Result<()> {
             .wfile
             .write_all(unread(content.get_ref(), content.limit()))?,
         Content::Page(page) => x.wfile.write_all(unread(&page, u64::MAX))?,
+        Content::Static(bytes) => x.wfile.write_all(unread(&bytes, u64::MAX))?,
+        Content::Shared(bytes) => x.wfile.write_all(unread(&bytes, u64::MAX))?,
         Content::Stream(mut stream) => {
             io::copy(&mut stream, &mut x.wfile)?;
         }

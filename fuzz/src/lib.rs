@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod head;
 pub mod path;
 pub mod ranges;
+pub mod request;
 pub mod tls;
 
 /// Some reads of `length` bytes: where each of them ends, the last one at `length`. The places are

@@ -6,7 +6,7 @@ use super::RequestHandler;
 use crate::{Exchange, Result};
 
 /// A handler from a closure, for a test or a small program: it gets the handler, whose hooks it
-/// calls, and the exchange.
+/// calls (the outermost one, see [`Layer`](crate::Layer)), and the exchange.
 ///
 /// ```
 /// use servette::{Status, handler_fn, respond};
@@ -57,7 +57,10 @@ where
     F: Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()>,
 {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        (self.f)(self, x)
+        match x.layers() {
+            None => (self.f)(self, x),
+            Some(outermost) => (self.f)(outermost, x),
+        }
     }
 
     fn protocol_version(&self) -> &str {

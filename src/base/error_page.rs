@@ -1,5 +1,9 @@
 //! The body of an error response: a template with Python's `%(name)s` places.
 
+use std::io::Write;
+
+use crate::{Exchange, RequestHandler, Result, Status};
+
 /// The head of the pages of this crate, up to their title. There is no `%` in it.
 macro_rules! page_head {
     () => {
@@ -45,9 +49,45 @@ pub const DEFAULT_ERROR_MESSAGE: &str = concat!(
 /// The `Content-Type` of [`DEFAULT_ERROR_MESSAGE`].
 pub const DEFAULT_ERROR_CONTENT_TYPE: &str = "text/html;charset=utf-8";
 
-/// Fills in `%(code)d` or `%(code)s`, `%(message)s`, `%(explain)s` and `%%`.
+/// The body of [`send_error`](super::send_error), with one field more.
+pub(super) fn send<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+    field: Option<(&str, &str)>,
+) -> Result<()> {
+    let code = status.code();
+    let page = {
+        let (short, long) = h.responses(code).unwrap_or(("???", "???"));
+        let message = status.message().unwrap_or(short);
+        let explain = status.explain().unwrap_or(long);
+        h.log_error(x, format_args!("code {code}, message {message}"));
+        status
+            .has_content()
+            .then(|| render(h.error_message_format(), code, message, explain))
+    };
+    h.send_response(x, status);
+    // Where it is in doubt what the client will send next, or what of it belongs to this request.
+    if matches!(code, 400 | 408 | 411 | 413 | 414 | 417 | 431 | 505) || x.close_connection.get() {
+        h.send_header(x, "Connection", "close");
+    }
+    if let Some((name, value)) = field {
+        h.send_header(x, name, value);
+    }
+    if let Some(page) = &page {
+        h.send_header(x, "Content-Type", h.error_content_type());
+        h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
+    }
+    h.end_headers(x)?;
+    if let Some(page) = page {
+        x.wfile.write_all(page.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Fills in `%(code)d` or `%(code)s`, `%(message)s`, `%(explain)s`, `%(message)j`, `%(explain)j` and `%%`.
 ///
-/// `message` and `explain` are escaped for HTML text. They may repeat what a
+/// `message` and `explain` are escaped for HTML text, or (`j`) are strings of JSON with their quotes. They may repeat what a
 /// client sent, so the format is read once and a value is never read as a
 /// format again. Any other `%` stands for itself: a page of the user with
 /// `width: 100%` should not make an error of an error.
@@ -67,6 +107,12 @@ pub(crate) fn render(format: &str, code: u16, message: &str, explain: &str) -> S
             after
         } else if let Some(after) = place.strip_prefix("(explain)s") {
             push_html(&mut page, explain);
+            after
+        } else if let Some(after) = place.strip_prefix("(message)j") {
+            push_json(&mut page, message);
+            after
+        } else if let Some(after) = place.strip_prefix("(explain)j") {
+            push_json(&mut page, explain);
             after
         } else {
             page.push('%');
@@ -94,6 +140,20 @@ fn push_html(page: &mut String, text: &str) {
             _ => page.push(c),
         }
     }
+}
+
+/// A string of JSON (RFC 8259, 7), with its quotes.
+fn push_json(page: &mut String, text: &str) {
+    page.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => page.extend(['\\', c]),
+            // `<` too: a page of the wrong type is none of HTML then.
+            '\0'..='\x1f' | '\x7f' | '<' => page.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => page.push(c),
+        }
+    }
+    page.push('"');
 }
 
 #[cfg(test)]
@@ -147,6 +207,14 @@ mod tests {
         ] {
             assert_eq!(render(format, 404, "M<", "E&"), page, "{format}");
         }
+    }
+
+    #[test]
+    fn a_page_may_be_json() {
+        let format = r#"{"code": %(code)d, "message": %(message)j, "explain": %(explain)j}"#;
+        let page = render(format, 404, "a \"b\" \\ <c>", "é\n\u{1f600}");
+        let wanted = r#"{"code": 404, "message": "a \"b\" \\ \u003cc>", "explain": "é\u000a😀"}"#;
+        assert_eq!(page, wanted);
     }
 
     #[test]

@@ -4,18 +4,22 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::SystemTime;
 
+use super::Outcome;
 use crate::connection::{Connection, Next};
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
-use crate::{Result, Status, base};
+use crate::{Result, RunScripts, ServeFiles, Status, base};
 
 /// What answers requests: Python's `BaseHTTPRequestHandler`.
 ///
 /// A handler is behaviour: one value serves all connections, so every hook takes `&self`, and what
 /// belongs to a request is in the [`Exchange`]. Override [`do_method`](Self::do_method) to answer;
 /// override any other hook to change one step and keep the rest. In the override, the function of the
-/// same name in [`base`] is what `super()` is in Python. A wrongly written one, which calls the
-/// method itself, is reported by the compiler's lint `unconditional_recursion`.
+/// same name in [`base`] is what `super()` is in Python. An override that calls itself overflows the stack, and so ends
+/// the process, when a client gets it to run: the compiler's lint `unconditional_recursion` reports only one that does so
+/// in any case. Hooks of the exchange, [`x.send_header`](Exchange::send_header), fail instead.
+///
+/// For a handler around another one, a subclass or middleware, there is [`Layer`](crate::Layer).
 ///
 /// A hook may return an error: see [`Error`](crate::Error). A panic in a hook is caught, logged, and
 /// answered with 500 if nothing was sent yet; that needs `panic = "unwind"`, the default.
@@ -35,15 +39,15 @@ use crate::{Result, Status, base};
 ///     }
 ///
 ///     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
-///         self.send_header(x, "X-Menu", "spam");
+///         x.send_header("X-Menu", "spam");
 ///         base::end_headers(self, x) // super().end_headers()
 ///     }
 /// }
 ///
 /// impl Spam {
 ///     fn do_spam(&self, x: &mut Exchange<'_>) -> Result<()> {
-///         self.send_response(x, Status::OK);
-///         self.end_headers(x)?;
+///         x.send_response(Status::OK);
+///         x.end_headers()?;
 ///         Ok(x.wfile.write_all(b"spam, spam, eggs\n")?)
 ///     }
 /// }
@@ -118,6 +122,7 @@ pub trait RequestHandler {
     ///
     /// # Errors
     /// Those of [`end_headers`](Self::end_headers) and of writing the body.
+    #[inline(always)]
     fn send_content(
         &self,
         x: &mut Exchange<'_>,
@@ -140,7 +145,22 @@ pub trait RequestHandler {
         base::send_response_only(self, x, status);
     }
 
-    /// Adds a field. A name that is not a token, or a value with a control character or one beyond
+    /// Adds a field. One that is sent before the status line is kept for whatever response comes to this request, an
+    /// error page too, unless that response has a field of this name; of several kept ones of a name the last is sent (of
+    /// `Set-Cookie` all are):
+    ///
+    /// ```
+    /// use servette::{Status, handler_fn, respond};
+    ///
+    /// let busy = handler_fn(|h, x| {
+    ///     h.send_header(x, "Retry-After", "3");
+    ///     h.send_error(x, Status::SERVICE_UNAVAILABLE)
+    /// });
+    /// let answer = String::from_utf8(respond(&busy, "GET / HTTP/1.0\r\n\r\n")).unwrap();
+    /// assert!(answer.starts_with("HTTP/1.0 503 ") && answer.contains("\r\nRetry-After: 3\r\n"));
+    /// ```
+    ///
+    /// A name that is not a token, or a value with a control character or one beyond
     /// Latin-1, is reported by [`end_headers`](Self::end_headers); nothing of it is sent.
     ///
     /// `Content-Length` and `Transfer-Encoding: chunked` decide how [`wfile`](crate::ResponseWriter)
@@ -186,6 +206,28 @@ pub trait RequestHandler {
         base::log_message(self, x, message);
     }
 
+    /// Writes a finished line of the log, which ends with a line feed: by default to stderr. Control characters and
+    /// backslashes in it are escaped, so this is the hook for a log of your own: a file, syslog.
+    ///
+    /// ```
+    /// use servette::{Exchange, RequestHandler};
+    /// use std::fs::File;
+    /// use std::io::Write;
+    ///
+    /// struct Hello {
+    ///     log: File,
+    /// }
+    ///
+    /// impl RequestHandler for Hello {
+    ///     fn log_line(&self, _: &Exchange<'_>, line: &str) {
+    ///         let _ = (&self.log).write_all(line.as_bytes());
+    ///     }
+    /// }
+    /// ```
+    fn log_line(&self, x: &Exchange<'_>, line: &str) {
+        base::log_line(self, x, line);
+    }
+
     /// The first half of [`version_string`](Self::version_string): `BaseHTTP/0.1.0`, with the version
     /// of this crate.
     fn server_version(&self) -> &str {
@@ -209,7 +251,26 @@ pub trait RequestHandler {
     }
 
     /// The page of [`send_error`](Self::send_error): `%(code)d`, `%(message)s` and `%(explain)s` are
-    /// replaced, the texts escaped for HTML; `%%` is a percent sign.
+    /// replaced, the texts escaped for HTML; `%%` is a percent sign. `%(message)j` and `%(explain)j` are strings of JSON
+    /// with their quotes, for error pages of an API:
+    ///
+    /// ```
+    /// use servette::{RequestHandler, respond};
+    ///
+    /// struct Api;
+    ///
+    /// impl RequestHandler for Api {
+    ///     fn error_message_format(&self) -> &str {
+    ///         r#"{"code": %(code)d, "error": %(message)j}"#
+    ///     }
+    ///     fn error_content_type(&self) -> &str {
+    ///         "application/json"
+    ///     }
+    /// }
+    ///
+    /// let answer = respond(&Api, "GET / HTTP/1.0\r\n\r\n");
+    /// assert!(answer.ends_with(br#"{"code": 501, "error": "Unsupported method ('GET')"}"#));
+    /// ```
     #[doc(alias = "DEFAULT_ERROR_MESSAGE")]
     fn error_message_format(&self) -> &str {
         base::error_message_format(self)
@@ -239,5 +300,26 @@ pub trait RequestHandler {
     /// The client's address, as the log writes it: the IP address, without a look-up.
     fn address_string(&self, x: &Exchange<'_>) -> String {
         base::address_string(self, x)
+    }
+
+    // What follows is how a handler is found to be more than this trait says; `Layer` and the handlers of this crate
+    // override it.
+
+    #[doc(hidden)]
+    fn end_request(&self, _: &Exchange<'_>, _: &Outcome) {}
+
+    #[doc(hidden)]
+    fn is_layer(&self) -> bool {
+        false
+    }
+
+    #[doc(hidden)]
+    fn as_files(&self) -> Option<&dyn ServeFiles> {
+        None
+    }
+
+    #[doc(hidden)]
+    fn as_scripts(&self) -> Option<&dyn RunScripts> {
+        None
     }
 }

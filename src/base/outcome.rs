@@ -1,7 +1,9 @@
 //! What comes of an exchange: it is answered by the handler, refused, or ends with an error or a panic, and
 //! each of these leaves a whole response or a connection that ends.
 
-use super::RequestHandler;
+use std::time::Duration;
+
+use super::{Outcome, RequestHandler};
 use crate::connection::cycle::Due;
 use crate::connection::observer::Event;
 use crate::error::{Fault, guarded};
@@ -14,11 +16,36 @@ use crate::{Error, Result, Status};
 pub(super) fn answer<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, due: Due) -> bool {
     let result = match due {
         Due::Request => guarded(|| dispatch(h, x)),
-        Due::Refused(refusal) => Err(refused(&refusal)),
+        Due::Refused(refusal) => {
+            x.channel().doom();
+            Err(refused(&refusal))
+        }
         Due::Late(late) => guarded(|| late.run(&h, x)),
     };
     note_panic(x, &result);
     settle(h, x, result)
+}
+
+/// Tells a layer what came of the exchange.
+#[cold]
+pub(super) fn tell<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &Exchange<'_>,
+    elapsed: Duration,
+    is_cut: bool,
+) {
+    let outcome = Outcome {
+        elapsed,
+        is_cut,
+        ..x.channel().out.borrow().outcome()
+    };
+    let told = guarded(|| {
+        h.end_request(x, &outcome);
+        Ok(())
+    });
+    if let Err(error) = &told {
+        log(h, x, error);
+    }
 }
 
 #[cold]
@@ -88,7 +115,10 @@ fn settle_overlong<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> b
 #[cold]
 fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: Error) -> bool {
     let channel = x.channel();
-    channel.doom();
+    x.unwound();
+    if x.has_begun() || !error.is_status() {
+        channel.doom();
+    }
     let answerable = error.fault().is_none_or(Fault::is_answerable);
     if x.has_begun() || !answerable {
         // That a client leaves is nothing to report.
@@ -97,7 +127,7 @@ fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: 
         }
         return true;
     }
-    if !error.is_status() && error.fault().is_none() {
+    if error.is_to_log() {
         log(h, x, &error);
     }
     channel.out.borrow_mut().drop_unsent();

@@ -44,14 +44,16 @@ pub(super) fn of<H: RunScripts + ?Sized>(
     set("SERVER_PORT", OsStr::new(&port.to_string()));
     set("SERVER_PROTOCOL", OsStr::new(x.request_version));
     set("REQUEST_METHOD", OsStr::new(x.command));
-    set("REQUEST_URI", OsStr::new(x.path));
+    set("REQUEST_URI", OsStr::new(&*x.whole_path()));
     // A `?` behind a `#` begins no query.
     let has_query = !target.contains('#');
     set(
         "QUERY_STRING",
         OsStr::new(if has_query { query } else { "" }),
     );
-    set("SCRIPT_NAME", OsStr::from_bytes(&script.name));
+    let mut name: Vec<u8> = percent_encoding::percent_decode_str(x.mount()).collect();
+    name.extend_from_slice(&script.name);
+    set("SCRIPT_NAME", OsStr::from_bytes(&name));
     set("SCRIPT_FILENAME", script.file.as_os_str());
     set("PATH_INFO", OsStr::from_bytes(&script.path_info));
     if !script.path_info.is_empty() {

@@ -379,4 +379,12 @@ impl RequestHandler for CgiHandler {
     fn protocol_version(&self) -> &str {
         self.files.protocol_version()
     }
+
+    fn as_files(&self) -> Option<&dyn ServeFiles> {
+        Some(self)
+    }
+
+    fn as_scripts(&self) -> Option<&dyn RunScripts> {
+        Some(self)
+    }
 }

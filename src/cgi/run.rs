@@ -201,6 +201,11 @@ fn hand_on<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>, path: &str) -> R
         let status = Status::BAD_GATEWAY.with_message("CGI scripts redirect without end");
         return Err(status.into());
     }
+    // It names a path of the whole server, of which this handler may have a part.
+    let mount = x.mount();
+    let Some(path) = path.strip_prefix(mount).filter(|p| p.starts_with('/')) else {
+        return x.send_redirect(Status::FOUND, path);
+    };
     let redirects = x.redirects + 1;
     let is_head = x.command == "HEAD";
     let mut x = x.with_path(path);

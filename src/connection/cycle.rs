@@ -13,11 +13,11 @@ use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
 use super::state::{Drain, State};
 use super::wait_hook::Coming;
-use crate::exchange::{Exchange, Headers};
-use crate::http1::Refusal;
+use crate::exchange::{Context, Exchange, Headers};
 use crate::http1::chunked::Decoder;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Extent, Found, Head};
+use crate::http1::{Refusal, is_11};
 
 /// How an exchange is to be answered.
 #[derive(Debug)]
@@ -33,12 +33,11 @@ pub(crate) enum Due {
 impl Connection {
     /// Takes the head that [`poll_request`](Self::poll_request) has found, and has the request answered, as is
     /// [`Due`]. `answer` says whether its response was given up. Then what is unread of the
-    /// body is read off, or the connection ends. `server_keeps` says whether the server's version allows the
-    /// connection to be kept.
+    /// body is read off, or the connection ends. The server's version says whether the connection may be kept.
     pub(crate) fn exchange(
         &mut self,
-        server_keeps: bool,
-        answer: impl FnOnce(Exchange<'_>, Due) -> bool,
+        context: &Context<'_>,
+        answer: impl FnOnce(&mut Exchange<'_>, Due) -> bool,
     ) {
         let Connection {
             channel,
@@ -79,7 +78,7 @@ impl Connection {
         let bytes = late.as_ref().map_or(bytes, |_| &kept);
         let parsed = match refusal {
             Some(refusal) => Err(refusal),
-            None if late.is_some() => head::parse_whole(bytes, scratch, places, &limits),
+            None if late.is_some() => head::parse_again(bytes, scratch, places, &limits),
             None => head::parse(bytes, &found, scratch, places, &limits),
         };
         let coming = match ahead.unread() {
@@ -122,7 +121,7 @@ impl Connection {
                 0
             }
         };
-        let can_persist = server_keeps && head.meta.keep_alive;
+        let can_persist = is_11(context.shared.version) && head.meta.keep_alive;
         channel.begin(terms, !can_persist, body_left);
         let due = match (refusal, late) {
             (Some(refusal), _) => Due::Refused(refusal),
@@ -139,7 +138,7 @@ impl Connection {
                 whole_path
             }
         };
-        let exchange = Exchange {
+        let mut exchange = Exchange {
             client_address: self.peer,
             server: &self.server,
             requestline: head.requestline,
@@ -157,8 +156,10 @@ impl Connection {
             authority: head.target.authority,
             expects_continue: head.meta.expects_continue,
             redirects: 0,
+            context,
+            mount: None,
         };
-        let is_truncated = answer(exchange, due);
+        let is_truncated = answer(&mut exchange, due);
         if channel.is_deferred() {
             channel.keep_head(bytes);
             if let Some(hook) = &channel.wire.hook {
@@ -173,6 +174,7 @@ impl Connection {
     /// could not be completed.
     fn end_exchange(&mut self, is_truncated: bool, client_ends: bool) {
         self.answered += 1;
+        self.channel.out.get_mut().end_exchange();
         let channel = &self.channel;
         if let Some(hook) = &channel.wire.hook {
             hook.after_handler();

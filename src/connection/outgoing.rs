@@ -13,6 +13,7 @@ use std::io;
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
 use super::stream_queue;
+use crate::base::Outcome;
 use crate::http1::head::Version;
 
 mod body;
@@ -80,10 +81,20 @@ pub(crate) struct Outgoing {
     begun: bool,
     /// The present response is finished, or was cut, in a way that ends the connection.
     must_close: bool,
-    /// The first thing wrong with the head; reported by `end_fields`.
-    error: Option<&'static str>,
+    rare: Option<Box<Rare>>,
+    /// Bytes of the present response that have left the buffer, or went past it.
+    gone: u64,
     /// More was written than declared.
     overlong: bool,
+}
+
+/// What few exchanges have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The first thing wrong with the head; reported by `end_fields`.
+    error: Option<Box<str>>,
+    /// Fields that were sent before a status line: for whatever response comes.
+    kept: Vec<(Box<str>, Box<str>)>,
 }
 
 /// What `end_fields` found.
@@ -113,7 +124,8 @@ impl Outgoing {
             counted: 0,
             begun: false,
             must_close: false,
-            error: None,
+            rare: None,
+            gone: 0,
             overlong: false,
         }
     }
@@ -122,7 +134,14 @@ impl Outgoing {
     pub(crate) fn begin(&mut self, terms: Terms) {
         self.terms = terms;
         self.begun = false;
+        self.code = 0;
+        self.gone = 0;
         self.drop_unsent();
+    }
+
+    /// The exchange is over, and not only put off: what was kept for its response is not for the next one's.
+    pub(crate) fn end_exchange(&mut self) {
+        self.rare = None;
     }
 
     /// Forgets what of the present response was not sent.
@@ -132,13 +151,19 @@ impl Outgoing {
         self.stage = Stage::Blank;
         self.declared = Declared::default();
         self.counted = 0;
-        self.error = None;
+        self.take_error();
         self.overlong = false;
         self.must_close = false;
     }
 
-    fn fail(&mut self, error: &'static str) {
-        self.error.get_or_insert(error);
+    #[cold]
+    pub(crate) fn fail(&mut self, error: impl Into<Box<str>>) {
+        let rare = self.rare.get_or_insert_default();
+        rare.error.get_or_insert_with(|| error.into());
+    }
+
+    fn take_error(&mut self) -> Option<Box<str>> {
+        self.rare.as_mut()?.error.take()
     }
 
     /// The end of the fields.
@@ -151,7 +176,10 @@ impl Outgoing {
         } else if self.declared.length.is_some() && self.declared.chunked {
             self.fail("both a length and chunked");
         }
-        if let Some(error) = self.error.take() {
+        if self.rare.is_some() {
+            self.add_kept();
+        }
+        if let Some(error) = self.take_error() {
             return Err(misuse(error));
         }
         self.fields_end = self.buffer.len();
@@ -305,6 +333,7 @@ impl Outgoing {
     /// The first `count` bytes were handed to the socket.
     pub(crate) fn sent(&mut self, count: usize) {
         let into_this = count > self.start;
+        self.gone += count.saturating_sub(self.start) as u64;
         self.begun |= into_this && self.stage != Stage::Blank;
         if count >= self.buffer.len() {
             self.buffer.clear();
@@ -317,7 +346,7 @@ impl Outgoing {
 
     /// The end of the response: its framing is completed. An error means that it can't be.
     pub(crate) fn finish(&mut self, closing: bool) -> io::Result<()> {
-        if let Some(error) = self.error.take() {
+        if let Some(error) = self.take_error() {
             return Err(misuse(error));
         }
         match self.stage {
@@ -344,10 +373,20 @@ impl Outgoing {
             Stage::Open(_) | Stage::HandedOver => {}
         }
         self.stage = Stage::Blank;
+        self.gone += (self.buffer.len() - self.start) as u64;
         self.start = self.buffer.len();
         self.declared = Declared::default();
         self.counted = 0;
         Ok(())
+    }
+
+    /// What came of the exchange, as far as it is known here.
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome {
+            code: self.code,
+            bytes: self.gone,
+            ..Outcome::default()
+        }
     }
 
     /// Whether the head of the final response is complete, sent or not.
@@ -465,6 +504,6 @@ impl Tail {
     }
 }
 
-pub(super) fn misuse(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, what)
+pub(super) fn misuse(what: impl Into<Box<str>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, String::from(what.into()))
 }

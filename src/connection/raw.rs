@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use super::min_rate::{Allowance, MinRate};
 use super::request_body::RequestBody;
-use super::stream::QUIET;
-#[cfg(feature = "tls-config")]
-use super::stream::Stream;
+use super::stream::{QUIET, Stream};
 #[cfg(feature = "tls-config")]
 use super::tls::DetachedTls;
 
@@ -121,7 +119,7 @@ pub struct DetachedStream {
 #[derive(Debug)]
 enum Detached {
     /// A socket is read and written like any descriptor.
-    Plain(File),
+    Plain { file: File, is_unix: bool },
     #[cfg(feature = "tls-config")]
     Tls(DetachedTls),
 }
@@ -137,7 +135,10 @@ impl DetachedStream {
             Stream::Tls(tls) => Detached::Tls(DetachedTls::new(tls, socket)?),
             _ => {
                 rustix::io::ioctl_fionbio(&socket, false)?;
-                Detached::Plain(File::from(socket))
+                Detached::Plain {
+                    file: File::from(socket),
+                    is_unix: matches!(stream, Stream::Unix(_)),
+                }
             }
         };
         let ahead = body.read_ahead().to_vec();
@@ -155,36 +156,41 @@ impl DetachedStream {
         self.ahead.get(self.taken..).unwrap_or_default()
     }
 
-    /// The socket, for a connection over TCP; what [`read_ahead`](Self::read_ahead) holds is lost.
+    /// What was read beyond the head and is not taken yet, and the socket.
     ///
     /// # Errors
     /// The stream itself, if there is TLS on the socket: nobody else could read what it carries.
-    pub fn into_tcp(self) -> Result<TcpStream, DetachedStream> {
-        self.into_socket().map(TcpStream::from)
-    }
-
-    /// The socket, for a connection over a Unix socket; what [`read_ahead`](Self::read_ahead) holds is
-    /// lost.
-    ///
-    /// # Errors
-    /// The stream itself, if there is TLS on the socket.
-    pub fn into_unix(self) -> Result<UnixStream, DetachedStream> {
-        self.into_socket().map(UnixStream::from)
-    }
-
-    fn into_socket(self) -> Result<OwnedFd, DetachedStream> {
+    pub fn into_parts(self) -> Result<(Vec<u8>, DetachedSocket), DetachedStream> {
+        let ahead = self.read_ahead().to_vec();
         match self.socket {
-            Detached::Plain(file) => Ok(file.into()),
+            Detached::Plain { file, is_unix } => {
+                let socket = OwnedFd::from(file);
+                let socket = match is_unix {
+                    true => DetachedSocket::Unix(UnixStream::from(socket)),
+                    false => DetachedSocket::Tcp(TcpStream::from(socket)),
+                };
+                Ok((ahead, socket))
+            }
             #[cfg(feature = "tls-config")]
             Detached::Tls(_) => Err(self),
         }
     }
 }
 
+/// The socket of a [`DetachedStream`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DetachedSocket {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
 impl AsFd for DetachedStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.socket {
-            Detached::Plain(file) => file.as_fd(),
+            Detached::Plain { file, .. } => file.as_fd(),
             #[cfg(feature = "tls-config")]
             Detached::Tls(tls) => tls.as_fd(),
         }
@@ -196,7 +202,7 @@ impl Read for DetachedStream {
         let ahead = self.ahead.get(self.taken..).unwrap_or_default();
         if ahead.is_empty() {
             return match &mut self.socket {
-                Detached::Plain(file) => file.read(buffer),
+                Detached::Plain { file, .. } => file.read(buffer),
                 #[cfg(feature = "tls-config")]
                 Detached::Tls(tls) => tls.read(buffer),
             };
@@ -213,7 +219,7 @@ impl Read for DetachedStream {
 impl Write for DetachedStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         match &mut self.socket {
-            Detached::Plain(file) => Ok(rustix::net::send(file, data, QUIET)?),
+            Detached::Plain { file, .. } => Ok(rustix::net::send(file, data, QUIET)?),
             #[cfg(feature = "tls-config")]
             Detached::Tls(tls) => tls.write(data),
         }

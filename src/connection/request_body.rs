@@ -17,6 +17,7 @@ use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
 
 mod again;
+mod whole;
 
 /// A read of at least this size goes past the buffer.
 const DIRECT: usize = 4 << 10;
@@ -431,6 +432,15 @@ impl Read for RequestBody<'_> {
         }
         self.consume(count);
         Ok(count)
+    }
+
+    fn read_to_string(&mut self, text: &mut String) -> io::Result<usize> {
+        let mut bytes = Vec::new();
+        self.read_to_end(&mut bytes)?;
+        // That is the client's fault, and no other.
+        let read = String::from_utf8(bytes).map_err(|_| io::Error::from(Fault::NotText))?;
+        text.push_str(&read);
+        Ok(read.len())
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) struct SiteArguments {
     #[arg(long)]
     precompressed: bool,
 
-    /// Tell caches that files below this directory never change, as names with a hash in them allow; may be repeated
+    /// Have browsers keep the files below this directory, as names with a hash allow; may be repeated
     #[arg(long, value_name = "DIRECTORY")]
     immutable: Vec<String>,
 
@@ -21,7 +21,7 @@ pub(super) struct SiteArguments {
     #[arg(long, value_name = "VALUE", value_parser = super::field_value)]
     cache_control: Option<String>,
 
-    /// Send this file to browsers that open a page that is not there, index.html for one
+    /// Send this file to browsers that open a page that is not there: index.html
     #[arg(long, value_name = "FILE")]
     fallback: Option<String>,
 
@@ -29,7 +29,7 @@ pub(super) struct SiteArguments {
     #[arg(long, value_name = "FILE")]
     not_found_page: Option<String>,
 
-    /// Who sees names that begin with a dot, but for /.well-known
+    /// Names that begin with a dot, but for /.well-known: shown, unlisted (not in listings), or hidden (404)
     #[arg(long, value_name = "VISIBILITY", default_value = "shown")]
     dot_files: DotFiles,
 
@@ -45,8 +45,7 @@ pub(super) struct SiteArguments {
     #[arg(long = "type", value_name = ".SUFFIX=TYPE")]
     types: Vec<String>,
 
-    /// Refuse requests for hosts but this one, addresses and localhost (against DNS rebinding); .NAME stands for all
-    /// below it; may be repeated
+    /// Refuse all hosts but this one, addresses and localhost (DNS rebinding); may be repeated
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
 }
@@ -54,11 +53,8 @@ pub(super) struct SiteArguments {
 /// [`Visibility`], as it is written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum DotFiles {
-    /// Served and listed
     Shown,
-    /// Served, but not listed
     Unlisted,
-    /// 404
     Hidden,
 }
 

@@ -1,10 +1,11 @@
 //! [`Builder`]: a server with other settings than the defaults.
 
-use std::fmt;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+use std::{fmt, io};
 
 use super::ThreadingHttpServer;
 use super::event_loop::EventLoop;
@@ -33,9 +34,17 @@ use crate::{Error, Result};
 pub struct Builder<H, S> {
     handler: H,
     options: Options,
+    /// Where it listens beside the address of `bind`.
+    also: Vec<Place>,
     /// None: as many as there are cores.
     event_loops: Option<usize>,
     make: fn(H, Vec<EventLoop>) -> S,
+}
+
+/// Another place to listen, which is bound with the first one.
+enum Place {
+    Addresses(io::Result<Vec<SocketAddr>>),
+    Path(PathBuf),
 }
 
 impl<H, S> Builder<H, S> {
@@ -47,6 +56,7 @@ impl<H, S> Builder<H, S> {
         Builder {
             handler,
             options: Options::default(),
+            also: Vec::new(),
             event_loops,
             make,
         }
@@ -149,6 +159,44 @@ impl<H, S> Builder<H, S> {
         self
     }
 
+    /// Listens at another address, too, with the same threads, limits and shutdown; [`ServerInfo::addresses`] has all of
+    /// them. It is bound with the first one, whose error may be about this one then.
+    ///
+    /// ```
+    /// use servette::{SimpleHandler, ThreadingHttpServer};
+    ///
+    /// let server = ThreadingHttpServer::builder(SimpleHandler::new("."))
+    ///     .also_bind("127.0.0.1:0")
+    ///     .also_bind_unix(std::env::temp_dir().join("servette-example.socket"))
+    ///     .bind("127.0.0.1:0")?;
+    /// assert_eq!(server.info().addresses.len(), 3);
+    /// # std::fs::remove_file(std::env::temp_dir().join("servette-example.socket"))?;
+    /// # Ok::<(), servette::Error>(())
+    /// ```
+    ///
+    /// [`ServerInfo::addresses`]: crate::ServerInfo::addresses
+    pub fn also_bind(mut self, address: impl ToSocketAddrs) -> Self {
+        let addresses = address.to_socket_addrs().map(Iterator::collect);
+        self.also.push(Place::Addresses(addresses));
+        self
+    }
+
+    /// Listens at a Unix socket, too; see [`bind_unix`](Self::bind_unix).
+    pub fn also_bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
+        self.also.push(Place::Path(path.into()));
+        self
+    }
+
+    /// Binds to a Unix socket at this path, and listens. One that a server has left there, to which nobody listens any
+    /// more, is replaced. Who may connect is decided by the permissions of the directory.
+    ///
+    /// # Errors
+    /// With the path in its text, if it can't be bound: there is something else, or another server listens.
+    pub fn bind_unix(self, path: impl AsRef<Path>) -> Result<S> {
+        let listener = listener::bind_unix(path.as_ref())?;
+        self.from_listener(listener)
+    }
+
     /// Binds to the first of the addresses that can be bound, and listens. Port 0 takes any free port.
     /// An IPv6 server on all interfaces (`[::]:8000`) serves IPv4 as well.
     ///
@@ -170,7 +218,14 @@ impl<H, S> Builder<H, S> {
         // Leaders run handlers themselves while there are threads to replace all of them.
         let most = (self.options.limits.max_threads / 2).max(1);
         let count = self.event_loops.unwrap_or_else(cores).min(most);
-        let loops = EventLoop::all(listener.into(), self.options, count)?;
+        let queue = self.options.request_queue_size;
+        let bound = self.also.into_iter().map(|place| match place {
+            Place::Addresses(addresses) => listener::bind_all(addresses, queue),
+            Place::Path(path) => listener::bind_unix(&path),
+        });
+        let listeners = std::iter::once(Ok(listener.into())).chain(bound);
+        let listeners = listeners.collect::<Result<_>>()?;
+        let loops = EventLoop::all(listeners, self.options, count)?;
         Ok((self.make)(self.handler, loops))
     }
 }

@@ -140,14 +140,18 @@ pub(super) enum Step {
 }
 
 impl EventLoop {
-    /// As many event loops as asked for, which share the listener.
-    pub(super) fn all(listener: Listener, options: Options, count: usize) -> Result<Vec<Self>> {
+    /// As many event loops as asked for, which share the listeners.
+    pub(super) fn all(
+        listeners: Vec<Listener>,
+        options: Options,
+        count: usize,
+    ) -> Result<Vec<Self>> {
         let error = |error| Error::context("cannot set up the server", error);
-        EventLoop::set_up(listener, options, count.max(1)).map_err(error)
+        EventLoop::set_up(listeners, options, count.max(1)).map_err(error)
     }
 
-    fn set_up(listener: Listener, options: Options, count: usize) -> io::Result<Vec<Self>> {
-        let (acceptor, address) = Acceptor::new(listener)?;
+    fn set_up(listeners: Vec<Listener>, options: Options, count: usize) -> io::Result<Vec<Self>> {
+        let (acceptor, addresses) = Acceptor::new(listeners)?;
         let acceptor = Arc::new(acceptor);
         let handle = ShutdownHandle::new();
         let control = handle.control().clone();
@@ -157,7 +161,7 @@ impl EventLoop {
         let shared = Arc::new(Shared {
             max_connections: options.limits.max_connections.min(spare),
             descriptors: spare,
-            info: Arc::new(ServerInfo::new(address, handle, options.speaks_tls())),
+            info: Arc::new(ServerInfo::new(addresses, handle, options.speaks_tls())),
             control,
             open: AtomicUsize::new(0),
             led: AtomicUsize::new(1),

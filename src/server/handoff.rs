@@ -155,7 +155,7 @@ mod tests {
     /// An event loop, and the hook of the thread that leads it.
     fn hook() -> (EventLoop, HandoffHook) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut loops = EventLoop::all(listener.into(), Options::default(), 1).unwrap();
+        let mut loops = EventLoop::all(vec![listener.into()], Options::default(), 1).unwrap();
         let scheduler = Arc::new(Scheduler::new(1, 5));
         let epoch = scheduler.leaderships[0].take().unwrap();
         scheduler.leaderships[0].picked(false);

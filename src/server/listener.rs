@@ -1,11 +1,14 @@
 //! The listening socket: TCP or Unix.
 
-use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 #[cfg(not(target_os = "linux"))]
 use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::{fs, io};
 
 #[cfg(not(target_os = "linux"))]
 use mio::{Interest, event::Source, unix::SourceFd};
@@ -40,11 +43,16 @@ impl From<UnixListener> for Listener {
     }
 }
 
+const NO_ADDRESS: &str = "cannot find the address to bind, which is a host and a port, such as \"127.0.0.1:8000\" or (\"::\", 8000)";
+
 /// Binds and listens: the first of the addresses that can be bound.
 pub(super) fn bind(addresses: impl ToSocketAddrs, queue: u32) -> Result<Listener> {
-    let addresses = addresses
-        .to_socket_addrs()
-        .map_err(|error| Error::context("cannot find the address to bind", error))?;
+    bind_all(addresses.to_socket_addrs().map(Iterator::collect), queue)
+}
+
+/// The same where the addresses are known, or could not be found.
+pub(super) fn bind_all(addresses: io::Result<Vec<SocketAddr>>, queue: u32) -> Result<Listener> {
+    let addresses = addresses.map_err(|error| Error::context(NO_ADDRESS, error))?;
     let mut last = Error::other("no address to bind");
     for address in addresses {
         match bind_one(address, queue) {
@@ -100,32 +108,42 @@ pub(crate) fn listen(socket: impl AsFd, queue: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// The listener that the event loops share: it never blocks.
+/// Binds and listens at a path. A socket there to which nobody listens any more is replaced.
+pub(super) fn bind_unix(path: &Path) -> Result<Listener> {
+    let bound = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
+            fs::remove_file(path).and_then(|()| UnixListener::bind(path))
+        }
+        bound => bound,
+    };
+    let error = |error| Error::context(format!("cannot bind {}", path.display()), error);
+    bound.map(Listener::Unix).map_err(error)
+}
+
+/// Whether a path is a socket that a server has left behind.
+fn is_stale(path: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let refuses = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    is_socket && UnixStream::connect(path).is_err_and(refuses)
+}
+
+/// The listeners that the event loops share: they never block.
 #[derive(Debug)]
-pub(super) enum Acceptor {
-    Tcp(mio::net::TcpListener),
-    Unix(mio::net::UnixListener),
+pub(super) struct Acceptor {
+    sockets: Vec<Socket>,
+    /// Where it is looked for the next connection first, so that no listener keeps the others waiting.
+    next: AtomicUsize,
 }
 
 impl Acceptor {
-    pub(super) fn new(listener: Listener) -> io::Result<(Self, Peer)> {
-        match listener {
-            Listener::Tcp(listener) => {
-                listener.set_nonblocking(true)?;
-                let address = Peer::Ip(listener.local_addr()?);
-                // Accepted sockets inherit it on Linux; elsewhere it is set on each.
-                sockopt::set_tcp_nodelay(&listener, true)?;
-                Ok((
-                    Acceptor::Tcp(mio::net::TcpListener::from_std(listener)),
-                    address,
-                ))
-            }
-            Listener::Unix(listener) => {
-                listener.set_nonblocking(true)?;
-                let listener = mio::net::UnixListener::from_std(listener);
-                Ok((Acceptor::Unix(listener), Peer::Unix))
-            }
-        }
+    pub(super) fn new(listeners: Vec<Listener>) -> io::Result<(Self, Vec<Peer>)> {
+        let all: Vec<_> = listeners
+            .into_iter()
+            .map(Socket::new)
+            .collect::<io::Result<_>>()?;
+        let (sockets, addresses) = all.into_iter().unzip();
+        let next = AtomicUsize::new(0);
+        Ok((Acceptor { sockets, next }, addresses))
     }
 
     /// Has the poller of an event loop report new connections.
@@ -139,6 +157,60 @@ impl Acceptor {
         token: Token,
         number: usize,
     ) -> io::Result<()> {
+        let mut sockets = self.sockets.iter();
+        sockets.try_for_each(|socket| socket.register(registry, token, number))
+    }
+
+    /// Whether a connection waits, or that can't be told.
+    pub(super) fn has_more(&self) -> bool {
+        self.sockets.iter().any(Socket::has_more)
+    }
+
+    pub(super) fn accept(&self) -> io::Result<(Stream, Peer)> {
+        if let [socket] = &*self.sockets {
+            return socket.accept();
+        }
+        let start = self.next.fetch_add(1, Relaxed) % self.sockets.len().max(1);
+        let (before, from) = self.sockets.split_at_checked(start).unwrap_or_default();
+        for socket in from.iter().chain(before) {
+            match socket.has_more().then(|| socket.accept()) {
+                None => {}
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Some(accepted) => return accepted,
+            }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(mio::net::TcpListener),
+    Unix(mio::net::UnixListener),
+}
+
+impl Socket {
+    fn new(listener: Listener) -> io::Result<(Self, Peer)> {
+        match listener {
+            Listener::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = Peer::Ip(listener.local_addr()?);
+                // Accepted sockets inherit it on Linux; elsewhere it is set on each.
+                sockopt::set_tcp_nodelay(&listener, true)?;
+                Ok((
+                    Socket::Tcp(mio::net::TcpListener::from_std(listener)),
+                    address,
+                ))
+            }
+            Listener::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                let listener = mio::net::UnixListener::from_std(listener);
+                Ok((Socket::Unix(listener), Peer::Unix))
+            }
+        }
+    }
+
+    fn register(&self, registry: &Registry, token: Token, number: usize) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
             use rustix::event::epoll::{EventData, EventFlags, add};
@@ -156,20 +228,20 @@ impl Acceptor {
 
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Acceptor::Tcp(listener) => listener.as_fd(),
-            Acceptor::Unix(listener) => listener.as_fd(),
+            Socket::Tcp(listener) => listener.as_fd(),
+            Socket::Unix(listener) => listener.as_fd(),
         }
     }
 
     /// Whether a connection waits, or that can't be told. To try in vain costs several times as much: Linux
     /// makes the socket before it looks for a connection.
-    pub(super) fn has_more(&self) -> bool {
+    fn has_more(&self) -> bool {
         let mut polled = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
         let at_once = Timespec::default();
         rustix::event::poll(&mut polled, Some(&at_once)) != Ok(0)
     }
 
-    pub(super) fn accept(&self) -> io::Result<(Stream, Peer)> {
+    fn accept(&self) -> io::Result<(Stream, Peer)> {
         let (stream, peer) = self.accept_as_it_is()?;
         #[cfg(target_vendor = "apple")]
         if let Some(socket) = stream.fd() {
@@ -180,7 +252,7 @@ impl Acceptor {
 
     fn accept_as_it_is(&self) -> io::Result<(Stream, Peer)> {
         match self {
-            Acceptor::Tcp(listener) => {
+            Socket::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
                 if cfg!(not(target_os = "linux")) {
                     // It fails only where the client is gone again.
@@ -188,7 +260,7 @@ impl Acceptor {
                 }
                 Ok((Stream::Tcp(stream), Peer::from(address)))
             }
-            Acceptor::Unix(listener) => {
+            Socket::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
                 Ok((Stream::Unix(stream), Peer::Unix))
             }
@@ -199,7 +271,6 @@ impl Acceptor {
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
-    use std::os::unix::net::UnixStream;
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -207,7 +278,7 @@ mod tests {
     #[test]
     fn a_listener_says_whether_a_connection_waits() {
         fn check(listener: Listener, connect: impl Fn()) {
-            let (acceptor, _) = Acceptor::new(listener).unwrap();
+            let (acceptor, _) = Acceptor::new(vec![listener]).unwrap();
             assert!(!acceptor.has_more());
             connect();
             connect();

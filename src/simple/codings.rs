@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::accept::{self, Member};
+use crate::http1::accept::{self, Member};
 
 /// A coding of which there may be a file beside the plain one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,6 +21,22 @@ pub enum Content {
     Kept(io::Take<io::Cursor<Arc<[u8]>>>),
     /// Several parts of a file.
     Parts(Parts),
+    /// Bytes of the program, such as those of `include_bytes!`. They are not copied.
+    Static(io::Cursor<&'static [u8]>),
+    /// Bytes that others may hold, too. They are not copied.
+    Shared(io::Cursor<Arc<[u8]>>),
+}
+
+impl From<&'static [u8]> for Content {
+    fn from(bytes: &'static [u8]) -> Self {
+        Content::Static(io::Cursor::new(bytes))
+    }
+}
+
+impl From<Arc<[u8]>> for Content {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Content::Shared(io::Cursor::new(bytes))
+    }
 }
 
 impl Read for Content {
@@ -31,6 +47,8 @@ impl Read for Content {
             Content::Page(page) => page.read(buffer),
             Content::Kept(content) => content.read(buffer),
             Content::Parts(parts) => parts.read(buffer),
+            Content::Static(bytes) => bytes.read(buffer),
+            Content::Shared(bytes) => bytes.read(buffer),
         }
     }
 }

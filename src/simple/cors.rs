@@ -31,9 +31,9 @@ const OF_PREFLIGHTS: [(&str, &str); 3] = [
 /// Those of [`base::end_headers`].
 pub fn end_headers<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
     if h.files().site().has_cors {
-        for (name, value) in OF_ANSWERS {
+        outermost_files!(h, x => for (name, value) in OF_ANSWERS {
             h.send_header(x, name, value);
-        }
+        });
     }
     base::end_headers(h, x)
 }

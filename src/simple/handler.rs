@@ -355,6 +355,10 @@ impl RequestHandler for SimpleHandler {
     fn protocol_version(&self) -> &str {
         &self.protocol_version
     }
+
+    fn as_files(&self) -> Option<&dyn ServeFiles> {
+        Some(self)
+    }
 }
 
 impl Default for SimpleHandler {

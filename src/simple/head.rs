@@ -3,6 +3,7 @@
 //! elsewhere.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
@@ -12,10 +13,11 @@ use super::content::Content;
 use super::fields::Head;
 use super::open::Found;
 use super::parts::Frames;
+use super::prefix::Within;
 use super::ranges::Ranges;
 use super::ready::ReadyFile;
 use super::sidecar;
-use super::{ServeFiles, media, path};
+use super::{Directory, NOT_FOUND, ServeFiles, fields, listing, media, path, visibility};
 use crate::http1::bytes;
 use crate::{Exchange, Result, Status, base, clock};
 
@@ -26,6 +28,54 @@ pub(super) enum Purpose {
     Found,
     /// The page for what is not there, which another client might get as 404.
     Fallback,
+}
+
+/// The body of [`send_head`](super::send_head).
+pub(super) fn send<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+    let files = h.files();
+    let target = match files.site().within(x.path) {
+        Within::Below(target) => target,
+        Within::Itself => return redirect(h, x).map(|()| None),
+        Within::Outside => return h.send_error(x, NOT_FOUND).map(|()| None),
+    };
+    let mut path = h.translate_path(target);
+    let has_slash = path::has_trailing_slash(target);
+    let sent = if visibility::is_hidden(h, target, &path) {
+        h.send_missing(x, &path)
+    } else if let Some(kept) = files.kept(&mut path, has_slash) {
+        send_file(h, x, &path, &kept.file, Purpose::Found)
+    } else {
+        send_opened(h, x, &path, has_slash)
+    };
+    path::give_back(path);
+    sent
+}
+
+/// The body of [`list_directory`](super::list_directory).
+pub(super) fn list<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    directory: &Directory<'_>,
+) -> Result<Option<Content>> {
+    let is_root = directory.is_root();
+    let is_listed = |name: &OsStr| visibility::is_listed(h, name, is_root);
+    let Ok(names) = listing::names(directory, is_listed) else {
+        let status = Status::NOT_FOUND.with_message("No permission to list directory");
+        return h.send_error(x, status).map(|()| None);
+    };
+    let page = listing::page(&x.whole_path(), names.lines());
+    h.send_response(x, Status::OK);
+    h.send_header(x, "Content-type", "text/html; charset=utf-8");
+    h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
+    let cache_control = caching::of_listing(h, directory);
+    if let Some(value) = cache_control {
+        h.send_header(x, "Cache-Control", value);
+    }
+    fields::send_extra_headers(h, x, |name| {
+        cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control")
+    });
+    h.end_headers(x)?;
+    Ok(Some(Content::Page(io::Cursor::new(page))))
 }
 
 /// What the path leads to, and that is not kept.
@@ -89,7 +139,7 @@ fn redirect_with<H: ServeFiles + ?Sized>(
     cache_control: Option<&str>,
 ) -> Result<()> {
     h.send_response(x, Status::MOVED_PERMANENTLY);
-    h.send_header(x, "Location", &path::redirect_location(x.path));
+    h.send_header(x, "Location", &path::redirect_location(&x.whole_path()));
     h.send_header(x, "Content-Length", "0");
     if let Some(value) = cache_control {
         h.send_header(x, "Cache-Control", value);
@@ -205,10 +255,11 @@ fn send_ranges<H: ServeFiles + ?Sized>(
     };
     match ranges {
         Ranges::One(range) => {
-            let length = range.length().to_string();
+            let mut digits = itoa::Buffer::new();
+            let length = digits.format(range.length());
             let of = format!("bytes {}-{}/{size}", range.first, range.last);
             let status = Status::PARTIAL_CONTENT;
-            head.send(h, x, status, &media_type, Some(&length), Some(&of))?;
+            head.send(h, x, status, &media_type, Some(length), Some(&of))?;
             Ok(Some(file.part(&range)))
         }
         // A type that can't be sent in a field can't be sent in a frame either; and a coding would be one of the

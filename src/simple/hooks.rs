@@ -3,44 +3,33 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::{Content, Directory, FileFacts, SimpleHandler, Visibility};
 use crate::{Exchange, RequestHandler, Result, simple};
 
 /// What serves files: the methods of Python's `SimpleHTTPRequestHandler`.
 ///
-/// To subclass: embed a [`SimpleHandler`], return it from [`files`](Self::files), and let
-/// [`do_method`](RequestHandler::do_method) call [`simple::do_method`]; without that, every
-/// request is a 501. Then override hooks of either trait.
+/// [`SimpleHandler`] is the ready-made one. To subclass it, implement [`Layer`](crate::Layer), which has all these hooks:
 ///
 /// ```
-/// use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, base, respond, simple};
+/// use servette::{Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, respond};
 /// use std::{borrow::Cow, path::Path};
 ///
 /// struct Site(SimpleHandler);
 ///
-/// impl ServeFiles for Site {
-///     fn files(&self) -> &SimpleHandler {
+/// impl Layer for Site {
+///     fn inner(&self) -> &dyn RequestHandler {
 ///         &self.0
 ///     }
-///
 ///     fn guess_type(&self, path: &Path) -> Cow<'_, str> {
 ///         match path.file_name() {
 ///             Some(name) if name == "Cargo.toml" => "text/plain".into(),
-///             _ => simple::guess_type(self, path),
+///             _ => self.0.guess_type(path), // super().guess_type(path)
 ///         }
 ///     }
-/// }
-///
-/// impl RequestHandler for Site {
-///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-///         simple::do_method(self, x)
-///     }
-///
 ///     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
-///         self.send_header(x, "Access-Control-Allow-Origin", "*");
-///         base::end_headers(self, x)
+///         x.send_header("Access-Control-Allow-Origin", "*");
+///         self.0.end_headers(x)
 ///     }
 /// }
 ///
@@ -153,52 +142,3 @@ pub trait ServeFiles: RequestHandler {
         simple::copyfile(self, x, source)
     }
 }
-
-macro_rules! forward {
-    ($($pointer:ty),*) => {$(
-        impl<T: ServeFiles + ?Sized> ServeFiles for $pointer {
-            fn files(&self) -> &SimpleHandler {
-                (**self).files()
-            }
-            fn do_get(&self, x: &mut Exchange<'_>) -> Result<()> {
-                (**self).do_get(x)
-            }
-            fn do_head(&self, x: &mut Exchange<'_>) -> Result<()> {
-                (**self).do_head(x)
-            }
-            fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-                (**self).send_head(x)
-            }
-            fn send_missing(&self, x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>> {
-                (**self).send_missing(x, path)
-            }
-            fn list_directory(
-                &self,
-                x: &mut Exchange<'_>,
-                directory: &Directory<'_>,
-            ) -> Result<Option<Content>> {
-                (**self).list_directory(x, directory)
-            }
-            fn translate_path(&self, path: &str) -> PathBuf {
-                (**self).translate_path(path)
-            }
-            fn visibility(&self, name: &OsStr) -> Visibility {
-                (**self).visibility(name)
-            }
-            fn guess_type(&self, path: &Path) -> Cow<'_, str> {
-                (**self).guess_type(path)
-            }
-            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
-                (**self).entity_tag(path, file)
-            }
-            fn cache_control(&self, path: &Path) -> Option<Cow<'_, str>> {
-                (**self).cache_control(path)
-            }
-            fn copyfile(&self, x: &mut Exchange<'_>, source: Content) -> Result<()> {
-                (**self).copyfile(x, source)
-            }
-        }
-    )*};
-}
-
-forward!(&T, Box<T>, Arc<T>);

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::head::{self, Purpose};
 use super::ready::ReadyFile;
-use super::{Content, NOT_FOUND, ServeFiles, accept, caching, media};
+use super::{Content, NOT_FOUND, ServeFiles, caching, media};
+use crate::http1::accept;
 use crate::{Exchange, Result, base};
 
 /// The body of [`ServeFiles::send_missing`].
@@ -13,6 +14,14 @@ use crate::{Exchange, Result, base};
 /// # Errors
 /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
 pub fn send_missing<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    path: &Path,
+) -> Result<Option<Content>> {
+    outermost_files!(h, x => send_instead(h, x, path))
+}
+
+fn send_instead<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     path: &Path,

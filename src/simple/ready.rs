@@ -93,7 +93,7 @@ impl ReadyFile {
             body,
             modified: validators::date(modified).filter(|_| is_dated),
             modified_text: HttpDate::from(modified),
-            length_text: Some(description.size().to_string()),
+            length_text: Some(itoa::Buffer::new().format(description.size()).into()),
             facts: FileFacts::new(description.version(), is_dated, now),
             is_dated,
             description,

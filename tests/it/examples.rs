@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -20,14 +20,19 @@ struct Example {
 impl Example {
     /// Starts the example; `None` if it was not built, as when `cargo test --test it` skips them.
     fn start(name: &str) -> Option<Example> {
+        Example::start_in(env!("CARGO_MANIFEST_DIR"), name, &["0"])
+    }
+
+    /// The same with these arguments, in this directory.
+    fn start_in(directory: impl AsRef<Path>, name: &str, arguments: &[&str]) -> Option<Example> {
         let path = built(name);
         if !path.exists() {
             eprintln!("skipped: {} is not built", path.display());
             return None;
         }
         let mut child = Command::new(path)
-            .arg("0")
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(arguments)
+            .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -119,7 +124,7 @@ fn files_have_the_fields_of_the_subclass() {
         return;
     };
     let answer = files.get("/Cargo.lock");
-    assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
     assert!(answer.contains("\r\nContent-type: text/plain; charset=utf-8\r\n"));
     for answer in [answer, files.get("/"), files.get("/no/such/file")] {
         assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
@@ -225,4 +230,171 @@ fn once_takes_the_callback_and_goes_on() {
     );
     assert_eq!(once.line(), "the code is 4711");
     assert!(once.child.wait().unwrap().success());
+}
+
+/// What curl says to these arguments, which name `URL`; from a directory with the example's log and socket.
+#[cfg(all(feature = "json", feature = "auth"))]
+struct Curl<'e>(&'e Example, &'e Path);
+
+#[cfg(all(feature = "json", feature = "auth"))]
+impl Curl<'_> {
+    fn ask(&self, arguments: &[&str]) -> String {
+        let url = format!("http://{}", self.0.authority);
+        let arguments = arguments
+            .iter()
+            .map(|argument| argument.replace("URL", &url));
+        let output = Command::new("curl")
+            .args(["-s", "-i", "--max-time", "20"])
+            .args(arguments)
+            .current_dir(self.1)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn expect(&self, arguments: &[&str], parts: &[&str]) -> String {
+        let answer = self.ask(arguments);
+        for part in parts {
+            assert!(answer.contains(part), "{part:?} is not in {answer}");
+        }
+        answer
+    }
+}
+
+#[cfg(all(feature = "json", feature = "auth"))]
+#[test]
+fn todo_does_all_that_it_says() {
+    let root = crate::webroot::WebRoot::new();
+    root.dir("uploads");
+    let arguments = ["0", "uploads"];
+    let Some(mut example) = Example::start_in(root.path(), "todo", &arguments) else {
+        return;
+    };
+    let curl = Curl(&example, &root.path());
+    let anna = ["-u", "anna:secret"];
+    let with = |more: &[&'static str]| [&anna[..], more].concat();
+    // Cookies, CORS, basic auth, JSON and forms.
+    curl.expect(
+        &["URL/", "-b", "visits=6"],
+        &["HTTP/1.1 200 ", "Set-Cookie: visits=7; ", "Visits: 6"],
+    );
+    curl.expect(
+        &["-X", "OPTIONS", "URL/todos"],
+        &["HTTP/1.1 204 ", "Access-Control-Allow-Methods: "],
+    );
+    curl.expect(
+        &["-d", "title=x", "URL/todos"],
+        &[
+            "HTTP/1.1 401 ",
+            "WWW-Authenticate: Basic ",
+            "Access-Control-Allow-Origin: *",
+            "{\"code\": 401, ",
+        ],
+    );
+    curl.expect(
+        &with(&["-d", "title=two eggs", "URL/todos"]),
+        &["HTTP/1.1 303 ", "Location: /todos/1"],
+    );
+    let json = ["-H", "Content-Type: application/json", "-d"];
+    let post = |body: &'static str| [&anna[..], &json, &[body, "URL/todos"]].concat();
+    curl.expect(&post(r#"{"title": "say \"hi\""}"#), &["Location: /todos/2"]);
+    curl.expect(
+        &post("{"),
+        &[
+            "HTTP/1.1 400 ",
+            "application/json",
+            "\"explain\": \"EOF while parsing",
+        ],
+    );
+    curl.expect(
+        &["URL/todos/2"],
+        &["application/json", r#"{"title":"say \"hi\""}"#],
+    );
+    curl.expect(
+        &["-I", "URL/todos/2"],
+        &["HTTP/1.1 200 ", "Content-Length: 22"],
+    );
+    for path in ["URL/todos/3", "URL/todos/x", "URL/none"] {
+        curl.expect(&[path], &["HTTP/1.1 404 ", "{\"code\": 404, "]);
+    }
+    // Query, Accept, gzip.
+    let found = curl.expect(&["URL/todos?q=o+e"], &["two eggs", "Vary: Accept"]);
+    assert!(!found.contains("say"), "{found}");
+    curl.expect(
+        &["-H", "Accept: text/plain", "URL/todos"],
+        &["text/plain", "two eggs\nsay \"hi\"\n"],
+    );
+    curl.expect(
+        &["-H", "Accept: image/png", "URL/todos"],
+        &["HTTP/1.1 406 "],
+    );
+    let long: &'static str = format!("title={}", "long ".repeat(200)).leak();
+    curl.expect(&with(&["-d", long, "URL/todos"]), &["HTTP/1.1 303 "]);
+    curl.expect(
+        &["--compressed", "URL/todos"],
+        &["Content-Encoding: gzip", "long long"],
+    );
+    curl.expect(&with(&["-X", "DELETE", "URL/todos/1"]), &["HTTP/1.1 204 "]);
+    curl.expect(
+        &with(&["-X", "PATCH", "URL/todos/1"]),
+        &["HTTP/1.1 405 ", "Allow: GET"],
+    );
+    // Files, up to a limit, and back.
+    root.file("up", "upload")
+        .file("large", vec![b'x'; (10 << 20) + 1]);
+    curl.expect(&with(&["-T", "up", "URL/files/one"]), &["HTTP/1.1 201 "]);
+    curl.expect(
+        &["URL/files/one"],
+        &["Content-Disposition: attachment", "\r\n\r\nupload"],
+    );
+    curl.expect(&with(&["-T", "large", "URL/files/two"]), &["HTTP/1.1 413 "]);
+    curl.expect(
+        &with(&["-T", "up", "URL/files/%2e%2e%2fx"]),
+        &["HTTP/1.1 400 "],
+    );
+    curl.expect(
+        &["--path-as-is", "URL/files/../todo.log"],
+        &["HTTP/1.1 404 "],
+    );
+    // A Unix socket beside TCP.
+    curl.expect(
+        &["--unix-socket", "todo.socket", "http://localhost/todos/2"],
+        &["hi"],
+    );
+    // Events.
+    let mut watcher = TcpStream::connect(&example.authority).unwrap();
+    watcher.set_read_timeout(Some(PATIENCE)).unwrap();
+    watcher
+        .write_all(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+        .unwrap();
+    let mut events = BufReader::new(watcher).lines().map(Result::unwrap);
+    assert!(events.any(|line| line == "Content-Type: text/event-stream"));
+    assert!(events.any(|line| line.is_empty()));
+    curl.expect(
+        &with(&["-d", "title=news", "URL/todos"]),
+        &["HTTP/1.1 303 "],
+    );
+    assert!(events.any(|line| line == "data: news"));
+    // The log, and SIGTERM.
+    let log = std::fs::read_to_string(root.join("todo.log")).unwrap();
+    assert!(
+        log.contains("] \"GET / HTTP/1.1\" 200 ") && log.contains("\" 401 "),
+        "{log}"
+    );
+    let pid = example.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(example.child.wait().unwrap().success());
+}
+
+#[test]
+fn todo_is_no_longer_than_the_same_in_go() {
+    let text = include_str!("../../examples/todo.rs");
+    assert!(text.lines().count() <= 174, "{}", text.lines().count());
 }

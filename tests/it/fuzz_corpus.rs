@@ -55,6 +55,11 @@ fn no_record_panics() {
 }
 
 #[test]
+fn nothing_is_found_in_a_request_that_was_not_sent() {
+    replay("request", checks::request::check);
+}
+
+#[test]
 fn conditions_are_evaluated_in_their_order() {
     replay("conditions", checks::conditions::check);
 }

@@ -129,3 +129,65 @@ fn ipv6_on_all_interfaces_serves_ipv4_too() {
         assert_eq!(answer.text(), own_address(&client).to_string());
     }
 }
+
+#[test]
+fn one_server_may_listen_at_several_places() {
+    let path = std::env::temp_dir().join(format!("servette-also-{}", std::process::id()));
+    let server = ThreadingHttpServer::builder(address())
+        .also_bind("[::1]:0")
+        .also_bind_unix(&path)
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let server = server.spawn().unwrap();
+    let addresses = server.info().addresses.clone();
+    assert_eq!(addresses.len(), 3);
+    assert_eq!((addresses[0], addresses[2]), (server.addr(), Peer::Unix));
+    for round in 0..20 {
+        for at in &addresses[..2] {
+            let mut client = Client::new(at);
+            let own = own_address(&client).to_string();
+            assert_eq!(client.get("/").response().text(), own, "{round}");
+        }
+        let mut client = UnixStream::connect(&path).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\nunix"), "{answer}");
+    }
+    server.shutdown(PATIENCE).unwrap();
+    for at in &addresses[..2] {
+        assert!(std::net::TcpStream::connect(at).is_err());
+    }
+    assert!(UnixStream::connect(&path).is_err());
+    // What it left behind is replaced, but nothing else is.
+    let again = HttpServer::builder(address()).bind_unix(&path).unwrap();
+    let error = HttpServer::builder(address()).bind_unix(&path).unwrap_err();
+    assert!(
+        error.to_string().contains(&*path.to_string_lossy()),
+        "{error}"
+    );
+    drop(again);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "a file").unwrap();
+    assert!(HttpServer::builder(address()).bind_unix(&path).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"a file");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn an_address_that_is_none_is_explained() {
+    for error in [
+        HttpServer::bind("8000", address()).unwrap_err(),
+        HttpServer::builder(address())
+            .also_bind("8000")
+            .bind("127.0.0.1:0")
+            .unwrap_err(),
+    ] {
+        let error = error.to_string();
+        assert!(
+            error.contains("a host and a port, such as \"127.0.0.1:8000\""),
+            "{error}"
+        );
+    }
+}

@@ -42,8 +42,10 @@ mod hooks;
 mod idioms;
 mod idle;
 mod keep_alive;
+mod kept_fields;
 #[cfg(feature = "self-signed")]
 mod keys;
+mod layers;
 mod lifesupport;
 mod limits;
 mod links;
@@ -64,6 +66,7 @@ mod python_base;
 mod python_clients;
 #[cfg(feature = "cli")]
 mod python_differential;
+mod python_handlers;
 #[cfg(feature = "cli")]
 mod range_clients;
 mod ranges;

@@ -177,11 +177,13 @@ fn an_upgraded_connection_lives_on_without_the_server() {
     let reader = std::thread::spawn(move || {
         stream.read_exact(&mut word).unwrap();
         stream.write_all(&word).unwrap();
-        stream.into_tcp().unwrap()
+        stream.into_parts().unwrap()
     });
     client.send("later");
     assert_eq!(client.take_through("later"), "later");
-    drop(reader.join().unwrap());
+    let (ahead, socket) = reader.join().unwrap();
+    assert!(ahead.is_empty() && matches!(socket, servette::DetachedSocket::Tcp(_)));
+    drop(socket);
     client.assert_end();
 }
 

@@ -323,7 +323,7 @@ fn raw_and_detached_streams_carry_plaintext() {
         stream.write_all(&content(size)).unwrap();
         let mut word = [0; 5];
         stream.read_exact(&mut word).unwrap();
-        let mut stream = stream.into_tcp().unwrap_err();
+        let mut stream = stream.into_parts().unwrap_err();
         stream.write_all(&word).unwrap();
     });
     let mut received = vec![0; size];

@@ -165,7 +165,11 @@ fn nothing_is_kept_of_a_head_that_is_refused() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
-    let server = Arc::new(ServerInfo::new(Peer::Memory, ShutdownHandle::new(), false));
+    let server = Arc::new(ServerInfo::new(
+        vec![Peer::Memory],
+        ShutdownHandle::new(),
+        false,
+    ));
     let limits = Arc::new(Limits::default());
     let mut conn = Connection::new(stream, Peer::Memory, server, limits.clone());
     let mut buffers = Buffers::default();
@@ -177,7 +181,14 @@ fn nothing_is_kept_of_a_head_that_is_refused() {
     assert!(conn.input.is_own && conn.input.pending() == head.len());
     conn.refuse(Refusal::new(408, ""));
     conn.lend(&mut buffers, false);
-    conn.exchange(true, |x, _| {
+    let handler = crate::handler_fn(|_, _| Ok(()));
+    let context = crate::exchange::Context {
+        handler: &handler,
+        is_layered: false,
+        is_branch: false,
+        shared: &crate::exchange::Shared::new(&handler, "HTTP/1.1"),
+    };
+    conn.exchange(&context, |x, _| {
         assert_eq!(x.requestline, "GET / HTTP/1.1");
         false
     });

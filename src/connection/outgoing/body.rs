@@ -91,6 +91,7 @@ impl Outgoing {
     /// Prepares `count` bytes that are sent right behind the buffer without passing through it, and
     /// that the caller promises to send; returns what must follow them.
     pub(crate) fn write_through(&mut self, count: usize) -> &'static [u8] {
+        self.gone += count as u64;
         match &mut self.stage {
             Stage::Open(Framing::Length(left)) => {
                 *left = left.saturating_sub(count as u64);

@@ -96,7 +96,7 @@ impl Outgoing {
         };
         if !self.is_usual(value) {
             self.odd_field(kind, name, value);
-        } else if kind == Kind::Plain || self.note(kind, value) {
+        } else if kind == Kind::Plain || self.note(kind, name, value) {
             self.buffer.extend_from_slice(start);
             self.buffer.extend_from_slice(value.as_bytes());
             self.buffer.extend_from_slice(b"\r\n");
@@ -107,7 +107,7 @@ impl Outgoing {
         let kind = Kind::of(name);
         if !self.is_usual(value) {
             self.odd_field(kind, name, value);
-        } else if kind == Kind::Plain || self.note(kind, value) {
+        } else if kind == Kind::Plain || self.note(kind, name, value) {
             self.write_field(name, value.as_bytes());
         }
     }
@@ -123,20 +123,70 @@ impl Outgoing {
     /// A field that is in the wrong place, or whose value is not plain ASCII.
     #[cold]
     fn odd_field(&mut self, kind: Kind, name: &str, value: &str) {
-        if self.stage != Stage::Fields {
-            return self.fail("a field before the status line or after the head");
+        match self.stage {
+            Stage::Fields => {}
+            Stage::Blank => {
+                let rare = self.rare.get_or_insert_default();
+                return rare.kept.push((name.into(), value.into()));
+            }
+            _ => return self.fail(format!("the field {name:?} after the head")),
         }
         let value = value.trim_matches([' ', '\t']);
         if !is_clean(value) {
-            return self.fail("a control character in a field value");
+            return self.fail(format!("a control character in the value of {name:?}"));
         }
-        if self.note(kind, value) {
+        if self.note(kind, name, value) {
             let mut bytes = Vec::new();
             if push_latin1(&mut bytes, value) {
-                self.fail("a character in a field value that is not in Latin-1");
+                self.fail(format!(
+                    "a character that is not in Latin-1 in the value of {name:?}"
+                ));
             }
             self.write_field(name, &bytes);
         }
+    }
+
+    /// Fields that were sent before the status line are added to the head of the final response, unless that has a
+    /// field of this name, or a later one has it. `Set-Cookie` is no list, so all of them are sent.
+    #[cold]
+    pub(super) fn add_kept(&mut self) {
+        if self.code < 200 && self.code != 101 {
+            return;
+        }
+        let Some(rare) = &mut self.rare else { return };
+        let kept = std::mem::take(&mut rare.kept);
+        let head = self.buffer.len();
+        for (at, (name, value)) in kept.iter().enumerate() {
+            let later = kept.get(at + 1..).unwrap_or_default();
+            let is_same = |(other, _): &(Box<str>, Box<str>)| other.eq_ignore_ascii_case(name);
+            let is_cookie = name.eq_ignore_ascii_case("Set-Cookie");
+            if is_cookie || !(later.iter().any(is_same) || self.has_field(name, head)) {
+                self.field(name, value);
+            }
+        }
+        // A head that is wrong for their sake would be wrong again on the error page.
+        if let Some(rare) = &mut self.rare
+            && rare.error.is_none()
+        {
+            rare.kept = kept;
+        }
+    }
+
+    /// Whether the head of the present response, up to `end` in the buffer, has a field of this name.
+    fn has_field(&self, name: &str, end: usize) -> bool {
+        let declares = match Kind::of(name) {
+            Kind::ContentLength => self.declared.length.is_some(),
+            Kind::Connection => self.declared.close.is_some(),
+            Kind::TransferEncoding => self.declared.chunked,
+            Kind::Plain | Kind::Bad => false,
+        };
+        let head = self.buffer.get(self.start..end).unwrap_or_default();
+        let mut lines = head.split(|&byte| byte == b'\n').skip(1);
+        declares
+            || lines.any(|line| {
+                let (of_line, rest) = line.split_at_checked(name.len()).unwrap_or_default();
+                of_line.eq_ignore_ascii_case(name.as_bytes()) && rest.starts_with(b":")
+            })
     }
 
     fn write_field(&mut self, name: &str, value: &[u8]) {
@@ -147,11 +197,11 @@ impl Outgoing {
     }
 
     /// Takes note of a field that frames; false if it is not to be written as it stands.
-    fn note(&mut self, kind: Kind, value: &str) -> bool {
+    fn note(&mut self, kind: Kind, name: &str, value: &str) -> bool {
         match kind {
             Kind::Plain => true,
             Kind::Bad => {
-                self.fail("a field name that is not a token");
+                self.fail_with("the field name", name, "is not a token");
                 false
             }
             Kind::ContentLength => {
@@ -161,7 +211,7 @@ impl Outgoing {
                             self.fail("two lengths of one body");
                         }
                     }
-                    None => self.fail("a Content-Length that is no number"),
+                    None => self.fail_with("the Content-Length", value, "is no number"),
                 }
                 !self.is_unframed() && self.code != 205
             }
@@ -170,12 +220,19 @@ impl Outgoing {
                 match value.eq_ignore_ascii_case("chunked") {
                     true if self.declared.chunked => self.fail("chunked twice"),
                     true => self.declared.chunked = true,
-                    false => self.fail("a transfer coding other than chunked"),
+                    false => self.fail_with("the transfer coding", value, "is not chunked"),
                 }
                 // Written when it is known whether the client can read it.
                 false
             }
         }
+    }
+
+    /// As [`fail`](Self::fail), out of the way of what is right.
+    #[cold]
+    #[inline(never)]
+    fn fail_with(&mut self, what: &str, text: &str, wrong: &str) {
+        self.fail(format!("{what} {text:?} {wrong}"));
     }
 
     /// `close` and `keep-alive` are written when it is known which of them is true.

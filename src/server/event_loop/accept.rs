@@ -281,7 +281,7 @@ mod tests {
     fn no_connection_makes_room_for_one_that_is_not_there() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let loops = EventLoop::all(listener.into(), Options::default(), 1).unwrap();
+        let loops = EventLoop::all(vec![listener.into()], Options::default(), 1).unwrap();
         let event_loop = &loops[0];
         let mut state = event_loop.lock();
         let connect = |state: &mut LoopState| {
@@ -318,7 +318,7 @@ mod tests {
     fn every_event_loop_accepts_and_all_of_them_get_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let loops = EventLoop::all(listener.into(), Options::default(), 3).unwrap();
+        let loops = EventLoop::all(vec![listener.into()], Options::default(), 3).unwrap();
         loops.iter().for_each(EventLoop::note_led);
         for event_loop in &loops {
             let mut state = event_loop.lock();

@@ -344,7 +344,7 @@ mod tests {
             handle_error: Some(Box::new(|_, _| ())),
             ..Options::default()
         };
-        let loops = EventLoop::all(listener.into(), options, 1).unwrap();
+        let loops = EventLoop::all(vec![listener.into()], options, 1).unwrap();
         let event_loop = &loops[0];
         let mut state = event_loop.lock();
         while !state.accepts() {

@@ -3,11 +3,11 @@
 
 /// A member of such a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Member<'a> {
+pub(crate) struct Member<'a> {
     /// A media range, a coding, or `*`.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// In thousandths, up to 1000. 0 means never.
-    pub(super) weight: u16,
+    pub(crate) weight: u16,
 }
 
 /// Whether a client asks for this media type by its name: what `Accept` says of all types does not count.
@@ -16,7 +16,7 @@ pub(crate) fn names<'a>(accept: impl Iterator<Item = &'a str>, media_type: &str)
 }
 
 /// The members of all fields of a name, which are one list. A member whose weight is malformed is ignored.
-pub(super) fn members<'a>(
+pub(crate) fn members<'a>(
     values: impl Iterator<Item = &'a str>,
 ) -> impl Iterator<Item = Member<'a>> {
     values

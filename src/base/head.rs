@@ -1,0 +1,74 @@
+//! The bodies of the hooks that write the head, each for a handler without layers, where the compiler sees through all of
+//! it and does the checks of known names and statuses, and once more for layers, out of the way.
+
+use super::RequestHandler;
+use crate::{Exchange, Result, Status};
+
+#[inline(always)]
+pub(super) fn content<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+    content_type: &str,
+    body: &[u8],
+) -> Result<()> {
+    h.send_response(x, status);
+    h.send_header(x, "Content-Type", content_type);
+    if status.has_content() {
+        h.send_header(x, "Content-Length", itoa::Buffer::new().format(body.len()));
+    }
+    h.end_headers(x)?;
+    Ok(std::io::Write::write_all(&mut x.wfile, body)?)
+}
+
+#[cold]
+pub(super) fn content_of_layers(
+    h: &dyn RequestHandler,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+    content_type: &str,
+    body: &[u8],
+) -> Result<()> {
+    content(h, x, status, content_type, body)
+}
+
+#[inline(always)]
+pub(super) fn response<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+) {
+    h.log_request(x, status.code(), None);
+    h.send_response_only(x, status);
+    h.send_header(x, "Server", &h.version_string());
+    h.send_header(x, "Date", &h.date_time_string(None));
+}
+
+#[cold]
+pub(super) fn response_of_layers(h: &dyn RequestHandler, x: &mut Exchange<'_>, status: Status<'_>) {
+    response(h, x, status);
+}
+
+#[inline(always)]
+pub(super) fn status_line<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+) {
+    let code = status.code();
+    let reason = match status.message() {
+        Some(message) => message,
+        None => h.responses(code).map_or("", |(phrase, _)| phrase),
+    };
+    let mut out = x.channel().out.borrow_mut();
+    out.status_line(x.context.shared.version, code, reason);
+}
+
+#[cold]
+pub(super) fn status_line_of_layers(
+    h: &dyn RequestHandler,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+) {
+    status_line(h, x, status);
+}

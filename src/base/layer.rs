@@ -1,0 +1,403 @@
+//! [`Layer`]: a handler around another one; and pointers, which are handlers like what they point to.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime};
+
+use super::RequestHandler;
+use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
+use crate::connection::{Connection, Next};
+use crate::http1::date::HttpDate;
+use crate::simple::{Content, Directory, FileFacts, ServeFiles, SimpleHandler, Visibility};
+use crate::{Exchange, Result, Status, base};
+
+/// What came of an exchange; see [`Layer::end_request`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The status code of the response; 0 if there was none.
+    pub code: u16,
+    /// The bytes of the response, with its head. Some of them may still wait for a slow client.
+    pub bytes: u64,
+    /// From the moment when the head of the request was there to the end of the response.
+    pub elapsed: Duration,
+    /// The response could not be completed, so that its connection is cut: the client left or was too slow, or the
+    /// handler failed after the response had begun.
+    pub is_cut: bool,
+}
+
+impl fmt::Display for Outcome {
+    /// `200 1234 0.000089`: the code, the bytes and the seconds; `cut` behind them if the response was.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.elapsed.as_secs_f64();
+        let cut = if self.is_cut { " cut" } else { "" };
+        write!(f, "{} {} {seconds:.6}{cut}", self.code, self.bytes)
+    }
+}
+
+/// Makes the trait, handlers of all layers, and layers of all pointers.
+macro_rules! layer {
+    (
+        hooks { $(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)* }
+        files { $(fn $of_files:ident($($file_arg:ident: $file_type:ty),*) -> $file_ret:ty;)* }
+        scripts { $(fn $of_scripts:ident($($script_arg:ident: $script_type:ty),*) -> $script_ret:ty;)* }
+    ) => {
+        /// A handler around another one: a subclass of the handler of files or of scripts, or a wrapper around any handler
+        /// (middleware).
+        ///
+        /// A layer does what the inner handler does, but for the hooks that it overrides. All hooks of
+        /// [`RequestHandler`], [`ServeFiles`] and [`RunScripts`] are here. Its overrides are seen in the inner handler, as
+        /// Python's `self` is: error pages, redirects and listings made there go through them, and so does all that the
+        /// inner handler calls through the exchange, such as [`x.send_header`](Exchange::send_header).
+        /// `self.0.end_headers(x)` is `super().end_headers()`.
+        ///
+        /// A subclass:
+        ///
+        /// ```
+        /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond};
+        ///
+        /// struct Site(SimpleHandler);
+        ///
+        /// impl Layer for Site {
+        ///     fn inner(&self) -> &dyn RequestHandler {
+        ///         &self.0
+        ///     }
+        ///     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+        ///         x.send_header("Access-Control-Allow-Origin", "*"); // CORS
+        ///         self.0.end_headers(x)
+        ///     }
+        /// }
+        ///
+        /// let site = Site(SimpleHandler::new("/no/such/directory"));
+        /// let answer = String::from_utf8(respond(&site, "GET / HTTP/1.0\r\n\r\n")).unwrap();
+        /// assert!(answer.starts_with("HTTP/1.0 404 File not found\r\n"));
+        /// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
+        /// ```
+        ///
+        /// A wrapper. Its own answers have the version, the `Server` field and the error page of the inner handler:
+        ///
+        /// ```
+        /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, Status, respond};
+        ///
+        /// struct Guard<H>(H);
+        ///
+        /// impl<H: RequestHandler> Layer for Guard<H> {
+        ///     fn inner(&self) -> &dyn RequestHandler {
+        ///         &self.0
+        ///     }
+        ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        ///         match x.headers.get("X-Key") {
+        ///             Some("sesame") => self.0.do_method(x),
+        ///             _ => x.send_error(Status::FORBIDDEN),
+        ///         }
+        ///     }
+        /// }
+        ///
+        /// let guard = Guard(SimpleHandler::new("public").with_protocol_version("HTTP/1.1"));
+        /// let answer = String::from_utf8(respond(&guard, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+        /// assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\nServer: SimpleHTTP/"));
+        /// ```
+        ///
+        /// Without `inner` there is no layer:
+        ///
+        /// ```compile_fail,E0046
+        /// use servette::{Exchange, Layer, SimpleHandler};
+        ///
+        /// struct Quiet(SimpleHandler);
+        ///
+        /// impl Layer for Quiet {
+        ///     fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+        /// }
+        /// ```
+        ///
+        /// A method of a layer is a method of two traits, so `self.send_header(x, ..)` may be ambiguous where both are
+        /// imported; `x.send_header(..)` is meant in any case:
+        ///
+        /// ```compile_fail,E0034
+        /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler};
+        ///
+        /// struct Site(SimpleHandler);
+        ///
+        /// impl Layer for Site {
+        ///     fn inner(&self) -> &dyn RequestHandler {
+        ///         &self.0
+        ///     }
+        ///     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+        ///         self.send_header(x, "X-Site", "1");
+        ///         self.0.end_headers(x)
+        ///     }
+        /// }
+        /// ```
+        ///
+        /// A hook that calls itself through the exchange fails when it is some 64 calls deep: 500.
+        ///
+        /// A router is no layer: it hands the exchange on with [`Exchange::hand_to`], and its branches answer by their own
+        /// hooks.
+        #[diagnostic::on_unimplemented(
+            message = "`{Self}` is no handler",
+            note = "implement `RequestHandler`, or `Layer` for a handler around another one"
+        )]
+        #[doc(alias = "middleware")]
+        #[doc(alias = "subclass")]
+        #[doc(alias = "super")]
+        pub trait Layer: Sized {
+            /// The handler that does what this one does not override.
+            fn inner(&self) -> &dyn RequestHandler;
+
+            /// See [`RequestHandler::handle`]. The inner handler's is not called: the connection is that of the outermost.
+            ///
+            /// # Errors
+            /// As there.
+            fn handle(&self, conn: &mut Connection) -> Result<Next> {
+                base::handle_requests(self, conn)
+            }
+
+            /// See [`RequestHandler::handle_one_request`]. The inner handler's is not called.
+            ///
+            /// # Errors
+            /// As there.
+            fn handle_one_request(&self, conn: &mut Connection) -> Result<()> {
+                base::handle_one_request(self, conn)
+            }
+
+            /// An exchange is over, answered or refused by whichever handler. Called once for each, on the outermost layer:
+            /// for a log of requests with their status, size and duration.
+            ///
+            /// ```
+            /// use servette::base::Outcome;
+            /// use servette::{Exchange, Layer, RequestHandler, Status, handler_fn, respond};
+            /// use std::sync::Mutex;
+            ///
+            /// struct AccessLog<H>(H, Mutex<Vec<String>>);
+            ///
+            /// impl<H: RequestHandler> Layer for AccessLog<H> {
+            ///     fn inner(&self) -> &dyn RequestHandler {
+            ///         &self.0
+            ///     }
+            ///     fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+            ///         println!("\"{}\" {outcome}", x.requestline);
+            ///         self.1.lock().unwrap().push(format!("{} {}", x.path, outcome.code));
+            ///     }
+            /// }
+            ///
+            /// let log = AccessLog(handler_fn(|_, _| Err(Status::GONE.into())), Mutex::default());
+            /// respond(&log, "GET /x HTTP/1.0\r\n\r\n");
+            /// assert_eq!(*log.1.lock().unwrap(), ["/x 410"]);
+            /// ```
+            fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+                self.inner().end_request(x, outcome);
+            }
+
+            /// See [`RequestHandler::version_string`]: the inner handler's, unless a half of it is another one here.
+            fn version_string(&self) -> Cow<'_, str> {
+                let halves = (self.server_version(), self.sys_version());
+                let inner = self.inner();
+                match halves == (inner.server_version(), inner.sys_version()) {
+                    true => inner.version_string(),
+                    false => base::version_string(self),
+                }
+            }
+
+            /// See [`ServeFiles::entity_tag`]; by default that of the inner handler.
+            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+                self.inner_files().entity_tag(path, file)
+            }
+
+            $(
+                #[doc = concat!("See [`RequestHandler::", stringify!($name), "`]; by default that of the inner handler.")]
+                fn $name(&self, $($arg: $type),*) -> $ret {
+                    self.inner().$name($($arg),*)
+                }
+            )*
+
+            $(
+                #[doc = concat!("See [`ServeFiles::", stringify!($of_files), "`]; by default that of the inner handler.")]
+                fn $of_files(&self, $($file_arg: $file_type),*) -> $file_ret {
+                    self.inner_files().$of_files($($file_arg),*)
+                }
+            )*
+
+            $(
+                #[doc = concat!("See [`RunScripts::", stringify!($of_scripts), "`]; by default that of the inner handler.")]
+                fn $of_scripts(&self, $($script_arg: $script_type),*) -> $script_ret {
+                    self.inner_scripts().$of_scripts($($script_arg),*)
+                }
+            )*
+
+            // What a pointer has in the place of `inner`.
+
+            #[doc(hidden)]
+            fn has_inner_layer(&self) -> bool {
+                true
+            }
+
+            #[doc(hidden)]
+            fn inner_as_files(&self) -> Option<&dyn ServeFiles> {
+                self.inner().as_files()
+            }
+
+            #[doc(hidden)]
+            fn inner_as_scripts(&self) -> Option<&dyn RunScripts> {
+                self.inner().as_scripts()
+            }
+
+            #[doc(hidden)]
+            fn inner_files(&self) -> &dyn ServeFiles {
+                self.inner_as_files().unwrap_or(&*NOTHING)
+            }
+
+            #[doc(hidden)]
+            fn inner_scripts(&self) -> &dyn RunScripts {
+                self.inner_as_scripts().unwrap_or(&*NOTHING)
+            }
+        }
+
+        impl<L: Layer> RequestHandler for L {
+            fn handle(&self, conn: &mut Connection) -> Result<Next> {
+                Layer::handle(self, conn)
+            }
+            fn handle_one_request(&self, conn: &mut Connection) -> Result<()> {
+                Layer::handle_one_request(self, conn)
+            }
+            fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+                Layer::end_request(self, x, outcome);
+            }
+            fn version_string(&self) -> Cow<'_, str> {
+                Layer::version_string(self)
+            }
+            fn is_layer(&self) -> bool {
+                self.has_inner_layer()
+            }
+            fn as_files(&self) -> Option<&dyn ServeFiles> {
+                self.inner_as_files().map(|_| self as _)
+            }
+            fn as_scripts(&self) -> Option<&dyn RunScripts> {
+                self.inner_as_scripts().map(|_| self as _)
+            }
+            $(
+                #[inline(always)]
+                fn $name(&self, $($arg: $type),*) -> $ret {
+                    Layer::$name(self, $($arg),*)
+                }
+            )*
+        }
+
+        impl<L: Layer> ServeFiles for L {
+            fn files(&self) -> &SimpleHandler {
+                self.inner_files().files()
+            }
+            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+                Layer::entity_tag(self, path, file)
+            }
+            $(
+                fn $of_files(&self, $($file_arg: $file_type),*) -> $file_ret {
+                    Layer::$of_files(self, $($file_arg),*)
+                }
+            )*
+        }
+
+        impl<L: Layer> RunScripts for L {
+            fn cgi(&self) -> &CgiHandler {
+                self.inner_scripts().cgi()
+            }
+            $(
+                fn $of_scripts(&self, $($script_arg: $script_type),*) -> $script_ret {
+                    Layer::$of_scripts(self, $($script_arg),*)
+                }
+            )*
+        }
+
+        layer!(@pointer [&T] [$(fn $name($($arg: $type),*) -> $ret;)*]);
+        layer!(@pointer [Box<T>] [$(fn $name($($arg: $type),*) -> $ret;)*]);
+        layer!(@pointer [Arc<T>] [$(fn $name($($arg: $type),*) -> $ret;)*]);
+    };
+    (@pointer [$pointer:ty] [$(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)*]) => {
+        /// A pointer to a handler is that handler, for all hooks.
+        impl<T: RequestHandler + ?Sized> Layer for $pointer {
+            /// Not called: what a pointer points to may have no size, which this would ask for.
+            fn inner(&self) -> &dyn RequestHandler {
+                &*NOTHING
+            }
+            fn handle(&self, conn: &mut Connection) -> Result<Next> {
+                (**self).handle(conn)
+            }
+            fn handle_one_request(&self, conn: &mut Connection) -> Result<()> {
+                (**self).handle_one_request(conn)
+            }
+            fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+                (**self).end_request(x, outcome);
+            }
+            fn version_string(&self) -> Cow<'_, str> {
+                (**self).version_string()
+            }
+            fn has_inner_layer(&self) -> bool {
+                (**self).is_layer()
+            }
+            fn inner_as_files(&self) -> Option<&dyn ServeFiles> {
+                (**self).as_files()
+            }
+            fn inner_as_scripts(&self) -> Option<&dyn RunScripts> {
+                (**self).as_scripts()
+            }
+            $(
+                #[inline(always)]
+                fn $name(&self, $($arg: $type),*) -> $ret {
+                    (**self).$name($($arg),*)
+                }
+            )*
+        }
+    };
+}
+
+layer! {
+    hooks {
+        fn handle_expect_100(x: &mut Exchange<'_>) -> Result<bool>;
+        fn do_method(x: &mut Exchange<'_>) -> Result<()>;
+        fn send_error(x: &mut Exchange<'_>, status: Status<'_>) -> Result<()>;
+        fn send_content(x: &mut Exchange<'_>, status: Status<'_>, content_type: &str, body: &[u8]) -> Result<()>;
+        fn send_response(x: &mut Exchange<'_>, status: Status<'_>) -> ();
+        fn send_response_only(x: &mut Exchange<'_>, status: Status<'_>) -> ();
+        fn send_header(x: &mut Exchange<'_>, name: &str, value: &str) -> ();
+        fn end_headers(x: &mut Exchange<'_>) -> Result<()>;
+        fn flush_headers(x: &mut Exchange<'_>) -> Result<()>;
+        fn log_request(x: &Exchange<'_>, code: u16, size: Option<u64>) -> ();
+        fn log_error(x: &Exchange<'_>, message: fmt::Arguments<'_>) -> ();
+        fn log_message(x: &Exchange<'_>, message: fmt::Arguments<'_>) -> ();
+        fn log_line(x: &Exchange<'_>, line: &str) -> ();
+        fn server_version() -> &str;
+        fn sys_version() -> &str;
+        fn protocol_version() -> &str;
+        fn error_message_format() -> &str;
+        fn error_content_type() -> &str;
+        fn responses(code: u16) -> Option<(&str, &str)>;
+        fn date_time_string(timestamp: Option<SystemTime>) -> HttpDate;
+        fn log_date_time_string() -> String;
+        fn address_string(x: &Exchange<'_>) -> String;
+    }
+    files {
+        fn do_get(x: &mut Exchange<'_>) -> Result<()>;
+        fn do_head(x: &mut Exchange<'_>) -> Result<()>;
+        fn send_head(x: &mut Exchange<'_>) -> Result<Option<Content>>;
+        fn send_missing(x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>>;
+        fn list_directory(x: &mut Exchange<'_>, directory: &Directory<'_>) -> Result<Option<Content>>;
+        fn translate_path(path: &str) -> PathBuf;
+        fn visibility(name: &OsStr) -> Visibility;
+        fn guess_type(path: &Path) -> Cow<'_, str>;
+        fn cache_control(path: &Path) -> Option<Cow<'_, str>>;
+        fn copyfile(x: &mut Exchange<'_>, source: Content) -> Result<()>;
+    }
+    scripts {
+        fn do_post(x: &mut Exchange<'_>) -> Result<()>;
+        fn is_cgi(path: &str) -> Option<CgiInfo>;
+        fn is_executable(path: &Path) -> bool;
+        fn is_python(path: &Path) -> bool;
+        fn remote_user(x: &Exchange<'_>) -> Option<RemoteUser>;
+        fn run_cgi(x: &mut Exchange<'_>, info: &CgiInfo) -> Result<()>;
+    }
+}
+
+/// What a layer without files or scripts inside has in their place: nothing has this name.
+static NOTHING: LazyLock<CgiHandler> = LazyLock::new(|| CgiHandler::new("\0"));

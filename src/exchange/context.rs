@@ -1,0 +1,83 @@
+//! [`Context`]: the handler that answers an exchange, and what is decided once for the whole of it.
+
+use std::any::Any;
+use std::cell::{Cell, OnceCell};
+
+use crate::RequestHandler;
+
+/// What an exchange knows of the handler that answers it.
+pub(crate) struct Context<'a> {
+    /// The outermost handler.
+    pub(crate) handler: &'a dyn RequestHandler,
+    /// It is a layer, or a branch of another handler: the handlers inside ask it for every hook.
+    pub(crate) is_layered: bool,
+    /// It is a branch of another handler.
+    pub(crate) is_branch: bool,
+    pub(crate) shared: &'a Shared<'a>,
+}
+
+/// What handlers that hand an exchange on to each other share.
+pub(crate) struct Shared<'a> {
+    /// The version of HTTP that this exchange speaks, whatever hooks say later.
+    pub(crate) version: &'a str,
+    /// The handler that the server was given.
+    pub(crate) first: &'a dyn RequestHandler,
+    /// It is writing a line to the log.
+    pub(crate) is_logging: Cell<bool>,
+    /// How deep calls through the exchange are nested.
+    pub(super) depth: Cell<u8>,
+    pub(super) data: Data,
+}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(first: &'a dyn RequestHandler, version: &'a str) -> Self {
+        Shared {
+            version,
+            first,
+            is_logging: Cell::new(false),
+            depth: Cell::new(0),
+            data: Data::default(),
+        }
+    }
+}
+
+/// Values of different types, of which none is ever taken out.
+#[derive(Default)]
+pub(super) struct Data(OnceCell<Box<(Box<dyn Any>, Data)>>);
+
+/// One of our own, which no program asks for.
+struct Text(String);
+
+impl Data {
+    pub(super) fn push(&self, value: Box<dyn Any>) {
+        let mut last = self;
+        while let Some(entry) = last.0.get() {
+            last = &entry.1;
+        }
+        // It is empty.
+        let _ = last.0.set(Box::new((value, Data::default())));
+    }
+
+    /// The text, for as long as the exchange lasts.
+    pub(super) fn keep(&self, text: String) -> Option<&String> {
+        let mut last = self;
+        while let Some(entry) = last.0.get() {
+            last = &entry.1;
+        }
+        let entry = last
+            .0
+            .get_or_init(|| Box::new((Box::new(Text(text)), Data::default())));
+        entry.0.downcast_ref().map(|Text(text)| text)
+    }
+
+    /// The last value of this type.
+    pub(super) fn last<T: 'static>(&self) -> Option<&T> {
+        let mut found = None;
+        let mut at = self;
+        while let Some(entry) = at.0.get() {
+            found = entry.0.downcast_ref().or(found);
+            at = &entry.1;
+        }
+        found
+    }
+}

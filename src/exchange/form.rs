@@ -1,0 +1,111 @@
+//! [`Form`] and [`Pairs`]: names and values as `application/x-www-form-urlencoded`, of a query or of a body.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::Exchange;
+use crate::{Result, Status};
+
+/// A form that was sent as `application/x-www-form-urlencoded`; read by [`Exchange::form`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Form(String);
+
+impl Form {
+    /// The names and values, decoded, in their order.
+    pub fn pairs(&self) -> Pairs<'_> {
+        Pairs::of(&self.0)
+    }
+
+    /// The first value of this name, decoded.
+    pub fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+        first(self.pairs(), name)
+    }
+}
+
+impl Exchange<'_> {
+    /// Reads the body of the request as a form, of `limit` bytes at the most.
+    ///
+    /// ```
+    /// use servette::{Status, handler_fn, respond};
+    ///
+    /// let handler = handler_fn(|_, x| {
+    ///     let form = x.form(10_000)?;
+    ///     let title = form.value("title").ok_or(Status::BAD_REQUEST)?;
+    ///     x.send_content(Status::OK, "text/plain", title.as_bytes())
+    /// });
+    /// let request = "POST / HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+    ///     Content-Length: 14\r\n\r\ntitle=two+eggs";
+    /// assert!(respond(&handler, request).ends_with(b"two eggs"));
+    /// ```
+    ///
+    /// # Errors
+    /// 415 if the request says that its body is something else, 413 if it is longer, and those of `rfile`.
+    pub fn form(&mut self, limit: u64) -> Result<Form> {
+        let content_type = self.headers.get("Content-Type").unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let status = Status::UNSUPPORTED_MEDIA_TYPE;
+            return Err(status.with_explain("A form is expected").into());
+        }
+        // What is not UTF-8 is decoded as browsers do it.
+        let bytes = self.rfile.read_up_to(limit)?;
+        let text = String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        Ok(Form(text))
+    }
+}
+
+/// The names and values of a form or a query, decoded one after the other.
+///
+/// A plus sign is a space, a percent sign without two hexadecimal digits stands for itself, and what is not UTF-8 is
+/// replaced by U+FFFD, as in browsers (the URL standard, 5.1).
+#[derive(Clone, Debug)]
+pub struct Pairs<'a>(&'a str);
+
+impl<'a> Pairs<'a> {
+    pub(crate) fn of(text: &'a str) -> Self {
+        Pairs(text)
+    }
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (Cow<'a, str>, Cow<'a, str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = next_raw(&mut self.0)?;
+        Some((decode(name), decode(value)))
+    }
+}
+
+/// The next pair that is not empty, as it was sent.
+fn next_raw<'a>(rest: &mut &'a str) -> Option<(&'a str, &'a str)> {
+    while !rest.is_empty() {
+        let (pair, behind) = rest.split_once('&').unwrap_or((rest, ""));
+        *rest = behind;
+        if !pair.is_empty() {
+            return Some(pair.split_once('=').unwrap_or((pair, "")));
+        }
+    }
+    None
+}
+
+/// The first value of this name; values of others are not decoded.
+pub(super) fn first<'a>(pairs: Pairs<'a>, name: &str) -> Option<Cow<'a, str>> {
+    let Pairs(mut rest) = pairs;
+    while let Some((of_pair, value)) = next_raw(&mut rest) {
+        if decode(of_pair) == name {
+            return Some(decode(value));
+        }
+    }
+    None
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('+') {
+        return percent_decode_str(text).decode_utf8_lossy();
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8_lossy().into_owned();
+    decoded.into()
+}

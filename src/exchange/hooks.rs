@@ -1,0 +1,210 @@
+//! The hooks of the outermost handler, as methods of the exchange.
+
+use std::fmt;
+
+use super::{Context, Exchange};
+use crate::{Error, RequestHandler, Result, Status};
+
+/// So deep hooks may call each other; they do it some five times.
+const DEEPEST: u8 = 64;
+const TOO_DEEP: &str = "a hook that calls itself without end";
+
+/// The hooks of the outermost handler: what Python calls on `self`.
+///
+/// A method of the handler, `self.send_header(x, ..)`, is that of this very handler; `x.send_header(..)` is that of
+/// the handler that the server was given, so that overrides of a subclass or a wrapper ([`Layer`](crate::Layer)) are
+/// seen in what it is around.
+impl<'a> Exchange<'a> {
+    /// The outermost handler: the one that the server, or [`hand_to`](Self::hand_to), was given.
+    pub fn handler(&self) -> &'a dyn RequestHandler {
+        self.context.handler
+    }
+
+    /// Answers with an error page; see [`RequestHandler::send_error`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_error(&mut self, status: Status<'_>) -> Result<()> {
+        self.nested(|h, x| h.send_error(x, status))
+    }
+
+    /// Answers with a whole response; see [`RequestHandler::send_content`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_content(
+        &mut self,
+        status: Status<'_>,
+        content_type: &str,
+        body: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        self.nested(|h, x| h.send_content(x, status, content_type, body.as_ref()))
+    }
+
+    /// Starts a response; see [`RequestHandler::send_response`].
+    pub fn send_response(&mut self, status: Status<'_>) {
+        self.note_nested(|h, x| h.send_response(x, status));
+    }
+
+    /// The status line alone; see [`RequestHandler::send_response_only`].
+    pub fn send_response_only(&mut self, status: Status<'_>) {
+        self.note_nested(|h, x| h.send_response_only(x, status));
+    }
+
+    /// Adds a field; see [`RequestHandler::send_header`].
+    pub fn send_header(&mut self, name: &str, value: &str) {
+        self.note_nested(|h, x| h.send_header(x, name, value));
+    }
+
+    /// Adds a field whose value is bytes, as they come from another server: those beyond ASCII are sent as they are.
+    ///
+    /// ```
+    /// use servette::{Status, handler_fn, respond};
+    ///
+    /// let handler = handler_fn(|_, x| {
+    ///     x.send_header_bytes("X-Name", b"caf\xe9");
+    ///     x.send_content(Status::OK, "text/plain", "")
+    /// });
+    /// let answer = respond(&handler, "GET / HTTP/1.0\r\n\r\n");
+    /// assert!(answer.windows(16).any(|part| part == b"X-Name: caf\xe9\r\n\r\n"));
+    /// ```
+    pub fn send_header_bytes(&mut self, name: &str, value: &[u8]) {
+        match std::str::from_utf8(value) {
+            Ok(text) if value.is_ascii() => self.send_header(name, text),
+            // Text is sent as Latin-1, whose characters have the numbers of its bytes.
+            _ => self.send_header(
+                name,
+                &value.iter().copied().map(char::from).collect::<String>(),
+            ),
+        }
+    }
+
+    /// Ends the fields; see [`RequestHandler::end_headers`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn end_headers(&mut self) -> Result<()> {
+        self.nested(|h, x| h.end_headers(x))
+    }
+
+    /// Hands the head to `wfile`; see [`RequestHandler::flush_headers`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn flush_headers(&mut self) -> Result<()> {
+        self.nested(|h, x| h.flush_headers(x))
+    }
+
+    /// Logs a request; see [`RequestHandler::log_request`].
+    pub fn log_request(&self, code: u16, size: Option<u64>) {
+        self.look_nested(|h| h.log_request(self, code, size));
+    }
+
+    /// Logs an error; see [`RequestHandler::log_error`].
+    pub fn log_error(&self, message: fmt::Arguments<'_>) {
+        self.look_nested(|h| h.log_error(self, message));
+    }
+
+    /// Logs a message; see [`RequestHandler::log_message`].
+    pub fn log_message(&self, message: fmt::Arguments<'_>) {
+        self.look_nested(|h| h.log_message(self, message));
+    }
+
+    /// Has another handler answer, by its own hooks: what a router does with its branches.
+    ///
+    /// Calling `branch.do_method(x)` instead leaves the hooks of the router in force wherever `branch` calls them through
+    /// `x`. Fields that were sent before the response, and [`data`](Self::data), stay; the lines of the branch's log go to
+    /// that of the outermost handler. An error with a status is answered by the branch; any other is returned.
+    ///
+    /// ```
+    /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
+    ///
+    /// struct Hosts {
+    ///     one: SimpleHandler,
+    ///     two: SimpleHandler,
+    /// }
+    ///
+    /// impl RequestHandler for Hosts {
+    ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+    ///         match x.host() {
+    ///             Some("one.example") => x.hand_to(&self.one),
+    ///             Some("two.example") => x.hand_to(&self.two),
+    ///             _ => x.send_error(Status::MISDIRECTED_REQUEST),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let hosts = Hosts { one: SimpleHandler::new("one"), two: SimpleHandler::new("two") };
+    /// let answer = respond(&hosts, "GET / HTTP/1.1\r\nHost: three.example\r\n\r\n");
+    /// assert!(answer.starts_with(b"HTTP/1.0 421 "));
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the branch that are made from no status.
+    pub fn hand_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
+        let context = Context {
+            handler: branch,
+            is_layered: true,
+            is_branch: true,
+            shared: self.context.shared,
+        };
+        let mut x = self.reborrow();
+        x.context = &context;
+        match branch.do_method(&mut x) {
+            Err(error) if error.is_status() && !x.has_begun() => x.send_error(error.status()),
+            other => other,
+        }
+    }
+
+    /// The outermost handler, if hooks are to be called on it and not on the handler at hand.
+    #[inline(always)]
+    pub(crate) fn layers(&self) -> Option<&'a dyn RequestHandler> {
+        match self.context.is_layered {
+            true => Some(self.context.handler),
+            false => None,
+        }
+    }
+
+    /// Calls a hook, unless hooks call each other in a circle: a client could end the process by it.
+    fn nested<T>(
+        &mut self,
+        call: impl FnOnce(&dyn RequestHandler, &mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let before = self.enter().ok_or_else(|| Error::other(TOO_DEEP))?;
+        let result = call(self.context.handler, self);
+        self.context.shared.depth.set(before);
+        result
+    }
+
+    /// The same for a hook that returns nothing: the end of the head fails instead.
+    fn note_nested(&mut self, call: impl FnOnce(&dyn RequestHandler, &mut Self)) {
+        match self.enter() {
+            Some(before) => {
+                call(self.context.handler, self);
+                self.context.shared.depth.set(before);
+            }
+            None => self.channel().out.borrow_mut().fail(TOO_DEEP),
+        }
+    }
+
+    /// The same for a hook that only looks on.
+    fn look_nested(&self, call: impl FnOnce(&dyn RequestHandler)) {
+        if let Some(before) = self.enter() {
+            call(self.context.handler);
+            self.context.shared.depth.set(before);
+        }
+    }
+
+    /// One call deeper; returns how deep it was before.
+    fn enter(&self) -> Option<u8> {
+        let depth = &self.context.shared.depth;
+        let before = depth.get();
+        (before < DEEPEST).then(|| depth.replace(before + 1))
+    }
+
+    /// After an error or a panic nothing is nested.
+    pub(crate) fn unwound(&self) {
+        self.context.shared.depth.set(0);
+        self.context.shared.is_logging.set(false);
+    }
+}

@@ -1,0 +1,265 @@
+//! [`Target`]: the path and the query of a request, decoded; and where a handler is mounted.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::Exchange;
+use super::form::{Pairs, first};
+use crate::{Error, Result, Status};
+
+/// The path and the query of a request, decoded; made by [`Exchange::target`].
+///
+/// A match on method and segments takes the place of a router:
+///
+/// ```
+/// use servette::{Exchange, OrStatus, RequestHandler, Result, Status, respond};
+///
+/// struct Todos;
+///
+/// impl RequestHandler for Todos {
+///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+///         let target = x.target()?;
+///         match (x.command, &*target.segments()) {
+///             ("GET" | "HEAD", ["todos"]) => {
+///                 let wanted = target.value("q").unwrap_or_default();
+///                 x.send_content(Status::OK, "text/plain", format!("all with {wanted:?}"))
+///             }
+///             ("GET" | "HEAD", ["todos", id]) => {
+///                 let id: u32 = id.parse().or_status(Status::NOT_FOUND)?;
+///                 x.send_content(Status::OK, "text/plain", format!("number {id}"))
+///             }
+///             (_, ["todos", ..]) => x.send_error(Status::METHOD_NOT_ALLOWED),
+///             _ => x.send_error(Status::NOT_FOUND),
+///         }
+///     }
+/// }
+///
+/// assert!(respond(&Todos, "GET /todos?q=a+b%20c HTTP/1.0\r\n\r\n").ends_with(b"all with \"a b c\""));
+/// assert!(respond(&Todos, "GET /todos/7 HTTP/1.0\r\n\r\n").ends_with(b"number 7"));
+/// assert!(respond(&Todos, "GET /todos/x HTTP/1.0\r\n\r\n").starts_with(b"HTTP/1.0 404 "));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    path: &'a str,
+    query: Option<&'a str>,
+    segments: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Target<'a> {
+    /// That of `path?query`.
+    ///
+    /// # Errors
+    /// 400 if a segment is not UTF-8 when it is decoded.
+    pub(crate) fn parse(target: &'a str) -> Result<Self> {
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        let inside = path.strip_prefix('/').filter(|path| !path.is_empty());
+        let decoded = |segment| match percent_decode_str(segment).decode_utf8() {
+            Ok(segment) => Ok(segment),
+            Err(_) => Err(Error::from(
+                Status::BAD_REQUEST.with_message("The path is not UTF-8"),
+            )),
+        };
+        let segments = inside.into_iter().flat_map(|path| path.split('/'));
+        Ok(Target {
+            path,
+            query,
+            segments: segments.map(decoded).collect::<Result<_>>()?,
+        })
+    }
+
+    /// The path without the query, as it was sent.
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// The path, decoded: to be shown. (To find a file, [`segments`](Self::segments) are safer: a decoded slash looks
+    /// like any other.)
+    pub fn decoded_path(&self) -> String {
+        format!("/{}", self.segments.join("/"))
+    }
+
+    /// The parts of the path between its slashes, each decoded: `["todos", "7"]` of `/todos/7`, `["todos", ""]` of
+    /// `/todos/`, none of `/`. A percent sign without two hexadecimal digits stands for itself.
+    ///
+    /// Segments may be `..` or contain a slash (`%2F`) or NUL, so they are no file names before that is checked.
+    pub fn segments(&self) -> Vec<&str> {
+        self.segments.iter().map(|segment| &**segment).collect()
+    }
+
+    /// The query without its question mark, as it was sent; `None` without a question mark.
+    pub fn query(&self) -> Option<&'a str> {
+        self.query
+    }
+
+    /// The names and values of the query, decoded, in their order: `application/x-www-form-urlencoded`.
+    pub fn pairs(&self) -> Pairs<'a> {
+        Pairs::of(self.query.unwrap_or_default())
+    }
+
+    /// The first value of this name in the query, decoded.
+    pub fn value(&self, name: &str) -> Option<Cow<'a, str>> {
+        first(self.pairs(), name)
+    }
+}
+
+impl<'a> Exchange<'a> {
+    /// The path and the query, decoded.
+    ///
+    /// # Errors
+    /// 400 if the path is not UTF-8 when it is decoded.
+    pub fn target(&self) -> Result<Target<'a>> {
+        Target::parse(self.path)
+    }
+
+    /// The target of the request line as it was sent, in absolute form where the client chose that
+    /// (`http://host/path`, as to a proxy).
+    pub fn target_as_sent(&self) -> &'a str {
+        self.requestline.split(' ').nth(1).unwrap_or_default()
+    }
+
+    /// The same exchange below a path, for a handler that is mounted there; `None` if the request is for another path.
+    ///
+    /// The handler sees the path behind `prefix` (nothing, if the path is `prefix` itself), and what was
+    /// [mounted](Self::mount) stands before redirects and in listings.
+    ///
+    /// ```
+    /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
+    ///
+    /// struct Site {
+    ///     files: SimpleHandler,
+    /// }
+    ///
+    /// impl RequestHandler for Site {
+    ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+    ///         if let Some(mut x) = x.below("/files") {
+    ///             return x.hand_to(&self.files);
+    ///         }
+    ///         x.send_content(Status::OK, "text/plain", "start")
+    ///     }
+    /// }
+    ///
+    /// let site = Site { files: SimpleHandler::new(env!("CARGO_MANIFEST_DIR")) };
+    /// let answer = String::from_utf8(respond(&site, "GET /files/src HTTP/1.0\r\n\r\n")).unwrap();
+    /// assert!(answer.starts_with("HTTP/1.0 301 ") && answer.contains("\r\nLocation: /files/src/\r\n"));
+    /// ```
+    pub fn below<'b>(&'b mut self, prefix: &str) -> Option<Exchange<'b>> {
+        let path = self.path;
+        let prefix = prefix.trim_end_matches('/');
+        let rest = path.strip_prefix(prefix)?;
+        if !(rest.is_empty() || rest.starts_with(['/', '?', '#'])) {
+            return None;
+        }
+        let own = path.get(..prefix.len()).unwrap_or_default();
+        // It lives as long as the exchange.
+        let mount = self
+            .context
+            .shared
+            .data
+            .keep(format!("{}{own}", self.mount()));
+        let mut x = self.reborrow();
+        x.path = rest;
+        x.mount = mount;
+        Some(x)
+    }
+
+    /// The path below which this handler is mounted, `/files`, or nothing; see [`below`](Self::below).
+    pub fn mount(&self) -> &'a str {
+        self.mount.map_or("", |mount| mount)
+    }
+
+    /// The path as the client knows it.
+    pub(crate) fn whole_path(&self) -> Cow<'a, str> {
+        match self.mount {
+            None => self.path.into(),
+            Some(mount) => format!("{mount}{}", self.path).into(),
+        }
+    }
+
+    /// Answers with a redirect to another place: [`Status::SEE_OTHER`] after a form was taken, say.
+    ///
+    /// ```
+    /// use servette::{Status, handler_fn, respond};
+    ///
+    /// let old = handler_fn(|_, x| x.send_redirect(Status::PERMANENT_REDIRECT, "/new"));
+    /// let answer = String::from_utf8(respond(&old, "GET /old HTTP/1.0\r\n\r\n")).unwrap();
+    /// assert!(answer.starts_with("HTTP/1.0 308 ") && answer.contains("\r\nLocation: /new\r\n"));
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`end_headers`](Self::end_headers), if the location can't be sent in a field.
+    pub fn send_redirect(&mut self, status: Status<'_>, location: &str) -> Result<()> {
+        self.send_response(status);
+        self.send_header("Location", location);
+        self.send_header("Content-Length", "0");
+        self.end_headers()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn segments(target: &str) -> Vec<String> {
+        let target = Target::parse(target).unwrap();
+        target.segments().into_iter().map(String::from).collect()
+    }
+
+    #[test]
+    fn a_path_is_split_before_it_is_decoded() {
+        for (target, wanted) in [
+            ("/", &[][..]),
+            ("", &[]),
+            ("*", &[]),
+            ("/?a/b", &[]),
+            ("/todos", &["todos"]),
+            ("/todos/", &["todos", ""]),
+            ("/todos/7?x=/y", &["todos", "7"]),
+            ("/a%2Fb/%C3%A9/c+d", &["a/b", "\u{e9}", "c+d"]),
+            ("/100%/%zz/%4", &["100%", "%zz", "%4"]),
+            ("//x", &["", "x"]),
+        ] {
+            assert_eq!(segments(target), wanted, "{target}");
+        }
+        let error = Target::parse("/%ff").unwrap_err();
+        assert_eq!(error.status().code(), 400);
+    }
+
+    #[test]
+    fn a_query_is_a_form() {
+        let target = Target::parse("/a?q=1+2&q=3&%66=%2B&empty&=x&&h=%ff").unwrap();
+        assert_eq!(target.query(), Some("q=1+2&q=3&%66=%2B&empty&=x&&h=%ff"));
+        let value = |name| target.value(name).map(|value| value.into_owned());
+        assert_eq!(value("q").as_deref(), Some("1 2"));
+        assert_eq!(value("f").as_deref(), Some("+"));
+        assert_eq!(value("empty").as_deref(), Some(""));
+        assert_eq!(value("").as_deref(), Some("x"));
+        assert_eq!(value("h").as_deref(), Some("\u{fffd}"));
+        assert_eq!(value("none"), None);
+        assert_eq!(target.pairs().count(), 6);
+        assert_eq!(Target::parse("/a").unwrap().query(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_target_is_split_or_400(target in "[/%?&=+.a-f0-9]{0,40}") {
+            if let Ok(parsed) = Target::parse(&target) {
+                prop_assert!(parsed.segments().len() <= target.len());
+                prop_assert!(parsed.pairs().count() <= target.len());
+            }
+        }
+
+        #[test]
+        fn encoded_segments_come_back(parts in proptest::collection::vec("\\PC{1,8}", 1..5)) {
+            let encode = |part: &String| {
+                percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
+            };
+            let path = format!("/{}", parts.iter().map(encode).collect::<Vec<_>>().join("/"));
+            prop_assert_eq!(segments(&path), parts);
+        }
+    }
+}

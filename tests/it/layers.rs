@@ -1,0 +1,507 @@
+//! Layers: subclasses and wrappers, whose overrides are seen inside; and handlers that hand an exchange on.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use servette::base::Outcome;
+use servette::testing::TestServer;
+use servette::{
+    CgiHandler, Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, Status, base,
+    handler_fn, respond,
+};
+
+use crate::cgi_site::Site;
+use crate::client::get;
+use crate::support::{Ask, Log};
+use crate::webroot::WebRoot;
+
+fn answer<H: RequestHandler + ?Sized>(handler: &H, request: &str) -> String {
+    String::from_utf8(respond(handler, request)).unwrap()
+}
+
+fn ask<H: RequestHandler + ?Sized>(handler: &H, path: &str) -> String {
+    answer(handler, &format!("GET {path} HTTP/1.0\r\n\r\n"))
+}
+
+/// Writes down what is logged.
+struct Logged<H>(H, Log);
+
+impl<H: RequestHandler> Layer for Logged<H> {
+    fn inner(&self) -> &dyn RequestHandler {
+        &self.0
+    }
+    fn log_message(&self, _: &Exchange<'_>, message: fmt::Arguments<'_>) {
+        self.1.push(message);
+    }
+}
+
+struct Cors<H>(H);
+
+impl<H: RequestHandler> Layer for Cors<H> {
+    fn inner(&self) -> &dyn RequestHandler {
+        &self.0
+    }
+    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+        x.send_header("Access-Control-Allow-Origin", "*");
+        self.0.end_headers(x)
+    }
+}
+
+struct Guard<H>(H);
+
+impl<H: RequestHandler> Layer for Guard<H> {
+    fn inner(&self) -> &dyn RequestHandler {
+        &self.0
+    }
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        match x.headers.get("X-Key") {
+            Some("sesame") => self.0.do_method(x),
+            _ => x.send_error(Status::FORBIDDEN),
+        }
+    }
+}
+
+struct AccessLog<H>(H, Log);
+
+impl<H: RequestHandler> Layer for AccessLog<H> {
+    fn inner(&self) -> &dyn RequestHandler {
+        &self.0
+    }
+    fn log_request(&self, _: &Exchange<'_>, _: u16, _: Option<u64>) {}
+    fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+        let Outcome { code, bytes, .. } = outcome;
+        self.1
+            .push(format!("{} {code} {bytes} {}", x.path, outcome.is_cut));
+    }
+}
+
+/// A pipelined `HEAD /none` was answered with `HTTP/1.0` and without `Connection` on a connection that was kept.
+#[test]
+fn the_version_is_decided_once_for_an_exchange() {
+    struct Site(SimpleHandler);
+    impl RequestHandler for Site {
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            self.0.do_method(x)
+        }
+        fn protocol_version(&self) -> &str {
+            "HTTP/1.1"
+        }
+        fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
+    }
+    let site = Site(SimpleHandler::new("/no/such/directory").quiet(true));
+    let head = "HEAD /none HTTP/1.1\r\nHost: a\r\n\r\n";
+    let both = answer(&site, &head.repeat(2));
+    assert_eq!(both.matches("HTTP/1.1 404 ").count(), 2, "{both}");
+    assert!(
+        !both.contains("HTTP/1.0") && !both.contains("Connection"),
+        "{both}"
+    );
+    // And the other way round.
+    let inner = SimpleHandler::new("/no/such/directory").with_protocol_version("HTTP/1.1");
+    let outer = handler_fn(|_, x| inner.do_method(x)).quiet();
+    let one = answer(&outer, &head.repeat(2));
+    assert_eq!(one.matches("HTTP/1.0 404 ").count(), 1, "{one}");
+    assert!(
+        one.contains("\r\nConnection: close\r\n") || !one.contains("Connection"),
+        "{one}"
+    );
+}
+
+#[test]
+fn a_subclass_of_files_is_seen_by_all_of_them() {
+    struct Site(SimpleHandler);
+    impl Layer for Site {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn guess_type(&self, path: &Path) -> Cow<'_, str> {
+            match path.extension() {
+                Some(suffix) if suffix == "lock" => "text/x-lock".into(),
+                _ => self.0.guess_type(path),
+            }
+        }
+        fn server_version(&self) -> &str {
+            "Site/1"
+        }
+    }
+    let root = WebRoot::new();
+    root.file("a.lock", "a").file("b.txt", "b").dir("dir");
+    let log = Log::default();
+    let site = Logged(Cors(Site(SimpleHandler::new(root.path()))), log.clone());
+    for (path, code, media_type) in [
+        ("/a.lock", 200, Some("text/x-lock")),
+        ("/b.txt", 200, Some("text/plain")),
+        ("/dir", 301, None),
+        ("/dir/", 200, Some("text/html")),
+        ("/none", 404, Some("text/html")),
+    ] {
+        let got = ask(&site, path);
+        assert!(got.starts_with(&format!("HTTP/1.0 {code} ")), "{got}");
+        assert_eq!(
+            got.matches("Access-Control-Allow-Origin: *\r\n").count(),
+            1,
+            "{got}"
+        );
+        assert!(got.contains("\r\nServer: Site/1 servette\r\n"), "{got}");
+        let lower = got.to_lowercase();
+        if let Some(media_type) = media_type {
+            assert!(
+                lower.contains(&format!("\r\ncontent-type: {media_type}")),
+                "{got}"
+            );
+        }
+    }
+    let refused = answer(&site, "GET\r\n\r\n");
+    assert!(refused.starts_with("HTTP/1.0 400 ") && refused.contains("Allow-Origin: *"));
+    let lines = log.lines();
+    assert_eq!(lines.len(), 8, "{lines:?}");
+    assert_eq!(lines[3], "\"GET /dir/ HTTP/1.0\" 200 -");
+}
+
+#[test]
+fn a_wrapper_answers_as_what_is_inside() {
+    let inner = SimpleHandler::new("/no/such/directory").with_protocol_version("HTTP/1.1");
+    let inner: Box<dyn RequestHandler + Send + Sync> = Box::new(Logged(inner, Log::default()));
+    let log = Log::default();
+    let three = Arc::new(AccessLog(Cors(Guard(inner)), log.clone()));
+    for (request, code) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\nX-Key: sesame\r\n\r\n", 404),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 403),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+    ] {
+        let got = answer(&&three, request);
+        assert!(got.starts_with(&format!("HTTP/1.1 {code} ")), "{got}");
+        assert!(got.contains("\r\nServer: SimpleHTTP/"), "{got}");
+        assert_eq!(
+            got.matches("Access-Control-Allow-Origin").count(),
+            1,
+            "{got}"
+        );
+        let line = log.lines().pop().unwrap();
+        let path = if code == 400 { "" } else { "/" };
+        assert_eq!(line, format!("{path} {code} {} false", got.len()));
+    }
+    assert_eq!(log.lines().len(), 3);
+}
+
+#[test]
+fn handlers_inside_that_ask_the_exchange_see_overrides() {
+    struct Inner;
+    impl RequestHandler for Inner {
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            match x.path {
+                "/content" => x.send_content(Status::OK, "text/plain", "content"),
+                "/steps" => {
+                    x.send_response(Status::OK);
+                    x.send_header("X-Own", "1");
+                    x.end_headers()?;
+                    Ok(x.wfile.write_all(b"steps")?)
+                }
+                "/self" => self.send_content(x, Status::OK, "text/plain", b"self"),
+                "/err" => Err(Status::GONE.into()),
+                _ => base::do_method(self, x),
+            }
+        }
+        fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+            x.send_header("X-Inner", "1");
+            base::end_headers(self, x)
+        }
+    }
+    let log = Log::default();
+    let layered = Logged(Cors(Inner), log.clone());
+    for path in ["/content", "/steps", "/self", "/err", "/501"] {
+        let got = ask(&layered, path);
+        for name in ["X-Inner: 1", "Access-Control-Allow-Origin: *"] {
+            assert_eq!(got.matches(name).count(), 1, "{path}: {got}");
+        }
+        // The outer field comes first, as with Python's super().
+        assert!(got.find("Access-Control") < got.find("X-Inner"), "{got}");
+    }
+    assert_eq!(log.lines().len(), 7);
+}
+
+#[test]
+fn a_closure_gets_the_outermost_handler() {
+    let content = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", b"hi"));
+    let got = ask(&Logged(Cors(content), Log::default()), "/");
+    assert!(
+        got.contains("\r\nAccess-Control-Allow-Origin: *\r\n"),
+        "{got}"
+    );
+}
+
+#[test]
+fn a_router_hands_on_and_each_branch_answers_by_its_own_hooks() {
+    struct Router {
+        files: Cors<SimpleHandler>,
+        api: Guard<Box<dyn RequestHandler>>,
+    }
+    impl RequestHandler for Router {
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            if let Some(mut x) = x.below("/files") {
+                return x.hand_to(&self.files);
+            }
+            if let Some(mut x) = x.below("/api/") {
+                x.send_header("X-Api", "2");
+                return x.hand_to(&self.api);
+            }
+            base::do_method(self, x)
+        }
+        fn error_message_format(&self) -> &str {
+            "router %(code)d"
+        }
+        fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
+    }
+    fn api(_: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
+        let text = format!("{} {}", x.mount(), x.path);
+        x.send_content(Status::OK, "text/plain", text)
+    }
+    let root = WebRoot::new();
+    root.file("a.txt", "a")
+        .dir("dir")
+        .file("dir/b.txt", "b")
+        .link("out", "/etc");
+    let site = Router {
+        files: Cors(SimpleHandler::new(root.path())),
+        api: Guard(Box::new(handler_fn(api))),
+    };
+    let log = Log::default();
+    let site = AccessLog(site, log.clone());
+    let got = ask(&site, "/files/a.txt");
+    assert!(
+        got.ends_with("\r\n\r\na") && got.contains("Allow-Origin: *"),
+        "{got}"
+    );
+    for (path, location) in [
+        ("/files", "/files/"),
+        ("/files?q", "/files/?q"),
+        ("/files/dir?q", "/files/dir/?q"),
+    ] {
+        let got = ask(&site, path);
+        assert!(
+            got.contains(&format!("\r\nLocation: {location}\r\n")),
+            "{got}"
+        );
+    }
+    assert!(ask(&site, "/files/dir/").contains("Directory listing for /files/dir/"));
+    assert!(ask(&site, "/files/").contains("href=\"a.txt\""));
+    for path in [
+        "/files/out/passwd",
+        "/files/../etc/passwd",
+        "/files/%2e%2e/x",
+    ] {
+        let got = ask(&site, path);
+        assert!(got.starts_with("HTTP/1.0 404 File not found"), "{got}");
+        assert!(
+            got.contains("Error code: 404") && got.contains("Allow-Origin: *"),
+            "{got}"
+        );
+    }
+    for path in ["/filesystem", "/", "/Files/a.txt", "/%66iles/a.txt"] {
+        assert!(ask(&site, path).ends_with("router 501"), "{path}");
+    }
+    let got = ask(&site, "/api");
+    assert!(
+        got.starts_with("HTTP/1.0 403 ") && got.contains("X-Api: 2"),
+        "{got}"
+    );
+    let got = answer(&site, "GET /api/x?y HTTP/1.0\r\nX-Key: sesame\r\n\r\n");
+    assert!(
+        got.contains("X-Api: 2") && got.ends_with("/api /x?y"),
+        "{got}"
+    );
+    assert_eq!(log.lines().len(), 15);
+}
+
+#[test]
+fn the_log_of_a_branch_is_that_of_the_outermost_handler() {
+    struct Filed<H>(H, Log);
+    impl<H: RequestHandler> Layer for Filed<H> {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn log_line(&self, _: &Exchange<'_>, line: &str) {
+            self.1.push(line.split("] ").nth(1).unwrap().trim_end());
+        }
+    }
+    let files = SimpleHandler::new("/no/such/directory");
+    let own = Log::default();
+    let with_own_log = Filed(&files, own.clone());
+    let router = handler_fn(|_, x| match x.path {
+        "/own" => x.hand_to(&with_own_log),
+        _ => x.hand_to(&files),
+    });
+    let log = Log::default();
+    let filed = Filed(router, log.clone());
+    ask(&filed, "/own");
+    assert_eq!(own.lines().len(), 2);
+    assert!(log.lines().is_empty());
+    ask(&filed, "/none");
+    let wanted = [
+        "code 404, message File not found",
+        "\"GET /none HTTP/1.0\" 404 -",
+    ];
+    assert_eq!(log.lines(), wanted);
+}
+
+#[test]
+fn mounts_nest() {
+    let handler = handler_fn(|h, x| {
+        let Some(mut one) = x.below("/one") else {
+            return h.send_error(x, Status::NOT_FOUND);
+        };
+        let Some(two) = one.below("/two") else {
+            return h.send_error(&mut one, Status::GONE);
+        };
+        let text = format!("{} | {}", two.mount(), two.path);
+        h.send_content(x, Status::OK, "text/plain", text.as_bytes())
+    })
+    .quiet();
+    assert!(ask(&handler, "/one/two/three").ends_with("\r\n\r\n/one/two | /three"));
+    assert!(ask(&handler, "/one/twofold").starts_with("HTTP/1.0 410 "));
+}
+
+#[test]
+fn a_subclass_of_scripts_is_seen() {
+    struct Members(CgiHandler);
+    impl Layer for Members {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn remote_user(&self, x: &Exchange<'_>) -> Option<servette::cgi::RemoteUser> {
+            let name = x.headers.get("X-User")?;
+            Some(servette::cgi::RemoteUser::new("Test", name))
+        }
+        fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
+    }
+    let root = Site::new();
+    root.file("a.txt", "a", 0o644);
+    root.script(
+        "cgi-bin/who",
+        "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s %s' \"$REMOTE_USER\" \"$SCRIPT_NAME\"\n",
+    );
+    let members = Members(CgiHandler::new(root.path("")));
+    let request = |path| format!("GET {path} HTTP/1.0\r\nX-User: anna\r\n\r\n");
+    let got = answer(&members, &request("/cgi-bin/who"));
+    assert!(got.ends_with("\r\n\r\nanna /cgi-bin/who"), "{got}");
+    assert!(ask(&members, "/a.txt").ends_with("\r\n\r\na"));
+    let mounted = handler_fn(|_, x| match x.below("/m%20n") {
+        Some(mut x) => x.hand_to(&members),
+        None => Err(Status::NOT_FOUND.into()),
+    })
+    .quiet();
+    let got = answer(&mounted, &request("/m%20n/cgi-bin/who"));
+    assert!(got.ends_with("\r\n\r\nanna /m n/cgi-bin/who"), "{got}");
+}
+
+#[test]
+fn a_hook_that_calls_itself_through_the_exchange_fails() {
+    struct Circle;
+    impl RequestHandler for Circle {
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            x.send_content(Status::OK, "text/plain", "x")
+        }
+        fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+            match x.path {
+                "/self" => x.end_headers(),
+                _ => base::end_headers(self, x),
+            }
+        }
+        fn send_header(&self, x: &mut Exchange<'_>, name: &str, value: &str) {
+            match x.path {
+                "/header" => x.send_header(name, value),
+                _ => base::send_header(self, x, name, value),
+            }
+        }
+        fn log_message(&self, x: &Exchange<'_>, message: fmt::Arguments<'_>) {
+            if x.path == "/log" {
+                x.log_error(message);
+            }
+        }
+    }
+    for handler in [&Circle as &dyn RequestHandler, &Cors(Circle)] {
+        assert!(ask(handler, "/").starts_with("HTTP/1.0 200 "));
+        assert!(ask(handler, "/log").starts_with("HTTP/1.0 200 "));
+        // Its error page fails, too.
+        assert_eq!(ask(handler, "/self"), "");
+        assert_eq!(ask(handler, "/header"), "");
+    }
+}
+
+#[test]
+fn data_of_a_request_is_that_of_its_type_and_of_this_request() {
+    let handler = handler_fn(|h, x| {
+        assert!(x.data::<u32>().is_none());
+        x.set_data(7_u32);
+        x.set_data(String::from("one"));
+        x.set_data(8_u32);
+        let text = format!(
+            "{:?} {:?} {:?}",
+            x.data::<u32>(),
+            x.data::<String>(),
+            x.data::<u8>()
+        );
+        h.send_content(x, Status::OK, "text/plain", text.as_bytes())
+    });
+    let server = TestServer::start(handler);
+    let mut client = server.connect();
+    for _ in 0..2 {
+        client.send(get("/"));
+        assert_eq!(client.response().text(), "Some(8) Some(\"one\") None");
+    }
+}
+
+#[test]
+fn the_end_of_a_request_tells_what_came_of_it() {
+    let log = Log::default();
+    let handler = handler_fn(|h, x| match x.path {
+        "/cut" => {
+            h.send_response(x, Status::OK);
+            h.end_headers(x)?;
+            x.wfile.write_all(b"some")?;
+            x.wfile.flush()?;
+            Err(Status::INTERNAL_SERVER_ERROR.into())
+        }
+        "/large" => h.send_content(x, Status::OK, "text/plain", &[b'x'; 100_000]),
+        "/panic" => panic!("on purpose"),
+        "/none" => Ok(()),
+        _ => Err(Status::GONE.into()),
+    })
+    .protocol_version("HTTP/1.1")
+    .quiet();
+    let handler = AccessLog(handler, log.clone());
+    for (path, code, is_cut) in [
+        ("/cut", 200, true),
+        ("/large", 200, false),
+        ("/panic", 500, false),
+        ("/none", 500, false),
+        ("/", 410, false),
+    ] {
+        let got = answer(&handler, &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let line = log.lines().pop().unwrap();
+        assert_eq!(line, format!("{path} {code} {} {is_cut}", got.len()));
+    }
+    assert_eq!(log.lines().len(), 5);
+}
+
+#[test]
+fn what_is_answered_later_has_the_kept_fields_and_one_end() {
+    let handler = handler_fn(|_, x| {
+        x.send_header("X-Kept", "1");
+        let deferred = x.defer()?;
+        std::thread::spawn(move || {
+            deferred.answer(|_, x| x.send_content(Status::OK, "text/plain", "late"));
+        });
+        Ok(())
+    });
+    let log = Log::default();
+    let layered = AccessLog(Cors(handler.quiet()), log.clone());
+    let got = ask(&layered, "/");
+    for part in ["\r\nX-Kept: 1\r\n", "Allow-Origin: *", "\r\n\r\nlate"] {
+        assert_eq!(got.matches(part).count(), 1, "{got}");
+    }
+    assert_eq!(log.lines(), [format!("/ 200 {} false", got.len())]);
+}
