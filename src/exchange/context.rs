@@ -45,6 +45,16 @@ impl<'a> Shared<'a> {
 #[derive(Default)]
 pub(super) struct Data(OnceCell<Box<(Box<dyn Any>, Data)>>);
 
+impl Drop for Data {
+    /// One value after the other: many of them, each inside the one before, would take all of the stack.
+    fn drop(&mut self) {
+        let mut next = self.0.take();
+        while let Some(mut entry) = next {
+            next = entry.1.0.take();
+        }
+    }
+}
+
 /// One of our own, which no program asks for.
 struct Text(String);
 
@@ -79,5 +89,21 @@ impl Data {
             at = &entry.1;
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_values_are_dropped_on_a_small_stack() {
+        let small = std::thread::Builder::new().stack_size(64 << 10);
+        let dropping = small.spawn(|| {
+            let data = Data::default();
+            (0..5000).for_each(|number: i32| data.push(Box::new(number)));
+            assert_eq!(data.last(), Some(&4999));
+        });
+        dropping.unwrap().join().unwrap();
     }
 }
