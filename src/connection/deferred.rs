@@ -5,18 +5,36 @@ use std::sync::Arc;
 
 use super::link::{Link, Notice};
 use crate::base::RequestHandler;
+use crate::error::guarded;
 use crate::exchange::Exchange;
 use crate::shutdown::Control;
 use crate::{Result, Status};
 
 /// What answers an exchange that was put off.
-pub(crate) struct Answer(Box<Answers>);
+pub(crate) struct Answer(Option<Box<Answers>>);
 
 type Answers = dyn FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send;
 
 impl Answer {
-    pub(crate) fn run(self, h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
-        (self.0)(h, x)
+    fn new(
+        closure: impl FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + 'static,
+    ) -> Self {
+        Answer(Some(Box::new(closure)))
+    }
+
+    pub(crate) fn run(mut self, h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
+        self.0.take().map_or(Ok(()), |closure| closure(h, x))
+    }
+}
+
+impl Drop for Answer {
+    /// An event loop drops it when the client has left: what the closure holds is code of the program, which may panic.
+    fn drop(&mut self) {
+        let closure = self.0.take();
+        let _ = guarded(|| {
+            drop(closure);
+            Ok(())
+        });
     }
 }
 
@@ -64,7 +82,7 @@ impl Deferred {
         self,
         closure: impl FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + 'static,
     ) {
-        self.give(Answer(Box::new(closure)));
+        self.give(Answer::new(closure));
     }
 
     fn give(&self, answer: Answer) {
@@ -108,9 +126,7 @@ impl Deferred {
 
 impl Drop for Deferred {
     fn drop(&mut self) {
-        self.give(Answer(Box::new(|_, _| {
-            Err(Status::SERVICE_UNAVAILABLE.into())
-        })));
+        self.give(Answer::new(|_, _| Err(Status::SERVICE_UNAVAILABLE.into())));
     }
 }
 

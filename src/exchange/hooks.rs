@@ -151,7 +151,10 @@ impl<'a> Exchange<'a> {
         let mut x = self.reborrow();
         x.context = &context;
         match branch.do_method(&mut x) {
-            Err(error) if error.is_status() && !x.has_begun() => x.send_error(error.status()),
+            Err(error) if error.is_status() && !x.has_begun() => {
+                x.channel().undefer();
+                x.send_error(error.status())
+            }
             other => other,
         }
     }

@@ -238,6 +238,70 @@ fn a_handler_that_fails_or_answers_nevertheless_has_not_put_it_off() {
     assert_eq!(server.answer(get("/")).text(), "first");
 }
 
+/// Panics where it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic!("on purpose");
+        }
+    }
+}
+
+#[test]
+fn an_answer_whose_client_has_left_may_panic_where_it_is_dropped() {
+    let answering = || {
+        handler(|h, x| {
+            if x.path == "/echo" {
+                return echo(h, x);
+            }
+            let deferred = x.defer()?;
+            while !x.client_has_left() {
+                thread::park_timeout(Duration::from_millis(2));
+            }
+            let bomb = Bomb;
+            deferred.answer(move |_, _| {
+                let _bomb = bomb;
+                Ok(())
+            });
+            Ok(())
+        })
+    };
+    let few = |limits: &mut servette::Limits| limits.max_connections = 2;
+    for server in [spawn_single(answering()), spawn(answering(), few)] {
+        for _ in 0..4 {
+            let mut client = Client::new(server.addr());
+            client.get("/");
+            drop(client);
+        }
+        let serves = || {
+            let mut client = Client::new(server.addr());
+            client.get("/echo");
+            client
+                .response_or_end()
+                .is_some_and(|response| response.status == 200)
+        };
+        until("it serves", serves);
+        assert_eq!(server.shutdown(PATIENCE).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_branch_that_fails_has_not_put_it_off() {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let keeping = kept.clone();
+    let branch = handler(move |_, x| {
+        keeping.lock().unwrap().push(x.defer()?);
+        Err(Status::CONFLICT.into())
+    });
+    let server = serve(move |_, x| x.hand_to(&branch));
+    assert_eq!(server.answer(get("/")).status, 409);
+    until("it is closed", || {
+        kept.lock().unwrap().iter().all(Deferred::is_closed)
+    });
+}
+
 #[test]
 fn a_client_that_leaves_is_noticed() {
     for server in both() {
