@@ -330,8 +330,9 @@ impl Link<Queue> {
     /// Nothing has been sent for a while, unless more than so many bytes have been by now.
     pub(super) fn note_silence(&self, written: u64) {
         let mut state = self.state();
+        let is_over = state.is_done || state.fault.is_some();
         let queue = &mut state.content;
-        if queue.rate.bytes() != written || !queue.pieces.is_empty() {
+        if is_over || queue.rate.bytes() != written || !queue.pieces.is_empty() {
             return;
         }
         let piece = queue.keep_alive.take().map(|chunk| {
@@ -394,5 +395,21 @@ impl LinkState<Queue> {
     /// There is something to do for who sends.
     pub(super) fn has_news(&self) -> bool {
         self.is_done || self.fault.is_some() || !self.content.pieces.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_to_keep_a_body_alive_that_has_ended() {
+        let limits = Arc::new(Limits::default());
+        let queue = Queue::new(Framing::UntilClose, true, limits, Arc::default());
+        let link = Link::new(queue);
+        link.keep_alive(Chunk::from("still here"));
+        link.end(true);
+        link.note_silence(0);
+        assert!(link.state().content.pieces.is_empty());
     }
 }
