@@ -3,6 +3,7 @@
 //!
 //! As behind a tail, nothing else is done for the connection before that is over ([`Connection::is_unfinished`]).
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub(super) struct Handed {
     what: What,
     /// The link knows where the connection is parked.
     has_place: bool,
+    /// The link knows that the server stops.
+    knows_of_stop: Cell<bool>,
     /// The writer sends by itself.
     is_open: bool,
     /// What the last look has found.
@@ -94,6 +97,7 @@ impl Channel {
         self.rest.borrow_mut().handed = Some(Box::new(Handed {
             what,
             has_place: false,
+            knows_of_stop: Cell::new(false),
             is_open: false,
             look: Look {
                 progress: Progress::Waits,
@@ -115,6 +119,9 @@ impl Channel {
 
     /// Puts the rest of the body into the program's hands.
     pub(super) fn hand_over(&self) -> io::Result<ResponseStream> {
+        if self.detached.get() {
+            return Err(misuse("the body of a connection that has left its server"));
+        }
         let counted = self.count_handed()?;
         let framing = self.out.borrow_mut().hand_over(self.is_closing())?;
         let (control, limits) = (self.wire.control.clone(), self.limits.clone());
@@ -217,7 +224,7 @@ impl Connection {
         let Some(handed) = &mut self.channel.rest.get_mut().handed else {
             return Ok(true);
         };
-        if has_failed || (may_have_left && wire.stream.has_left() && !handed.allows_half_close()) {
+        if has_failed || (may_have_left && wire.stream.has_left_by(!handed.allows_half_close())) {
             return Err(io::Error::from(Fault::Gone).into());
         }
         match &mut handed.what {
@@ -287,10 +294,20 @@ impl Connection {
 
     /// The server stops: the program is to be told.
     pub(crate) fn note_stop(&self) -> Option<Call> {
-        match &self.channel.rest.borrow().handed.as_ref()?.what {
+        let rest = self.channel.rest.borrow();
+        let handed = rest.handed.as_ref()?;
+        handed.knows_of_stop.set(true);
+        match &handed.what {
             What::Stream(link) => link.note_stop(),
             What::Late(link, _) => link.note_stop(),
         }
+    }
+
+    /// The program is still to be told, if the server stops.
+    pub(crate) fn wants_note_of_stop(&self) -> bool {
+        let rest = self.channel.rest.borrow();
+        let wants = |handed: &Handed| !handed.knows_of_stop.get();
+        rest.handed.as_deref().is_some_and(wants)
     }
 
     /// The connection is over; the program is to be told.

@@ -221,13 +221,19 @@ impl Stream {
 
     /// The client has ended its sending direction, or is gone; nothing is read for that. In memory it never does.
     pub(crate) fn has_left(&self) -> bool {
+        self.has_left_by(true)
+    }
+
+    /// The same; whether the end of its sending direction counts.
+    pub(super) fn has_left_by(&self, its_end: bool) -> bool {
         let Some(socket) = self.fd() else {
             return false;
         };
         #[cfg(target_os = "linux")]
         {
             use rustix::event::{PollFd, PollFlags, Timespec, poll};
-            let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+            let mut ends = PollFlags::HUP | PollFlags::ERR;
+            ends.set(PollFlags::RDHUP, its_end);
             let mut polled = [PollFd::from_borrowed_fd(socket, ends)];
             let found = poll(&mut polled, Some(&Timespec::default()));
             let [polled] = &polled;
@@ -236,7 +242,7 @@ impl Stream {
         // The end behind something unread does not show.
         #[cfg(not(target_os = "linux"))]
         match rustix::net::recv(socket, &mut [0; 1][..], RecvFlags::PEEK) {
-            Ok((_, count)) => count == 0,
+            Ok((_, count)) => its_end && count == 0,
             Err(error) => error != rustix::io::Errno::AGAIN && error != rustix::io::Errno::INTR,
         }
     }

@@ -532,6 +532,45 @@ fn a_client_that_only_ends_its_sending_direction_can_be_kept() {
 }
 
 #[test]
+fn a_closure_that_is_told_of_the_end_may_shut_the_server_down() {
+    for server in both() {
+        let (_client, stream) = server.open("/");
+        let handle = server.server.shutdown_handle();
+        let log = Log::default();
+        let notes = log.clone();
+        stream.notify(move |notice| {
+            if notice == Notice::Closed {
+                handle.shutdown(PATIENCE);
+                notes.push("returned");
+            }
+        });
+        let start = Instant::now();
+        assert_eq!(server.server.shutdown(SHORT).unwrap(), 1);
+        until("the closure has returned", || !log.lines().is_empty());
+        assert!(start.elapsed() < PATIENCE / 2);
+    }
+}
+
+#[test]
+fn a_client_that_resets_has_left_even_where_a_half_close_is_allowed() {
+    for server in both() {
+        for is_half_closed in [false, true] {
+            let (mut client, stream) = server.open("/");
+            stream.allow_half_close();
+            client.head();
+            if is_half_closed {
+                client.finish();
+                stream.send("still here").unwrap();
+                client.chunk().unwrap();
+            }
+            let log = noting(&stream);
+            client.reset();
+            is_closed(&stream, &log);
+        }
+    }
+}
+
+#[test]
 fn a_body_that_is_given_up_is_visibly_cut() {
     for server in both() {
         let (mut client, stream) = server.open("/");

@@ -38,7 +38,13 @@ impl Notices {
 impl Shared {
     /// Tells the program.
     pub(in crate::server) fn run_notices(&self) {
-        for call in self.notices.take() {
+        let calls = self.notices.take();
+        if calls.is_empty() {
+            return;
+        }
+        // At the end of a server this thread serves no more; a closure that shuts the server down must not wait for it.
+        let _thread = self.control.enter_thread();
+        for call in calls {
             if let Err(error) = call.run() {
                 self.options.report(&error, &self.info.server_address);
             }

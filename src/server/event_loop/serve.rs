@@ -232,6 +232,10 @@ impl EventLoop {
             self.close(task);
             return None;
         }
+        if control.is_stopping() && task.conn.wants_note_of_stop() {
+            // The stop came after the last look, and the loop may have looked through its table by now.
+            return Some(task);
+        }
         let before = table.next_deadline();
         let back = table.park(task, Moment::now());
         let next = table.next_deadline();
@@ -333,6 +337,47 @@ mod tests {
         fn protocol_version(&self) -> Option<&'static str> {
             None
         }
+    }
+
+    /// A new connection of a loop, whose client has sent this.
+    fn accepted(event_loop: &EventLoop, client: &mut TcpStream, request: &[u8]) -> Box<Task> {
+        client.write_all(request).unwrap();
+        let mut state = event_loop.lock();
+        while !state.accepts() {
+            event_loop.wait(&mut state, None).unwrap();
+        }
+        let step = event_loop.accept(&mut state).unwrap();
+        event_loop.run_hook(step).unwrap()
+    }
+
+    #[test]
+    fn a_stream_that_parks_just_when_the_server_stops_is_told_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let loops = EventLoop::all(vec![listener.into()], Options::default(), 1).unwrap();
+        let event_loop = &loops[0];
+        let (sender, streams) = std::sync::mpsc::channel();
+        let handler = crate::handler_fn(move |h, x| {
+            h.send_response(x, crate::Status::OK);
+            h.end_headers(x)?;
+            sender.send(x.wfile.hand_over()?).map_err(Error::other)
+        });
+        let task = accepted(event_loop, &mut client, b"GET / HTTP/1.0\r\n\r\n");
+        let mut buffers = Buffers::default();
+        let mut task = event_loop.prepare(task, &mut buffers).unwrap();
+        // As a thread does that runs a handler, up to where it parks the connection.
+        event_loop.call(&handler.quiet(), &mut task.conn);
+        task.conn.reclaim(&mut buffers);
+        assert!(!event_loop.go_on(&mut task));
+        event_loop.shared.control.stop();
+        assert!(!event_loop.stop(&mut event_loop.lock()));
+        let task = event_loop.park(task).expect("it is looked at once more");
+        assert!(event_loop.prepare(task, &mut buffers).is_none());
+        let told = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let note = told.clone();
+        let stream = streams.recv().unwrap();
+        stream.notify(move |_| note.store(true, Relaxed));
+        assert!(told.load(Relaxed));
     }
 
     #[test]
