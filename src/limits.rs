@@ -159,6 +159,9 @@ setters! {
     with_ranges: ranges: usize;
     with_write_deadline: write_deadline: Duration;
     with_min_rate: min_rate: u64;
+    with_stream_queue: stream_queue: usize;
+    with_stream_silence: stream_silence: Duration;
+    with_queued: queued: usize;
     with_drain: drain: u64;
     with_drain_deadline: drain_deadline: Duration;
     with_linger: linger: u64;

@@ -328,6 +328,23 @@ fn what_is_written_before_the_handler_returns_follows_in_order() {
 }
 
 #[test]
+fn no_body_is_handed_over_behind_detach() {
+    let server = spawn(
+        handler(|h, x| {
+            h.send_response(x, Status::OK);
+            h.end_headers(x)?;
+            let mut detached = x.detach()?;
+            assert!(x.wfile.hand_over().is_err(), "its socket blocks");
+            Ok(detached.write_all(b"detached")?)
+        }),
+        |_| (),
+    );
+    let mut client = Client::new(server.addr());
+    client.get("/");
+    assert_eq!(client.response().text(), "detached");
+}
+
+#[test]
 fn a_writer_never_waits_and_a_client_that_is_too_slow_is_cut() {
     for server in both() {
         let (mut client, stream) = server.open_slow("/");
