@@ -52,7 +52,8 @@ macro_rules! layer {
         /// [`RequestHandler`], [`ServeFiles`] and [`RunScripts`] are here. The inner handler calls the overrides too, as with
         /// Python's `self`: its error pages, redirects and listings go through them, and so does every hook that it calls on
         /// the exchange, such as [`x.send_header`](Exchange::send_header).
-        /// `self.0.end_headers(x)` is `super().end_headers()`.
+        /// `self.0.end_headers(x)` is `super().end_headers()`; for the hooks of files and scripts, import [`ServeFiles`] or
+        /// [`RunScripts`].
         ///
         /// A subclass:
         ///

@@ -138,7 +138,10 @@ fn or_none(number: u64) -> Option<u64> {
 
 fn split<'a>(pair: &'a str, option: &str) -> Result<(&'a str, &'a str), String> {
     let split = pair.split_once('=').filter(|(name, _)| !name.is_empty());
-    split.ok_or_else(|| format!("invalid value for '{option}': '{}'", pair.escape_debug()))
+    split.ok_or_else(|| {
+        let pair = pair.escape_debug();
+        format!("invalid value for '{option}': '{pair}' is not of the form NAME=VALUE")
+    })
 }
 
 /// Starts the command anew without the descriptors that it has inherited, if there are any: its scripts

@@ -95,7 +95,12 @@ impl SiteArguments {
             let split = pair.split_once('=');
             let (suffix, media_type) = split
                 .filter(|(suffix, _)| !suffix.trim_start_matches('.').is_empty())
-                .ok_or_else(|| format!("invalid value for '--type': '{}'", pair.escape_debug()))?;
+                .ok_or_else(|| {
+                    format!(
+                        "invalid value for '--type': '{}' is not of the form .SUFFIX=TYPE",
+                        pair.escape_debug()
+                    )
+                })?;
             let media_type = super::field_value(media_type)
                 .map_err(|error| format!("invalid value for '--type': {error}"))?;
             handler = handler.extension(suffix, media_type);
