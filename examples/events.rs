@@ -77,7 +77,7 @@ impl RequestHandler for Room {
                 self.send_content(x, Status::OK, html, PAGE.as_bytes())
             }
             ("GET", "/events") => {
-                let stream = events::begin(self, x)?;
+                let stream = events::begin(x)?;
                 stream.send(Event::new("welcome").retry(Duration::from_secs(1)))?;
                 self.enter(stream);
                 Ok(())

@@ -41,7 +41,7 @@ impl RequestHandler for App {
                 x.send_content(Status::NO_CONTENT, "", "")
             }
             ("GET", ["events"]) => {
-                let stream = events::begin(x.handler(), x)?;
+                let stream = events::begin(x)?;
                 self.watchers.lock().unwrap().push(stream);
                 Ok(())
             }

@@ -260,6 +260,12 @@ pub fn log_request<H: RequestHandler + ?Sized>(
     code: u16,
     size: Option<u64>,
 ) {
+    let shared = x.context.shared;
+    // As with its lines: whether a request is logged here is for the handler to say that it is a branch of.
+    if x.context.is_branch && !shared.is_logging_request.replace(true) {
+        shared.first.log_request(x, code, size);
+        return shared.is_logging_request.set(false);
+    }
     outermost!(h, x => match size {
         Some(size) => h.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
         None => h.log_message(x, format_args!("\"{}\" {code} -", x.requestline)),

@@ -9,12 +9,12 @@
 //! use std::sync::Mutex;
 //!
 //! let listeners: Mutex<Vec<ResponseStream>> = Mutex::default();
-//! let handler = handler_fn(|h, x| match x.path {
+//! let handler = handler_fn(|_, x| match x.path {
 //!     "/events" => {
-//!         listeners.lock().unwrap().push(events::begin(h, x)?);
+//!         listeners.lock().unwrap().push(events::begin(x)?);
 //!         Ok(())
 //!     }
-//!     _ => h.send_error(x, Status::NOT_FOUND),
+//!     _ => x.send_error(Status::NOT_FOUND),
 //! });
 //!
 //! // From any thread:
@@ -27,7 +27,6 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::base::RequestHandler;
 use crate::{Chunk, Exchange, ResponseStream, Result, Status};
 
 /// What is sent to a client for which nothing else was sent for a while: a comment, which pages do not see.
@@ -40,14 +39,14 @@ const COMMENT: &str = ":\n\n";
 /// proxies keep the connection, and clients that are gone without a word are noticed.
 ///
 /// # Errors
-/// Those of [`RequestHandler::end_headers`] and [`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over).
-pub fn begin<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<ResponseStream> {
-    h.send_response(x, Status::OK);
-    h.send_header(x, "Content-Type", "text/event-stream");
-    h.send_header(x, "Cache-Control", "no-store");
+/// Those of [`Exchange::end_headers`] and [`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over).
+pub fn begin(x: &mut Exchange<'_>) -> Result<ResponseStream> {
+    x.send_response(Status::OK);
+    x.send_header("Content-Type", "text/event-stream");
+    x.send_header("Cache-Control", "no-store");
     // Else nginx, as a proxy, keeps events back until it has some kilobytes of them.
-    h.send_header(x, "X-Accel-Buffering", "no");
-    h.end_headers(x)?;
+    x.send_header("X-Accel-Buffering", "no");
+    x.end_headers()?;
     let stream = x.wfile.hand_over()?;
     stream.keep_alive(COMMENT);
     Ok(stream)

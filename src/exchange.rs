@@ -195,11 +195,10 @@ impl<'a> Exchange<'a> {
         self.channel().tls()
     }
 
-    /// Puts the exchange off, to be answered later from any thread. The handler returns `Ok` then, without an answer,
-    /// and the connection waits without a thread.
+    /// Defers the response: any thread may answer later, for a long poll or a job in a queue. The handler then returns
+    /// `Ok` without an answer, and the connection waits without a thread.
     ///
-    /// If the handler returns an error instead, or answers nevertheless and the first byte of that was sent, it is not
-    /// put off.
+    /// If the handler returns an error instead, or the first byte of a response was sent, nothing is deferred.
     ///
     /// # Errors
     /// `InvalidInput` behind the head of the response, and if it was put off before. An error that is answered with 503
@@ -221,8 +220,8 @@ impl<'a> Exchange<'a> {
         self.channel().out.borrow().has_begun()
     }
 
-    /// Keeps a value that belongs to this request, for handlers and hooks further in or later: who sent it, when it
-    /// began. One of the same type that was kept before is no longer found.
+    /// Keeps a value for the rest of this request, for other handlers and hooks: the user, the time when it began. There
+    /// is one value of each type; a later one hides an earlier one.
     ///
     /// ```
     /// use servette::{Exchange, Layer, RequestHandler, Result, Status, handler_fn, respond};
@@ -253,7 +252,7 @@ impl<'a> Exchange<'a> {
         self.context.shared.data.push(Box::new(value));
     }
 
-    /// The value of this type that [`set_data`](Self::set_data) kept last.
+    /// Returns the last value of this type that [`set_data`](Self::set_data) kept; `None` if there is none.
     pub fn data<T: 'static>(&self) -> Option<&'a T> {
         self.context.shared.data.last()
     }

@@ -37,8 +37,8 @@
 //!   [`simple`] those that serve files. Each hook has a default body, and each body is a function of the same
 //!   name: an override of `end_headers` that calls [`base::end_headers`] is `super().end_headers()`, and
 //!   error pages and refusals pass through it.
-//! - **A [`Layer`] is a subclass, or middleware**: a handler around another one, whose overrides are seen inside. So hooks
-//!   are called on the exchange, `x.end_headers()`, which knows the outermost handler.
+//! - **A [`Layer`] is a subclass, or middleware**: a handler around another one, which calls its overrides. So call hooks on
+//!   the exchange, `x.end_headers()`, which knows the outermost handler.
 //! - **A [`Connection`] knows no handler.** While it waits it is parked in a poller, so an idle client costs
 //!   no thread, and a handler may block as it likes.
 //!
@@ -46,9 +46,9 @@
 //!
 //! Every hook may return an [`Error`] with `?`. As long as nothing of the response was sent, it is answered: with
 //! the status that it was made from (`Err(Status::NOT_FOUND.into())`), with 400, 408 or 413 where the
-//! client is at fault, else with 500. Later the connection is cut, so that nobody takes a broken answer for a
-//! whole one. A panic in a hook is treated as such an error, and the server lives on; that needs `panic =
-//! "unwind"`, the default. What a client may use up is bounded by [`Limits`].
+//! client is at fault, else with 500. After that the connection is dropped, so a client can't mistake a truncated
+//! response for a complete one. A panic in a hook is treated as such an error, and the server goes on; that needs
+//! `panic = "unwind"`, the default. [`Limits`] bound what a client can use.
 //!
 //! # Layout
 //!

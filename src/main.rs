@@ -268,8 +268,8 @@ fn reason(error: &clap::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let paragraph = text.split("\n\n").next().unwrap_or_default();
-    // Where only some values are possible, they stand on a line of their own.
-    paragraph.trim_end().replace("\n  [", " [")
+    // Possible values, and options that are missing, stand on lines of their own.
+    paragraph.trim_end().replace("\n  ", " ")
 }
 
 /// What to say if a service manager has opened sockets for this process (systemd's socket activation): they

@@ -13,7 +13,9 @@ pub(super) fn content<H: RequestHandler + ?Sized>(
     body: &[u8],
 ) -> Result<()> {
     h.send_response(x, status);
-    h.send_header(x, "Content-Type", content_type);
+    if !content_type.is_empty() {
+        h.send_header(x, "Content-Type", content_type);
+    }
     if status.has_content() {
         h.send_header(x, "Content-Length", itoa::Buffer::new().format(body.len()));
     }

@@ -118,7 +118,8 @@ pub trait RequestHandler {
         base::send_error(self, x, status)
     }
 
-    /// A whole response in one call: status, `Content-Type`, `Content-Length`, body.
+    /// Sends a whole response in one call: status, `Content-Type`, `Content-Length`, body. If the media type is empty, as
+    /// for a 204, there is no `Content-Type`.
     ///
     /// # Errors
     /// Those of [`end_headers`](Self::end_headers) and of writing the body.

@@ -14,23 +14,23 @@ use crate::http1::date::HttpDate;
 use crate::simple::{Content, Directory, FileFacts, ServeFiles, SimpleHandler, Visibility};
 use crate::{Exchange, Result, Status, base};
 
-/// What came of an exchange; see [`Layer::end_request`].
+/// The result of an exchange, for a log; see [`Layer::end_request`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
     /// The status code of the response; 0 if there was none.
     pub code: u16,
-    /// The bytes of the response, with its head. Some of them may still wait for a slow client.
+    /// The size of the response in bytes, with its head. Some of them may still be on their way to a slow client.
     pub bytes: u64,
-    /// From the moment when the head of the request was there to the end of the response.
+    /// The time from the end of the request's head to the end of the response.
     pub elapsed: Duration,
-    /// The response could not be completed, so that its connection is cut: the client left or was too slow, or the
+    /// Whether the response is incomplete and its connection was dropped: the client left or was too slow, or the
     /// handler failed after the response had begun.
     pub is_cut: bool,
 }
 
 impl fmt::Display for Outcome {
-    /// `200 1234 0.000089`: the code, the bytes and the seconds; `cut` behind them if the response was.
+    /// `200 1234 0.000089`: the code, the bytes and the seconds; then `cut` if the response is incomplete.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.elapsed.as_secs_f64();
         let cut = if self.is_cut { " cut" } else { "" };
@@ -48,11 +48,12 @@ macro_rules! layer {
         /// A handler around another one: a subclass of the handler of files or of scripts, or a wrapper around any handler
         /// (middleware).
         ///
-        /// A layer does what the inner handler does, but for the hooks that it overrides. All hooks of
-        /// [`RequestHandler`], [`ServeFiles`] and [`RunScripts`] are here. Its overrides are seen in the inner handler, as
-        /// Python's `self` is: error pages, redirects and listings made there go through them, and so does all that the
-        /// inner handler calls through the exchange, such as [`x.send_header`](Exchange::send_header).
-        /// `self.0.end_headers(x)` is `super().end_headers()`.
+        /// A layer overrides some hooks; the inner handler does the rest. All hooks of
+        /// [`RequestHandler`], [`ServeFiles`] and [`RunScripts`] are here. The inner handler calls the overrides too, as with
+        /// Python's `self`: its error pages, redirects and listings go through them, and so does every hook that it calls on
+        /// the exchange, such as [`x.send_header`](Exchange::send_header).
+        /// `self.0.end_headers(x)` is `super().end_headers()`; for the hooks of files and scripts, import [`ServeFiles`] or
+        /// [`RunScripts`].
         ///
         /// A subclass:
         ///
@@ -101,7 +102,7 @@ macro_rules! layer {
         /// assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\nServer: SimpleHTTP/"));
         /// ```
         ///
-        /// Without `inner` there is no layer:
+        /// A layer without `inner` does not compile:
         ///
         /// ```compile_fail,E0046
         /// use servette::{Exchange, Layer, SimpleHandler};
@@ -113,8 +114,8 @@ macro_rules! layer {
         /// }
         /// ```
         ///
-        /// A method of a layer is a method of two traits, so `self.send_header(x, ..)` may be ambiguous where both are
-        /// imported; `x.send_header(..)` is meant in any case:
+        /// Call hooks on the exchange: `x.send_header(..)`. `self.send_header(x, ..)` is ambiguous, because a layer has the
+        /// hook from two traits, `Layer` and `RequestHandler`:
         ///
         /// ```compile_fail,E0034
         /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler};
@@ -134,8 +135,8 @@ macro_rules! layer {
         ///
         /// A hook that calls itself through the exchange fails when it is some 64 calls deep: 500.
         ///
-        /// A router is no layer: it hands the exchange on with [`Exchange::hand_to`], and its branches answer by their own
-        /// hooks.
+        /// A router is not a layer: it passes the exchange on with [`Exchange::hand_to`], and its branches respond with their
+        /// own hooks.
         #[diagnostic::on_unimplemented(
             message = "`{Self}` is no handler",
             note = "implement `RequestHandler`, or `Layer` for a handler around another one"
@@ -163,8 +164,8 @@ macro_rules! layer {
                 base::handle_one_request(self, conn)
             }
 
-            /// An exchange is over, answered or refused by whichever handler. Called once for each, on the outermost layer:
-            /// for a log of requests with their status, size and duration.
+            /// Called once at the end of each exchange, on the outermost layer, also if the request was rejected: for an access
+            /// log with status, size and duration. By default it calls that of the inner handler.
             ///
             /// ```
             /// use servette::base::Outcome;

@@ -177,7 +177,7 @@ impl Answer {
                 let line = output::first_line(head);
                 return Err(self.bad_head(h, x, "a head without an end", &line));
             }
-            Stage::Head(..) | Stage::Raw { begun: false } => return Err(bad_output("none")),
+            Stage::Head(..) | Stage::Raw { begun: false } => return Err(bad_output("no output")),
             Stage::Redirect(path) => return Ok(Outcome::Redirect(std::mem::take(path))),
             Stage::Untyped(head) => {
                 let head = std::mem::take(head);

@@ -44,10 +44,10 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// An exchange that is put off, to be answered later from any thread: a long poll, a job in a queue. Until then it
-/// occupies no thread.
+/// A request that is answered later, from any thread: a long poll, a job in a queue. Until then it occupies no thread.
 ///
-/// [`Exchange::defer`] makes it. Dropped without an answer, it is answered with 503.
+/// Made by [`Exchange::defer`]. If it is dropped without an answer, the client gets 503. There is no timeout: it waits
+/// until it is answered, or the client leaves, or the server stops.
 ///
 /// ```
 /// use servette::{Deferred, Status, handler_fn, respond};
@@ -75,9 +75,9 @@ pub struct Deferred(
 );
 
 impl Deferred {
-    /// Answers the exchange. A thread of the server calls the closure as it calls a handler: with the handler, and an
-    /// exchange that has the request's own fields and what is unread of its body. Errors and panics are treated as those
-    /// of a handler. If the client has left, the closure is dropped.
+    /// Answers the request. A thread of the server calls the closure as it calls a handler, with the handler and an
+    /// exchange that has the fields of the request and the unread rest of its body. Errors and panics are treated as
+    /// those of a handler. This call does not wait. If the client has left, the closure is dropped and never called.
     pub fn answer(
         self,
         closure: impl FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + 'static,
@@ -99,7 +99,7 @@ impl Deferred {
         drop(notify);
     }
 
-    /// Whether the connection is over: the client has left, or the server has stopped.
+    /// Whether the connection is closed: the client has left, or the server has stopped.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -109,10 +109,10 @@ impl Deferred {
         self.1.is_stopping()
     }
 
-    /// Has a closure called when the connection is over, and when the server is being shut down; at once if that has
-    /// happened. It replaces an earlier one.
+    /// Calls a closure when the connection is closed, and when the server begins to shut down; at once if that has
+    /// happened already. It replaces the closure of an earlier call. It is not called because of an answer.
     ///
-    /// It runs on a thread of the server, which serves others after it.
+    /// It runs on a thread of the server, so it should return soon.
     pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
         self.0.notify(Arc::new(closure));
     }

@@ -81,7 +81,8 @@ impl Mailbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The connection is over: the client has left or was cut, or the server has ended. Nothing can be sent any more.
+    /// The connection is closed: the client has left or was disconnected, or the server has stopped. Nothing can be sent
+    /// any more.
     Closed,
     /// The server is being shut down. At its deadline the connection is cut.
     Stopping,

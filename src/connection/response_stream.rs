@@ -9,14 +9,14 @@ use super::link::{Link, Notice};
 use super::stream_queue::Queue;
 use crate::shutdown::Control;
 
-/// The body of a response, to be written by any thread after its handler has returned: for event streams, long polls,
+/// The body of a response, written by any thread after its handler has returned: for event streams, long polls,
 /// and answers that other threads compute.
 ///
-/// [`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over) makes it. No write ever waits: what the client does
-/// not take at once is queued, up to [`Limits::stream_queue`](crate::Limits), and sent by the server. A client that
-/// is slower than that, or takes nothing for [`Limits::write_deadline`](crate::Limits), is cut (a reset), and the writer
-/// gets an error. A client that has left is noticed by the server: [`is_closed`](Self::is_closed) is true then, and
-/// [`notify`](Self::notify) tells of it.
+/// Made by [`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over). A write never waits: bytes that the client
+/// does not read at once are queued, up to [`Limits::stream_queue`](crate::Limits), and sent by the server. A client that
+/// is slower than that, or reads nothing for [`Limits::write_deadline`](crate::Limits), is disconnected (by a reset), and
+/// the writer gets an error. The server notices a client that has left: [`is_closed`](Self::is_closed) is true then, and
+/// the closure of [`notify`](Self::notify) is called.
 ///
 /// Dropping the stream ends the body; the connection is kept for the next request. While a stream is open, nothing
 /// else is sent on its connection. A stream that is dropped before it has a declared `Content-Length` complete, or while
@@ -56,8 +56,8 @@ impl ResponseStream {
         self.0.write(bytes.into())
     }
 
-    /// Whether the connection is over: the client has left or was cut, the server has stopped, or the response has no
-    /// body (to HEAD, and with status 204, 205 or 304).
+    /// Whether nothing can be sent any more: the client has left or was disconnected, the server has stopped, or the
+    /// response has no body (to HEAD, and with status 204, 205 or 304).
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -67,10 +67,10 @@ impl ResponseStream {
         self.1.is_stopping()
     }
 
-    /// Has a closure called when the connection is over, and when the server is being shut down; at once if that has
-    /// happened. It replaces an earlier one.
+    /// Calls a closure when the connection is closed, and when the server begins to shut down; at once if that has
+    /// happened already. It replaces the closure of an earlier call.
     ///
-    /// It runs on a thread of the server, which serves others after it. It is not called when this stream is dropped.
+    /// It runs on a thread of the server, so it should return soon. It is not called when this stream is dropped.
     pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
         self.0.notify(Arc::new(closure));
     }
@@ -81,13 +81,13 @@ impl ResponseStream {
         self.0.allow_half_close();
     }
 
-    /// Has the server write this whenever nothing was sent for [`Limits::stream_silence`](crate::Limits) or somewhat
-    /// longer, twice that at the most.
+    /// Sends these bytes whenever nothing was sent for [`Limits::stream_silence`](crate::Limits), or up to twice that
+    /// time.
     pub fn keep_alive(&self, bytes: impl Into<Chunk>) {
         self.0.keep_alive(bytes.into());
     }
 
-    /// Gives up: the connection is cut, so that the client can't take the body for complete.
+    /// Drops the connection, so that the client can't mistake the body for complete.
     pub fn abort(self) {
         self.0.end(false);
     }

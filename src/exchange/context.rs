@@ -24,6 +24,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) first: &'a dyn RequestHandler,
     /// It is writing a line to the log.
     pub(crate) is_logging: Cell<bool>,
+    /// It logs the request.
+    pub(crate) is_logging_request: Cell<bool>,
     /// How deep calls through the exchange are nested.
     pub(super) depth: Cell<u8>,
     pub(super) data: Data,
@@ -35,6 +37,7 @@ impl<'a> Shared<'a> {
             version,
             first,
             is_logging: Cell::new(false),
+            is_logging_request: Cell::new(false),
             depth: Cell::new(0),
             data: Data::default(),
         }

@@ -11,9 +11,8 @@ const TOO_DEEP: &str = "a hook that calls itself without end";
 
 /// The hooks of the outermost handler: what Python calls on `self`.
 ///
-/// A method of the handler, `self.send_header(x, ..)`, is that of this very handler; `x.send_header(..)` is that of
-/// the handler that the server was given, so that overrides of a subclass or a wrapper ([`Layer`](crate::Layer)) are
-/// seen in what it is around.
+/// Call hooks here, `x.send_header(..)`: that calls the outermost handler, so the overrides of a subclass or of middleware
+/// ([`Layer`](crate::Layer)) apply. `self.send_header(x, ..)` calls the hook of `self` alone.
 impl<'a> Exchange<'a> {
     /// The outermost handler: the one that the server, or [`hand_to`](Self::hand_to), was given.
     pub fn handler(&self) -> &'a dyn RequestHandler {
@@ -110,11 +109,11 @@ impl<'a> Exchange<'a> {
         self.look_nested(|h| h.log_message(self, message));
     }
 
-    /// Has another handler answer, by its own hooks: what a router does with its branches.
+    /// Lets another handler respond, with its own hooks: for routers, mounts and virtual hosts.
     ///
-    /// Calling `branch.do_method(x)` instead leaves the hooks of the router in force wherever `branch` calls them through
-    /// `x`. Fields that were sent before the response, and [`data`](Self::data), stay; the lines of the branch's log go to
-    /// that of the outermost handler. An error with a status is answered by the branch; any other is returned.
+    /// `branch.do_method(x)` would keep the hooks of the router instead: whatever `branch` calls on `x` would be a hook of
+    /// the router. Fields that were sent before the response, and [`data`](Self::data), stay. The branch logs to the log of
+    /// the outermost handler, whose `log_request` and `log_line` apply unless the branch overrides them. An error with a status is answered by the branch; any other is returned.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -209,5 +208,6 @@ impl<'a> Exchange<'a> {
     pub(crate) fn unwound(&self) {
         self.context.shared.depth.set(0);
         self.context.shared.is_logging.set(false);
+        self.context.shared.is_logging_request.set(false);
     }
 }

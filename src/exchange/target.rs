@@ -121,10 +121,12 @@ impl<'a> Exchange<'a> {
         self.requestline.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// The same exchange below a path, for a handler that is mounted there; `None` if the request is for another path.
+    /// Returns the exchange without this prefix of its path, for a handler that is mounted there; `None` if the request is
+    /// for another path. Continue with [`hand_to`](Self::hand_to).
     ///
-    /// The handler sees the path behind `prefix` (nothing, if the path is `prefix` itself), and what was
-    /// [mounted](Self::mount) stands before redirects and in listings.
+    /// `prefix` begins with a slash and ends without one. `/files` matches `/files`, `/files/a` and `/files?q`, but not
+    /// `/filesystem`; the rest of the path is empty, `/a` and `?q`. Redirects and listings have the prefix, which is
+    /// [`mount`](Self::mount).
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -166,7 +168,8 @@ impl<'a> Exchange<'a> {
         Some(x)
     }
 
-    /// The path below which this handler is mounted, `/files`, or nothing; see [`below`](Self::below).
+    /// The path below which this handler is mounted, such as `/files`; empty if it is not mounted. Put it before
+    /// locations: `x.send_redirect(status, &format!("{}/login", x.mount()))`. See [`below`](Self::below).
     pub fn mount(&self) -> &'a str {
         self.mount.map_or("", |mount| mount)
     }

@@ -8,23 +8,23 @@ use servette::Limits;
 /// Options for [`Limits`]; what is not given keeps its default.
 #[derive(Debug, Args)]
 pub(super) struct LimitArguments {
-    /// Keep at most so many connections; beyond, the longest idle one makes room [default: 16384]
+    /// Maximum open connections; beyond that the longest-idle one is closed [default: 16384]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
-    /// Use at most so many threads, so answer so many requests at a time [default: 512]
+    /// Maximum threads, which is the number of requests answered at a time [default: 512]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_threads: Option<u32>,
 
-    /// Close a kept connection that is idle for so many seconds [default: 75]
+    /// Close kept connections that are idle for this time [default: 75]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     idle_timeout: Option<u32>,
 
-    /// Give a client so many seconds to send the head of a request [default: 15]
+    /// Time for a client to send the head of a request [default: 15]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     head_timeout: Option<u32>,
 
-    /// Give up a client that takes nothing of its answer for so many seconds [default: 30]
+    /// Drop clients that read nothing of their answer for this time [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     write_timeout: Option<u32>,
 }

@@ -21,15 +21,15 @@ pub(crate) struct ScriptArguments {
     #[arg(long)]
     cgi: bool,
 
-    /// Run the scripts in this directory, a path as in a URL, instead; may be repeated
+    /// Run the scripts in this directory instead (a path as in a URL); may be repeated
     #[arg(long, value_name = "PATH", requires = "cgi")]
     cgi_directory: Vec<String>,
 
-    /// Run files with this suffix that are not executable by this program; may be repeated
+    /// Program that runs files with this suffix which are not executable; may be repeated
     #[arg(long, value_name = ".SUFFIX=PROGRAM", requires = "cgi")]
     cgi_interpreter: Vec<String>,
 
-    /// Name of the script that answers for a directory of scripts, index.cgi for one; may be repeated
+    /// Name of the script that answers for a directory of scripts, such as index.cgi; may be repeated
     #[arg(long, value_name = "NAME", requires = "cgi")]
     cgi_index: Vec<String>,
 
@@ -65,19 +65,19 @@ pub(crate) struct ScriptArguments {
     #[arg(long, requires = "cgi")]
     cgi_same_user: bool,
 
-    /// End a script that is silent for so many seconds
+    /// Kill scripts that are silent for this time
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "cgi")]
     cgi_silence: u64,
 
-    /// End a script that runs for so many seconds; 0 for no limit
+    /// Kill scripts that run for this time; 0 for no limit
     #[arg(long, value_name = "SECONDS", default_value_t = 0, requires = "cgi")]
     cgi_total: u64,
 
-    /// Run so many scripts at a time
+    /// Maximum scripts at a time
     #[arg(long, value_name = "COUNT", default_value_t = 64, requires = "cgi")]
     cgi_scripts: usize,
 
-    /// Take request bodies of up to so many bytes; 0 for no limit
+    /// Maximum size of a request body; 0 for no limit
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, requires = "cgi")]
     cgi_max_body: u64,
 }
@@ -138,7 +138,10 @@ fn or_none(number: u64) -> Option<u64> {
 
 fn split<'a>(pair: &'a str, option: &str) -> Result<(&'a str, &'a str), String> {
     let split = pair.split_once('=').filter(|(name, _)| !name.is_empty());
-    split.ok_or_else(|| format!("invalid value for '{option}': '{}'", pair.escape_debug()))
+    split.ok_or_else(|| {
+        let pair = pair.escape_debug();
+        format!("invalid value for '{option}': '{pair}' is not of the form NAME=VALUE")
+    })
 }
 
 /// Starts the command anew without the descriptors that it has inherited, if there are any: its scripts

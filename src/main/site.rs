@@ -9,11 +9,11 @@ use servette::simple::Visibility;
 /// Options that Python's command has not; each of them is off by default.
 #[derive(Debug, Args)]
 pub(super) struct SiteArguments {
-    /// Send FILE.br, FILE.zst or FILE.gz in the place of FILE to clients that take it
+    /// Send FILE.br, FILE.zst or FILE.gz instead of FILE to clients that accept it
     #[arg(long)]
     precompressed: bool,
 
-    /// Have browsers keep the files below this directory, as names with a hash allow; may be repeated
+    /// Have browsers cache the files below this path for a year, for names with a hash; may be repeated
     #[arg(long, value_name = "DIRECTORY")]
     immutable: Vec<String>,
 
@@ -21,11 +21,11 @@ pub(super) struct SiteArguments {
     #[arg(long, value_name = "VALUE", value_parser = super::field_value)]
     cache_control: Option<String>,
 
-    /// Send this file to browsers that open a page that is not there: index.html
+    /// Send this file, such as index.html, to browsers that open a page that does not exist
     #[arg(long, value_name = "FILE")]
     fallback: Option<String>,
 
-    /// Send this file as the page of 404
+    /// Send this file as the page for 404 errors
     #[arg(long, value_name = "FILE")]
     not_found_page: Option<String>,
 
@@ -33,11 +33,11 @@ pub(super) struct SiteArguments {
     #[arg(long, value_name = "VISIBILITY", default_value = "shown")]
     dot_files: DotFiles,
 
-    /// Let pages of all origins read what is served, and answer their preflights (CORS)
+    /// Let pages of all origins read the files, and answer their preflights (CORS)
     #[arg(long)]
     cors: bool,
 
-    /// Serve below this path, and not below /
+    /// Serve the directory below this path instead of /
     #[arg(long, value_name = "PATH", conflicts_with = "cgi")]
     prefix: Option<String>,
 
@@ -45,7 +45,7 @@ pub(super) struct SiteArguments {
     #[arg(long = "type", value_name = ".SUFFIX=TYPE")]
     types: Vec<String>,
 
-    /// Refuse all hosts but this one, addresses and localhost (DNS rebinding); may be repeated
+    /// Reject all hosts but this one, IP addresses and localhost (against DNS rebinding); may be repeated
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
 }
@@ -95,7 +95,12 @@ impl SiteArguments {
             let split = pair.split_once('=');
             let (suffix, media_type) = split
                 .filter(|(suffix, _)| !suffix.trim_start_matches('.').is_empty())
-                .ok_or_else(|| format!("invalid value for '--type': '{}'", pair.escape_debug()))?;
+                .ok_or_else(|| {
+                    format!(
+                        "invalid value for '--type': '{}' is not of the form .SUFFIX=TYPE",
+                        pair.escape_debug()
+                    )
+                })?;
             let media_type = super::field_value(media_type)
                 .map_err(|error| format!("invalid value for '--type': {error}"))?;
             handler = handler.extension(suffix, media_type);

@@ -34,11 +34,11 @@ pub(super) struct TlsArguments {
     #[arg(long, value_name = "FILE")]
     tls_key: Vec<PathBuf>,
 
-    /// The password of the key is in this file
+    /// File with the password of the key
     #[arg(long, value_name = "FILE")]
     tls_password_file: Option<PathBuf>,
 
-    /// Demand certificates of clients that an authority in this PEM file has signed
+    /// Require client certificates that an authority in this PEM file has signed
     #[arg(long, value_name = "FILE")]
     tls_client_ca: Option<PathBuf>,
 }

@@ -46,8 +46,8 @@ impl Site {
 /// What a built site wants of a server: each of these is off by default.
 impl SimpleHandler {
     /// Whether files that were compressed when the site was built are sent in the place of the plain ones: for
-    /// `app.js`, one of `app.js.br`, `app.js.zst` and `app.js.gz`, to clients whose `Accept-Encoding` takes it. The
-    /// smallest goes first, unless the client says otherwise. Default: false.
+    /// `app.js`, one of `app.js.br`, `app.js.zst` and `app.js.gz`, to clients whose `Accept-Encoding` takes it. At
+    /// the same weight Brotli goes first, then Zstandard, then gzip. Default: false.
     ///
     /// Only files whose type is worth it have such a sidecar: texts, scripts, JSON, XML, SVG, WebAssembly, TrueType and
     /// OpenType fonts. The plain file must be there. A sidecar that is older than it, by the times of their content, is not

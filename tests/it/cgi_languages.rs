@@ -242,7 +242,7 @@ fn big_bodies(server: &TestServer) {
 fn faults(server: &TestServer) {
     for (query, message) in [
         ("crash", "Bad output of a CGI script: an end by a signal"),
-        ("nothing", "Bad output of a CGI script: none"),
+        ("nothing", "Bad output of a CGI script: no output"),
         (
             "endless",
             "Bad output of a CGI script: a head that is too long",

@@ -258,7 +258,9 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
         (&["-p", "HTTP/3\n0"], "HTTP/1.0 or HTTP/1.1"),
         (&["-d", "/no/such/directory"], "/no/such/directory"),
         (&["-d", file], "not a directory"),
-        (&["--type", "text/plain"], "--type"),
+        (&["--type", "text/plain"], "not of the form .SUFFIX=TYPE"),
+        (&["--cgi", "--cgi-env", "x"], "not of the form NAME=VALUE"),
+        (&["--cgi-index", "x"], "not provided: --cgi"),
         (&["--type", ".=text/plain"], "--type"),
         (&["--type", ".a=text/plain\n"], "--type"),
         (

@@ -9,16 +9,16 @@ use crate::lifesupport::spawn;
 use crate::support::{Ask, PATIENCE, handler};
 use servette::events::{self, Event};
 use servette::testing::{self, Stubs, TestServer, close, gate, reset, stream};
-use servette::{Chunk, Status};
+use servette::{Chunk, Exchange, Layer, RequestHandler, Result, Status};
 
 #[test]
 fn events_go_to_all_listeners_and_tell_where_one_goes_on() {
     let (sender, streams) = channel();
     let sender = Mutex::new(sender);
     let server = spawn(
-        handler(move |h, x| {
+        handler(move |_, x| {
             let last = events::last_event_id(x).map(str::to_owned);
-            let stream = events::begin(h, x)?;
+            let stream = events::begin(x)?;
             let sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
             sender.send((stream, last)).unwrap();
             Ok(())
@@ -52,6 +52,30 @@ fn events_go_to_all_listeners_and_tell_where_one_goes_on() {
 }
 
 #[test]
+fn a_layer_adds_its_fields_to_streams_that_begin_inside() {
+    struct Room;
+    impl RequestHandler for Room {
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            events::begin(x).map(drop)
+        }
+    }
+    struct Cors(Room);
+    impl Layer for Cors {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
+            x.send_header("Access-Control-Allow-Origin", "*");
+            self.0.end_headers(x)
+        }
+    }
+    let answer = servette::respond(&Cors(Room), "GET / HTTP/1.0\r\n\r\n");
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains("\r\nContent-Type: text/event-stream\r\n"));
+    assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
+}
+
+#[test]
 fn a_silent_stream_is_kept_alive_by_comments_and_a_busy_one_is_not() {
     let silence = Duration::from_millis(300);
     let (sender, streams) = channel();
@@ -59,7 +83,7 @@ fn a_silent_stream_is_kept_alive_by_comments_and_a_busy_one_is_not() {
     let server = spawn(
         handler(move |h, x| {
             let stream = match x.path {
-                "/events" => events::begin(h, x)?,
+                "/events" => events::begin(x)?,
                 // No other stream gets any.
                 _ => {
                     h.send_response(x, Status::OK);

@@ -321,3 +321,10 @@ fn lists_of_a_request_are_bounded_however_long_they_are() {
     );
     assert!(start.elapsed() < crate::support::PATIENCE);
 }
+
+#[test]
+fn content_without_a_media_type_has_no_content_type() {
+    let got = ask(|_, x| x.send_content(Status::NO_CONTENT, "", ""));
+    assert!(got.starts_with("HTTP/1.0 204 "), "{got}");
+    assert!(!got.contains("Content-Type"), "{got}");
+}

@@ -348,6 +348,34 @@ fn the_log_of_a_branch_is_that_of_the_outermost_handler() {
 }
 
 #[test]
+fn an_access_log_around_a_router_is_the_only_line_of_a_request() {
+    struct Access<H>(H, Log);
+    impl<H: RequestHandler> Layer for Access<H> {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn log_request(&self, _: &Exchange<'_>, _: u16, _: Option<u64>) {}
+        fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+            x.log_message(format_args!("{} {}", x.path, outcome.code));
+        }
+        fn log_line(&self, _: &Exchange<'_>, line: &str) {
+            self.1.push(line.split("] ").nth(1).unwrap().trim_end());
+        }
+    }
+    let leaf = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", "leaf"));
+    let branch = handler_fn(|_, x| x.hand_to(&leaf));
+    let router = handler_fn(|_, x| match x.path {
+        "/branch" => x.hand_to(&branch),
+        _ => x.hand_to(&leaf),
+    });
+    let log = Log::default();
+    let site = Access(router, log.clone());
+    ask(&site, "/branch");
+    ask(&site, "/leaf");
+    assert_eq!(log.lines(), ["/branch 200", "/leaf 200"]);
+}
+
+#[test]
 fn mounts_nest() {
     let handler = handler_fn(|h, x| {
         let Some(mut one) = x.below("/one") else {
