@@ -62,8 +62,8 @@ pub struct Limits {
     /// The average rate in bytes a second below which a body or a response is given up once it has
     /// kept the server waiting for longer than its deadline. Default 500; 0 switches the rate off.
     pub min_rate: u64,
-    /// What may wait in one [`ResponseStream`](crate::ResponseStream) for its client; one that is slower is cut. Default
-    /// 262,144.
+    /// What may wait in one [`ResponseStream`](crate::ResponseStream) when its client takes no more; one that is slower
+    /// is cut. Default 262,144.
     pub stream_queue: usize,
     /// How long a [`ResponseStream`](crate::ResponseStream) may be silent before the server writes what keeps it alive,
     /// if the program has said what that is. Default 15 s.

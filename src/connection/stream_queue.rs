@@ -161,7 +161,9 @@ impl Queue {
         let left = bytes.len().saturating_sub(sent);
         let limits = &self.limits;
         let length = self.length.saturating_add(left);
-        if is_bounded && length > limits.stream_queue {
+        // Before anything was tried to send, the client may be as fast as can be.
+        let is_full = self.socket.is_some() || self.full_since.is_some();
+        if is_bounded && is_full && length > limits.stream_queue {
             return Err(Fault::SlowReader);
         }
         if !self.control.hold(left, limits.queued) && is_bounded {

@@ -356,6 +356,28 @@ fn a_writer_never_waits_and_a_client_that_is_too_slow_is_cut() {
     }
 }
 
+/// What is written before the server has tried to send it says nothing about the client.
+#[test]
+fn a_burst_before_the_handler_returns_cuts_no_client_that_reads() {
+    const BURST: usize = 2_000_000;
+    let bursts = || {
+        handler(|h, x| {
+            h.send_response(x, Status::OK);
+            h.end_headers(x)?;
+            let stream = x.wfile.hand_over()?;
+            for _ in 0..BURST / 10_000 {
+                stream.send(&[b'x'; 10_000])?;
+            }
+            Ok(())
+        })
+    };
+    for server in [spawn_single(bursts()), spawn(bursts(), |_| ())] {
+        let mut client = Client::new(server.addr());
+        client.get("/");
+        assert_eq!(client.response().body.len(), BURST);
+    }
+}
+
 #[test]
 fn what_the_client_does_not_take_at_once_is_queued_and_sent_on() {
     // What fits into the sockets of a slow client is another number each time.
