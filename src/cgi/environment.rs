@@ -118,11 +118,21 @@ pub(super) fn query_arguments(path: &str) -> Vec<OsString> {
     }
 }
 
+#[cfg(feature = "tls-config")]
+fn has_tls(x: &Exchange<'_>) -> bool {
+    x.tls().is_some()
+}
+
+#[cfg(not(feature = "tls-config"))]
+fn has_tls(_: &Exchange<'_>) -> bool {
+    false
+}
+
 /// `SERVER_NAME` and `SERVER_PORT`: what the server is bound to, or what the client has addressed.
 fn server(x: &Exchange<'_>, cgi: &CgiHandler, variables: &Variables) -> (String, u16) {
     // Also where a proxy in front speaks it.
     let is_https = |(name, value): &(OsString, OsString)| name == "HTTPS" && value == "on";
-    let usual_port = match x.server.is_tls || variables.iter().any(is_https) {
+    let usual_port = match has_tls(x) || variables.iter().any(is_https) {
         true => 443,
         false => 80,
     };

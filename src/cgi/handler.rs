@@ -73,12 +73,25 @@ impl CgiHandler {
         mut self,
         directories: impl IntoIterator<Item = S>,
     ) -> Self {
-        let names = |directory: S| {
-            let parts = directory.as_ref().split('/');
-            let names: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
-            format!("/{}", names.join("/"))
-        };
-        self.cgi_directories = directories.into_iter().map(names).collect();
+        self.cgi_directories.clear();
+        let add = |handler: Self, directory: S| handler.with_cgi_directory(directory);
+        directories.into_iter().fold(self, add)
+    }
+
+    /// Adds a directory of scripts to them.
+    ///
+    /// ```
+    /// let handler = servette::CgiHandler::new(".").with_cgi_directory("/tools/cgi");
+    /// assert_eq!(handler.cgi_directories(), ["/cgi-bin", "/htbin", "/tools/cgi"]);
+    /// ```
+    #[must_use]
+    pub fn with_cgi_directory(mut self, directory: impl AsRef<str>) -> Self {
+        let names = directory
+            .as_ref()
+            .split('/')
+            .filter(|name| !name.is_empty());
+        let names: Vec<_> = names.collect();
+        self.cgi_directories.push(format!("/{}", names.join("/")));
         let relative = |directory: &String| PathBuf::from(directory.trim_start_matches('/'));
         let unserved = self.cgi_directories.iter().map(relative).collect();
         self.files.keep_unserved(unserved);

@@ -11,6 +11,7 @@ use super::ThreadingHttpServer;
 use super::event_loop::EventLoop;
 use super::listener::{self, Listener};
 use super::options::Options;
+use super::task::Speaks;
 use crate::info::Peer;
 use crate::limits::Limits;
 use crate::{Error, Result};
@@ -35,7 +36,7 @@ pub struct Builder<H, S> {
     handler: H,
     options: Options,
     /// Where it listens beside the address of `bind`.
-    also: Vec<Place>,
+    also: Vec<(Place, Speaks)>,
     /// None: as many as there are cores.
     event_loops: Option<usize>,
     make: fn(H, Vec<EventLoop>) -> S,
@@ -177,13 +178,51 @@ impl<H, S> Builder<H, S> {
     /// [`ServerInfo::addresses`]: crate::ServerInfo::addresses
     pub fn also_bind(mut self, address: impl ToSocketAddrs) -> Self {
         let addresses = address.to_socket_addrs().map(Iterator::collect);
-        self.also.push(Place::Addresses(addresses));
+        self.also
+            .push((Place::Addresses(addresses), Speaks::AsTheServer));
+        self
+    }
+
+    /// As [`also_bind`](Self::also_bind), but plain HTTP is spoken there, beside the [`tls`](Self::tls) of the other
+    /// places. In an exchange, [`tls`](crate::Exchange::tls) tells them apart:
+    ///
+    /// ```
+    /// use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer};
+    ///
+    /// struct Site;
+    ///
+    /// impl RequestHandler for Site {
+    ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+    ///         if x.tls().is_none() {
+    ///             let location = format!("https://www.example.org{}", x.path);
+    ///             return x.send_redirect(Status::PERMANENT_REDIRECT, &location);
+    ///         }
+    ///         x.send_content(Status::OK, "text/plain", "hello")
+    ///     }
+    /// }
+    ///
+    /// # #[cfg(feature = "self-signed")] {
+    /// let (tls, _) = servette::Tls::self_signed(["localhost"])?;
+    /// let server = ThreadingHttpServer::builder(Site)
+    ///     .tls(tls)
+    ///     .also_bind_plain("127.0.0.1:0")
+    ///     .bind("127.0.0.1:0")?;
+    /// # assert_eq!(server.info().addresses.len(), 2);
+    /// # }
+    /// # Ok::<(), servette::Error>(())
+    /// ```
+    #[cfg(feature = "tls-config")]
+    pub fn also_bind_plain(mut self, address: impl ToSocketAddrs) -> Self {
+        let addresses = address.to_socket_addrs().map(Iterator::collect);
+        self.also
+            .push((Place::Addresses(addresses), Speaks::Plainly));
         self
     }
 
     /// Listens at a Unix socket, too; see [`bind_unix`](Self::bind_unix).
     pub fn also_bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
-        self.also.push(Place::Path(path.into()));
+        self.also
+            .push((Place::Path(path.into()), Speaks::AsTheServer));
         self
     }
 
@@ -219,11 +258,15 @@ impl<H, S> Builder<H, S> {
         let most = (self.options.limits.max_threads / 2).max(1);
         let count = self.event_loops.unwrap_or_else(cores).min(most);
         let queue = self.options.request_queue_size;
-        let bound = self.also.into_iter().map(|place| match place {
-            Place::Addresses(addresses) => listener::bind_all(addresses, queue),
-            Place::Path(path) => listener::bind_unix(&path),
+        let bound = self.also.into_iter().map(|(place, speaks)| {
+            let listener = match place {
+                Place::Addresses(addresses) => listener::bind_all(addresses, queue),
+                Place::Path(path) => listener::bind_unix(&path),
+            };
+            Ok((listener?, speaks))
         });
-        let listeners = std::iter::once(Ok(listener.into())).chain(bound);
+        let first = (listener.into(), Speaks::AsTheServer);
+        let listeners = std::iter::once(Ok(first)).chain(bound);
         let listeners = listeners.collect::<Result<_>>()?;
         let loops = EventLoop::all(listeners, self.options, count)?;
         Ok((self.make)(self.handler, loops))

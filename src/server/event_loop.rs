@@ -21,7 +21,7 @@ use super::listener::{Acceptor, Listener};
 use super::options::Options;
 use super::poller::{LISTENER, Poller, WAKER};
 use super::table::{Patience, Table};
-use super::task::Task;
+use super::task::{Speaks, Task};
 use crate::connection::Connection;
 use crate::connection::link::Mailbox;
 use crate::info::ServerInfo;
@@ -142,7 +142,7 @@ pub(super) enum Step {
 impl EventLoop {
     /// As many event loops as asked for, which share the listeners.
     pub(super) fn all(
-        listeners: Vec<Listener>,
+        listeners: Vec<(Listener, Speaks)>,
         options: Options,
         count: usize,
     ) -> Result<Vec<Self>> {
@@ -150,7 +150,11 @@ impl EventLoop {
         EventLoop::set_up(listeners, options, count.max(1)).map_err(error)
     }
 
-    fn set_up(listeners: Vec<Listener>, options: Options, count: usize) -> io::Result<Vec<Self>> {
+    fn set_up(
+        listeners: Vec<(Listener, Speaks)>,
+        options: Options,
+        count: usize,
+    ) -> io::Result<Vec<Self>> {
         let (acceptor, addresses) = Acceptor::new(listeners)?;
         let acceptor = Arc::new(acceptor);
         let handle = ShutdownHandle::new();

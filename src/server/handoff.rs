@@ -150,12 +150,18 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::super::options::Options;
+    use super::super::task::Speaks;
     use super::*;
 
     /// An event loop, and the hook of the thread that leads it.
     fn hook() -> (EventLoop, HandoffHook) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut loops = EventLoop::all(vec![listener.into()], Options::default(), 1).unwrap();
+        let mut loops = EventLoop::all(
+            vec![(listener.into(), Speaks::AsTheServer)],
+            Options::default(),
+            1,
+        )
+        .unwrap();
         let scheduler = Arc::new(Scheduler::new(1, 5));
         let epoch = scheduler.leaderships[0].take().unwrap();
         scheduler.leaderships[0].picked(false);

@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+use super::task::Speaks;
 use crate::connection::stream::Stream;
 use crate::info::Peer;
 use crate::{Error, Result};
@@ -130,17 +131,18 @@ fn is_stale(path: &Path) -> bool {
 /// The listeners that the event loops share: they never block.
 #[derive(Debug)]
 pub(super) struct Acceptor {
-    sockets: Vec<Socket>,
+    sockets: Vec<(Socket, Speaks)>,
     /// Where it is looked for the next connection first, so that no listener keeps the others waiting.
     next: AtomicUsize,
 }
 
 impl Acceptor {
-    pub(super) fn new(listeners: Vec<Listener>) -> io::Result<(Self, Vec<Peer>)> {
-        let all: Vec<_> = listeners
-            .into_iter()
-            .map(Socket::new)
-            .collect::<io::Result<_>>()?;
+    pub(super) fn new(listeners: Vec<(Listener, Speaks)>) -> io::Result<(Self, Vec<Peer>)> {
+        let new = |(listener, speaks)| {
+            let (socket, address) = Socket::new(listener)?;
+            Ok(((socket, speaks), address))
+        };
+        let all: Vec<_> = listeners.into_iter().map(new).collect::<io::Result<_>>()?;
         let (sockets, addresses) = all.into_iter().unzip();
         let next = AtomicUsize::new(0);
         Ok((Acceptor { sockets, next }, addresses))
@@ -158,22 +160,26 @@ impl Acceptor {
         number: usize,
     ) -> io::Result<()> {
         let mut sockets = self.sockets.iter();
-        sockets.try_for_each(|socket| socket.register(registry, token, number))
+        sockets.try_for_each(|(socket, _)| socket.register(registry, token, number))
     }
 
     /// Whether a connection waits, or that can't be told.
     pub(super) fn has_more(&self) -> bool {
-        self.sockets.iter().any(Socket::has_more)
+        self.sockets.iter().any(|(socket, _)| socket.has_more())
     }
 
-    pub(super) fn accept(&self) -> io::Result<(Stream, Peer)> {
-        if let [socket] = &*self.sockets {
-            return socket.accept();
+    pub(super) fn accept(&self) -> io::Result<(Stream, Peer, Speaks)> {
+        let accept = |socket: &Socket, speaks: Speaks| {
+            let (stream, peer) = socket.accept()?;
+            Ok((stream, peer, speaks))
+        };
+        if let [(socket, speaks)] = &*self.sockets {
+            return accept(socket, *speaks);
         }
         let start = self.next.fetch_add(1, Relaxed) % self.sockets.len().max(1);
         let (before, from) = self.sockets.split_at_checked(start).unwrap_or_default();
-        for socket in from.iter().chain(before) {
-            match socket.has_more().then(|| socket.accept()) {
+        for (socket, speaks) in from.iter().chain(before) {
+            match socket.has_more().then(|| accept(socket, *speaks)) {
                 None => {}
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Some(accepted) => return accepted,
@@ -278,7 +284,7 @@ mod tests {
     #[test]
     fn a_listener_says_whether_a_connection_waits() {
         fn check(listener: Listener, connect: impl Fn()) {
-            let (acceptor, _) = Acceptor::new(vec![listener]).unwrap();
+            let (acceptor, _) = Acceptor::new(vec![(listener, Speaks::AsTheServer)]).unwrap();
             assert!(!acceptor.has_more());
             connect();
             connect();

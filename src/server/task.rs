@@ -3,12 +3,28 @@
 use crate::clock::Moment;
 use crate::connection::{Buffers, Connection, WaitsFor};
 
+/// What is spoken with those who connect to a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaks {
+    /// TLS, if the server speaks it.
+    AsTheServer,
+    /// Plain HTTP.
+    #[cfg(feature = "tls-config")]
+    Plainly,
+}
+
 /// A connection, where it is parked, and since when it waits.
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) conn: Connection,
     /// The program was not asked about it yet, and there may be too many.
     pub(super) is_new: bool,
+    /// What is spoken with the client.
+    #[cfg_attr(
+        not(feature = "tls-config"),
+        expect(dead_code, reason = "there is only one")
+    )]
+    pub(super) speaks: Speaks,
     /// The event loop in which it parks.
     pub(super) home: usize,
     /// Its slot there, if it was parked before.
@@ -21,11 +37,12 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(conn: Connection, home: usize, now: Moment) -> Self {
+    pub(super) fn new(conn: Connection, speaks: Speaks, home: usize, now: Moment) -> Self {
         Task {
             wait: (conn.waits_for(), conn.progress()),
             conn,
             is_new: true,
+            speaks,
             home,
             slot: None,
             end_may_follow: false,

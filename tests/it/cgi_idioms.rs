@@ -2,7 +2,7 @@
 //!
 //! All of these failed in every try before the server did what they say.
 
-use servette::{CgiHandler, respond};
+use servette::{CgiHandler, testing};
 
 use super::cgi_site::{Site, ask, get, post, serve};
 use super::support::Ask;
@@ -182,9 +182,8 @@ fn an_index_script_answers_for_its_directory() {
 fn the_name_of_the_server_comes_from_the_host_only_if_asked_for() {
     let site = Site::with(SERVER);
     let name = |handler: &CgiHandler, request: &str| {
-        let answer = respond(handler, format!("{request}\r\n\r\n"));
-        let answer = String::from_utf8(answer).unwrap();
-        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+        let answered = testing::respond(handler, format!("{request}\r\n\r\n"));
+        answered.response().text()
     };
     let get = "GET /cgi-bin/script HTTP/1.1\r\nConnection: close\r\nHost:";
     let bound = name(&site.handler(), &format!("{get} example.org:81"));

@@ -91,11 +91,11 @@ fn handle_request_returns_with_its_answer() {
 fn neither_shutdown_nor_eviction_takes_an_answer_away() {
     let handled = Arc::<AtomicUsize>::default();
     let count = handled.clone();
-    let counting = handler(move |h, x| {
+    let counting = Arc::new(handler(move |h, x| {
         count.fetch_add(1, Ordering::SeqCst);
         echo(h, x)
-    });
-    for server in spawn_both(counting) {
+    }));
+    for server in spawn_both(counting.clone()) {
         handled.store(0, Ordering::SeqCst);
         let mut client = Client::new(server.addr());
         client.send(get("/first") + &get("/first") + UNFINISHED);
@@ -105,13 +105,16 @@ fn neither_shutdown_nor_eviction_takes_an_answer_away() {
             assert_eq!(client.response().text(), path);
         }
     }
-    let server = secured(ThreadingHttpServer::builder(handler(echo)));
+    handled.store(0, Ordering::SeqCst);
+    let server = secured(ThreadingHttpServer::builder(counting));
     let server = server.limits(limits(|limits| limits.max_connections = 2));
     let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     let mut clients = [(); 2].map(|()| Client::new(server.addr()));
     for client in &mut clients {
         client.send(UNFINISHED);
     }
+    // One that has no request yet may have to make room.
+    until("both are handled", || handled.load(Ordering::SeqCst) == 2);
     let mut third = Client::new(server.addr());
     third.get("/third").response();
     for client in &mut clients {

@@ -82,6 +82,45 @@ fn both_servers_speak_it() {
 }
 
 #[test]
+fn a_plain_listener_beside_it_speaks_http() {
+    let says = handler_fn(|h, x| {
+        let what = x.tls().map_or("plain", |_| "secure");
+        text(h, x, what)
+    });
+    let server = ThreadingHttpServer::builder(says)
+        .tls(made())
+        .also_bind_plain("127.0.0.1:0")
+        .also_bind("127.0.0.1:0")
+        .bind("127.0.0.1:0")
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let addresses: Vec<_> = server
+        .info()
+        .addresses
+        .iter()
+        .map(|of| of.socket_addr())
+        .collect();
+    let [Some(first), Some(plain), Some(second)] = addresses[..] else {
+        panic!("{addresses:?}");
+    };
+    for secure in [first, second] {
+        assert!(ask(&mut connect(secure), CLOSING).ends_with("\r\n\r\nsecure"));
+        let mut client = TcpStream::connect(secure).unwrap();
+        client.write_all(CLOSING.as_bytes()).unwrap();
+        let answer = io::read_to_string(client).unwrap();
+        assert!(answer.contains(" 400 This port speaks HTTPS"), "{answer}");
+    }
+    let mut client = TcpStream::connect(plain).unwrap();
+    client.write_all(CLOSING.as_bytes()).unwrap();
+    assert!(
+        io::read_to_string(client)
+            .unwrap()
+            .ends_with("\r\n\r\nplain")
+    );
+}
+
+#[test]
 fn a_handler_sees_what_was_agreed_on() {
     for (version, expected) in [
         (&version::TLS13, "TLSv1.3 TLS_AES_256_GCM_SHA384"),

@@ -17,7 +17,7 @@ use crate::link::{Mailbox, Place};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, Waker, lock, wait};
 use crate::table::{Patience, Table};
-use crate::task::Task;
+use crate::task::{Speaks, Task};
 use crate::world::World;
 
 /// What the poller of a loop has to report.
@@ -203,7 +203,12 @@ impl EventLoop {
             if let Some(client) = world.accept() {
                 state.next_home =
                     (state.next_home + 1) % self.shared.led.load(Ordering::Relaxed).max(1);
-                let task = Task::new(Connection::new(client), state.next_home, Moment::now());
+                let task = Task::new(
+                    Connection::new(client),
+                    Speaks::AsTheServer,
+                    state.next_home,
+                    Moment::now(),
+                );
                 return Some(Step::Serve(Box::new(task)));
             }
             state.accepts = false;

@@ -48,6 +48,7 @@ mod scheduler;
 #[path = "../../src/server/table.rs"]
 #[allow(dead_code, unused_imports)]
 mod table;
+#[allow(dead_code)]
 #[path = "../../src/server/task.rs"]
 mod task;
 #[path = "../../src/server/worker_pool.rs"]

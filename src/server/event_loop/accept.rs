@@ -15,6 +15,8 @@ use crate::clock::Moment;
 use crate::connection::wait_hook::Coming;
 use crate::connection::{Buffers, Connection, WaitsFor};
 use crate::http1::Refusal;
+#[cfg(any(feature = "tls-config", test))]
+use crate::server::task::Speaks;
 use crate::server::task::Task;
 use crate::shutdown::lock;
 
@@ -90,7 +92,7 @@ impl EventLoop {
                 // There may be more: the poller reports them once only.
                 state.accept_again = Some(Instant::now());
             }
-            let (stream, peer) = match acceptor.accept() {
+            let (stream, peer, speaks) = match acceptor.accept() {
                 Ok(accepted) => accepted,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.accepts_no_more();
@@ -114,7 +116,7 @@ impl EventLoop {
             let conn = Connection::new(stream, peer, self.shared.info.clone(), limits);
             state.next_home = (state.next_home + 1) % self.shared.led.load(Relaxed).max(1);
             self.shared.open.fetch_add(1, Relaxed);
-            let task = Task::new(conn, state.next_home, Moment::now());
+            let task = Task::new(conn, speaks, state.next_home, Moment::now());
             return Some(Step::Serve(Box::new(task)));
         }
         None
@@ -153,7 +155,11 @@ impl EventLoop {
         while self.is_over_limit() && self.evict(&DISPENSABLE) {}
         let is_full = self.is_over_limit();
         #[cfg(feature = "tls-config")]
-        if let Some(tls) = &options.tls {
+        if let Some(tls) = options
+            .tls
+            .as_ref()
+            .filter(|_| task.speaks != Speaks::Plainly)
+        {
             if !is_full {
                 return self.secure(task, tls);
             }
@@ -280,7 +286,12 @@ mod tests {
     fn no_connection_makes_room_for_one_that_is_not_there() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let loops = EventLoop::all(vec![listener.into()], Options::default(), 1).unwrap();
+        let loops = EventLoop::all(
+            vec![(listener.into(), Speaks::AsTheServer)],
+            Options::default(),
+            1,
+        )
+        .unwrap();
         let event_loop = &loops[0];
         let mut state = event_loop.lock();
         let connect = |state: &mut LoopState| {
@@ -317,7 +328,12 @@ mod tests {
     fn every_event_loop_accepts_and_all_of_them_get_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let loops = EventLoop::all(vec![listener.into()], Options::default(), 3).unwrap();
+        let loops = EventLoop::all(
+            vec![(listener.into(), Speaks::AsTheServer)],
+            Options::default(),
+            3,
+        )
+        .unwrap();
         loops.iter().for_each(EventLoop::note_led);
         for event_loop in &loops {
             let mut state = event_loop.lock();

@@ -319,6 +319,7 @@ mod tests {
     use super::*;
     use crate::connection::observer::{Event, Observer};
     use crate::server::options::Options;
+    use crate::server::task::Speaks;
 
     /// Stands for any code that runs while a head is read.
     #[derive(Debug)]
@@ -344,7 +345,8 @@ mod tests {
             handle_error: Some(Box::new(|_, _| ())),
             ..Options::default()
         };
-        let loops = EventLoop::all(vec![listener.into()], options, 1).unwrap();
+        let loops =
+            EventLoop::all(vec![(listener.into(), Speaks::AsTheServer)], options, 1).unwrap();
         let event_loop = &loops[0];
         let mut state = event_loop.lock();
         while !state.accepts() {
