@@ -159,17 +159,7 @@ pub fn send_error<H: RequestHandler + ?Sized>(
     x: &mut Exchange<'_>,
     status: Status<'_>,
 ) -> Result<()> {
-    send_error_with(h, x, status, None)
-}
-
-/// The same with one field more.
-pub(crate) fn send_error_with<H: RequestHandler + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    status: Status<'_>,
-    field: Option<(&str, &str)>,
-) -> Result<()> {
-    outermost!(h, x => error_page::send(h, x, status, field))
+    outermost!(h, x => error_page::send(h, x, status))
 }
 
 /// The body of [`RequestHandler::send_content`].

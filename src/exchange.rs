@@ -19,6 +19,7 @@ use crate::connection::request_body::RequestBody;
 use crate::connection::response_writer::ResponseWriter;
 use crate::info::{Peer, ServerInfo};
 
+mod accepts;
 #[cfg(feature = "auth")]
 mod auth;
 mod context;

@@ -49,12 +49,11 @@ pub const DEFAULT_ERROR_MESSAGE: &str = concat!(
 /// The `Content-Type` of [`DEFAULT_ERROR_MESSAGE`].
 pub const DEFAULT_ERROR_CONTENT_TYPE: &str = "text/html;charset=utf-8";
 
-/// The body of [`send_error`](super::send_error), with one field more.
+/// The body of [`send_error`](super::send_error).
 pub(super) fn send<H: RequestHandler + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
     status: Status<'_>,
-    field: Option<(&str, &str)>,
 ) -> Result<()> {
     let code = status.code();
     let page = {
@@ -70,9 +69,6 @@ pub(super) fn send<H: RequestHandler + ?Sized>(
     // Where it is in doubt what the client will send next, or what of it belongs to this request.
     if matches!(code, 400 | 408 | 411 | 413 | 414 | 417 | 431 | 505) || x.close_connection.get() {
         h.send_header(x, "Connection", "close");
-    }
-    if let Some((name, value)) = field {
-        h.send_header(x, name, value);
     }
     if let Some(page) = &page {
         h.send_header(x, "Content-Type", h.error_content_type());

@@ -5,6 +5,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::script::{Script, encode};
+#[cfg(feature = "tls-config")]
+use crate::TlsInfo;
 use crate::cgi::{CgiHandler, RunScripts};
 use crate::{Exchange, Headers};
 
@@ -72,15 +74,7 @@ pub(super) fn of<H: RunScripts + ?Sized>(
     );
     #[cfg(feature = "tls-config")]
     if let Some(tls) = x.tls() {
-        set("HTTPS", OsStr::new("on"));
-        set("SSL_PROTOCOL", OsStr::new(tls.version));
-        set("SSL_CIPHER", OsStr::new(&tls.cipher));
-        if let Some(name) = &tls.server_name {
-            set("SSL_TLS_SNI", OsStr::new(name));
-        }
-        if let [own, ..] = &*tls.peer_certificates {
-            set("SSL_CLIENT_CERT", OsStr::new(&certificate(own)));
-        }
+        set_tls(tls, &mut set);
     }
     if let Some(user) = h.remote_user(x) {
         set("AUTH_TYPE", OsStr::new(&user.auth_type));
@@ -93,6 +87,20 @@ pub(super) fn of<H: RunScripts + ?Sized>(
         }
     }
     variables
+}
+
+/// What Apache's `mod_ssl` sets, as far as it is known.
+#[cfg(feature = "tls-config")]
+fn set_tls(tls: &TlsInfo, set: &mut impl FnMut(&str, &OsStr)) {
+    set("HTTPS", OsStr::new("on"));
+    set("SSL_PROTOCOL", OsStr::new(tls.version));
+    set("SSL_CIPHER", OsStr::new(&tls.cipher));
+    if let Some(name) = &tls.server_name {
+        set("SSL_TLS_SNI", OsStr::new(name));
+    }
+    if let [own, ..] = &*tls.peer_certificates {
+        set("SSL_CLIENT_CERT", OsStr::new(&certificate(own)));
+    }
 }
 
 /// The arguments of a search query without `=` (RFC 3875, 4.4), decoded.

@@ -318,9 +318,6 @@ impl Channel {
     }
 
     fn write_allowance(&self) -> Allowance {
-        Allowance {
-            patience: self.limits.write_deadline,
-            rate: self.limits.min_rate,
-        }
+        Allowance::of_writes(&self.limits)
     }
 }

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::mem;
 
 use super::Connection;
+use super::channel::Channel;
 use super::deferred::Answer;
-use super::handed::Late;
-use super::input::Texts;
+use super::handed::{Kept, Late};
+use super::input::{Input, Texts};
 use super::observer::Event;
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
@@ -46,55 +47,23 @@ impl Connection {
             state,
             ..
         } = self;
-        let (mut found, mut refusal, mut late) = (Found::Other(Extent::default()), None, None);
-        match mem::replace(state, State::Open) {
-            State::Found(there) => found = there,
-            // Of a head that is refused unfinished there is the request line, or nothing.
-            State::Refused(refused) => {
-                found = Found::Other(input.refused_line().unwrap_or_default());
-                refusal = Some(refused);
-            }
-            State::Late(that) => late = Some(*that),
-            _ => {}
-        }
-        let (kept, late) = match late {
-            Some(Late {
-                head,
-                answer,
-                awaits_continue,
-            }) => (head, Some((answer, awaits_continue))),
-            None => (Vec::new(), None),
-        };
+        let (found, refusal, late) = take(state, input);
+        let (kept, late) = late.map(|late| (late.kept, late.answer)).unzip();
         input.reset_scan();
         let Extent { start, end } = found.extent();
         let is_behind = !channel.is_idle();
         let (bytes, ahead, texts) = input.split(start, end);
+        let bytes = kept.as_ref().map_or(bytes, |kept| &kept.head);
         let Texts {
             scratch,
             path: whole_path,
             places,
         } = texts;
-        let limits = channel.limits.of_head();
-        let bytes = late.as_ref().map_or(bytes, |_| &kept);
         let parsed = match refusal {
             Some(refusal) => Err(refusal),
-            None if late.is_some() => head::parse_again(bytes, scratch, places, &limits),
-            None => head::parse(bytes, &found, scratch, places, &limits),
+            None => head::parse(bytes, &found, scratch, places, &channel.limits.of_head()),
         };
-        let coming = match ahead.unread() {
-            _ if is_behind => Coming::Behind,
-            [] => Coming::Alone,
-            _ => Coming::First,
-        };
-        let named = parsed.as_ref();
-        let (method, path) = named.map_or(("", ""), |head| (head.command, &*head.target.path));
-        let hook = channel.wire.hook.as_ref();
-        // A server of one thread has no hook, and no other thread would send what is finished.
-        let takes_time = hook.is_none_or(|hook| hook.before_handler(method, path, coming));
-        if is_behind && takes_time {
-            // If it fails, it fails again, and is reported, where the response is sent.
-            let _ = channel.send_some_ready(false);
-        }
+        before_handler(channel, parsed.as_ref().ok(), ahead.unread(), is_behind);
         let (head, refusal) = match parsed {
             Ok(head) => (head, None),
             Err(refusal) => {
@@ -104,32 +73,12 @@ impl Connection {
         };
         // Of a refused request nobody knows what of the input belongs to it.
         let client_ends = refusal.is_none() && !head.meta.keep_alive;
-        let terms = Terms {
-            client: head.version,
-            is_head: head.requestline.starts_with("HEAD "),
-            is_connect: head.command == "CONNECT",
-        };
-        if late.is_none() {
-            *body = Body::default();
-        }
-        let body_left = match head.meta.body {
-            // Some of it may have been read by now.
-            _ if late.is_some() => channel.body_left.get(),
-            BodyLength::Exact(length) => length,
-            BodyLength::Chunked => {
-                body.decoder = Some(Decoder::new(channel.limits.of_chunks()));
-                0
-            }
-        };
-        let can_persist = is_11(context.shared.version) && head.meta.keep_alive;
-        channel.begin(terms, !can_persist, body_left);
+        let server_keeps = is_11(context.shared.version);
+        begin(channel, body, &head, server_keeps, kept.as_ref());
         let due = match (refusal, late) {
             (Some(refusal), _) => Due::Refused(refusal),
+            (None, Some(answer)) => Due::Late(answer),
             (None, None) => Due::Request,
-            (None, Some((answer, awaits_continue))) => {
-                channel.awaits_continue.set(awaits_continue);
-                Due::Late(answer)
-            }
         };
         let path = match head.target.path {
             Cow::Borrowed(path) => path,
@@ -199,5 +148,70 @@ impl Connection {
         }
         let pending = self.input.pending();
         self.channel.wire.observed.tell(Event::Over(pending));
+    }
+}
+
+/// Takes what is to be answered: a head in the input, what is wrong with it, or the answer to a request that was put off.
+#[inline(always)]
+fn take(state: &mut State, input: &Input) -> (Found, Option<Refusal>, Option<Late>) {
+    let none = Found::Other(Extent::default());
+    match mem::replace(state, State::Open) {
+        State::Found(found) => (found, None, None),
+        // Of a head that is refused unfinished there is the request line, or nothing.
+        State::Refused(refusal) => {
+            let line = input.refused_line().unwrap_or_default();
+            (Found::Other(line), Some(refusal), None)
+        }
+        State::Late(late) => (none, None, Some(*late)),
+        _ => (none, None, None),
+    }
+}
+
+/// Tells the hook that a handler is about to run, and sends finished answers before one that may take its time.
+#[inline(always)]
+fn before_handler(channel: &Channel, head: Option<&Head<'_>>, unread: &[u8], is_behind: bool) {
+    let coming = match unread {
+        _ if is_behind => Coming::Behind,
+        [] => Coming::Alone,
+        _ => Coming::First,
+    };
+    let (method, path) = head.map_or(("", ""), |head| (head.command, &*head.target.path));
+    let hook = channel.wire.hook.as_ref();
+    // A server of one thread has no hook, and no other thread would send what is finished.
+    let takes_time = hook.is_none_or(|hook| hook.before_handler(method, path, coming));
+    if is_behind && takes_time {
+        // If it fails, it fails again, and is reported, where the response is sent.
+        let _ = channel.send_some_ready(false);
+    }
+}
+
+/// Begins the response and the body of the request. Of the body of one that was put off, some may have been read.
+#[inline(always)]
+fn begin(
+    channel: &Channel,
+    body: &mut Body,
+    head: &Head<'_>,
+    server_keeps: bool,
+    kept: Option<&Kept>,
+) {
+    let terms = Terms {
+        client: head.version,
+        is_head: head.requestline.starts_with("HEAD "),
+        is_connect: head.command == "CONNECT",
+    };
+    if kept.is_none() {
+        *body = Body::default();
+    }
+    let body_left = match head.meta.body {
+        _ if kept.is_some() => channel.body_left.get(),
+        BodyLength::Exact(length) => length,
+        BodyLength::Chunked => {
+            body.decoder = Some(Decoder::new(channel.limits.of_chunks()));
+            0
+        }
+    };
+    channel.begin(terms, !(server_keeps && head.meta.keep_alive), body_left);
+    if let Some(kept) = kept {
+        channel.awaits_continue.set(kept.awaits_continue);
     }
 }

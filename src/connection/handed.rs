@@ -46,17 +46,16 @@ enum What {
 
 /// What is kept of a request that is put off.
 #[derive(Debug, Default)]
-struct Kept {
-    head: Vec<u8>,
+pub(super) struct Kept {
+    pub(super) head: Vec<u8>,
     /// The client waits for `100 Continue`.
-    awaits_continue: bool,
+    pub(super) awaits_continue: bool,
 }
 
 /// The answer to a request that was put off.
 #[derive(Debug)]
 pub(super) struct Late {
-    pub(super) head: Vec<u8>,
-    pub(super) awaits_continue: bool,
+    pub(super) kept: Kept,
     pub(super) answer: Answer,
 }
 
@@ -214,7 +213,7 @@ impl Connection {
         gone_on.inspect_err(|_| {
             self.state = State::Ending(Ending::Close);
             // It fails only where there is no TCP.
-            let _ = self.channel.wire.reset_on_close();
+            let _ = self.channel.wire.stream.reset_on_close();
         })
     }
 
@@ -246,8 +245,7 @@ impl Connection {
                     return Ok(false);
                 };
                 self.state = State::Late(Box::new(Late {
-                    head: std::mem::take(&mut kept.head),
-                    awaits_continue: kept.awaits_continue,
+                    kept: std::mem::take(kept),
                     answer,
                 }));
             }
@@ -320,7 +318,7 @@ impl Connection {
         let is_stream = matches!(handed.what, What::Stream(_));
         if is_stream {
             // What was sent must not look like all of it. It fails only where there is no TCP.
-            let _ = self.channel.wire.reset_on_close();
+            let _ = self.channel.wire.stream.reset_on_close();
         }
         handed.close(fault)
     }
@@ -354,17 +352,12 @@ impl Connection {
                 }
                 What::Late(link, _) => {
                     wire.before_wait();
-                    let has_news = |state: &_| has_answer(state);
-                    link.wait(has_news, left.min(LOOK));
+                    link.wait(|state| state.content.is_some(), left.min(LOOK));
                 }
             }
         }
         Ok(())
     }
-}
-
-fn has_answer(state: &super::link::LinkState<Option<Answer>>) -> bool {
-    state.content.is_some()
 }
 
 impl Drop for Handed {

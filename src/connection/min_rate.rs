@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits::Limits;
+
 /// How long the server waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowance {
@@ -9,6 +11,24 @@ pub(crate) struct Allowance {
     pub(crate) patience: Duration,
     /// The least bytes a second, on average over the time waited; 0 for no such bound.
     pub(crate) rate: u64,
+}
+
+impl Allowance {
+    /// For the body of a request.
+    pub(super) fn of_body(limits: &Limits) -> Self {
+        Allowance {
+            patience: limits.body_deadline,
+            rate: limits.min_rate,
+        }
+    }
+
+    /// For what the client is to take.
+    pub(super) fn of_writes(limits: &Limits) -> Self {
+        Allowance {
+            patience: limits.write_deadline,
+            rate: limits.min_rate,
+        }
+    }
 }
 
 /// The waits for one body or one response.

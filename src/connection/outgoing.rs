@@ -6,24 +6,25 @@
 //! longer one is chunked or ends with the connection. The fields that framing adds, and `Connection`,
 //! are written when the framing is decided ([`Outgoing::commit`]).
 //!
-//! Here are the stages and the framing; [`fields`] has the head up to its last field, [`body`] the body.
+//! Here are the stages; [`fields`] has the head up to its last field, [`framing`] what is added to it, [`body`] the body.
 
 use std::io;
 
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
+use self::framing::Framing;
 use super::stream_queue;
 use crate::base::Outcome;
 use crate::http1::head::Version;
 
 mod body;
 mod fields;
+mod framing;
 #[cfg(test)]
 mod tests;
 
 /// As much body as may wait for its end, and the size from which writes are not copied.
 pub(crate) const BUFFER: usize = 32 << 10;
-const CHUNKED: &[u8] = b"Transfer-Encoding: chunked\r\n";
 const HANDED_OVER: &str = "a body that was handed over";
 
 /// What the request says about the framing of its response.
@@ -35,18 +36,6 @@ pub(crate) struct Terms {
     pub(crate) is_head: bool,
     /// `CONNECT`: a 2xx response has no framing.
     pub(crate) is_connect: bool,
-}
-
-/// How the body ends, once it is decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Framing {
-    /// So many bytes are still to come.
-    Length(u64),
-    /// In chunks; the open one starts here in the buffer.
-    Chunked(Option<usize>),
-    UntilClose,
-    /// There is none, whatever is written.
-    Nothing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,107 +188,6 @@ impl Outgoing {
             self.commit(framing, closing);
         }
         Ok(HeadKind::Final)
-    }
-
-    /// The framing, if the head alone decides it.
-    fn framing_from_head(&mut self) -> Option<Framing> {
-        if self.code == 101 || (self.terms.is_connect && self.code < 300) {
-            return Some(Framing::UntilClose);
-        }
-        if matches!(self.code, 204 | 205 | 304) {
-            return Some(Framing::Nothing);
-        }
-        if self.terms.is_head {
-            let told = self.declared.length.is_some() || self.declared.chunked;
-            return told.then_some(Framing::Nothing);
-        }
-        match self.declared {
-            Declared {
-                length: Some(length),
-                ..
-            } => Some(Framing::Length(length)),
-            Declared { chunked: true, .. } => Some(self.streaming()),
-            _ => None,
-        }
-    }
-
-    /// The framing of a body whose end is not known.
-    fn streaming(&self) -> Framing {
-        match self.may_chunk() {
-            true => Framing::Chunked(None),
-            false => Framing::UntilClose,
-        }
-    }
-
-    fn may_chunk(&self) -> bool {
-        self.server_is_11 && self.terms.client >= Version::Http11
-    }
-
-    /// Decides the framing, and completes the head by what that and the connection's fate add to it.
-    #[inline]
-    fn commit(&mut self, framing: Framing, closing: bool) {
-        let is_told = match framing {
-            Framing::Length(_) => self.declared.length.is_some(),
-            Framing::Nothing => !self.declared.chunked && self.code != 205,
-            _ => false,
-        };
-        let persists = !closing && !self.must_close && self.declared.close.is_none();
-        let is_both_11 = self.server_is_11 && self.terms.client >= Version::Http11;
-        if is_told && persists && is_both_11 && self.buffer.len() == self.fields_end {
-            // Most often nothing is to be added.
-            self.buffer.extend_from_slice(b"\r\n");
-            self.stage = Stage::Open(framing);
-        } else {
-            self.complete(framing, closing);
-        }
-    }
-
-    /// Writes what the framing and the connection's fate add to the head, and its blank line, before
-    /// the body that was held.
-    fn complete(&mut self, framing: Framing, closing: bool) {
-        let held = self.buffer.len().saturating_sub(self.fields_end);
-        self.must_close |= framing == Framing::UntilClose;
-        let mut tail = Tail::default();
-        match framing {
-            Framing::Length(_) if self.declared.length.is_some() => {}
-            Framing::Length(length) => {
-                tail.push(b"Content-Length: ");
-                tail.push(itoa::Buffer::new().format(length).as_bytes());
-                tail.push(b"\r\n");
-            }
-            Framing::Chunked(_) => tail.push(CHUNKED),
-            Framing::Nothing if self.code == 205 => tail.push(b"Content-Length: 0\r\n"),
-            Framing::Nothing
-                if self.declared.chunked && self.may_chunk() && !self.is_unframed() =>
-            {
-                tail.push(CHUNKED);
-            }
-            Framing::Nothing | Framing::UntilClose => {}
-        }
-        let closing = closing || self.must_close || self.declared.close == Some(true);
-        self.must_close = closing;
-        let explicit = self.declared.close.is_some() || self.server_is_11;
-        match closing {
-            _ if self.code == 101 || (self.terms.is_connect && self.code < 300) => {}
-            true if explicit => tail.push(b"Connection: close\r\n"),
-            false if self.declared.close.is_some() || self.terms.client < Version::Http11 => {
-                tail.push(b"Connection: keep-alive\r\n");
-            }
-            _ => {}
-        }
-        tail.push(b"\r\n");
-        let used = tail.bytes().len();
-        if held == 0 {
-            self.buffer.extend_from_slice(tail.bytes());
-        } else {
-            let at = self.fields_end;
-            self.buffer.splice(at..at, tail.bytes().iter().copied());
-        }
-        self.stage = Stage::Open(match framing {
-            Framing::Chunked(_) if held > 0 => Framing::Chunked(Some(self.fields_end + used)),
-            Framing::Length(_) if self.declared.length.is_none() => Framing::Length(0),
-            framing => framing,
-        });
     }
 
     /// The response can't be completed: what was written of it may still go, in whole chunks, so that
@@ -469,38 +357,6 @@ impl Outgoing {
         if let Stage::Open(Framing::Chunked(Some(chunk))) = &mut self.stage {
             *chunk += head.len();
         }
-    }
-}
-
-/// What framing adds to a head.
-struct Tail {
-    bytes: [u8; TAIL],
-    used: usize,
-}
-
-/// More than the longest of them takes.
-const TAIL: usize = 96;
-
-impl Default for Tail {
-    fn default() -> Self {
-        Tail {
-            bytes: [0; TAIL],
-            used: 0,
-        }
-    }
-}
-
-impl Tail {
-    fn push(&mut self, part: &[u8]) {
-        let end = self.used + part.len();
-        if let Some(place) = self.bytes.get_mut(self.used..end) {
-            place.copy_from_slice(part);
-            self.used = end;
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
     }
 }
 

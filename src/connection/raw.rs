@@ -41,7 +41,7 @@ impl<'a> RawStream<'a> {
     /// # Errors
     /// Where there is no TCP socket.
     pub fn reset_on_close(&mut self) -> io::Result<()> {
-        self.body.channel.wire.reset_on_close()?;
+        self.body.channel.wire.stream.reset_on_close()?;
         self.body.channel.resets.set(true);
         Ok(())
     }
@@ -67,20 +67,14 @@ impl<'a> RawStream<'a> {
 
 impl Read for RawStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let ahead = self.body.read_ahead();
+        let mut ahead = self.body.read_ahead();
         if !ahead.is_empty() {
-            let count = ahead.len().min(buffer.len());
-            if let (Some(to), Some(from)) = (buffer.get_mut(..count), ahead.get(..count)) {
-                to.copy_from_slice(from);
-            }
+            let count = ahead.read(buffer)?;
             self.body.consume_ahead(count);
             return Ok(count);
         }
         let channel = self.body.channel;
-        let allowance = Allowance {
-            patience: channel.limits.body_deadline,
-            rate: channel.limits.min_rate,
-        };
+        let allowance = Allowance::of_body(&channel.limits);
         let min_rate = &mut self.read_rate;
         channel
             .wire
@@ -199,7 +193,7 @@ impl AsFd for DetachedStream {
 
 impl Read for DetachedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let ahead = self.ahead.get(self.taken..).unwrap_or_default();
+        let mut ahead = self.read_ahead();
         if ahead.is_empty() {
             return match &mut self.socket {
                 Detached::Plain { file, .. } => file.read(buffer),
@@ -207,10 +201,7 @@ impl Read for DetachedStream {
                 Detached::Tls(tls) => tls.read(buffer),
             };
         }
-        let count = ahead.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..count), ahead.get(..count)) {
-            to.copy_from_slice(from);
-        }
+        let count = ahead.read(buffer)?;
         self.taken += count;
         Ok(count)
     }

@@ -5,18 +5,18 @@ use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use self::again::Again;
+pub(super) use self::dropping::Dropped;
 use super::channel::Channel;
 use super::input::Ahead;
 use super::min_rate::{Allowance, MinRate};
 use super::observer::Event;
-use super::state::SHARE;
-use super::stream::WASTE;
 use super::wire::Wire;
 use crate::error::Fault;
 use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
 
 mod again;
+mod dropping;
 mod whole;
 
 /// A read of at least this size goes past the buffer.
@@ -24,17 +24,6 @@ const DIRECT: usize = 4 << 10;
 
 /// What runs before the first wait.
 type BeforeWait<'a> = &'a mut dyn FnMut() -> io::Result<()>;
-
-/// What [`RequestBody::drop_available`] has dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dropped {
-    /// The body is read to its end.
-    All,
-    /// More must come first.
-    Some,
-    /// As much as may be dropped, and there is more.
-    TooMuch,
-}
 
 /// Where the reading of one body stands; what is left of a known length is in the channel.
 #[derive(Debug, Default)]
@@ -79,35 +68,6 @@ pub struct RequestBody<'a> {
 }
 
 impl RequestBody<'_> {
-    /// Reads the rest of the body and drops it; the number of bytes.
-    ///
-    /// # Errors
-    /// As a read.
-    pub fn discard(&mut self) -> io::Result<u64> {
-        let mut total = 0;
-        loop {
-            let direct = usize::try_from(self.direct()).unwrap_or(usize::MAX);
-            let most = direct.min(WASTE);
-            let wire = &self.channel.wire;
-            // Who looks on wants to see it.
-            let is_dropped = wire.stream.drops_in_kernel() && !wire.observed.is_active();
-            let count = match most > 0 && is_dropped {
-                true => self.read_past(most, |wire, min_rate, allowance, before_wait| {
-                    wire.discard(most, min_rate, allowance, before_wait)
-                })?,
-                false => {
-                    let count = self.available()?;
-                    self.consume(count);
-                    count
-                }
-            };
-            if count == 0 {
-                return Ok(total);
-            }
-            total += count as u64;
-        }
-    }
-
     /// What is left of the body, where it has a known length.
     pub fn remaining(&self) -> Option<u64> {
         let again = self.body.again.unread().len() as u64;
@@ -144,55 +104,13 @@ impl RequestBody<'_> {
         self.ahead.consume(count);
     }
 
-    /// There is a rest, and where it ends can be told. One that is too large to be read is none to be kept.
-    pub(super) fn can_be_dropped(&mut self) -> bool {
-        if let Some(Fault::TooLarge) = self.body.failure {
-            self.body.failure = None;
-            self.body.is_dropped = true;
-        }
-        self.body.failure.is_none() && self.remaining() != Some(0)
-    }
-
-    /// Drops what has come of the rest, `left` bytes at most and [`SHARE`] at once, without waiting.
-    pub(super) fn drop_available(&mut self, left: &mut u64) -> io::Result<Dropped> {
-        self.body.is_dropped = true;
-        let stream = &self.channel.wire.stream;
-        let mut share = SHARE;
-        // What was read already has no event of its own.
-        while share > 0 || !self.ahead.unread().is_empty() || stream.holds_bytes() {
-            let Some(count) = self.try_next()? else { break };
-            if count == 0 {
-                return Ok(Dropped::All);
-            }
-            self.consume(count);
-            *left = left.saturating_sub(count as u64);
-            share = share.saturating_sub(count as u64);
-            if *left == 0 && self.remaining() != Some(0) {
-                return Ok(Dropped::TooMuch);
-            }
-        }
-        Ok(match self.remaining() {
-            Some(0) => Dropped::All,
-            _ => Dropped::Some,
-        })
-    }
-
     /// How many bytes of the body stand at the front of the buffer; 0 only at its end.
     fn available(&mut self) -> io::Result<usize> {
-        let limits = &self.channel.limits;
-        let allowance = Allowance {
-            patience: limits.body_deadline,
-            rate: limits.min_rate,
-        };
-        self.available_within(allowance)
-    }
-
-    fn available_within(&mut self, allowance: Allowance) -> io::Result<usize> {
         loop {
             if let Some(count) = self.buffered()? {
                 return Ok(count);
             }
-            self.refill(allowance)?;
+            self.refill()?;
         }
     }
 
@@ -239,11 +157,8 @@ impl RequestBody<'_> {
 
     /// How long the client may be waited for by those who use [`try_available`](Self::try_available).
     pub(crate) fn patience(&self) -> Duration {
-        let limits = &self.channel.limits;
-        self.body.min_rate.next_wait(Allowance {
-            patience: limits.body_deadline,
-            rate: limits.min_rate,
-        })
+        let allowance = Allowance::of_body(&self.channel.limits);
+        self.body.min_rate.next_wait(allowance)
     }
 
     /// It was waited for; where patience has ended, that is the client's fault.
@@ -314,10 +229,11 @@ impl RequestBody<'_> {
         }
     }
 
-    fn refill(&mut self, allowance: Allowance) -> io::Result<()> {
+    fn refill(&mut self) -> io::Result<()> {
         let room = self.ahead.room();
         let asked = room.len();
         let channel = self.channel;
+        let allowance = Allowance::of_body(&channel.limits);
         let read = channel
             .wire
             .recv(room, &mut self.body.min_rate, allowance, &mut || {
@@ -358,10 +274,7 @@ impl RequestBody<'_> {
     ) -> io::Result<usize> {
         self.check_size()?;
         let channel = self.channel;
-        let allowance = Allowance {
-            patience: channel.limits.body_deadline,
-            rate: channel.limits.min_rate,
-        };
+        let allowance = Allowance::of_body(&channel.limits);
         let mut before_wait = || channel.before_wait();
         let min_rate = &mut self.body.min_rate;
         let read = read(&channel.wire, min_rate, allowance, &mut before_wait);
@@ -425,11 +338,7 @@ impl Read for RequestBody<'_> {
             self.note(buffer.get(..count).unwrap_or_default());
             return Ok(count);
         }
-        let available = self.fill_buf()?;
-        let count = available.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..count), available.get(..count)) {
-            to.copy_from_slice(from);
-        }
+        let count = self.fill_buf()?.read(buffer)?;
         self.consume(count);
         Ok(count)
     }

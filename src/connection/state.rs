@@ -147,7 +147,7 @@ impl Connection {
         let is_whole = |sent: io::Result<usize>| sent.is_ok_and(|sent| sent == held.len());
         if !held.is_empty() && !is_whole(self.channel.wire.stream.send(&held, &[], false)) {
             // A part of it must not look like all of it. It fails only where there is no connection any more.
-            let _ = self.channel.wire.reset_on_close();
+            let _ = self.channel.wire.stream.reset_on_close();
         }
     }
 
@@ -192,7 +192,7 @@ impl Connection {
     }
 
     /// The connection is about to be closed. Between two exchanges nothing is missing, and the client is told.
-    pub(crate) fn part(&self) {
+    pub(crate) fn say_end(&self) {
         let is_between = match self.state {
             State::Open | State::Found(_) | State::Refused(_) | State::Draining(_) => true,
             // The client has ended it, behind its last answer.
@@ -274,7 +274,7 @@ impl Connection {
         let is_ambiguous = self.is_handed() || self.channel.out.borrow().ends_with_close();
         if is_ambiguous {
             // It fails only where there is no connection any more.
-            let _ = self.channel.wire.reset_on_close();
+            let _ = self.channel.wire.stream.reset_on_close();
             self.channel.resets.set(true);
         } else {
             self.channel.out.borrow_mut().give_up();

@@ -2,14 +2,12 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::io::{self, IoSlice, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
-use mio::event::Source;
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, sockopt};
 
 #[cfg(feature = "tls-config")]
 use super::tls::Tls;
@@ -49,6 +47,15 @@ pub(crate) struct Memory {
     pub(crate) input: Vec<u8>,
     pub(crate) taken: usize,
     pub(crate) output: Vec<u8>,
+}
+
+impl Memory {
+    fn recv(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut rest = self.input.get(self.taken..).unwrap_or_default();
+        let count = rest.read(buffer)?;
+        self.taken += count;
+        Ok(count)
+    }
 }
 
 /// Of a large file so much may wait unsent in the kernel. What may be on its way to the client is not bounded by
@@ -113,16 +120,7 @@ impl Stream {
     /// Reads what is there; `WouldBlock` if nothing is, 0 at the end.
     pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Memory(memory) => {
-                let memory = &mut *memory.borrow_mut();
-                let rest = memory.input.get(memory.taken..).unwrap_or_default();
-                let count = rest.len().min(buffer.len());
-                if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
-                    to.copy_from_slice(from);
-                }
-                memory.taken += count;
-                Ok(count)
-            }
+            Stream::Memory(memory) => memory.borrow_mut().recv(buffer),
             #[cfg(feature = "tls-config")]
             Stream::Tls(tls) => tls.recv(buffer),
             _ => retry(|| {
@@ -248,33 +246,7 @@ impl Stream {
     }
 
     /// Sends up to `count` bytes of `file` from `offset` on without copying them through the process;
-    /// `None` if this stream or this file can't do that. (TLS encrypts them on the way.)
-    #[cfg(target_os = "linux")]
-    pub(crate) fn send_file(
-        &self,
-        file: &File,
-        offset: &mut u64,
-        count: usize,
-    ) -> io::Result<Option<usize>> {
-        use rustix::io::Errno;
-        #[cfg(feature = "tls-config")]
-        if let Stream::Tls(tls) = self {
-            return tls.send_file(file, offset, count);
-        }
-        let Some(socket) = self.fd() else {
-            return Ok(None);
-        };
-        retry(
-            || match rustix::fs::sendfile(socket, file, Some(&mut *offset), count) {
-                Ok(count) => Ok(Some(count)),
-                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(None),
-                Err(error) => Err(error.into()),
-            },
-        )
-    }
-
-    /// Elsewhere the bytes are copied.
-    #[cfg(not(target_os = "linux"))]
+    /// `None` if this system, stream or file can't do that. (TLS encrypts them on the way.)
     pub(crate) fn send_file(
         &self,
         file: &File,
@@ -285,6 +257,18 @@ impl Stream {
         if let Stream::Tls(tls) = self {
             return tls.send_file(file, offset, count);
         }
+        #[cfg(target_os = "linux")]
+        if let Some(socket) = self.fd() {
+            use rustix::io::Errno;
+            return retry(
+                || match rustix::fs::sendfile(socket, file, Some(&mut *offset), count) {
+                    Ok(count) => Ok(Some(count)),
+                    Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(None),
+                    Err(error) => Err(error.into()),
+                },
+            );
+        }
+        #[cfg(not(target_os = "linux"))]
         let _ = (file, offset, count);
         Ok(None)
     }
@@ -300,7 +284,7 @@ impl Stream {
         #[cfg(target_os = "linux")]
         if let Some(socket) = self.tcp() {
             // They fail only where the client is gone already.
-            let _ = rustix::net::sockopt::set_tcp_cork(socket, on);
+            let _ = sockopt::set_tcp_cork(socket, on);
             #[cfg(feature = "bulk")]
             {
                 // Zero is the system's setting.
@@ -377,52 +361,15 @@ impl Stream {
         }
     }
 
-    /// Has a fixture's socket end with a reset.
-    #[cfg(feature = "testing")]
-    pub(crate) fn reset_on_close(&self) {
-        if let Some(socket) = self.fd() {
-            // It fails only where the client is gone already.
-            let _ =
-                rustix::net::sockopt::set_socket_linger(socket, Some(std::time::Duration::ZERO));
-        }
+    /// Has the socket end with a reset.
+    pub(crate) fn reset_on_close(&self) -> io::Result<()> {
+        let socket = self.fd().ok_or_else(no_socket)?;
+        Ok(sockopt::set_socket_linger(socket, Some(Duration::ZERO))?)
     }
 
     /// A second descriptor of the socket, for an owner of its own.
     pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
         self.fd().ok_or_else(no_socket)?.try_clone_to_owned()
-    }
-
-    /// Has a poller report, once for each arrival, that there is something to read, or room to write.
-    pub(super) fn register(
-        &self,
-        registry: &Registry,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()> {
-        match self.fd() {
-            Some(fd) => SourceFd(&fd.as_raw_fd()).register(registry, token, interest),
-            None => Ok(()),
-        }
-    }
-
-    /// The same for a socket that it reports already. What is there now is reported once more.
-    pub(super) fn reregister(
-        &self,
-        registry: &Registry,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()> {
-        match self.fd() {
-            Some(fd) => SourceFd(&fd.as_raw_fd()).reregister(registry, token, interest),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn deregister(&self, registry: &Registry) -> io::Result<()> {
-        match self.fd() {
-            Some(fd) => SourceFd(&fd.as_raw_fd()).deregister(registry),
-            None => Ok(()),
-        }
     }
 
     /// The socket, for bytes as they are: never one with TLS on it, where they would go unencrypted.

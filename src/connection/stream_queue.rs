@@ -229,10 +229,7 @@ impl Queue {
     }
 
     fn allowance(&self) -> Allowance {
-        Allowance {
-            patience: self.limits.write_deadline,
-            rate: self.limits.min_rate,
-        }
+        Allowance::of_writes(&self.limits)
     }
 }
 

@@ -215,7 +215,7 @@ impl Connection {
             self.channel.wire.stream.cut_end();
             if !is_visible {
                 // It fails only where there is no TCP.
-                let _ = self.channel.wire.reset_on_close();
+                let _ = self.channel.wire.stream.reset_on_close();
             }
             error.into()
         })
@@ -226,7 +226,7 @@ impl Connection {
     pub(crate) fn cut_tail(&self) {
         if self.channel.drop_tail() {
             // It fails only where there is no TCP.
-            let _ = self.channel.wire.reset_on_close();
+            let _ = self.channel.wire.stream.reset_on_close();
         }
     }
 }

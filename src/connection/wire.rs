@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::min_rate::{Allowance, MinRate};
@@ -17,6 +16,8 @@ use super::stream::{Stream, WASTE};
 use super::wait_hook::WaitHook;
 use crate::error::Fault;
 use crate::shutdown::Control;
+
+mod registration;
 
 /// A stream, and who may end its waits.
 #[derive(Debug)]
@@ -60,44 +61,6 @@ impl Wire {
 
     pub(crate) fn control(&self) -> &Control {
         &self.control
-    }
-
-    pub(crate) fn is_registered(&self) -> bool {
-        self.is_registered.get()
-    }
-
-    /// Has a poller report what comes, from what is there now on, and if it `wants_room` also when the socket takes
-    /// more. Once that was asked for, it is reported until the poller reports nothing more.
-    pub(crate) fn register(
-        &self,
-        registry: &Registry,
-        token: Token,
-        wants_room: bool,
-    ) -> io::Result<()> {
-        let interest = match wants_room {
-            true => Interest::READABLE | Interest::WRITABLE,
-            false => Interest::READABLE,
-        };
-        match self.is_registered.get() {
-            true => self.stream.reregister(registry, token, interest)?,
-            false => self.stream.register(registry, token, interest)?,
-        }
-        self.is_registered.set(true);
-        self.reports_room.set(wants_room);
-        Ok(())
-    }
-
-    /// A poller reports when the socket takes more.
-    pub(crate) fn reports_room(&self) -> bool {
-        self.reports_room.get()
-    }
-
-    /// Has the poller report nothing more. (It fails only for one that does not.)
-    pub(crate) fn deregister(&self, registry: &Registry) {
-        if self.is_registered.get() && self.stream.deregister(registry).is_ok() {
-            self.is_registered.set(false);
-            self.reports_room.set(false);
-        }
     }
 
     /// Reads what is there, or `None`; 0 is the end.
@@ -260,17 +223,6 @@ impl Wire {
         self.wait(Direction::Read, min_rate, allowance)
     }
 
-    /// Has the socket end with a reset.
-    pub(crate) fn reset_on_close(&self) -> io::Result<()> {
-        match self.stream.fd() {
-            Some(socket) => Ok(rustix::net::sockopt::set_socket_linger(
-                socket,
-                Some(Duration::ZERO),
-            )?),
-            None => Err(io::Error::other("memory can't be reset")),
-        }
-    }
-
     /// Sends up to `count` bytes of a file; `None` where the bytes must be copied instead.
     pub(crate) fn send_file(
         &self,
@@ -341,7 +293,7 @@ impl Wire {
                 if direction == Direction::Write {
                     // Else the kernel would go on offering what is unsent, for minutes. It fails only
                     // where there is no TCP.
-                    let _ = self.reset_on_close();
+                    let _ = self.stream.reset_on_close();
                 }
                 return Err(late.into());
             }
@@ -443,7 +395,7 @@ mod tests {
     use std::io::Write;
     use std::os::unix::net::UnixStream;
 
-    use mio::{Events, Poll};
+    use mio::{Events, Poll, Registry, Token};
 
     use super::super::wait_hook::Coming;
     use super::*;

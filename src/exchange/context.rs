@@ -46,7 +46,10 @@ impl<'a> Shared<'a> {
 
 /// Values of different types, of which none is ever taken out.
 #[derive(Default)]
-pub(super) struct Data(OnceCell<Box<(Box<dyn Any>, Data)>>);
+pub(super) struct Data(Entry);
+
+/// A value and those behind it; at the end there is none.
+type Entry = OnceCell<Box<(Box<dyn Any>, Data)>>;
 
 impl Drop for Data {
     /// One value after the other: many of them, each inside the one before, would take all of the stack.
@@ -63,24 +66,24 @@ struct Text(String);
 
 impl Data {
     pub(super) fn push(&self, value: Box<dyn Any>) {
-        let mut last = self;
-        while let Some(entry) = last.0.get() {
-            last = &entry.1;
-        }
         // It is empty.
-        let _ = last.0.set(Box::new((value, Data::default())));
+        let _ = self.end().set(Box::new((value, Data::default())));
     }
 
     /// The text, for as long as the exchange lasts.
     pub(super) fn keep(&self, text: String) -> Option<&String> {
-        let mut last = self;
-        while let Some(entry) = last.0.get() {
-            last = &entry.1;
-        }
-        let entry = last
-            .0
+        let entry = self
+            .end()
             .get_or_init(|| Box::new((Box::new(Text(text)), Data::default())));
         entry.0.downcast_ref().map(|Text(text)| text)
+    }
+
+    fn end(&self) -> &Entry {
+        let mut end = &self.0;
+        while let Some(entry) = end.get() {
+            end = &entry.1.0;
+        }
+        end
     }
 
     /// The last value of this type.

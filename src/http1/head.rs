@@ -140,18 +140,6 @@ pub(crate) fn parse<'a>(
     }
 }
 
-/// The same for a head that was found and parsed before, the long way: a second call of the short one would make that
-/// slower.
-#[cold]
-pub(crate) fn parse_again<'a>(
-    bytes: &'a [u8],
-    scratch: &'a mut String,
-    places: &'a mut Places,
-    limits: &HeadLimits,
-) -> Result<Head<'a>, Refusal> {
-    any(text(bytes, scratch), places, limits)
-}
-
 /// The same for bytes that were not looked for.
 #[cfg(any(test, feature = "_internals"))]
 pub(crate) fn parse_whole<'a>(

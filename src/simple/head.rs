@@ -19,7 +19,7 @@ use super::ready::ReadyFile;
 use super::sidecar;
 use super::{Directory, NOT_FOUND, ServeFiles, fields, listing, media, path, visibility};
 use crate::http1::bytes;
-use crate::{Exchange, Result, Status, base, clock};
+use crate::{Exchange, Result, Status, clock};
 
 /// What a file is sent as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,9 +276,9 @@ fn send_ranges<H: ServeFiles + ?Sized>(
             Ok(Some(Content::Parts(parts)))
         }
         Ranges::Unsatisfiable => {
-            let of = format!("bytes */{size}");
-            let field = ("Content-Range", &*of);
-            base::send_error_with(h, x, Status::RANGE_NOT_SATISFIABLE, Some(field)).map(|()| None)
+            h.send_header(x, "Content-Range", &format!("bytes */{size}"));
+            h.send_error(x, Status::RANGE_NOT_SATISFIABLE)
+                .map(|()| None)
         }
         Ranges::Whole | Ranges::Several(_) => {
             let length = file.length_text.as_deref();

@@ -7,7 +7,7 @@ use super::head::{self, Purpose};
 use super::ready::ReadyFile;
 use super::{Content, NOT_FOUND, ServeFiles, caching, media};
 use crate::http1::accept;
-use crate::{Exchange, Result, base};
+use crate::{Exchange, Result};
 
 /// The body of [`ServeFiles::send_missing`].
 ///
@@ -37,25 +37,26 @@ fn send_instead<H: ServeFiles + ?Sized>(
             return head::send_file(h, x, &page, &file, Purpose::Fallback);
         }
     }
+    // These are kept for the page, or for whatever `send_error` sends.
+    if let Some(value) = caching::of_no_file(h, path) {
+        h.send_header(x, "Cache-Control", value);
+    }
+    if site.fallback.is_some() {
+        h.send_header(x, "Vary", "Accept");
+    }
     if let Some(page) = &site.not_found_page {
         let page = files.directory().join(page);
         if let Some(file) = files.ready(&page)? {
-            return send_page(h, x, path, &page, &file);
+            return send_page(h, x, &page, &file);
         }
     }
-    // Until a field can be set before `send_error`, that hook is not asked below an immutable directory.
-    match caching::of_no_file(h, path) {
-        None => h.send_error(x, NOT_FOUND),
-        Some(value) => base::send_error_with(h, x, NOT_FOUND, Some(("Cache-Control", value))),
-    }
-    .map(|()| None)
+    h.send_error(x, NOT_FOUND).map(|()| None)
 }
 
 /// A page with the status 404. It is no file that was asked for, so there are no validators, conditions or ranges.
 fn send_page<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
-    path: &Path,
     page: &Path,
     file: &ReadyFile,
 ) -> Result<Option<Content>> {
@@ -67,12 +68,6 @@ fn send_page<H: ServeFiles + ?Sized>(
     h.send_header(x, "Content-Type", &media_type);
     if let Some(length) = &file.length_text {
         h.send_header(x, "Content-Length", length);
-    }
-    if let Some(value) = caching::of_no_file(h, path) {
-        h.send_header(x, "Cache-Control", value);
-    }
-    if files.site().fallback.is_some() {
-        h.send_header(x, "Vary", "Accept");
     }
     h.end_headers(x)?;
     Ok(Some(file.content()))

@@ -149,6 +149,7 @@ fn a_document_that_is_not_there_is_the_page_of_the_application() {
         ] {
             let answer = accepting(&handler, target, accept);
             assert_eq!(answer.status(), 404, "{target} {accept}");
+            assert_eq!(answer.field("Vary"), Some("Accept"), "{target} {accept}");
         }
         assert_eq!(get(&handler, target).status(), 404, "{target}");
     }

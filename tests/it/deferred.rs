@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
 use crate::lifesupport::{Gate, spawn, spawn_single};
-use crate::support::{Ask, Log, PATIENCE, echo, handler, serve, text, until};
+use crate::support::{Ask, Log, Loops, PATIENCE, echo, handler, serve, text, until};
 use servette::testing::TestServer;
 use servette::{
-    Connection, Deferred, Exchange, HttpServer, Next, Notice, RequestHandler, Result,
-    RunningServer, Status, respond,
+    Deferred, Exchange, HttpServer, Notice, RequestHandler, Result, RunningServer, Status, respond,
 };
 
 /// A deadline that is waited for in earnest.
@@ -404,28 +403,6 @@ fn a_single_request_is_not_handled_before_it_is_answered() {
     assert!(server.handle_request().unwrap());
     assert!(client.response().text().starts_with("GET / "));
     answering.join().unwrap();
-}
-
-/// Answers one request after the other by itself.
-struct Loops(Later);
-
-impl RequestHandler for Loops {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.0.do_method(x)
-    }
-
-    fn handle(&self, conn: &mut Connection) -> Result<Next> {
-        for _ in 0..3 {
-            self.handle_one_request(conn)?;
-        }
-        Ok(Next::Close)
-    }
-
-    fn protocol_version(&self) -> &str {
-        "HTTP/1.1"
-    }
-
-    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
 }
 
 #[test]

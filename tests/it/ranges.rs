@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 
 use servette::testing::TestServer;
-use servette::{Limits, RequestHandler, SimpleHandler};
+use servette::{Exchange, Layer, Limits, RequestHandler, Result, SimpleHandler, Status};
 
 use crate::changing::Copies;
 use crate::client::{Client, Response};
@@ -181,6 +181,31 @@ fn what_is_not_there_is_a_416_and_the_connection_lives() {
         let response = range(&mut client, "/empty", &format!("Range: bytes={of}"));
         assert_eq!((response.status, response.body.len()), (200, 0));
     }
+}
+
+/// Answers errors without a page.
+struct Terse(SimpleHandler);
+
+impl Layer for Terse {
+    fn inner(&self) -> &dyn RequestHandler {
+        &self.0
+    }
+
+    fn send_error(&self, x: &mut Exchange<'_>, status: Status<'_>) -> Result<()> {
+        x.send_content(status, "text/plain", "an error")
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+#[test]
+fn a_416_has_its_field_however_errors_are_answered() {
+    let root = WebRoot::new();
+    root.file("f", "abc");
+    let request = "GET /f HTTP/1.0\r\nRange: bytes=3-\r\n\r\n";
+    let answer = ask(&Terse(root.handler().0), request);
+    assert_eq!((answer.status(), &*answer.text()), (416, "an error"));
+    assert_eq!(answer.field("Content-Range"), Some("bytes */3"));
 }
 
 #[test]

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
 use crate::lifesupport::{spawn, spawn_single};
-use crate::support::{Log, PATIENCE, echo, handler, limits, until};
+use crate::support::{Log, Loops, PATIENCE, echo, handler, limits, until};
 use crate::webroot::WebRoot;
 use servette::{
-    Chunk, Connection, Exchange, HttpServer, Limits, Next, Notice, RequestHandler, ResponseStream,
-    Result, RunningServer, Status, ThreadingHttpServer, respond,
+    Chunk, Exchange, HttpServer, Limits, Notice, RequestHandler, ResponseStream, Result,
+    RunningServer, Status, ThreadingHttpServer, respond,
 };
 
 /// A deadline that is waited for in earnest.
@@ -735,28 +735,6 @@ fn open_streams_count_as_connections() {
     }
     drop(open);
     until("their places are free", || status() == 200);
-}
-
-/// Answers one request after the other by itself.
-struct Loops(Streams);
-
-impl RequestHandler for Loops {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.0.do_method(x)
-    }
-
-    fn handle(&self, conn: &mut Connection) -> Result<Next> {
-        for _ in 0..3 {
-            self.handle_one_request(conn)?;
-        }
-        Ok(Next::Close)
-    }
-
-    fn protocol_version(&self) -> &str {
-        "HTTP/1.1"
-    }
-
-    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
 }
 
 #[test]

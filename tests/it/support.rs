@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::client::{Client, Response, method_of};
 use servette::base::HandlerFn;
 use servette::testing::{Builder, TestServer};
-use servette::{Exchange, Limits, RequestHandler, Result, Status, handler_fn};
+use servette::{Connection, Exchange, Limits, Next, RequestHandler, Result, Status, handler_fn};
 
 /// Far more than anything takes: a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -94,6 +94,28 @@ pub(crate) fn text(h: &dyn RequestHandler, x: &mut Exchange<'_>, body: &str) -> 
 /// Answers with the path.
 pub(crate) fn echo(h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
     text(h, x, x.path)
+}
+
+/// Has another handler answer three requests, one after the other, by itself.
+pub(crate) struct Loops<H>(pub(crate) H);
+
+impl<H: RequestHandler> RequestHandler for Loops<H> {
+    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+        self.0.do_method(x)
+    }
+
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        for _ in 0..3 {
+            self.handle_one_request(conn)?;
+        }
+        Ok(Next::Close)
+    }
+
+    fn protocol_version(&self) -> &str {
+        "HTTP/1.1"
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
 }
 
 pub(crate) fn limits(set: impl FnOnce(&mut Limits)) -> Limits {

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
 use crate::lifesupport::{spawn, spawn_both, spawn_single};
-use crate::support::{PATIENCE, echo, handler, limits, until};
+use crate::support::{Loops, PATIENCE, echo, handler, limits, until};
 use crate::webroot::WebRoot;
 use servette::base::HandlerFn;
 use servette::{
-    Connection, Exchange, HttpServer, Next, RequestHandler, Result, RunningServer, ServeFiles,
-    SimpleHandler, Status, ThreadingHttpServer, simple,
+    Exchange, HttpServer, RequestHandler, Result, RunningServer, ServeFiles, SimpleHandler, Status,
+    ThreadingHttpServer, simple,
 };
 
 /// More than the buffers of the system take for a slow client.
@@ -400,28 +400,6 @@ fn a_flush_sends_what_would_be_left() {
             flushed.recv_timeout(PATIENCE).unwrap();
         }
     }
-}
-
-/// Answers one request after the other by itself.
-struct Loops(Site);
-
-impl RequestHandler for Loops {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.0.do_method(x)
-    }
-
-    fn handle(&self, conn: &mut Connection) -> Result<Next> {
-        for _ in 0..3 {
-            self.handle_one_request(conn)?;
-        }
-        Ok(Next::Close)
-    }
-
-    fn protocol_version(&self) -> &str {
-        "HTTP/1.1"
-    }
-
-    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! verifiers). So each call is guarded: after a panic the session has failed, and no thread ends by it.
 
 use std::fmt;
+use std::io::Read;
 use std::sync::Arc;
 
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -35,19 +36,12 @@ pub(super) struct Plaintext<'a> {
 }
 
 impl Plaintext<'_> {
-    fn push(&mut self, bytes: &[u8]) {
-        let free = self.room.get_mut(self.filled..).unwrap_or_default();
-        let count = match self.rest.is_empty() {
-            true => free.len().min(bytes.len()),
-            false => 0,
-        };
-        if let (Some(to), Some((from, rest))) =
-            (free.get_mut(..count), bytes.split_at_checked(count))
-        {
-            to.copy_from_slice(from);
-            self.filled += count;
-            self.rest.extend_from_slice(rest);
+    fn push(&mut self, mut bytes: &[u8]) {
+        if self.rest.is_empty() {
+            let free = self.room.get_mut(self.filled..).unwrap_or_default();
+            self.filled += bytes.read(free).unwrap_or_default();
         }
+        self.rest.extend_from_slice(bytes);
     }
 }
 

@@ -143,7 +143,8 @@ impl EventLoop {
         if !is_accepted {
             #[cfg(feature = "testing")]
             if options.resets_refused {
-                task.conn.wire().stream.reset_on_close();
+                // It fails only where the client is gone already.
+                let _ = task.conn.wire().stream.reset_on_close();
             }
             self.close(task);
             return None;
@@ -159,8 +160,12 @@ impl EventLoop {
             .as_ref()
             .filter(|_| task.speaks != Speaks::Plainly)
         {
+            if !is_full {
+                return self.secure(task, tls);
+            }
             // No 503: it would take a handshake with each client of a flood.
-            return self.secure(task, tls, is_full);
+            self.close(task);
+            return None;
         }
         if is_full {
             task.conn.refuse(Refusal::new(503, ""));
@@ -168,18 +173,12 @@ impl EventLoop {
         Some(task)
     }
 
-    /// Puts TLS on a new connection, unless there are too many.
+    /// Puts TLS on a new connection.
     #[cfg(feature = "tls-config")]
-    fn secure(&self, mut task: Box<Task>, tls: &Tls, is_full: bool) -> Option<Box<Task>> {
-        let is_secure = !is_full && {
-            let secured = task.conn.secure(tls);
-            if let Err(failure) = &secured {
-                let peer = task.conn.client_address();
-                self.shared.options.report_tls(failure, &peer);
-            }
-            secured.is_ok()
-        };
-        if !is_secure {
+    fn secure(&self, mut task: Box<Task>, tls: &Tls) -> Option<Box<Task>> {
+        if let Err(failure) = task.conn.secure(tls) {
+            let peer = task.conn.client_address();
+            self.shared.options.report_tls(&failure, &peer);
             self.close(task);
             return None;
         }
