@@ -131,7 +131,12 @@ fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: 
         log(h, x, &error);
     }
     channel.out.borrow_mut().drop_unsent();
-    let answered = guarded(|| h.send_error(x, error.status())).and_then(|()| Ok(channel.finish()?));
+    let answered = guarded(|| h.send_error(x, error.status()));
+    if channel.is_deferred() {
+        // What was refused would be refused again.
+        channel.undefer();
+    }
+    let answered = answered.and_then(|()| Ok(channel.finish()?));
     note_panic(x, &answered);
     match answered {
         Ok(()) => false,

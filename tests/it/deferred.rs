@@ -485,3 +485,26 @@ fn a_handler_that_waits_can_ask_whether_its_client_has_left() {
         get("/"),
     );
 }
+
+/// Puts error pages off, which it must not.
+struct LateErrors(Mutex<Sender<Deferred>>);
+
+impl RequestHandler for LateErrors {
+    fn send_error(&self, x: &mut Exchange<'_>, _: Status<'_>) -> Result<()> {
+        self.0.lock().unwrap().send(x.defer()?).unwrap();
+        Ok(())
+    }
+
+    fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+#[test]
+fn the_refusal_of_a_request_is_not_put_off() {
+    let (sender, deferred) = channel();
+    let server = spawn(LateErrors(Mutex::new(sender)), |_| ());
+    let mut client = Client::new(server.addr());
+    client.send("BAD\r\n\r\n");
+    client.assert_end();
+    assert!(deferred.recv_timeout(PATIENCE).unwrap().is_closed());
+    assert!(deferred.try_recv().is_err(), "it is refused once");
+}

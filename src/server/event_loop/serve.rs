@@ -355,7 +355,12 @@ mod tests {
     fn a_stream_that_parks_just_when_the_server_stops_is_told_too() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let loops = EventLoop::all(vec![listener.into()], Options::default(), 1).unwrap();
+        let loops = EventLoop::all(
+            vec![(listener.into(), Speaks::AsTheServer)],
+            Options::default(),
+            1,
+        )
+        .unwrap();
         let event_loop = &loops[0];
         let (sender, streams) = std::sync::mpsc::channel();
         let handler = crate::handler_fn(move |h, x| {
