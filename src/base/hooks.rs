@@ -147,8 +147,8 @@ pub trait RequestHandler {
     }
 
     /// Adds a field. One that is sent before the status line is kept for whatever response comes to this request, an
-    /// error page too, unless that response has a field of this name; of several kept ones of a name the last is sent (of
-    /// `Set-Cookie` all are):
+    /// error page too, unless that response has a field of this name; of several kept ones of a name the last is sent. Of
+    /// `Set-Cookie` and `Vary` all are sent, beside those of the response:
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};

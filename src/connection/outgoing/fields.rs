@@ -147,7 +147,8 @@ impl Outgoing {
     }
 
     /// Fields that were sent before the status line are added to the head of the final response, unless that has a
-    /// field of this name, or a later one has it. `Set-Cookie` is no list, so all of them are sent.
+    /// field of this name, or a later one has it. Of `Set-Cookie` and `Vary` all are sent: each says something of its own,
+    /// and a cache that does not know all of `Vary` gives answers to whom they are not for.
     #[cold]
     pub(super) fn add_kept(&mut self) {
         if self.code < 200 && self.code != 101 {
@@ -159,8 +160,9 @@ impl Outgoing {
         for (at, (name, value)) in kept.iter().enumerate() {
             let later = kept.get(at + 1..).unwrap_or_default();
             let is_same = |(other, _): &(Box<str>, Box<str>)| other.eq_ignore_ascii_case(name);
-            let is_cookie = name.eq_ignore_ascii_case("Set-Cookie");
-            if is_cookie || !(later.iter().any(is_same) || self.has_field(name, head)) {
+            let mut adds_up = ["Set-Cookie", "Vary"].iter();
+            let adds_up = adds_up.any(|of| name.eq_ignore_ascii_case(of));
+            if adds_up || !(later.iter().any(is_same) || self.has_field(name, head)) {
                 self.field(name, value);
             }
         }
