@@ -159,7 +159,8 @@ fn connections_and_bodies() {
             "streams::",
             "deferred::",
         ];
-        // They need processes, plain sockets, much time, or the 503 that a full server of HTTPS does not send.
+        // They need processes, plain sockets, much time, the 503 that a full server of HTTPS does not send, or an end in
+        // order, which an answer that is cut has not.
         let skipped = [
             "in_a_child",
             "handle_request_returns_with_its_answer",
@@ -178,6 +179,8 @@ fn connections_and_bodies() {
             "all_queues_together_are_bounded",
             "open_streams_count_as_connections",
             "a_single_request_is_sent_to_its_end_before_the_call_returns",
+            "an_answer_whose_client_has_left_may_panic_where_it_is_dropped",
+            "the_refusal_of_a_request_is_not_put_off",
         ];
         run(&modules, &skipped);
     }
