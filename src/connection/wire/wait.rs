@@ -1,0 +1,137 @@
+//! Where handlers wait for the socket: for as long as the minimum rate allows, beside other descriptors, and no longer
+//! than the server keeps its connections.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::Wire;
+use crate::connection::min_rate::{Allowance, MinRate};
+use crate::error::Fault;
+
+/// What [`Wire::wait_beside`] found out about the client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    /// It has closed or reset the connection.
+    pub(crate) is_gone: bool,
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Read,
+    Write,
+}
+
+impl Wire {
+    /// Blocks this thread until the socket is ready, the time that it gives is used up, or the server gives up its
+    /// connections.
+    pub(super) fn wait(
+        &self,
+        direction: Direction,
+        min_rate: &mut MinRate,
+        allowance: Allowance,
+    ) -> io::Result<()> {
+        let (flags, late) = match direction {
+            Direction::Read => (PollFlags::IN, Fault::SlowBody),
+            Direction::Write => (PollFlags::OUT, Fault::SlowReader),
+        };
+        let Some(socket) = self.stream.fd() else {
+            // In memory there is no more to wait for: all is there, and the end behind it.
+            return Ok(());
+        };
+        let start = Instant::now();
+        if let Some(hook) = &self.hook {
+            if direction == Direction::Read {
+                if hook.waits_briefly(socket) {
+                    min_rate.waited(start.elapsed());
+                    return Ok(());
+                }
+                hook.before_read(self);
+            }
+            hook.before_wait();
+        }
+        let patience = min_rate.next_wait(allowance);
+        let cut = self.control.cut_signal()?;
+        loop {
+            let left = patience.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                min_rate.waited(patience);
+                if direction == Direction::Write {
+                    // Else the kernel would go on offering what is unsent, for minutes. It fails only
+                    // where there is no TCP.
+                    let _ = self.stream.reset_on_close();
+                }
+                return Err(late.into());
+            }
+            let mut polled = [
+                PollFd::from_borrowed_fd(socket, flags),
+                PollFd::from_borrowed_fd(cut, PollFlags::IN),
+            ];
+            match rustix::event::poll(&mut polled, Some(&timespec(left))) {
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+                Ok(_) => {}
+            }
+            self.check_cut()?;
+            let [socket, _] = &polled;
+            if !socket.revents().is_empty() {
+                min_rate.waited(start.elapsed());
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until one of `others` is ready, the client has gone, or (if `wants_read`) has sent
+    /// something; no longer than `timeout`. That the client sends nothing more does not count as gone.
+    ///
+    /// # Errors
+    /// Where the server gives up its connections.
+    pub(crate) fn wait_beside<'f>(
+        &'f self,
+        others: &mut Vec<PollFd<'f>>,
+        wants_read: bool,
+        timeout: Option<Duration>,
+    ) -> io::Result<Client> {
+        if let Some(hook) = &self.hook {
+            if wants_read {
+                hook.before_read(self);
+            }
+            hook.before_wait();
+        }
+        let own = others.len();
+        let interest = match wants_read {
+            true => PollFlags::IN,
+            // Errors and hang-ups are reported in any case.
+            false => PollFlags::empty(),
+        };
+        if let Some(socket) = self.stream.fd() {
+            others.push(PollFd::from_borrowed_fd(socket, interest));
+            let cut = self.control.cut_signal()?;
+            others.push(PollFd::from_borrowed_fd(cut, PollFlags::IN));
+        }
+        match rustix::event::poll(others, timeout.map(timespec).as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.check_cut()?;
+        let client = match self.stream.fd() {
+            Some(_) => others.get(own).map_or(PollFlags::empty(), PollFd::revents),
+            None => PollFlags::empty(),
+        };
+        others.truncate(own);
+        Ok(Client {
+            is_gone: client.intersects(PollFlags::HUP | PollFlags::ERR),
+        })
+    }
+}
+
+/// Rounded up to whole milliseconds, so that a wait never ends before its time and spins.
+fn timespec(time: Duration) -> Timespec {
+    let millis = time.as_millis().min(i32::MAX as u128) as i64 + 1;
+    Timespec {
+        tv_sec: millis / 1000,
+        tv_nsec: (millis % 1000) * 1_000_000,
+    }
+}
