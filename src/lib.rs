@@ -130,6 +130,7 @@ mod clock;
 mod info;
 mod limits;
 mod shutdown;
+mod sys;
 #[cfg(feature = "tls-config")]
 mod tls;
 

@@ -55,7 +55,7 @@ impl<'a> Escaped<'a> {
 
     /// Text without special characters: as much of it as there is room for.
     fn push_plain(&mut self, text: &str) -> fmt::Result {
-        let fitting = text.get(..text.floor_char_boundary(self.room));
+        let fitting = text.get(..char_boundary(text, self.room));
         self.out.push_str(fitting.unwrap_or_default());
         self.take_room(text.len())
     }
@@ -120,6 +120,13 @@ pub(crate) fn report(error: &Error, peer: &Peer) {
 pub(crate) fn report_line(error: &Error, peer: &Peer) -> String {
     let error = error.to_string();
     format!("servette: {peer}: {}\n", escape(&error))
+}
+
+/// The end of the last whole character within so many bytes of a text.
+pub(crate) fn char_boundary(text: &str, most: usize) -> usize {
+    let most = most.min(text.len());
+    let mut ends = (0..=most).rev();
+    ends.find(|&end| text.is_char_boundary(end)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use super::diff;
 use super::matching::RequestPattern;
 use super::recording::Shared;
 use super::request::Request;
+#[cfg(feature = "json")]
+use crate::base::log_text::char_boundary;
 
 /// Requests that a message shows.
 const SHOWN: usize = 20;
@@ -39,7 +41,7 @@ pub(super) fn preview(body: &[u8]) -> String {
 /// The start of a text in one line.
 #[cfg(feature = "json")]
 pub(super) fn cut(text: &str) -> String {
-    let shown = text.get(..text.floor_char_boundary(PREVIEW));
+    let shown = text.get(..char_boundary(text, PREVIEW));
     match shown {
         Some(shown) if shown.len() < text.len() => format!("{shown}… ({} bytes)", text.len()),
         _ => text.to_owned(),

@@ -1,5 +1,6 @@
 //! socketserver's hooks, and `handle_request`.
 
+#[cfg(target_os = "linux")]
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;

@@ -112,6 +112,7 @@ pub(crate) fn a_new_process() -> RwLockWriteGuard<'static, ()> {
 }
 
 /// Lets this process open as many descriptors as it may, and says how many those are.
+#[cfg(target_os = "linux")]
 pub(crate) fn raise_descriptors() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -2,9 +2,9 @@
 
 use std::os::unix::net::UnixListener;
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
 use servette::simple::Symlinks;
 
+use crate::support::make_fifo;
 use crate::webroot::{SECRET, Silent, WebRoot, get};
 
 /// A tree with links of every kind.
@@ -132,7 +132,7 @@ fn the_root_itself_may_be_behind_links() {
 #[test]
 fn what_is_no_file_is_not_found_and_holds_nobody() {
     let root = WebRoot::new();
-    mknodat(CWD, root.join("fifo"), FileType::Fifo, Mode::from(0o644), 0).unwrap();
+    make_fifo(&root.join("fifo"));
     let _socket = UnixListener::bind(root.join("socket")).unwrap();
     root.dir("dir")
         .link("dir/index.html", "../fifo")

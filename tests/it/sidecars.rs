@@ -10,6 +10,7 @@ use servette::testing::TestServer;
 use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, simple};
 
 use crate::client::Client;
+use crate::support::make_fifo;
 use crate::webroot::{Answer, Silent, WebRoot, ask, at, get};
 
 const NOVEMBER: u64 = 784_111_777;
@@ -240,14 +241,7 @@ fn what_is_no_file_of_the_site_is_no_sidecar() {
     fs::remove_dir(root.join("app.js.br")).unwrap();
     fs::remove_file(root.join("app.js.gz")).unwrap();
     root.link("app.js.gz", "/dev/zero");
-    let mut mkfifo = std::process::Command::new("mkfifo");
-    assert!(
-        mkfifo
-            .arg(root.join("app.js.br"))
-            .status()
-            .unwrap()
-            .success()
-    );
+    make_fifo(&root.join("app.js.br"));
     assert_eq!(
         taking(&handler, "/app.js", BROWSER).text(),
         "the plain file"

@@ -171,3 +171,9 @@ impl Numbers {
         ((self.0 >> 33) as usize) % bound
     }
 }
+
+/// Makes a FIFO, by the command that every Unix has.
+pub(crate) fn make_fifo(path: &std::path::Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success(), "{path:?}");
+}

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, make_fifo};
 use servette::testing::{Stubs, TestServer, gate, get, hang, pause, post, raw, reset, status};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -152,12 +152,7 @@ fn code_that_is_added_later_holds_nobody_up() {
 #[test]
 fn a_pipe_in_the_place_of_a_file_holds_nobody_up() {
     let path = std::env::temp_dir().join(format!("servette-pipe-{}", std::process::id()));
-    rustix::fs::mkfifoat(
-        rustix::fs::CWD,
-        &path,
-        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-    )
-    .unwrap();
+    make_fifo(&path);
     let server = TestServer::start(with(
         Stubs::new().on(get("/slow").answer(status(200).file(&path))),
     ));

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use crate::client::{Client, crowd, get};
 use crate::lifesupport::{Gate, spawn, spawn_both, spawn_gated, spawn_loops, spawn_single};
-use crate::support::{echo, handler, text, until};
-use servette::{
-    Connection, Exchange, HttpServer, Limits, Next, RequestHandler, Result, ThreadingHttpServer,
-    base,
-};
+#[cfg(target_os = "linux")]
+use crate::support::until;
+use crate::support::{echo, handler, text};
+use servette::{Connection, Exchange, HttpServer, Next, RequestHandler, Result, base};
+#[cfg(target_os = "linux")]
+use servette::{Limits, ThreadingHttpServer};
 
 #[test]
 fn blocked_handlers_block_nobody_else() {

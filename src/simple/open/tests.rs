@@ -3,7 +3,6 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -242,9 +241,9 @@ fn the_root_may_be_behind_links_or_relative_or_missing() {
 #[test]
 fn what_is_no_file_is_not_found_and_nothing_waits_for_it() {
     let temp = Temp::new();
-    rustix::fs::mkfifoat(CWD, temp.path("www/fifo"), Mode::RUSR | Mode::WUSR).unwrap();
+    crate::sys::make_fifo(&temp.path("www/fifo"));
     temp.link("fifo", "www/link");
-    let _listener = UnixListener::bind(temp.path("www/socket")).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(temp.path("www/socket")).unwrap();
     both_ways(|| {
         assert_look(&temp, "fifo", ["NotFound"; 3]);
         assert_look(&temp, "link", ["-", "NotFound", "NotFound"]);
