@@ -9,7 +9,9 @@
 #[cfg(feature = "tls-config")]
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::{fmt, mem};
+use std::{fmt, io, mem};
+
+use mio::{Registry, Token};
 
 use self::channel::Channel;
 use self::input::{Input, Socket};
@@ -147,6 +149,20 @@ impl Connection {
     /// How many requests were answered on this connection.
     pub fn answered(&self) -> u64 {
         self.answered
+    }
+
+    /// Has a poller report what the connection waits for, as it is about to be parked.
+    pub(crate) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let waits_for = self.waits_for();
+        let is_unfinished = self.is_unfinished();
+        let is_waiting = is_unfinished && self.is_waiting();
+        let wire = &mut self.channel.wire;
+        wire.watch(registry, token, waits_for, is_unfinished, is_waiting)
+    }
+
+    /// The same where it was parked before, and its answer is finished.
+    pub(crate) fn watch_on(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.channel.wire.watch_on(registry, token)
     }
 
     pub(crate) fn wire(&self) -> &Wire {

@@ -99,10 +99,7 @@ impl ServerInfo {
         let address = addresses.first().copied().unwrap_or(Peer::Memory);
         let server_name = match address.ip() {
             Some(ip) if !ip.is_unspecified() => ip.to_string(),
-            Some(_) | None => rustix::system::uname()
-                .nodename()
-                .to_string_lossy()
-                .into_owned(),
+            Some(_) | None => crate::sys::host_name(),
         };
         ServerInfo {
             server_name,

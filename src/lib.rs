@@ -91,6 +91,7 @@
 )]
 
 pub use base::{HandlerFn, Layer, RequestHandler, handler_fn};
+#[cfg(unix)]
 pub use cgi::{CgiHandler, RunScripts};
 pub use connection::chunk::Chunk;
 pub use connection::deferred::Deferred;
@@ -134,6 +135,7 @@ mod sys;
 #[cfg(feature = "tls-config")]
 mod tls;
 
+#[cfg(unix)]
 pub mod cgi;
 
 pub mod simple;

@@ -4,9 +4,6 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -15,6 +12,7 @@ use std::time::{Duration, Instant};
 use self::tails::Tails;
 
 pub(crate) use self::tails::TailGuard;
+use crate::sys::{self, BorrowedSocket, SignalEnd};
 
 mod tails;
 
@@ -127,8 +125,8 @@ pub(crate) struct Control {
     cut: AtomicBool,
     /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut. Made under the
     /// lock of that.
-    cut_signal: OnceLock<UnixStream>,
-    cut_trigger: Mutex<Option<UnixStream>>,
+    cut_signal: OnceLock<SignalEnd>,
+    cut_trigger: Mutex<Option<SignalEnd>>,
     /// Whether a handler runs, for each thread that serves now.
     threads: Mutex<Vec<Arc<AtomicBool>>>,
     /// Loops that serve now.
@@ -174,9 +172,8 @@ impl Control {
         let mut trigger = lock(&self.cut_trigger);
         self.cut.store(true, Ordering::SeqCst);
         if let Some(trigger) = trigger.take() {
-            // Closing alone would wait for a copy that a process holds which is just being started. It
-            // can't fail: both ends are there.
-            let _ = trigger.shutdown(Shutdown::Both);
+            // It can't fail: both ends are there.
+            let _ = sys::signal(&trigger);
         }
         drop(trigger);
         // The loops have tails to give up.
@@ -188,20 +185,20 @@ impl Control {
     ///
     /// # Errors
     /// If there are no descriptors for it.
-    pub(crate) fn cut_signal(&self) -> io::Result<BorrowedFd<'_>> {
+    pub(crate) fn cut_signal(&self) -> io::Result<BorrowedSocket<'_>> {
         let mut trigger = lock(&self.cut_trigger);
         let signal = match self.cut_signal.get() {
             Some(signal) => signal,
             None => {
-                let (signal, other) = UnixStream::pair()?;
+                let (signal, other) = sys::signal_pair()?;
                 match self.is_cut() {
-                    true => other.shutdown(Shutdown::Both)?,
+                    true => sys::signal(&other)?,
                     false => *trigger = Some(other),
                 }
                 self.cut_signal.get_or_init(|| signal)
             }
         };
-        Ok(signal.as_fd())
+        Ok(sys::socket(signal))
     }
 
     /// Counts a loop until the guard is dropped, on whatever thread that is.

@@ -19,6 +19,7 @@ pub use self::caching::cache_control;
 pub use self::content::{Content, OpenFile, Parts};
 pub use self::cors::end_headers;
 pub use self::handler::SimpleHandler;
+#[cfg(unix)]
 pub(crate) use self::head::redirect;
 pub use self::hooks::ServeFiles;
 pub(crate) use self::hosts::refuse as refuse_host;
@@ -54,6 +55,7 @@ mod media;
 mod mime;
 mod missing;
 mod names;
+#[cfg_attr(windows, path = "simple/open/windows.rs")]
 pub(crate) mod open;
 mod parts;
 pub(crate) mod path;

@@ -8,7 +8,9 @@ use super::Outcome;
 use crate::connection::{Connection, Next};
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
-use crate::{Result, RunScripts, ServeFiles, Status, base};
+#[cfg(unix)]
+use crate::RunScripts;
+use crate::{Result, ServeFiles, Status, base};
 
 /// What answers requests: Python's `BaseHTTPRequestHandler`.
 ///
@@ -319,6 +321,7 @@ pub trait RequestHandler {
         None
     }
 
+    #[cfg(unix)]
     #[doc(hidden)]
     fn as_scripts(&self) -> Option<&dyn RunScripts> {
         None

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use super::RequestHandler;
+#[cfg(unix)]
 use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
@@ -222,6 +223,7 @@ macro_rules! layer {
             )*
 
             $(
+                #[cfg(unix)]
                 #[doc = concat!("See [`RunScripts::", stringify!($of_scripts), "`]; by default that of the inner handler.")]
                 fn $of_scripts(&self, $($script_arg: $script_type),*) -> $script_ret {
                     self.inner_scripts().$of_scripts($($script_arg),*)
@@ -241,6 +243,7 @@ macro_rules! layer {
             }
 
             #[doc(hidden)]
+            #[cfg(unix)]
             fn inner_as_scripts(&self) -> Option<&dyn RunScripts> {
                 self.inner().as_scripts()
             }
@@ -251,6 +254,7 @@ macro_rules! layer {
             }
 
             #[doc(hidden)]
+            #[cfg(unix)]
             fn inner_scripts(&self) -> &dyn RunScripts {
                 self.inner_as_scripts().unwrap_or(&*NOTHING)
             }
@@ -275,6 +279,7 @@ macro_rules! layer {
             fn as_files(&self) -> Option<&dyn ServeFiles> {
                 self.inner_as_files().map(|_| self as _)
             }
+            #[cfg(unix)]
             fn as_scripts(&self) -> Option<&dyn RunScripts> {
                 self.inner_as_scripts().map(|_| self as _)
             }
@@ -300,6 +305,7 @@ macro_rules! layer {
             )*
         }
 
+        #[cfg(unix)]
         impl<L: Layer> RunScripts for L {
             fn cgi(&self) -> &CgiHandler {
                 self.inner_scripts().cgi()
@@ -340,6 +346,7 @@ macro_rules! layer {
             fn inner_as_files(&self) -> Option<&dyn ServeFiles> {
                 (**self).as_files()
             }
+            #[cfg(unix)]
             fn inner_as_scripts(&self) -> Option<&dyn RunScripts> {
                 (**self).as_scripts()
             }
@@ -401,4 +408,7 @@ layer! {
 }
 
 /// What a layer without files or scripts inside has in their place: nothing has this name.
+#[cfg(unix)]
 static NOTHING: LazyLock<CgiHandler> = LazyLock::new(|| CgiHandler::new("\0"));
+#[cfg(windows)]
+static NOTHING: LazyLock<SimpleHandler> = LazyLock::new(|| SimpleHandler::new("\0"));

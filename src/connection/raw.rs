@@ -1,17 +1,20 @@
 //! The door out of HTTP: the bare stream, borrowed or owned.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use self::system::Blocking;
+pub use self::system::DetachedSocket;
 use super::min_rate::{Allowance, MinRate};
 use super::request_body::RequestBody;
 use super::stream::{QUIET, Stream};
 #[cfg(feature = "tls-config")]
 use super::tls::DetachedTls;
+use crate::sys::{self, BorrowedSocket};
+
+#[cfg_attr(unix, path = "raw/unix.rs")]
+#[cfg_attr(windows, path = "raw/windows.rs")]
+mod system;
 
 /// The bare stream below an exchange; see [`Exchange::raw`](crate::Exchange::raw).
 ///
@@ -112,8 +115,10 @@ pub struct DetachedStream {
 
 #[derive(Debug)]
 enum Detached {
-    /// A socket is read and written like any descriptor.
-    Plain { file: File, is_unix: bool },
+    Plain {
+        socket: Blocking,
+        is_local: bool,
+    },
     #[cfg(feature = "tls-config")]
     Tls(DetachedTls),
 }
@@ -130,8 +135,8 @@ impl DetachedStream {
             _ => {
                 rustix::io::ioctl_fionbio(&socket, false)?;
                 Detached::Plain {
-                    file: File::from(socket),
-                    is_unix: matches!(stream, Stream::Unix(_)),
+                    socket: Blocking::from(socket),
+                    is_local: matches!(stream, Stream::Unix(_)),
                 }
             }
         };
@@ -150,6 +155,14 @@ impl DetachedStream {
         self.ahead.get(self.taken..).unwrap_or_default()
     }
 
+    fn socket(&self) -> BorrowedSocket<'_> {
+        match &self.socket {
+            Detached::Plain { socket, .. } => sys::socket(socket),
+            #[cfg(feature = "tls-config")]
+            Detached::Tls(tls) => tls.socket(),
+        }
+    }
+
     /// What was read beyond the head and is not taken yet, and the socket.
     ///
     /// # Errors
@@ -157,36 +170,11 @@ impl DetachedStream {
     pub fn into_parts(self) -> Result<(Vec<u8>, DetachedSocket), DetachedStream> {
         let ahead = self.read_ahead().to_vec();
         match self.socket {
-            Detached::Plain { file, is_unix } => {
-                let socket = OwnedFd::from(file);
-                let socket = match is_unix {
-                    true => DetachedSocket::Unix(UnixStream::from(socket)),
-                    false => DetachedSocket::Tcp(TcpStream::from(socket)),
-                };
-                Ok((ahead, socket))
+            Detached::Plain { socket, is_local } => {
+                Ok((ahead, DetachedSocket::new(socket.into(), is_local)))
             }
             #[cfg(feature = "tls-config")]
             Detached::Tls(_) => Err(self),
-        }
-    }
-}
-
-/// The socket of a [`DetachedStream`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DetachedSocket {
-    /// TCP.
-    Tcp(TcpStream),
-    /// A Unix socket.
-    Unix(UnixStream),
-}
-
-impl AsFd for DetachedStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.socket {
-            Detached::Plain { file, .. } => file.as_fd(),
-            #[cfg(feature = "tls-config")]
-            Detached::Tls(tls) => tls.as_fd(),
         }
     }
 }
@@ -196,7 +184,7 @@ impl Read for DetachedStream {
         let mut ahead = self.read_ahead();
         if ahead.is_empty() {
             return match &mut self.socket {
-                Detached::Plain { file, .. } => file.read(buffer),
+                Detached::Plain { socket, .. } => socket.read(buffer),
                 #[cfg(feature = "tls-config")]
                 Detached::Tls(tls) => tls.read(buffer),
             };
@@ -210,7 +198,7 @@ impl Read for DetachedStream {
 impl Write for DetachedStream {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         match &mut self.socket {
-            Detached::Plain { file, .. } => Ok(rustix::net::send(file, data, QUIET)?),
+            Detached::Plain { socket, .. } => Ok(rustix::net::send(socket, data, QUIET)?),
             #[cfg(feature = "tls-config")]
             Detached::Tls(tls) => tls.write(data),
         }

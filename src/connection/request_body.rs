@@ -116,6 +116,7 @@ impl RequestBody<'_> {
 
     /// How many bytes of the body stand at the front of the buffer, without waiting: 0 only at its end,
     /// `None` if the client has to send more first. For those who wait for something else as well.
+    #[cfg(unix)]
     pub(crate) fn try_available(&mut self) -> io::Result<Option<usize>> {
         let available = self.try_next()?;
         if available.is_none() {
@@ -156,6 +157,7 @@ impl RequestBody<'_> {
     }
 
     /// How long the client may be waited for by those who use [`try_available`](Self::try_available).
+    #[cfg(unix)]
     pub(crate) fn patience(&self) -> Duration {
         let allowance = Allowance::of_body(&self.channel.limits);
         self.body.min_rate.next_wait(allowance)
@@ -165,6 +167,7 @@ impl RequestBody<'_> {
     ///
     /// # Errors
     /// `TimedOut`.
+    #[cfg(unix)]
     pub(crate) fn waited(&mut self, time: Duration) -> io::Result<()> {
         self.body.min_rate.waited(time);
         match self.patience().is_zero() {

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::channel::Channel;
 use super::response_stream::ResponseStream;
 use super::tail::shorter;
+use crate::sys;
 
 /// A file or a rest of one up to this size is read beside the head and leaves in one write with it.
 const ONE_WRITE: u64 = 64 << 10;
@@ -130,7 +130,7 @@ impl ResponseWriter<'_> {
             drop(out);
             return self.copy(file, offset, count as u64);
         };
-        let read = file.read_at(room, offset);
+        let read = sys::read_at(file, room, offset);
         out.filled(count, *read.as_ref().unwrap_or(&0));
         read
     }
@@ -154,7 +154,7 @@ impl ResponseWriter<'_> {
     /// Copies a block.
     fn copy(&mut self, file: &File, offset: u64, left: u64) -> io::Result<usize> {
         let mut block = vec![0; left.min(ONE_WRITE) as usize];
-        let read = file.read_at(&mut block, offset)?;
+        let read = sys::read_at(file, &mut block, offset)?;
         self.write_all(block.get(..read).unwrap_or_default())?;
         Ok(read)
     }

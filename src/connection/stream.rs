@@ -3,23 +3,30 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, sockopt};
+use rustix::net::{RecvFlags, Shutdown, sockopt};
 
+pub(crate) use self::system::QUIET;
+use self::system::{MORE, send_slices};
 #[cfg(feature = "tls-config")]
 use super::tls::Tls;
+use crate::sys::{self, BorrowedSocket, LocalStream, OwnedSocket};
+
+#[cfg_attr(unix, path = "stream/unix.rs")]
+#[cfg_attr(windows, path = "stream/windows.rs")]
+mod system;
 
 /// As much as is dropped at once.
 pub(crate) const WASTE: usize = 1 << 20;
 
 /// A socket (always non-blocking), perhaps with TLS on it, or requests and responses in memory.
+#[cfg_attr(windows, allow(dead_code))]
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(mio::net::TcpStream),
-    Unix(mio::net::UnixStream),
+    Unix(LocalStream),
     /// Either of them, to which other threads write as well.
     Shared(Arc<Socket>),
     Memory(RefCell<Memory>),
@@ -30,7 +37,7 @@ pub(crate) enum Stream {
 /// A socket that is shared.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    descriptor: OwnedFd,
+    descriptor: OwnedSocket,
     is_tcp: bool,
 }
 
@@ -63,56 +70,25 @@ impl Memory {
 #[cfg(all(target_os = "linux", feature = "bulk"))]
 const UNSENT: u32 = 16 << 10;
 
-/// No signal where the client is gone. On Apple's systems that is a property of the socket.
-#[cfg(not(target_vendor = "apple"))]
-pub(crate) const QUIET: SendFlags = SendFlags::NOSIGNAL;
-#[cfg(target_vendor = "apple")]
-pub(crate) const QUIET: SendFlags = SendFlags::empty();
-
-/// More follows at once, so a segment that is not full may wait for it.
-#[cfg(target_os = "linux")]
-const MORE: SendFlags = SendFlags::MORE;
-#[cfg(not(target_os = "linux"))]
-const MORE: SendFlags = SendFlags::empty();
-
 impl Stream {
     /// The descriptor to poll; memory has none, and never makes anybody wait.
     #[inline]
-    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn fd(&self) -> Option<BorrowedSocket<'_>> {
         match self {
-            Stream::Tcp(socket) => Some(socket.as_fd()),
-            Stream::Unix(socket) => Some(socket.as_fd()),
-            Stream::Shared(socket) => Some(socket.descriptor.as_fd()),
+            Stream::Tcp(socket) => Some(sys::socket(socket)),
+            Stream::Unix(socket) => Some(sys::socket(socket)),
+            Stream::Shared(socket) => Some(sys::socket(&socket.descriptor)),
             Stream::Memory(_) => None,
             #[cfg(feature = "tls-config")]
             Stream::Tls(tls) => tls.socket().fd(),
         }
     }
 
-    /// The socket, from now on shared; `None` in memory, and with TLS, where only one may write.
-    pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
-        let (descriptor, is_tcp) = match std::mem::replace(self, Stream::Memory(RefCell::default()))
-        {
-            Stream::Tcp(socket) => (OwnedFd::from(socket), true),
-            Stream::Unix(socket) => (OwnedFd::from(socket), false),
-            other => {
-                *self = other;
-                return match self {
-                    Stream::Shared(socket) => Some(socket.clone()),
-                    _ => None,
-                };
-            }
-        };
-        let socket = Arc::new(Socket { descriptor, is_tcp });
-        *self = Stream::Shared(socket.clone());
-        Some(socket)
-    }
-
     /// The TCP socket, if it is one.
-    fn tcp(&self) -> Option<BorrowedFd<'_>> {
+    fn tcp(&self) -> Option<BorrowedSocket<'_>> {
         match self {
-            Stream::Tcp(socket) => Some(socket.as_fd()),
-            Stream::Shared(socket) if socket.is_tcp => Some(socket.descriptor.as_fd()),
+            Stream::Tcp(socket) => Some(sys::socket(socket)),
+            Stream::Shared(socket) if socket.is_tcp => Some(sys::socket(&socket.descriptor)),
             _ => None,
         }
     }
@@ -182,13 +158,7 @@ impl Stream {
             (_, []) => retry(|| Ok(rustix::net::send(self.socket()?, first, flags)?)),
             _ => retry(|| {
                 let slices = [IoSlice::new(first), IoSlice::new(second)];
-                let mut none = SendAncillaryBuffer::default();
-                Ok(rustix::net::sendmsg(
-                    self.socket()?,
-                    &slices,
-                    &mut none,
-                    flags,
-                )?)
+                send_slices(self.socket()?, &slices, flags)
             }),
         }
     }
@@ -206,15 +176,7 @@ impl Stream {
         if let Stream::Tls(tls) = self {
             return tls.send_all(slices);
         }
-        retry(|| {
-            let mut none = SendAncillaryBuffer::default();
-            Ok(rustix::net::sendmsg(
-                self.socket()?,
-                slices,
-                &mut none,
-                QUIET,
-            )?)
-        })
+        retry(|| send_slices(self.socket()?, slices, QUIET))
     }
 
     /// The client has ended its sending direction, or is gone; nothing is read for that. In memory it never does.
@@ -375,13 +337,13 @@ impl Stream {
     }
 
     /// A second descriptor of the socket, for an owner of its own.
-    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedSocket> {
         self.fd().ok_or_else(no_socket)?.try_clone_to_owned()
     }
 
     /// The socket, for bytes as they are: never one with TLS on it, where they would go unencrypted.
     #[inline]
-    fn socket(&self) -> io::Result<BorrowedFd<'_>> {
+    fn socket(&self) -> io::Result<BorrowedSocket<'_>> {
         #[cfg(feature = "tls-config")]
         if let Stream::Tls(_) = self {
             return Err(no_socket());

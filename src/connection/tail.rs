@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::Connection;
@@ -152,7 +151,7 @@ impl Range {
     fn read_block(&mut self) -> io::Result<Vec<u8>> {
         let count = self.end.saturating_sub(self.offset).min(BLOCK);
         let mut block = vec![0; count as usize];
-        let read = self.file.read_at(&mut block, self.offset)?;
+        let read = crate::sys::read_at(&self.file, &mut block, self.offset)?;
         if read == 0 {
             return Err(shorter());
         }

@@ -15,7 +15,6 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -101,6 +100,11 @@ impl Tls {
         &self.socket
     }
 
+    #[cfg(windows)]
+    pub(crate) fn socket_mut(&mut self) -> &mut Stream {
+        &mut self.socket
+    }
+
     /// What was agreed on; `None` before that.
     pub(crate) fn info(&self) -> Option<&TlsInfo> {
         if self.info.get().is_none() {
@@ -183,7 +187,7 @@ impl Tls {
                     outgoing, block, ..
                 } = scratch;
                 let room = grown(block, count.min(CHUNK));
-                let read = file.read_at(room, *offset)?;
+                let read = crate::sys::read_at(file, room, *offset)?;
                 match room.get(..read).unwrap_or_default() {
                     [] => Ok(0),
                     data => state.seal(&self.socket, data, false, outgoing),

@@ -1,9 +1,9 @@
 //! [`WaitHook`]: is told what a connection is about to do, before it does it.
 
 use std::fmt;
-use std::os::fd::BorrowedFd;
 
 use super::wire::Wire;
+use crate::sys::BorrowedSocket;
 
 /// Told by a connection before it runs a handler and before it waits. The thread that leads an event loop passes it on
 /// then; elsewhere there is no hook.
@@ -16,7 +16,7 @@ pub(crate) trait WaitHook: fmt::Debug + Send {
     fn after_handler(&self);
 
     /// The handler is about to wait for something to read. True: the hook has waited for it, and it has come.
-    fn waits_briefly(&self, _socket: BorrowedFd<'_>) -> bool {
+    fn waits_briefly(&self, _socket: BorrowedSocket<'_>) -> bool {
         false
     }
 

@@ -2,11 +2,11 @@
 //!
 //! Handlers wait in [`Wire::wait`], [`Wire::wait_beside`] and the hook's `waits_briefly`, and nowhere else.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use self::registration::Registration;
 pub(crate) use self::wait::Client;
 use self::wait::Direction;
 use super::min_rate::{Allowance, MinRate};
@@ -25,10 +25,7 @@ pub(crate) struct Wire {
     pub(crate) stream: Stream,
     pub(crate) observed: Observed,
     pub(super) control: Arc<Control>,
-    /// A poller reports what comes.
-    is_registered: Cell<bool>,
-    /// It reports room to write as well.
-    reports_room: Cell<bool>,
+    registration: Registration,
     /// While a handler runs: is told that it is about to wait.
     pub(super) hook: Option<Box<dyn WaitHook>>,
 }
@@ -39,8 +36,7 @@ impl Wire {
             stream,
             observed: Observed::default(),
             control,
-            is_registered: Cell::new(false),
-            reports_room: Cell::new(false),
+            registration: Registration::default(),
             hook: None,
         }
     }

@@ -1,6 +1,7 @@
 //! [`Builder`]: a server with other settings than the defaults.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -45,6 +46,7 @@ pub struct Builder<H, S> {
 /// Another place to listen, which is bound with the first one.
 enum Place {
     Addresses(io::Result<Vec<SocketAddr>>),
+    #[cfg(unix)]
     Path(PathBuf),
 }
 
@@ -219,6 +221,7 @@ impl<H, S> Builder<H, S> {
         self
     }
 
+    #[cfg(unix)]
     /// Listens at a Unix socket, too; see [`bind_unix`](Self::bind_unix).
     pub fn also_bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
         self.also
@@ -226,6 +229,7 @@ impl<H, S> Builder<H, S> {
         self
     }
 
+    #[cfg(unix)]
     /// Binds to a Unix socket at this path, and listens. One that a server has left there, to which nobody listens any
     /// more, is replaced. Who may connect is decided by the permissions of the directory.
     ///
@@ -261,6 +265,7 @@ impl<H, S> Builder<H, S> {
         let bound = self.also.into_iter().map(|(place, speaks)| {
             let listener = match place {
                 Place::Addresses(addresses) => listener::bind_all(addresses, queue),
+                #[cfg(unix)]
                 Place::Path(path) => listener::bind_unix(&path),
             };
             Ok((listener?, speaks))

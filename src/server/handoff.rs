@@ -2,12 +2,11 @@
 //! event loop on in time.
 
 use std::cell::Cell;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
 use mio::Registry;
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::Timespec;
 
 use super::event_loop::EventLoop;
 use super::leadership::{Epoch, Leadership};
@@ -16,6 +15,7 @@ use super::scheduler::Scheduler;
 use super::task::Task;
 use crate::connection::wait_hook::{Coming, WaitHook};
 use crate::connection::wire::Wire;
+use crate::sys::{self, BorrowedSocket};
 
 /// How long a handler waits for its client before it passes the loop on, and how many times: timers wait as well
 /// meanwhile.
@@ -109,10 +109,13 @@ impl WaitHook for HandoffHook {
         }
     }
 
-    fn waits_briefly(&self, socket: BorrowedFd<'_>) -> bool {
+    fn waits_briefly(&self, socket: BorrowedSocket<'_>) -> bool {
         // A client in the middle of its body sends the next part at once: to pass the loop on for it would cost more.
         // But no other connection may wait for that.
-        let left = self.brief_waits.get();
+        let left = match sys::POLLS_POLLERS {
+            true => self.brief_waits.get(),
+            false => 0,
+        };
         let leadership = self
             .leadership()
             .filter(|_| !self.has_passed.get() && left > 0);
@@ -123,13 +126,10 @@ impl WaitHook for HandoffHook {
             return false;
         };
         self.brief_waits.set(left - 1);
-        let mut polled =
-            [socket, self.registry.as_fd()].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-        let found = rustix::event::poll(&mut polled, Some(&BRIEF));
+        let has_come = sys::wait_beside_poller(socket, &self.registry, &BRIEF);
         leadership.resumes(paused);
         self.scheduler.wake_monitor();
-        let [socket, _] = polled;
-        found.is_ok() && !socket.revents().is_empty()
+        has_come
     }
 
     fn before_read(&self, wire: &Wire) {
@@ -175,17 +175,17 @@ mod tests {
     fn a_handler_that_waits_briefly_keeps_the_loop() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let (_event_loop, hook) = hook();
-        assert!(!hook.waits_briefly(ours.as_fd()), "nothing comes");
+        assert!(!hook.waits_briefly(sys::socket(&ours)), "nothing comes");
         theirs.write_all(b"x").unwrap();
         for _ in 1..BRIEF_WAITS {
-            assert!(hook.waits_briefly(ours.as_fd()));
+            assert!(hook.waits_briefly(sys::socket(&ours)));
         }
-        assert!(!hook.waits_briefly(ours.as_fd()), "not for ever");
+        assert!(!hook.waits_briefly(sys::socket(&ours)), "not for ever");
         assert!(hook.leads() && hook.leadership().unwrap().progress().is_serving());
         hook.before_handler("POST", "/", Coming::Alone);
-        assert!(hook.waits_briefly(ours.as_fd()), "the next one");
+        assert!(hook.waits_briefly(sys::socket(&ours)), "the next one");
         hook.before_wait();
-        assert!(!hook.leads() && !hook.waits_briefly(ours.as_fd()));
+        assert!(!hook.leads() && !hook.waits_briefly(sys::socket(&ours)));
     }
 
     #[test]
@@ -194,9 +194,9 @@ mod tests {
         theirs.write_all(b"x").unwrap();
         let (_event_loop, hook) = hook();
         hook.leadership().unwrap().picked(true);
-        assert!(!hook.waits_briefly(ours.as_fd()));
+        assert!(!hook.waits_briefly(sys::socket(&ours)));
         hook.leadership().unwrap().picked(false);
-        assert!(hook.waits_briefly(ours.as_fd()));
+        assert!(hook.waits_briefly(sys::socket(&ours)));
     }
 
     #[test]

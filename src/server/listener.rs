@@ -1,48 +1,24 @@
 //! The listening socket: TCP or Unix.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-#[cfg(not(target_os = "linux"))]
-use std::os::fd::AsRawFd;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::{fs, io};
 
-#[cfg(not(target_os = "linux"))]
-use mio::{Interest, event::Source, unix::SourceFd};
 use mio::{Registry, Token};
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+#[cfg(unix)]
+pub use self::unix::*;
+#[cfg(windows)]
+pub use self::windows::*;
 use super::task::Speaks;
 use crate::connection::stream::Stream;
 use crate::info::Peer;
 use crate::{Error, Result};
 
-/// A listening socket that a program made itself; see [`Builder::from_listener`](super::Builder::from_listener).
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Listener {
-    /// TCP.
-    Tcp(TcpListener),
-    /// A Unix socket.
-    Unix(UnixListener),
-}
-
-impl From<TcpListener> for Listener {
-    fn from(listener: TcpListener) -> Self {
-        Listener::Tcp(listener)
-    }
-}
-
-impl From<UnixListener> for Listener {
-    fn from(listener: UnixListener) -> Self {
-        Listener::Unix(listener)
-    }
-}
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 const NO_ADDRESS: &str = "cannot find the address to bind, which is a host and a port, such as \"127.0.0.1:8000\" or (\"::\", 8000)";
 
@@ -68,64 +44,6 @@ fn bind_one(address: SocketAddr, queue: u32) -> io::Result<TcpListener> {
     let socket = bound(address)?;
     listen(&socket, queue)?;
     Ok(TcpListener::from(socket))
-}
-
-/// A socket with this address, which does not listen yet, and which nobody else can bind meanwhile.
-pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    #[cfg(not(target_vendor = "apple"))]
-    let flags = SocketFlags::CLOEXEC;
-    #[cfg(target_vendor = "apple")]
-    let flags = SocketFlags::empty();
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-    #[cfg(target_vendor = "apple")]
-    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
-    if address.ip().is_unspecified() && address.is_ipv6() {
-        // Both families on one socket, as Python's command does.
-        sockopt::set_ipv6_v6only(&socket, false)?;
-    }
-    // At first as one that nobody else uses: two with SO_REUSEADDR could both bind it, until one listens. And
-    // where the system chooses the port, Linux would choose among half of them, and search for long when
-    // connections linger on these.
-    match rustix::net::bind(&socket, &address) {
-        Err(Errno::ADDRINUSE) if address.port() != 0 => {
-            // Perhaps by connections of an earlier server that linger there.
-            sockopt::set_socket_reuseaddr(&socket, true)?;
-            rustix::net::bind(&socket, &address)?;
-            sockopt::set_socket_reuseaddr(&socket, false)?;
-        }
-        bound => bound?,
-    }
-    Ok(socket)
-}
-
-pub(crate) fn listen(socket: impl AsFd, queue: u32) -> io::Result<()> {
-    // Connections inherit it, and can linger while the port is bound again.
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    rustix::net::listen(&socket, i32::try_from(queue).unwrap_or(i32::MAX))?;
-    Ok(())
-}
-
-/// Binds and listens at a path. A socket there to which nobody listens any more is replaced.
-pub(super) fn bind_unix(path: &Path) -> Result<Listener> {
-    let bound = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
-            fs::remove_file(path).and_then(|()| UnixListener::bind(path))
-        }
-        bound => bound,
-    };
-    let error = |error| Error::context(format!("cannot bind {}", path.display()), error);
-    bound.map(Listener::Unix).map_err(error)
-}
-
-/// Whether a path is a socket that a server has left behind.
-fn is_stale(path: &Path) -> bool {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    let refuses = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    is_socket && UnixStream::connect(path).is_err_and(refuses)
 }
 
 /// The listeners that the event loops share: they never block.
@@ -189,94 +107,10 @@ impl Acceptor {
     }
 }
 
-#[derive(Debug)]
-enum Socket {
-    Tcp(mio::net::TcpListener),
-    Unix(mio::net::UnixListener),
-}
-
-impl Socket {
-    fn new(listener: Listener) -> io::Result<(Self, Peer)> {
-        match listener {
-            Listener::Tcp(listener) => {
-                listener.set_nonblocking(true)?;
-                let address = Peer::Ip(listener.local_addr()?);
-                // Accepted sockets inherit it on Linux; elsewhere it is set on each.
-                sockopt::set_tcp_nodelay(&listener, true)?;
-                Ok((
-                    Socket::Tcp(mio::net::TcpListener::from_std(listener)),
-                    address,
-                ))
-            }
-            Listener::Unix(listener) => {
-                listener.set_nonblocking(true)?;
-                let listener = mio::net::UnixListener::from_std(listener);
-                Ok((Socket::Unix(listener), Peer::Unix))
-            }
-        }
-    }
-
-    fn register(&self, registry: &Registry, token: Token, number: usize) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::event::epoll::{EventData, EventFlags, add};
-            let _ = number;
-            let flags = EventFlags::IN | EventFlags::ET | EventFlags::EXCLUSIVE;
-            let data = EventData::new_u64(token.0 as u64);
-            Ok(add(registry, self.as_fd(), data, flags)?)
-        }
-        #[cfg(not(target_os = "linux"))]
-        match number {
-            0 => SourceFd(&self.as_fd().as_raw_fd()).register(registry, token, Interest::READABLE),
-            _ => Ok(()),
-        }
-    }
-
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Socket::Tcp(listener) => listener.as_fd(),
-            Socket::Unix(listener) => listener.as_fd(),
-        }
-    }
-
-    /// Whether a connection waits, or that can't be told. To try in vain costs several times as much: Linux
-    /// makes the socket before it looks for a connection.
-    fn has_more(&self) -> bool {
-        let mut polled = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
-        let at_once = Timespec::default();
-        rustix::event::poll(&mut polled, Some(&at_once)) != Ok(0)
-    }
-
-    fn accept(&self) -> io::Result<(Stream, Peer)> {
-        let (stream, peer) = self.accept_as_it_is()?;
-        #[cfg(target_vendor = "apple")]
-        if let Some(socket) = stream.fd() {
-            sockopt::set_socket_nosigpipe(socket, true)?;
-        }
-        Ok((stream, peer))
-    }
-
-    fn accept_as_it_is(&self) -> io::Result<(Stream, Peer)> {
-        match self {
-            Socket::Tcp(listener) => {
-                let (stream, address) = listener.accept()?;
-                if cfg!(not(target_os = "linux")) {
-                    // It fails only where the client is gone again.
-                    let _ = stream.set_nodelay(true);
-                }
-                Ok((Stream::Tcp(stream), Peer::from(address)))
-            }
-            Socket::Unix(listener) => {
-                let (stream, _) = listener.accept()?;
-                Ok((Stream::Unix(stream), Peer::Unix))
-            }
-        }
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::net::TcpStream;
+    use std::os::unix::net::{UnixListener, UnixStream};
     use std::time::{Duration, Instant};
 
     use super::*;

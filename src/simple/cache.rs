@@ -16,8 +16,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -25,6 +23,7 @@ use std::time::{Duration, SystemTime};
 use super::open::{Description, Way};
 use super::ready::{Body, ReadyFile};
 use crate::shutdown::lock;
+use crate::sys;
 
 /// The largest file that is kept in memory.
 const MOST_OF_A_FILE: u64 = 64 << 10;
@@ -66,7 +65,7 @@ impl Cache {
         path: &Path,
         describe: impl FnOnce(&Way) -> io::Result<Description>,
     ) -> Option<Arc<Entry>> {
-        let key = path.as_os_str().as_bytes();
+        let key = path.as_os_str().as_encoded_bytes();
         let kept = lock(&self.0).files.get(key).cloned()?;
         if describe(&kept.way).is_ok_and(|now| now == *kept.file.description()) {
             return Some(kept);
@@ -96,14 +95,14 @@ impl Cache {
             && size <= MOST_OF_AN_OPEN_FILE
             && description.version().is_settled(now)
             && way.is_one_call()
-            && leaves_room(&file);
+            && sys::has_spare_descriptors(&file);
         let ready = content.unwrap_or_else(|| ReadyFile::open(file, description, now));
         if is_read || stays_open {
             let entry = Entry {
                 file: ready.clone(),
                 way,
             };
-            lock(&self.0).insert(path.as_os_str().as_bytes(), entry);
+            lock(&self.0).insert(path.as_os_str().as_encoded_bytes(), entry);
         }
         ready
     }
@@ -145,17 +144,6 @@ fn cost(path: &[u8], file: &ReadyFile) -> usize {
         Body::Open(_) | Body::Stream(..) => path.len(),
     };
     content + 2 * path.len() + 416
-}
-
-/// Whether a file that was just opened may stay so: most descriptors that this process may have are free.
-/// A new one has the lowest number that was.
-fn leaves_room(file: &File) -> bool {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    is_low(file.as_raw_fd(), limit)
-}
-
-fn is_low(descriptor: i32, limit: Option<u64>) -> bool {
-    u64::try_from(descriptor).is_ok_and(|number| number < limit.unwrap_or(u64::MAX) / 2)
 }
 
 #[cfg(test)]

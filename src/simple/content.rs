@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 pub use super::parts::Parts;
@@ -102,7 +101,7 @@ impl Read for OpenFile {
         let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
         let room = buffer.get_mut(..wanted).unwrap_or_default();
-        let count = self.file.read_at(room, self.position)?;
+        let count = crate::sys::read_at(&self.file, room, self.position)?;
         self.position += count as u64;
         Ok(count)
     }

@@ -11,7 +11,9 @@ use std::time::SystemTime;
 
 use super::cache::{Cache, Entry};
 use super::mime::Extensions;
-use super::open::{self, Description, Found, Located, Symlinks, Way};
+#[cfg(unix)]
+use super::open::Located;
+use super::open::{self, Description, Found, Symlinks, Way};
 use super::ready::ReadyFile;
 use super::site::Site;
 use super::{SERVER_VERSION, ServeFiles, head, path, software};
@@ -294,6 +296,7 @@ impl SimpleHandler {
         }
     }
 
+    #[cfg(unix)]
     /// Finds what a path that `translate_path` made leads to, by the same rules, without opening it.
     pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
         match open::relative_to(&self.directory, path) {
@@ -302,6 +305,7 @@ impl SimpleHandler {
         }
     }
 
+    #[cfg(unix)]
     /// From now on no file below these directories, which are relative, is sent.
     pub(crate) fn keep_unserved(&mut self, directories: Vec<PathBuf>) {
         self.unserved = directories;

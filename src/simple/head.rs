@@ -123,9 +123,7 @@ fn send_unopened<H: ServeFiles + ?Sized>(
 
 /// Whether a file could not be opened, whatever it is.
 pub(super) fn is_shortage(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let error = Errno::from_io_error(error);
-    matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+    crate::sys::is_shortage(error)
 }
 
 /// A directory is asked for with a slash behind its name, so that the links of its page are right.

@@ -2,13 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use rustix::fs::FileType;
 
 use super::names::Names;
-use super::open::Directory;
+use super::open::{Directory, FileType};
 use super::path::decoded_path;
 use crate::base::page_head;
 
@@ -50,7 +48,7 @@ pub(crate) fn names(
         };
         let is_link = file_type.is_symlink();
         names.push(Line {
-            name: name.as_bytes(),
+            name: name.as_encoded_bytes(),
             is_dir: file_type.is_dir() || (is_link && directory.leads_to_directory(name)),
             is_link,
         });
@@ -63,7 +61,7 @@ pub(crate) fn names(
 pub(crate) fn entries(directory: &Directory<'_>) -> io::Result<Vec<Entry>> {
     let names = names(directory, |_| true)?;
     let entry = |line: Line<'_>| Entry {
-        name: OsStr::from_bytes(line.name).to_owned(),
+        name: crate::sys::name(line.name).unwrap_or_default().to_owned(),
         is_dir: line.is_dir,
         is_link: line.is_link,
     };

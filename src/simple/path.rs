@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf, is_separator};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use crate::sys;
 
 /// Where a request target leads, seen from the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) fn relative(target: &str) -> Result<Relative, BadPath> {
     let mut path = Vec::with_capacity(decoded.len());
     push_names(&mut path, &decoded)?;
     Ok(Relative {
-        path: PathBuf::from(OsString::from_vec(path)),
+        path: sys::path(path, 0).ok_or(BadPath)?,
         trailing_slash: decoded.ends_with(b"/"),
     })
 }
@@ -42,15 +42,19 @@ pub(crate) fn relative(target: &str) -> Result<Relative, BadPath> {
 /// The same path joined to `root`.
 pub(crate) fn below(root: &Path, target: &str) -> Result<PathBuf, BadPath> {
     let mut path = take_spare();
-    path.extend_from_slice(root.as_os_str().as_bytes());
-    if !matches!(path.last(), None | Some(b'/')) {
-        path.push(b'/');
+    path.extend_from_slice(root.as_os_str().as_encoded_bytes());
+    if path
+        .last()
+        .is_some_and(|&last| !is_separator(char::from(last)))
+    {
+        path.push(MAIN_SEPARATOR as u8);
     }
+    let floor = path.len();
     match plain_names(target.as_bytes()) {
         Some(names) => path.extend_from_slice(names),
         None => push_names(&mut path, &decoded_path(target))?,
     }
-    Ok(PathBuf::from(OsString::from_vec(path)))
+    sys::path(path, floor).ok_or(BadPath)
 }
 
 /// The names of a target as most are: a path that says what it means, where no name starts with a dot.
@@ -116,7 +120,7 @@ fn take_spare() -> Vec<u8> {
 
 /// Lets the next path that this thread makes have the memory of this one.
 pub(crate) fn give_back(path: PathBuf) {
-    let mut bytes = path.into_os_string().into_vec();
+    let mut bytes = path.into_os_string().into_encoded_bytes();
     bytes.clear();
     if bytes.capacity() <= MOST_SPARE {
         let _ = SPARE.try_with(|spare| spare.set(bytes));
@@ -125,9 +129,10 @@ pub(crate) fn give_back(path: PathBuf) {
 
 /// Takes off what was pushed after the path had this length in bytes.
 pub(crate) fn truncate(path: &mut PathBuf, length: usize) {
-    let mut bytes = std::mem::take(path).into_os_string().into_vec();
+    let mut bytes = std::mem::take(path).into_os_string().into_encoded_bytes();
     bytes.truncate(length);
-    *path = PathBuf::from(OsString::from_vec(bytes));
+    // What is left of a path is one.
+    *path = sys::path(bytes, length).unwrap_or_default();
 }
 
 /// The path of a request target, decoded and without query and fragment.

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,6 +10,7 @@ use super::open::Description;
 use super::ranges::ByteRange;
 use super::validators::{self, FileFacts};
 use crate::http1::date::HttpDate;
+use crate::sys;
 
 /// A file that is ready to be sent. A clone shares the content, or the descriptor.
 #[derive(Clone, Debug)]
@@ -161,9 +161,14 @@ fn fill(mut file: &File, room: &mut [u8]) -> io::Result<usize> {
 /// `None` for a file that ends before its size.
 fn read_whole(file: &File, size: u64) -> io::Result<Option<Arc<[u8]>>> {
     let mut content = vec![0; size as usize];
-    match file.read_exact_at(&mut content, 0) {
-        Ok(()) => Ok(Some(content.into())),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
+    let mut count = 0;
+    while let Some(rest @ [_, ..]) = content.get_mut(count..) {
+        match sys::read_at(file, rest, count as u64) {
+            Ok(0) => return Ok(None),
+            Ok(read) => count += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(Some(content.into()))
 }

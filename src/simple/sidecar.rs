@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +55,7 @@ pub(super) fn choose<H: ServeFiles + ?Sized>(
 ) -> Choice {
     let is_sidecar = |coding: Coding| {
         path.as_os_str()
-            .as_bytes()
+            .as_encoded_bytes()
             .ends_with(coding.suffix().as_bytes())
     };
     if Coding::ALL.into_iter().any(is_sidecar) || !media::is_compressible(&h.guess_type(path)) {

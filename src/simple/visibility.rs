@@ -1,10 +1,10 @@
 //! Names that are not for everybody: `.git`, `.env`.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, is_separator};
 
 use super::{ServeFiles, open, path};
+use crate::sys;
 
 /// Who sees a file or directory of some name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Visibility {
 pub fn visibility<H: ServeFiles + ?Sized>(h: &H, name: &OsStr) -> Visibility {
     match h.files().site().dot_names {
         Visibility::Shown => Visibility::Shown,
-        of_dots if name.as_bytes().starts_with(b".") => of_dots,
+        of_dots if name.as_encoded_bytes().starts_with(b".") => of_dots,
         _ => Visibility::Shown,
     }
 }
@@ -33,10 +33,11 @@ pub fn visibility<H: ServeFiles + ?Sized>(h: &H, name: &OsStr) -> Visibility {
 /// those of the request's.
 #[inline]
 pub(super) fn is_hidden<H: ServeFiles + ?Sized>(h: &H, target: &str, file: &Path) -> bool {
-    let root = h.files().directory().as_os_str().as_bytes();
-    match file.as_os_str().as_bytes().strip_prefix(root) {
+    let root = h.files().directory().as_os_str().as_encoded_bytes();
+    match file.as_os_str().as_encoded_bytes().strip_prefix(root) {
         // The directory as it is written, unless a hook has made another path.
-        Some(names @ ([] | [b'/', ..])) => has_hidden(h, names),
+        Some([]) => false,
+        Some(names @ [first, ..]) if is_separator(char::from(*first)) => has_hidden(h, names),
         _ => is_hidden_elsewhere(h, target, file),
     }
 }
@@ -44,27 +45,31 @@ pub(super) fn is_hidden<H: ServeFiles + ?Sized>(h: &H, target: &str, file: &Path
 #[cold]
 fn is_hidden_elsewhere<H: ServeFiles + ?Sized>(h: &H, target: &str, file: &Path) -> bool {
     if let Some(relative) = open::relative_to(h.files().directory(), file) {
-        return has_hidden(h, relative.as_os_str().as_bytes());
+        return has_hidden(h, relative.as_os_str().as_encoded_bytes());
     }
     let relative = path::relative(target);
-    relative.is_ok_and(|relative| has_hidden(h, relative.path.as_os_str().as_bytes()))
+    relative.is_ok_and(|relative| has_hidden(h, relative.path.as_os_str().as_encoded_bytes()))
 }
 
 #[inline]
 fn has_hidden<H: ServeFiles + ?Sized>(h: &H, names: &[u8]) -> bool {
-    let names = names.strip_prefix(b"/").unwrap_or(names);
+    let names = match names {
+        [first, rest @ ..] if is_separator(char::from(*first)) => rest,
+        _ => names,
+    };
     let mut is_first = true;
-    names.split(|&byte| byte == b'/').any(|name| {
+    let is_separator = |byte: &u8| is_separator(char::from(*byte));
+    names.split(is_separator).any(|name| {
         let is_well_known = std::mem::take(&mut is_first) && name == WELL_KNOWN;
         !name.is_empty()
             && !is_well_known
-            && h.visibility(OsStr::from_bytes(name)) == Visibility::Hidden
+            && sys::name(name).is_none_or(|name| h.visibility(name) == Visibility::Hidden)
     })
 }
 
 /// Whether a name stands in the listing of a directory, which may be the root.
 pub(super) fn is_listed<H: ServeFiles + ?Sized>(h: &H, name: &OsStr, is_root: bool) -> bool {
-    (is_root && name.as_bytes() == WELL_KNOWN) || h.visibility(name) == Visibility::Shown
+    (is_root && name.as_encoded_bytes() == WELL_KNOWN) || h.visibility(name) == Visibility::Shown
 }
 
 /// It is there to be found by machines, and only in the root (RFC 8615).

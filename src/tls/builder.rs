@@ -137,10 +137,10 @@ fn certified(
                 format_args!("it is not the key of the certificate in {own}"),
             )
         }
-        rustls::Error::InvalidCertificate(error) => {
-            let what = format_args!("the first certificate can't be used ({error})");
-            certificates.wrong(Kind::Certificates, what)
-        }
+        rustls::Error::InvalidCertificate(error) => certificates.wrong(
+            Kind::Certificates,
+            format_args!("the first certificate can't be used ({error})"),
+        ),
         error => key.wrong(Kind::Key, format_args!("the key can't be used ({error})")),
     })
 }

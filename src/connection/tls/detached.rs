@@ -1,30 +1,27 @@
 //! [`DetachedTls`]: a session that has left its server, and blocks.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::{Stream, Tls};
+use super::Tls;
+use crate::sys::{self, BorrowedSocket, OwnedSocket};
 
 /// The socket stays non-blocking: a thread waits for it in `poll`.
 #[derive(Debug)]
 pub(crate) struct DetachedTls {
-    waiter: OwnedFd,
+    waiter: OwnedSocket,
     /// In a mutex only so that threads may share what has it.
     tls: Mutex<Box<Tls>>,
 }
 
 impl DetachedTls {
     /// Takes the session over, with a second descriptor of its socket.
-    pub(crate) fn new(tls: &Tls, socket: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(tls: &Tls, socket: OwnedSocket) -> io::Result<Self> {
         let waiter = socket.try_clone()?;
-        let socket = match tls.socket() {
-            Stream::Unix(_) => Stream::Unix(mio::net::UnixStream::from_std(socket.into())),
-            _ => Stream::Tcp(mio::net::TcpStream::from_std(socket.into())),
-        };
+        let socket = tls.socket().same_with(socket);
         Ok(DetachedTls {
             waiter,
             tls: Mutex::new(Box::new(tls.leave_to(socket))),
@@ -56,7 +53,7 @@ impl DetachedTls {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
             }
-            let mut polled = [PollFd::from_borrowed_fd(self.waiter.as_fd(), what)];
+            let mut polled = [PollFd::from_borrowed_fd(sys::socket(&self.waiter), what)];
             match poll(&mut polled, None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -65,9 +62,9 @@ impl DetachedTls {
     }
 }
 
-impl AsFd for DetachedTls {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.waiter.as_fd()
+impl DetachedTls {
+    pub(crate) fn socket(&self) -> BorrowedSocket<'_> {
+        sys::socket(&self.waiter)
     }
 }
 

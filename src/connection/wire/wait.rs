@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use super::Wire;
 use crate::connection::min_rate::{Allowance, MinRate};
 use crate::error::Fault;
+use crate::sys;
 
 /// What [`Wire::wait_beside`] found out about the client.
 #[derive(Clone, Copy, Debug)]
@@ -65,18 +66,9 @@ impl Wire {
                 }
                 return Err(late.into());
             }
-            let mut polled = [
-                PollFd::from_borrowed_fd(socket, flags),
-                PollFd::from_borrowed_fd(cut, PollFlags::IN),
-            ];
-            match rustix::event::poll(&mut polled, Some(&timespec(left))) {
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-                Ok(_) => {}
-            }
+            let is_ready = sys::wait(socket, flags, cut, &timespec(left))?;
             self.check_cut()?;
-            let [socket, _] = &polled;
-            if !socket.revents().is_empty() {
+            if is_ready {
                 min_rate.waited(start.elapsed());
                 return Ok(());
             }
@@ -122,7 +114,7 @@ impl Wire {
         };
         others.truncate(own);
         Ok(Client {
-            is_gone: client.intersects(PollFlags::HUP | PollFlags::ERR),
+            is_gone: client.intersects(sys::GONE),
         })
     }
 }
@@ -132,6 +124,7 @@ fn timespec(time: Duration) -> Timespec {
     let millis = time.as_millis().min(i32::MAX as u128) as i64 + 1;
     Timespec {
         tv_sec: millis / 1000,
-        tv_nsec: (millis % 1000) * 1_000_000,
+        // Its type differs from system to system.
+        tv_nsec: ((millis % 1000) * 1_000_000) as _,
     }
 }

@@ -5,8 +5,6 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use super::{EventLoop, LoopState, Step};
 use crate::Error;
 #[cfg(feature = "tls-config")]
@@ -19,6 +17,7 @@ use crate::http1::Refusal;
 use crate::server::task::Speaks;
 use crate::server::task::Task;
 use crate::shutdown::lock;
+use crate::sys;
 
 /// Connections accepted between two polls; without a bound the parked ones would starve.
 pub(super) const ACCEPTS: u32 = 32;
@@ -99,13 +98,13 @@ impl EventLoop {
                     return None;
                 }
                 // Out of descriptors: make room for one.
-                Err(error) if is_out_of_descriptors(&error) && self.evict(&ALL) => {
+                Err(error) if sys::is_out_of_descriptors(&error) && self.evict(&ALL) => {
                     return Some(Step::Report(Error::other(
                         "out of descriptors: the longest idle connections are closed",
                     )));
                 }
                 // The client is gone again, or a firewall is against it: the next one may be fine.
-                Err(error) if is_of_the_client(&error) => continue,
+                Err(error) if sys::is_of_the_client(&error) => continue,
                 // Out of memory, or of what the whole system has.
                 Err(error) => {
                     state.pause_accepting();
@@ -242,33 +241,11 @@ impl EventLoop {
     }
 }
 
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    Errno::from_io_error(error) == Some(Errno::MFILE)
-}
-
-/// Errors that were waiting on the new socket are reported by accept (accept(2) on Linux).
-fn is_of_the_client(error: &io::Error) -> bool {
-    const OF_THE_CLIENT: [Errno; 10] = [
-        Errno::INTR,
-        Errno::CONNABORTED,
-        Errno::CONNRESET,
-        Errno::PERM,
-        Errno::PROTO,
-        Errno::NETDOWN,
-        Errno::NETUNREACH,
-        Errno::HOSTDOWN,
-        Errno::HOSTUNREACH,
-        Errno::NOPROTOOPT,
-    ];
-    Errno::from_io_error(error).is_some_and(|error| OF_THE_CLIENT.contains(&error))
-}
-
 /// How many connections the process's limit of descriptors leaves room for.
 pub(super) fn spare_descriptors() -> usize {
     /// For files, listeners, the poller, and what the program itself has open.
     const OTHERS: u64 = 64;
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let spare = limit
+    let spare = sys::descriptor_limit()
         .unwrap_or(u64::MAX)
         .saturating_sub(OTHERS)
         .max(OTHERS / 2);

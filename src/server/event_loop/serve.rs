@@ -200,11 +200,17 @@ impl EventLoop {
         }
         let mut table = self.table();
         let now = Moment::now();
-        for task in state.to_park.drain(..) {
+        for mut task in state.to_park.drain(..) {
             // They have been parked before, in this loop. A leader that takes a connection off the poller registers it
             // again in `park` at once, or has lost the loop.
             debug_assert!(task.slot.is_some() && task.conn.wire().is_registered());
             debug_assert!(!task.conn.is_unfinished());
+            let token = task.slot.map(|slot| Token(slot + FIRST_SLOT));
+            if token.is_some_and(|token| task.conn.watch_on(&self.registry, token).is_err()) {
+                // It is closed as a connection whose reading fails.
+                state.unfinished.push_back(task);
+                continue;
+            }
             state.unfinished.extend(table.park(task, now));
         }
     }
@@ -214,17 +220,9 @@ impl EventLoop {
     pub(in crate::server) fn park(&self, mut task: Box<Task>) -> Option<Box<Task>> {
         let mut table = self.table();
         let slot = *task.slot.get_or_insert_with(|| table.reserve());
-        let wire = task.conn.wire();
         let token = Token(slot + FIRST_SLOT);
         let is_unfinished = task.conn.is_unfinished();
-        // The poller reports room once. What there is when it is told to, it reports too, so one whose turn is over
-        // has its next one.
-        let is_registered = match is_unfinished {
-            true => wire.reports_room() && task.conn.is_waiting(),
-            false => wire.is_registered(),
-        };
-        let is_registered =
-            is_registered || wire.register(&self.registry, token, is_unfinished).is_ok();
+        let is_registered = task.conn.watch(&self.registry, token).is_ok();
         let control = &self.shared.control;
         let is_over = control.is_stopping() && !(is_unfinished && control.carries_tails());
         if !is_registered || is_over {

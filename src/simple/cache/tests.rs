@@ -64,7 +64,7 @@ fn with(place: &Place, way: Way) -> Cache {
     let file = ReadyFile::read(&file, description, later())
         .unwrap()
         .unwrap();
-    lock(&cache.0).insert(place.0.as_os_str().as_bytes(), Entry { file, way });
+    lock(&cache.0).insert(place.0.as_os_str().as_encoded_bytes(), Entry { file, way });
     cache
 }
 
@@ -120,7 +120,7 @@ fn a_larger_file_stays_open_until_it_is_seen_to_have_changed() {
         let place = Place::with("open", vec![b'x'; 100 << 10], Duration::ZERO);
         let cache = Cache::default();
         let (file, description) = place.open();
-        let number = file.as_raw_fd();
+        let number = std::os::fd::AsRawFd::as_raw_fd(&file);
         assert!(
             cache
                 .keep(&place.0, file, description, place.way(), later())
@@ -131,7 +131,7 @@ fn a_larger_file_stays_open_until_it_is_seen_to_have_changed() {
             panic!("it was read");
         };
         drop(found);
-        assert_eq!(file.as_raw_fd(), number);
+        assert_eq!(std::os::fd::AsRawFd::as_raw_fd(&*file), number);
         change(&place);
         assert!(cache.find(&place.0, |_| place.describe()).is_none());
         assert_eq!(Arc::strong_count(&file), 1, "it is still kept open");
@@ -165,8 +165,8 @@ fn only_larger_files_stay_open_that_are_neither_huge_nor_below_other_directories
         assert!(ready.is_open() && ready.facts.size() == length);
         assert_eq!(lock(&cache.0).files.len(), usize::from(stays), "{length}");
     }
-    assert!(is_low(511, Some(1024)) && is_low(511, None));
-    assert!(!is_low(512, Some(1024)));
+    assert!(sys::is_low(511, Some(1024)) && sys::is_low(511, None));
+    assert!(!sys::is_low(512, Some(1024)));
 }
 
 #[test]

@@ -1,0 +1,29 @@
+//! What leaves its server on Windows.
+
+use std::net::TcpStream;
+use std::os::windows::io::{AsSocket, BorrowedSocket, OwnedSocket};
+
+use super::DetachedStream;
+
+/// A socket that blocks.
+pub(super) type Blocking = TcpStream;
+
+/// The socket of a [`DetachedStream`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DetachedSocket {
+    /// TCP.
+    Tcp(TcpStream),
+}
+
+impl DetachedSocket {
+    pub(super) fn new(socket: OwnedSocket, _is_local: bool) -> Self {
+        DetachedSocket::Tcp(TcpStream::from(socket))
+    }
+}
+
+impl AsSocket for DetachedStream {
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.socket()
+    }
+}

@@ -1,0 +1,63 @@
+//! What differs on Unix.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+
+use super::{Socket, Stream};
+use crate::sys::{BorrowedSocket, OwnedSocket};
+
+/// No signal where the client is gone. On Apple's systems that is a property of the socket.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) const QUIET: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+pub(crate) const QUIET: SendFlags = SendFlags::empty();
+
+/// More follows at once, so a segment that is not full may wait for it.
+#[cfg(target_os = "linux")]
+pub(super) const MORE: SendFlags = SendFlags::MORE;
+#[cfg(not(target_os = "linux"))]
+pub(super) const MORE: SendFlags = SendFlags::empty();
+
+/// Writes as much of all slices as goes at once.
+#[inline]
+pub(super) fn send_slices(
+    socket: BorrowedSocket<'_>,
+    slices: &[IoSlice<'_>],
+    flags: SendFlags,
+) -> io::Result<usize> {
+    let mut none = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(socket, slices, &mut none, flags)?)
+}
+
+impl Stream {
+    /// The socket, from now on shared; `None` in memory, and with TLS, where only one may write.
+    pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
+        let (descriptor, is_tcp) = match std::mem::replace(self, Stream::Memory(RefCell::default()))
+        {
+            Stream::Tcp(socket) => (OwnedSocket::from(socket), true),
+            Stream::Unix(socket) => (OwnedSocket::from(socket), false),
+            other => {
+                *self = other;
+                return match self {
+                    Stream::Shared(socket) => Some(socket.clone()),
+                    _ => None,
+                };
+            }
+        };
+        let socket = Arc::new(Socket { descriptor, is_tcp });
+        *self = Stream::Shared(socket.clone());
+        Some(socket)
+    }
+
+    /// A stream of this kind, of another descriptor.
+    #[cfg(feature = "tls-config")]
+    pub(in crate::connection) fn same_with(&self, socket: OwnedSocket) -> Self {
+        match self {
+            Stream::Unix(_) => Stream::Unix(mio::net::UnixStream::from_std(socket.into())),
+            _ => Stream::Tcp(mio::net::TcpStream::from_std(socket.into())),
+        }
+    }
+}

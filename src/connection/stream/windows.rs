@@ -1,0 +1,57 @@
+//! What differs on Windows.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use rustix::net::SendFlags;
+
+use super::{Socket, Stream};
+#[cfg(feature = "tls-config")]
+use crate::sys::OwnedSocket;
+use crate::sys::{self, BorrowedSocket};
+
+/// There are no signals.
+pub(crate) const QUIET: SendFlags = SendFlags::empty();
+
+/// More follows at once: nothing says so.
+pub(super) const MORE: SendFlags = SendFlags::empty();
+
+/// Writes as much of all slices as goes at once.
+pub(super) fn send_slices(
+    socket: BorrowedSocket<'_>,
+    slices: &[IoSlice<'_>],
+    _: SendFlags,
+) -> io::Result<usize> {
+    socket2::SockRef::from(&socket).send_vectored(slices)
+}
+
+impl Stream {
+    /// A second descriptor of the socket, to write to beside this one; `None` in memory, and with TLS, where only one may
+    /// write. The first one stays with the poller.
+    pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
+        let Stream::Tcp(socket) = self else {
+            return None;
+        };
+        let descriptor = sys::socket(socket).try_clone_to_owned().ok()?;
+        Some(Arc::new(Socket {
+            descriptor,
+            is_tcp: true,
+        }))
+    }
+
+    /// What a poller is told of.
+    pub(in crate::connection) fn source(&mut self) -> Option<&mut mio::net::TcpStream> {
+        match self {
+            Stream::Tcp(socket) => Some(socket),
+            #[cfg(feature = "tls-config")]
+            Stream::Tls(tls) => tls.socket_mut().source(),
+            _ => None,
+        }
+    }
+
+    /// A stream of this kind, of another descriptor.
+    #[cfg(feature = "tls-config")]
+    pub(in crate::connection) fn same_with(&self, socket: OwnedSocket) -> Self {
+        Stream::Tcp(mio::net::TcpStream::from_std(socket.into()))
+    }
+}
