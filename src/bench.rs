@@ -1,7 +1,6 @@
 //! The pure parts, opened for `benches/parts.rs` and for nothing else: no part of the API.
 
 use std::io::{self, Write};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use crate::connection::outgoing::{Outgoing, Terms};
@@ -13,6 +12,7 @@ use crate::http1::head::{self, Places, Scan, Version};
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::shutdown::ShutdownHandle;
+use crate::sys;
 
 /// What a thread keeps from one head to the next.
 #[derive(Debug, Default)]
@@ -73,15 +73,15 @@ impl Response {
 pub struct SlowHead {
     conn: Connection,
     buffers: Buffers,
-    client: UnixStream,
+    client: sys::SignalEnd,
 }
 
 impl SlowHead {
     /// So many bytes of the head have come.
     pub fn new(length: usize) -> io::Result<Self> {
-        let (ours, client) = UnixStream::pair()?;
+        let (ours, client) = sys::signal_pair()?;
         ours.set_nonblocking(true)?;
-        let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
+        let stream = Stream::of_pair(ours);
         let server = Arc::new(ServerInfo::new(
             vec![Peer::Memory],
             ShutdownHandle::new(),

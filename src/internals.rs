@@ -3,13 +3,13 @@
 //! The functions here only pass on: what the targets see is what a connection sees.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::Limits;
 use crate::base::log_text;
 #[cfg(feature = "tls-config")]
+#[cfg(all(unix, feature = "tls-config"))]
 use crate::connection::stream::Stream;
 use crate::http1::accept;
 use crate::http1::date::HttpDate;
@@ -178,7 +178,7 @@ pub fn redirect_location(target: &str) -> String {
 /// The page of a directory with these names; each may be a directory, and may be a link.
 pub fn listing_page(target: &str, names: &[(OsString, bool, bool)]) -> String {
     let lines = names.iter().map(|(name, is_dir, is_link)| Line {
-        name: name.as_bytes(),
+        name: name.as_encoded_bytes(),
         is_dir: *is_dir,
         is_link: *is_link,
     });
@@ -245,11 +245,11 @@ pub fn names_media_type(accept: &[&str], media_type: &str) -> bool {
 }
 
 /// The server's side of TLS on a socket, as a connection has it.
-#[cfg(feature = "tls-config")]
+#[cfg(all(unix, feature = "tls-config"))]
 #[derive(Debug)]
 pub struct TlsSocket(crate::connection::tls::Tls);
 
-#[cfg(feature = "tls-config")]
+#[cfg(all(unix, feature = "tls-config"))]
 impl TlsSocket {
     /// A new session on a socket that does not block.
     ///
@@ -257,7 +257,7 @@ impl TlsSocket {
     /// If there can be none with this configuration.
     #[allow(clippy::expect_used)]
     pub fn new(socket: std::os::unix::net::UnixStream, tls: &crate::Tls) -> Self {
-        let socket = Stream::Unix(mio::net::UnixStream::from_std(socket));
+        let socket = Stream::of_pair(socket);
         let session = crate::connection::tls::Tls::new(socket, tls.config());
         TlsSocket(session.expect("a session"))
     }

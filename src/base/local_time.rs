@@ -239,6 +239,7 @@ mod tests {
     }
 
     /// Opening it would wait for ever.
+    #[cfg(unix)]
     #[test]
     fn a_pipe_is_no_zone() {
         let path = env::temp_dir().join(format!("servette-zone-{}", std::process::id()));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
+#[cfg(unix)]
 use std::time::Duration;
 
 use self::again::Again;

@@ -265,17 +265,17 @@ impl Wire {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
     use mio::{Events, Poll, Registry, Token};
 
     use super::super::wait_hook::Coming;
     use super::*;
+    use crate::sys::{self, SignalEnd};
 
     /// Takes the wire off its poller, and lets something come as soon as it is waited for.
     #[derive(Debug)]
-    struct Lets(Registry, UnixStream);
+    struct Lets(Registry, SignalEnd);
 
     impl WaitHook for Lets {
         fn before_handler(&self, _: &str, _: &str, _: Coming) -> bool {
@@ -295,9 +295,9 @@ mod tests {
 
     #[test]
     fn what_a_handler_waits_for_is_not_reported_and_what_comes_later_is() {
-        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (ours, theirs) = sys::signal_pair().unwrap();
         ours.set_nonblocking(true).unwrap();
-        let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
+        let stream = Stream::of_pair(ours);
         let mut wire = Wire::new(stream, Arc::default());
         let mut poll = Poll::new().unwrap();
         let mut events = Events::with_capacity(4);

@@ -147,7 +147,6 @@ impl WaitHook for HandoffHook {
 mod tests {
     use std::io::Write;
     use std::net::TcpListener;
-    use std::os::unix::net::UnixStream;
 
     use super::super::options::Options;
     use super::super::task::Speaks;
@@ -173,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_handler_that_waits_briefly_keeps_the_loop() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (ours, mut theirs) = sys::signal_pair().unwrap();
         let (_event_loop, hook) = hook();
         assert!(!hook.waits_briefly(sys::socket(&ours)), "nothing comes");
         theirs.write_all(b"x").unwrap();
@@ -190,7 +189,7 @@ mod tests {
 
     #[test]
     fn no_other_connection_waits_for_a_handler_that_waits_briefly() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (ours, mut theirs) = sys::signal_pair().unwrap();
         theirs.write_all(b"x").unwrap();
         let (_event_loop, hook) = hook();
         hook.leadership().unwrap().picked(true);

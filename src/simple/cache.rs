@@ -146,5 +146,5 @@ fn cost(path: &[u8], file: &ReadyFile) -> usize {
     content + 2 * path.len() + 416
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

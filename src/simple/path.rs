@@ -220,7 +220,7 @@ fn after_authority(target: &str) -> Option<&str> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Component;

@@ -1,5 +1,6 @@
 //! Files, index pages, redirects and conditions, as Python's `SimpleHTTPRequestHandler` has them.
 
+#[cfg(unix)]
 use std::fs;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -369,6 +370,7 @@ fn times_that_a_date_cannot_have_do_no_harm() {
     assert!(modified <= date + Duration::from_secs(1) && modified + Duration::from_secs(5) > date);
 }
 
+#[cfg(unix)]
 #[test]
 fn what_may_not_be_read_is_not_found() {
     use std::os::unix::fs::PermissionsExt;

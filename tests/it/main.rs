@@ -8,23 +8,33 @@
 )]
 
 mod blocking;
+#[cfg(unix)]
 mod built_site;
+#[cfg(unix)]
 mod cgi;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod cgi_command;
+#[cfg(unix)]
 mod cgi_environment;
+#[cfg(unix)]
 mod cgi_faults;
+#[cfg(unix)]
 mod cgi_idioms;
+#[cfg(unix)]
 mod cgi_languages;
+#[cfg(unix)]
 mod cgi_python;
+#[cfg(unix)]
 mod cgi_site;
+#[cfg(unix)]
 mod cgi_uploads;
+#[cfg(unix)]
 mod changing;
 mod charset;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod child;
 mod client;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod command;
 mod deadlines;
 mod deferred;
@@ -32,10 +42,11 @@ mod errors;
 mod events;
 mod examples;
 mod expect_continue;
+#[cfg(unix)]
 mod file_hooks;
 mod files;
 mod framing;
-#[cfg(feature = "_internals")]
+#[cfg(all(unix, feature = "_internals"))]
 mod fuzz_corpus;
 mod held_answers;
 mod hooks;
@@ -45,11 +56,15 @@ mod keep_alive;
 mod kept_fields;
 #[cfg(feature = "self-signed")]
 mod keys;
+#[cfg(unix)]
 mod layers;
 mod lifesupport;
 mod limits;
+#[cfg(unix)]
 mod links;
+#[cfg(unix)]
 mod listeners;
+#[cfg(unix)]
 mod listing;
 mod one_loop;
 #[cfg(feature = "self-signed")]
@@ -57,17 +72,19 @@ mod over_tls;
 mod overriding;
 mod pages;
 mod panics;
+#[cfg(unix)]
 mod paths;
 mod pipelining;
 #[cfg(target_os = "linux")]
 mod pressure;
 mod python_base;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod python_clients;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod python_differential;
+#[cfg(unix)]
 mod python_handlers;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod range_clients;
 mod ranges;
 mod raw;
@@ -76,7 +93,7 @@ mod responding;
 mod shrinking;
 mod shutdown;
 mod sidecars;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod signals;
 #[cfg(target_os = "linux")]
 mod sizeless;
@@ -101,11 +118,11 @@ mod threads;
 mod tls;
 #[cfg(feature = "self-signed")]
 mod tls_bad_input;
-#[cfg(feature = "self-signed")]
+#[cfg(all(unix, feature = "self-signed"))]
 mod tls_certificates;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod tls_clients;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod tls_command;
 #[cfg(feature = "self-signed")]
 mod tls_edges;

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use servette::testing::TestServer;
 use servette::{Exchange, Layer, Limits, RequestHandler, Result, SimpleHandler, Status};
 
+#[cfg(unix)]
 use crate::changing::Copies;
 use crate::client::{Client, Response};
 use crate::shrinking::Cutter;
@@ -320,6 +321,7 @@ fn no_parts_are_sent_where_they_are_off() {
 }
 
 /// An overridden `copyfile` reads a part, and the parts with their frames.
+#[cfg(unix)]
 #[test]
 fn a_reader_of_parts_reads_what_is_sent() {
     for size in SIZES {

@@ -10,6 +10,7 @@ use servette::testing::TestServer;
 use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, simple};
 
 use crate::client::Client;
+#[cfg(unix)]
 use crate::support::make_fifo;
 use crate::webroot::{Answer, Silent, WebRoot, ask, at, get};
 
@@ -221,6 +222,7 @@ fn a_sidecar_that_is_older_or_empty_is_passed_over_and_named_once() {
     assert_eq!(taking(&handler, "/app.js", "gzip").text(), "another");
 }
 
+#[cfg(unix)]
 #[test]
 fn what_is_no_file_of_the_site_is_no_sidecar() {
     let root = site();

@@ -1,6 +1,7 @@
 //! A body that is handed over is written after the handler has returned, by any thread, and never waits for its client.
 
 use std::io::{ErrorKind, Read, Write};
+#[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,10 +12,13 @@ use std::time::{Duration, Instant};
 use crate::client::{Client, get};
 use crate::lifesupport::{spawn, spawn_single};
 use crate::support::{Log, Loops, PATIENCE, echo, handler, limits, until};
+#[cfg(unix)]
 use crate::webroot::WebRoot;
+#[cfg(unix)]
+use servette::ThreadingHttpServer;
 use servette::{
     Chunk, Exchange, HttpServer, Limits, Notice, RequestHandler, ResponseStream, Result,
-    RunningServer, Status, ThreadingHttpServer, respond,
+    RunningServer, Status, respond,
 };
 
 /// A deadline that is waited for in earnest.
@@ -799,6 +803,7 @@ fn streams_outlive_the_call_that_handles_a_single_request() {
     is_reset(&mut client);
 }
 
+#[cfg(unix)]
 #[test]
 fn streams_go_over_unix_sockets() {
     let root = WebRoot::new();

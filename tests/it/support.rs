@@ -172,6 +172,7 @@ impl Numbers {
     }
 }
 
+#[cfg(unix)]
 /// Makes a FIFO, by the command that every Unix has.
 pub(crate) fn make_fifo(path: &std::path::Path) {
     let made = std::process::Command::new("mkfifo").arg(path).status();

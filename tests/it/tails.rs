@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+#[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{LazyLock, mpsc};
 use std::thread;
@@ -433,6 +434,7 @@ fn a_handler_that_fails_behind_its_answer_has_sent_it() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn tails_go_over_unix_sockets() {
     let root = root();

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use crate::support::{PATIENCE, make_fifo};
+use crate::support::PATIENCE;
+#[cfg(unix)]
+use crate::support::make_fifo;
 use servette::testing::{Stubs, TestServer, gate, get, hang, pause, post, raw, reset, status};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -149,6 +151,7 @@ fn code_that_is_added_later_holds_nobody_up() {
     slow.read_exact(&mut [0; 12]).unwrap();
 }
 
+#[cfg(unix)]
 #[test]
 fn a_pipe_in_the_place_of_a_file_holds_nobody_up() {
     let path = std::env::temp_dir().join(format!("servette-pipe-{}", std::process::id()));

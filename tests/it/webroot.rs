@@ -53,6 +53,7 @@ impl WebRoot {
         self
     }
 
+    #[cfg(unix)]
     pub(crate) fn link(&self, name: impl AsRef<Path>, target: impl AsRef<Path>) -> &Self {
         std::os::unix::fs::symlink(target, self.join(name)).unwrap();
         self
@@ -66,10 +67,10 @@ impl WebRoot {
 
     /// Waits until no further change of a file can have the time of the last one.
     pub(crate) fn settle(&self, name: impl AsRef<Path>) -> &Self {
-        use std::os::unix::fs::MetadataExt;
         let facts = fs::metadata(self.join(name)).unwrap();
-        let grain = if facts.ctime_nsec() == 0 { 2100 } else { 30 };
-        let changed = at(facts.ctime() as u64) + Duration::from_nanos(facts.ctime_nsec() as u64);
+        let changed = changed(&facts);
+        let since = changed.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let grain = if since.subsec_nanos() == 0 { 2100 } else { 30 };
         let end = changed + Duration::from_millis(grain);
         until("the end of the grain of the clock", || {
             SystemTime::now() > end
@@ -85,6 +86,17 @@ impl WebRoot {
     pub(crate) fn handler_with(&self, set: impl FnOnce(SimpleHandler) -> SimpleHandler) -> Silent {
         Silent(set(SimpleHandler::new(self.path())))
     }
+}
+
+#[cfg(unix)]
+fn changed(facts: &fs::Metadata) -> SystemTime {
+    use std::os::unix::fs::MetadataExt;
+    at(facts.ctime() as u64) + Duration::from_nanos(facts.ctime_nsec() as u64)
+}
+
+#[cfg(windows)]
+fn changed(facts: &fs::Metadata) -> SystemTime {
+    facts.modified().unwrap()
 }
 
 impl Drop for WebRoot {

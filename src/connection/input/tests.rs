@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use super::*;
@@ -162,9 +161,9 @@ fn nothing_is_kept_of_a_head_that_is_done() {
 
 #[test]
 fn nothing_is_kept_of_a_head_that_is_refused() {
-    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let (ours, mut theirs) = crate::sys::signal_pair().unwrap();
     ours.set_nonblocking(true).unwrap();
-    let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
+    let stream = Stream::of_pair(ours);
     let server = Arc::new(ServerInfo::new(
         vec![Peer::Memory],
         ShutdownHandle::new(),

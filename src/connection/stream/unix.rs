@@ -60,4 +60,10 @@ impl Stream {
             _ => Stream::Tcp(mio::net::TcpStream::from_std(socket.into())),
         }
     }
+
+    /// An end of a pair that does not block, in the place of a connection.
+    #[cfg(any(test, feature = "_internals"))]
+    pub(crate) fn of_pair(end: crate::sys::SignalEnd) -> Self {
+        Stream::Unix(mio::net::UnixStream::from_std(end))
+    }
 }

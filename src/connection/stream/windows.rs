@@ -54,4 +54,10 @@ impl Stream {
     pub(in crate::connection) fn same_with(&self, socket: OwnedSocket) -> Self {
         Stream::Tcp(mio::net::TcpStream::from_std(socket.into()))
     }
+
+    /// An end of a pair that does not block, in the place of a connection.
+    #[cfg(any(test, feature = "_internals"))]
+    pub(crate) fn of_pair(end: crate::sys::SignalEnd) -> Self {
+        Stream::Tcp(mio::net::TcpStream::from_std(end))
+    }
 }
