@@ -87,14 +87,19 @@ fn the_source_of_a_script_is_never_sent() {
     }
     // Not even by a subclass that serves files as if there were no scripts.
     struct Careless(CgiHandler);
-    impl servette::ServeFiles for Careless {
-        fn files(&self) -> &servette::SimpleHandler {
-            self.0.files()
+    impl servette::Layer for Careless {
+        fn inner(&self) -> &dyn servette::RequestHandler {
+            &self.0
         }
-    }
-    impl servette::RequestHandler for Careless {
+
         fn do_method(&self, x: &mut servette::Exchange<'_>) -> servette::Result<()> {
             servette::simple::do_method(self, x)
+        }
+        fn send_head(
+            &self,
+            x: &mut servette::Exchange<'_>,
+        ) -> servette::Result<Option<servette::simple::Content>> {
+            servette::simple::send_head(self, x)
         }
     }
     let answer = respond(
