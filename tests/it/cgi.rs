@@ -106,7 +106,7 @@ fn the_source_of_a_script_is_never_sent() {
         &Careless(site.handler()),
         "GET /cgi-bin/script HTTP/1.0\r\n\r\n",
     );
-    assert!(answer.starts_with(b"HTTP/1.0 404 "));
+    assert_eq!(answer.get(9..12), Some(&b"404"[..]));
 }
 
 #[test]
