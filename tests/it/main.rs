@@ -7,6 +7,8 @@
     clippy::indexing_slicing
 )]
 
+mod asking;
+mod blobs;
 mod blocking;
 #[cfg(unix)]
 mod built_site;
