@@ -11,17 +11,19 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use servette::{Error, RequestHandler, ShutdownHandle, SimpleHandler, ThreadingHttpServer};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use self::scripts::Handler;
 
 #[path = "main/limits.rs"]
 mod limits;
-#[path = "main/scripts.rs"]
+#[cfg_attr(unix, path = "main/scripts.rs")]
+#[cfg_attr(windows, path = "main/no_scripts.rs")]
 mod scripts;
 #[path = "main/site.rs"]
 mod site;
+#[cfg_attr(unix, path = "main/system/unix.rs")]
+#[cfg_attr(windows, path = "main/system/windows.rs")]
+mod system;
 #[path = "main/tls.rs"]
 mod tls;
 
@@ -125,6 +127,7 @@ fn main() -> ExitCode {
     };
     let served = match arguments.cgi.handler(handler) {
         Ok(Handler::Files(handler)) => serve(&arguments, *handler),
+        #[cfg(unix)]
         Ok(Handler::Scripts(handler)) => serve(&arguments, *handler),
         Err(error) => return usage_error(&error.to_string()),
     };
@@ -149,21 +152,18 @@ where
     }
     let server = bind(arguments, handler)?;
     let stopper = server.shutdown_handle();
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        let mut stopping = false;
-        for signal in &mut signals {
-            if stopping {
-                exit(INTERRUPTED);
-            }
-            stopping = true;
-            if signal == SIGINT {
-                say("\nKeyboard interrupt received, exiting.\n");
-            }
-            let stopper = stopper.clone();
-            thread::spawn(move || stop(&stopper));
+    let mut stopping = false;
+    system::at_signals(move |is_of_keyboard| {
+        if stopping {
+            exit(INTERRUPTED);
         }
-    });
+        stopping = true;
+        if is_of_keyboard {
+            say("\nKeyboard interrupt received, exiting.\n");
+        }
+        let stopper = stopper.clone();
+        thread::spawn(move || stop(&stopper));
+    })?;
     let address = server.server_address().socket_addr();
     let host = address.map_or_else(String::new, |address| address.ip().to_string());
     let shown = if host.contains(':') {

@@ -5,11 +5,11 @@ use std::fmt;
 use std::time::SystemTime;
 
 use super::Outcome;
+#[cfg(unix)]
+use crate::RunScripts;
 use crate::connection::{Connection, Next};
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
-#[cfg(unix)]
-use crate::RunScripts;
 use crate::{Result, ServeFiles, Status, base};
 
 /// What answers requests: Python's `BaseHTTPRequestHandler`.

@@ -5,14 +5,11 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use servette::server::Builder;
 use servette::{ClientAuth, RequestHandler, Result, SimpleHandler, Tls};
-use signal_hook::consts::SIGHUP;
-use signal_hook::iterator::Signals;
 
 /// How often a failure of one kind is logged.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -153,17 +150,10 @@ impl Kinds {
 
 /// Reads the files again at each SIGHUP.
 fn reload_at_sighup(tls: Tls) -> Result<()> {
-    let mut signals = Signals::new([SIGHUP])?;
-    thread::spawn(move || {
-        for _ in &mut signals {
-            match tls.reload() {
-                Ok(()) => super::say("The certificates were read again.\n"),
-                Err(error) => {
-                    super::complain(&format!("the certificates stay as they were: {error}"))
-                }
-            }
-        }
-    });
+    super::system::at_hang_ups(move || match tls.reload() {
+        Ok(()) => super::say("The certificates were read again.\n"),
+        Err(error) => super::complain(&format!("the certificates stay as they were: {error}")),
+    })?;
     Ok(())
 }
 
@@ -180,10 +170,7 @@ fn self_signed(host: Option<&str>) -> Result<Tls> {
 /// What clients may call a server that is bound to this host: by default to all interfaces.
 fn names(host: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
-    let own = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
+    let own = super::system::host_name();
     match host.map(str::parse::<IpAddr>) {
         Some(Ok(address)) if !address.is_unspecified() => names.push(address.to_string()),
         Some(Err(_)) => names.extend(host.map(str::to_owned)),

@@ -170,6 +170,7 @@ mod tests {
         (event_loop, hook)
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_handler_that_waits_briefly_keeps_the_loop() {
         let (ours, mut theirs) = sys::signal_pair().unwrap();
@@ -187,6 +188,7 @@ mod tests {
         assert!(!hook.leads() && !hook.waits_briefly(sys::socket(&ours)));
     }
 
+    #[cfg(unix)]
     #[test]
     fn no_other_connection_waits_for_a_handler_that_waits_briefly() {
         let (ours, mut theirs) = sys::signal_pair().unwrap();

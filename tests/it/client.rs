@@ -74,6 +74,7 @@ impl Response {
         str::from_utf8(&self.body).unwrap()
     }
 
+    #[cfg(unix)]
     pub(crate) fn status_line(&self) -> String {
         format!("{} {} {}", self.version, self.status, self.reason)
     }

@@ -41,12 +41,14 @@ pub(crate) fn pair(names: &[&str]) -> Pair {
     }
 }
 
+#[cfg(unix)]
 /// Who signs certificates of clients.
 pub(crate) struct Authority {
     pub(crate) certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
+#[cfg(unix)]
 impl Authority {
     pub(crate) fn new(name: &str) -> Self {
         let mut params = params(name, &[]);

@@ -259,6 +259,7 @@ mod tests {
     use super::*;
     use crate::server::options::Options;
 
+    #[cfg(unix)]
     #[test]
     fn no_connection_makes_room_for_one_that_is_not_there() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
