@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::sync::Arc;
-use std::time::Duration;
 
-use rustix::net::{RecvFlags, Shutdown, sockopt};
+#[cfg(target_os = "linux")]
+use rustix::net::sockopt;
+use rustix::net::{RecvFlags, Shutdown};
 
 pub(crate) use self::system::QUIET;
 use self::system::{MORE, send_slices};
@@ -199,12 +200,8 @@ impl Stream {
             let [polled] = &polled;
             found.is_ok() && polled.revents().intersects(ends)
         }
-        // The end behind something unread does not show.
         #[cfg(not(target_os = "linux"))]
-        match rustix::net::recv(socket, &mut [0; 1][..], RecvFlags::PEEK) {
-            Ok((_, count)) => its_end && count == 0,
-            Err(error) => error != rustix::io::Errno::AGAIN && error != rustix::io::Errno::INTR,
-        }
+        self::system::has_left(socket, its_end)
     }
 
     /// Sends up to `count` bytes of `file` from `offset` on without copying them through the process;
@@ -333,7 +330,7 @@ impl Stream {
     /// Has the socket end with a reset.
     pub(crate) fn reset_on_close(&self) -> io::Result<()> {
         let socket = self.fd().ok_or_else(no_socket)?;
-        Ok(sockopt::set_socket_linger(socket, Some(Duration::ZERO))?)
+        self::system::reset_on_close(socket)
     }
 
     /// A second descriptor of the socket, for an owner of its own.

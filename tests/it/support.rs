@@ -178,3 +178,9 @@ pub(crate) fn make_fifo(path: &std::path::Path) {
     let made = std::process::Command::new("mkfifo").arg(path).status();
     assert!(made.unwrap().success(), "{path:?}");
 }
+
+/// Whether nothing came within the time that a socket waits for it.
+pub(crate) fn is_late(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut)
+}

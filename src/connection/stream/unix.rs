@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::net::{SendAncillaryBuffer, SendFlags};
+use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
 
 use super::{Socket, Stream};
 use crate::sys::{BorrowedSocket, OwnedSocket};
@@ -30,6 +31,22 @@ pub(super) fn send_slices(
 ) -> io::Result<usize> {
     let mut none = SendAncillaryBuffer::default();
     Ok(rustix::net::sendmsg(socket, slices, &mut none, flags)?)
+}
+
+/// Has the socket end with a reset.
+pub(super) fn reset_on_close(socket: BorrowedSocket<'_>) -> io::Result<()> {
+    Ok(sockopt::set_socket_linger(socket, Some(Duration::ZERO))?)
+}
+
+/// Whether the client is gone, or (if that counts) has ended its sending direction. The end behind something unread
+/// does not show.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
+    use rustix::io::Errno;
+    match rustix::net::recv(socket, &mut [0; 1][..], rustix::net::RecvFlags::PEEK) {
+        Ok((_, count)) => its_end && count == 0,
+        Err(error) => error != Errno::AGAIN && error != Errno::INTR,
+    }
 }
 
 impl Stream {

@@ -2,8 +2,10 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::net::SendFlags;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{RecvFlags, SendFlags};
 
 use super::{Socket, Stream};
 #[cfg(feature = "tls-config")]
@@ -23,6 +25,29 @@ pub(super) fn send_slices(
     _: SendFlags,
 ) -> io::Result<usize> {
     socket2::SockRef::from(&socket).send_vectored(slices)
+}
+
+/// Has the socket end with a reset.
+pub(super) fn reset_on_close(socket: BorrowedSocket<'_>) -> io::Result<()> {
+    socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO))
+}
+
+/// Whether the client is gone, or (if that counts) has ended its sending direction.
+pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+    let found = poll(&mut polled, Some(&Timespec::default()));
+    let [polled] = &polled;
+    let found = match found {
+        Ok(_) => polled.revents(),
+        Err(_) => return false,
+    };
+    if found.contains(PollFlags::ERR) || (its_end && found.contains(PollFlags::HUP)) {
+        return true;
+    }
+    // Only the end is something to read without bytes.
+    its_end
+        && found.contains(PollFlags::IN)
+        && matches!(rustix::net::recv(socket, &mut [0; 1][..], RecvFlags::PEEK), Ok((_, 0)))
 }
 
 impl Stream {
