@@ -1,7 +1,10 @@
 //! [`Head`]: the heads of answers for files, whole, in part, or unmodified.
 
 use std::borrow::Cow;
+use std::path::Path;
 
+use super::caching::NO_CACHE;
+use super::head::Purpose;
 use super::ready::ReadyFile;
 use super::{ServeFiles, validators};
 use crate::{Exchange, Result, Status, clock};
@@ -9,7 +12,7 @@ use crate::{Exchange, Result, Status, clock};
 /// What all answers for a file have in common.
 pub(super) struct Head<'a> {
     pub(super) file: &'a ReadyFile,
-    pub(super) tag: Option<&'a str>,
+    pub(super) tag: Option<Cow<'a, str>>,
     pub(super) has_parts: bool,
     pub(super) cache_control: Option<Cow<'a, str>>,
     /// The fields of a request by which it gets this representation, and no other.
@@ -22,7 +25,30 @@ const OF_FILES: [&str; 4] = ["Last-Modified", "ETag", "Accept-Ranges", "Content-
 /// Those by which a cache goes, and which a 304 has as well (RFC 9110, 15.4.5).
 const OF_CACHES: [&str; 4] = ["Cache-Control", "Content-Location", "Expires", "Vary"];
 
-impl Head<'_> {
+impl<'a> Head<'a> {
+    /// For the file at `path`, in whose place `sent` goes: itself, or a sidecar.
+    pub(super) fn of<H: ServeFiles + ?Sized>(
+        h: &'a H,
+        x: &Exchange<'_>,
+        path: &Path,
+        sent: (&'a ReadyFile, &Path),
+        purpose: Purpose,
+    ) -> Self {
+        let (file, place) = sent;
+        let (cache_control, vary) = match purpose {
+            Purpose::Found => (h.cache_control(path), None),
+            Purpose::Fallback => (Some(NO_CACHE.into()), Some("Accept")),
+        };
+        Head {
+            file,
+            tag: h.entity_tag(place, &file.facts),
+            has_parts: x.channel().limits.ranges > 0 && file.has_parts(),
+            cache_control,
+            vary,
+            coding: None,
+        }
+    }
+
     /// Of 200 or 206.
     pub(super) fn send<H: ServeFiles + ?Sized>(
         &self,
@@ -79,7 +105,7 @@ impl Head<'_> {
     /// What is the same in all of them.
     #[inline]
     fn send_common<H: ServeFiles + ?Sized>(&self, h: &H, x: &mut Exchange<'_>) {
-        if let Some(tag) = self.tag {
+        if let Some(tag) = &self.tag {
             h.send_header(x, "ETag", tag);
         }
         if let Some(value) = &self.cache_control {

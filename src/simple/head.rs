@@ -2,12 +2,11 @@
 //! validators of that, the conditions of the request, the range, the head. Each step that can be is a pure function
 //! elsewhere.
 
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use super::caching::{self, NO_CACHE};
+use super::caching;
 use super::conditions::{self, Asked, Outcome, Validators};
 use super::content::Content;
 use super::fields::Head;
@@ -155,83 +154,51 @@ pub(super) fn send_file<H: ServeFiles + ?Sized>(
     plain: &ReadyFile,
     purpose: Purpose,
 ) -> Result<Option<Content>> {
-    let mut sent = Representation {
-        path,
-        file: plain,
-        place: path,
-        coding: None,
-        vary: match purpose {
-            Purpose::Found => None,
-            Purpose::Fallback => Some("Accept"),
-        },
-        purpose,
-    };
     if !h.files().site().is_precompressed {
-        return send_representation(h, x, &sent);
+        let head = Head::of(h, x, path, (plain, path), purpose);
+        return send_asked(h, x, path, &head);
     }
     let choice = sidecar::choose(h, x, path, plain);
+    let sent = match &choice.sidecar {
+        Some(sidecar) => (&*sidecar.file, &*sidecar.path),
+        None => (plain, path),
+    };
+    let mut head = Head::of(h, x, path, sent, purpose);
+    head.coding = choice.sidecar.as_ref().map(|sidecar| sidecar.coding.name());
     if choice.varies {
-        sent.vary = Some(match purpose {
+        head.vary = Some(match purpose {
             Purpose::Found => "Accept-Encoding",
             Purpose::Fallback => "Accept, Accept-Encoding",
         });
     }
-    if let Some(sidecar) = &choice.sidecar {
-        sent.file = &sidecar.file;
-        sent.place = &sidecar.path;
-        sent.coding = Some(sidecar.coding.name());
-    }
-    send_representation(h, x, &sent)
+    send_asked(h, x, path, &head)
 }
 
-/// What is sent of a file: itself, or a sidecar.
-struct Representation<'a> {
-    /// What was asked for.
-    path: &'a Path,
-    file: &'a ReadyFile,
-    /// Where that is.
-    place: &'a Path,
-    coding: Option<&'static str>,
-    vary: Option<&'static str>,
-    purpose: Purpose,
-}
-
-/// All of it, a part, or that the client need not have it.
-fn send_representation<H: ServeFiles + ?Sized>(
+/// All of a file, a part, or that the client need not have it.
+fn send_asked<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
-    sent: &Representation<'_>,
+    path: &Path,
+    head: &Head<'_>,
 ) -> Result<Option<Content>> {
-    let file = sent.file;
-    let tag = h.entity_tag(sent.place, &file.facts);
-    let there = Validators {
-        tag: tag.as_deref(),
-        modified: file.modified,
-        modified_text: &file.modified_text,
-    };
-    let has_parts = x.channel().limits.ranges > 0 && file.has_parts();
-    let head = || Head {
-        file,
-        tag: there.tag,
-        has_parts,
-        cache_control: match sent.purpose {
-            Purpose::Found => h.cache_control(sent.path),
-            Purpose::Fallback => Some(Cow::Borrowed(NO_CACHE)),
-        },
-        vary: sent.vary,
-        coding: sent.coding,
-    };
+    let headers = x.headers;
+    let mut fields = headers.of_lengths(conditions::LENGTHS).peekable();
     // Most requests have neither conditions nor ranges.
-    if !x.headers.has_lengths(conditions::LENGTHS) {
-        return send_ranges(h, x, sent.path, &head(), None);
+    if fields.peek().is_none() {
+        return send_ranges(h, x, path, head, None);
     }
-    let asked = Asked::of(x.headers.of_lengths(conditions::LENGTHS));
+    let asked = Asked::of(fields);
+    let there = Validators {
+        tag: head.tag.as_deref(),
+        modified: head.file.modified,
+        modified_text: &head.file.modified_text,
+    };
     match asked.evaluate(&there) {
         Outcome::Failed => h.send_error(x, Status::PRECONDITION_FAILED).map(|()| None),
-        Outcome::NotModified => head().send_not_modified(h, x).map(|()| None),
+        Outcome::NotModified => head.send_not_modified(h, x).map(|()| None),
         Outcome::Proceed => {
             let range = asked.valid_range(&there, clock::time_of_day);
-            send_ranges(h, x, sent.path, &head(), range)
+            send_ranges(h, x, path, head, range)
         }
     }
 }
@@ -257,7 +224,7 @@ fn send_ranges<H: ServeFiles + ?Sized>(
         Ranges::One(range) => {
             let mut digits = itoa::Buffer::new();
             let length = digits.format(range.length());
-            let of = format!("bytes {}-{}/{size}", range.first, range.last);
+            let of = range.of_size(size);
             let status = Status::PARTIAL_CONTENT;
             head.send(h, x, status, &media_type, Some(length), Some(&of))?;
             Ok(Some(file.part(&range)))
