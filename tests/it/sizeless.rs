@@ -28,6 +28,9 @@ impl Process {
             command.env(name, value);
         }
         let child = command.spawn().unwrap();
+        let path = format!("/proc/{}/environ", child.id());
+        // For a moment a new program has none.
+        until("its environment", || fs::read(&path).unwrap() == environ);
         Process { child, environ }
     }
 
