@@ -222,7 +222,11 @@ fn a_server_that_is_full_closes_without_a_handshake() {
         echo(h, x)
     });
     let server = ThreadingHttpServer::builder(handler).tls(made());
-    let server = server.limits(limits(|limits| limits.max_connections = 1));
+    let server = server.limits(limits(|limits| {
+        limits.max_connections = 1;
+        // Not for this.
+        limits.head_deadline = Duration::from_secs(3600);
+    }));
     let server = server
         .handle_error(|_, _| ())
         .bind("127.0.0.1:0")
