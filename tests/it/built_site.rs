@@ -511,6 +511,10 @@ fn pages_of_other_origins_read_all_answers_and_ask_before() {
             let methods = answer.field("Access-Control-Allow-Methods");
             assert_eq!(methods, None, "{request}");
         }
+        // It asks for nothing.
+        let no_preflight = "OPTIONS / HTTP/1.0\r\nOrigin: http://o\r\n\r\n";
+        let answer = ask(handler, no_preflight);
+        assert_eq!(answer.field("Access-Control-Allow-Methods"), None);
         let refused = ask(handler, "GET\r\n\r\n");
         let origin = refused.field("Access-Control-Allow-Origin");
         assert_eq!((refused.status(), origin), (400, Some("*")));
