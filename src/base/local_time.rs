@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -25,6 +26,33 @@ pub(crate) fn log_date(second: u64) -> String {
             latest.1.clone()
         })
         .unwrap_or_else(|_| render(local_zone(), second))
+}
+
+/// `2026-11-23 14:20` in local time, for a moment.
+pub(crate) fn local_minute(moment: SystemTime) -> String {
+    let local = local_zone().to_datetime(timestamp(moment));
+    let (year, month, day) = (local.year(), local.month(), local.day());
+    let (hour, minute) = (local.hour(), local.minute());
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
+/// `2026-11-23T13:20:00Z` (RFC 3339) in UTC, for a moment.
+pub(crate) fn utc_second(moment: SystemTime) -> String {
+    let utc = TimeZone::UTC.to_datetime(timestamp(moment));
+    let (year, month, day) = (utc.year(), utc.month(), utc.day());
+    let (hour, minute, second) = (utc.hour(), utc.minute(), utc.second());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// A moment whose year has not four digits becomes the nearest one whose year has, wherever it is read.
+fn timestamp(moment: SystemTime) -> Timestamp {
+    let second = match moment.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => {
+            i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |before| -before)
+        }
+    };
+    Timestamp::from_second(second.clamp(FIRST_SECOND, LAST_SECOND)).unwrap_or_default()
 }
 
 /// A moment after the year 9999 becomes the last one of that year.
@@ -107,6 +135,10 @@ thread_local! {
 /// Real zone files have some kilobytes.
 const LARGEST_FILE: u64 = 256 * 1024;
 
+/// 0000-01-03 and 9999-12-29, so that no zone leads to another year.
+const FIRST_SECOND: i64 = -62_167_046_400;
+const LAST_SECOND: i64 = 253_402_041_600;
+
 const ZONE_FOLDERS: [&str; 4] = [
     "/usr/share/zoneinfo",
     "/usr/lib/zoneinfo",
@@ -157,6 +189,31 @@ mod tests {
             (&posix("CET-1CEST"), 1_730_592_000, "03/Nov/2024 01:00:00"),
         ] {
             assert_eq!(render(zone, second), text);
+        }
+    }
+
+    #[test]
+    fn moments_have_years_of_four_digits() {
+        let at = |second: i64| {
+            let distance = std::time::Duration::from_secs(second.unsigned_abs());
+            match second < 0 {
+                true => SystemTime::UNIX_EPOCH - distance,
+                false => SystemTime::UNIX_EPOCH + distance,
+            }
+        };
+        for (second, utc) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_623_758_400, "2021-06-15T12:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (-62_135_596_800, "0001-01-01T00:00:00Z"),
+            (FIRST_SECOND, "0000-01-03T00:00:00Z"),
+            (LAST_SECOND, "9999-12-29T00:00:00Z"),
+            (i64::MIN + 1, "0000-01-03T00:00:00Z"),
+            (i64::MAX, "9999-12-29T00:00:00Z"),
+        ] {
+            assert_eq!(utc_second(at(second)), utc);
+            let local = local_minute(at(second));
+            assert!(local.len() == 16 && local[4..].starts_with('-'), "{local}");
         }
     }
 

@@ -3,7 +3,6 @@
 //! elsewhere.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
@@ -17,7 +16,7 @@ use super::prefix::Within;
 use super::ranges::Ranges;
 use super::ready::ReadyFile;
 use super::sidecar;
-use super::{Directory, NOT_FOUND, ServeFiles, fields, listing, media, path, visibility};
+use super::{NOT_FOUND, ServeFiles, media, path, visibility};
 use crate::http1::bytes;
 use crate::{Exchange, Result, Status, clock};
 
@@ -49,33 +48,6 @@ pub(super) fn send<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Resul
     };
     path::give_back(path);
     sent
-}
-
-/// The body of [`list_directory`](super::list_directory).
-pub(super) fn list<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    directory: &Directory<'_>,
-) -> Result<Option<Content>> {
-    let is_root = directory.is_root();
-    let is_listed = |name: &OsStr| visibility::is_listed(h, name, is_root);
-    let Ok(names) = listing::names(directory, is_listed) else {
-        let status = Status::NOT_FOUND.with_message("No permission to list directory");
-        return h.send_error(x, status).map(|()| None);
-    };
-    let page = listing::page(&x.whole_path(), names.lines());
-    h.send_response(x, Status::OK);
-    h.send_header(x, "Content-type", "text/html; charset=utf-8");
-    h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
-    let cache_control = caching::of_listing(h, directory);
-    if let Some(value) = cache_control {
-        h.send_header(x, "Cache-Control", value);
-    }
-    fields::send_extra_headers(h, x, |name| {
-        cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control")
-    });
-    h.end_headers(x)?;
-    Ok(Some(Content::Page(io::Cursor::new(page))))
 }
 
 /// What the path leads to, and that is not kept.

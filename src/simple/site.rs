@@ -6,7 +6,7 @@ use super::caching::Caching;
 use super::hosts::Hosts;
 use super::prefix::{Prefix, Within};
 use super::sidecar::Told;
-use super::{SimpleHandler, Visibility};
+use super::{Listing, SimpleHandler, Visibility};
 use crate::Exchange;
 
 /// The attributes for it.
@@ -19,6 +19,7 @@ pub(super) struct Site {
     pub(super) fallback: Option<PathBuf>,
     pub(super) not_found_page: Option<PathBuf>,
     pub(super) dot_names: Visibility,
+    pub(super) listing: Listing,
     pub(super) has_cors: bool,
     prefix: Option<Prefix>,
     hosts: Option<Hosts>,
@@ -103,6 +104,15 @@ impl SimpleHandler {
     /// other names there is the hook [`visibility`](super::ServeFiles::visibility).
     pub fn dot_files(mut self, visibility: Visibility) -> Self {
         self.site_mut().dot_names = visibility;
+        self
+    }
+
+    /// What the listings of directories show. Default: [`Listing::Full`]: names, sizes and times.
+    ///
+    /// A page of more than 2,000 entries shows names only, unless a client asks for `?details`, or for the order of sizes or
+    /// times.
+    pub fn listing(mut self, listing: Listing) -> Self {
+        self.site_mut().listing = listing;
         self
     }
 

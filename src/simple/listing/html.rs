@@ -1,0 +1,466 @@
+//! The page that people see.
+
+use super::asked::{Key, Order};
+use super::directory::{DirectoryListing, push_path};
+use super::escape::{is_plain, mark, push_link, push_text};
+use super::names::Line;
+use super::units;
+use crate::base::{local_time, page_head, page_style};
+
+/// From this number of entries on, those that are not in view are not laid out.
+const LONG: usize = 1000;
+
+/// Its sources: what is inline, and nothing else. A test compares the hashes with the page.
+pub(super) const POLICY: &str = concat!(
+    "default-src 'none'; ",
+    "style-src 'sha256-1Wn70Z4z0PHmQhXwPwvn3zwuy5t1fKeBsE7q1ku6X08='; ",
+    "script-src 'sha256-qFtOuyi0mHXbDlaLawrH8jL8mEafPNyNp7RZR6ayZvY='; ",
+    "img-src data:; base-uri 'none'; form-action 'none'"
+);
+
+const HEAD: &str = page_head!(concat!(page_style!(), include_str!("page.css")));
+/// For search engines, and for `wget -r`: the same links are on the page without a query.
+const NO_FOLLOW: &str = "<meta name=\"robots\" content=\"noindex, nofollow\">\n";
+const SCRIPT: &str = concat!("<script>", include_str!("filter.js"), "</script>\n");
+const END: &str = "</main>\n</body>\n</html>\n";
+
+/// The page of a directory.
+///
+/// A link is a name in percent-encoding, relative to the page. A `:` is encoded too, and such a link begins with `./`
+/// besides, so that it is no scheme even for a client that decodes before it looks.
+pub(crate) fn page(listing: &DirectoryListing<'_>) -> Vec<u8> {
+    let mut page = Vec::with_capacity(HEAD.len() + SCRIPT.len() + 2048 + size(listing));
+    push_head(&mut page, listing);
+    push_count(&mut page, listing);
+    match listing.len() {
+        0 => page.extend_from_slice(b"<p>This directory is empty.</p>\n"),
+        _ if listing.has_details => push_table(&mut page, listing),
+        length => push_list(&mut page, listing, length),
+    }
+    if listing.len() > 0 {
+        page.extend_from_slice(SCRIPT.as_bytes());
+    }
+    page.extend_from_slice(END.as_bytes());
+    page
+}
+
+/// Enough for entries that need no escapes, and most others.
+fn size(listing: &DirectoryListing<'_>) -> usize {
+    let frame = if listing.has_details { 160 } else { 32 };
+    listing
+        .lines()
+        .map(|line| 2 * line.name.len() + frame)
+        .sum()
+}
+
+fn push_head(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
+    page.extend_from_slice(HEAD.as_bytes());
+    if listing.order != Order::default() {
+        page.extend_from_slice(NO_FOLLOW.as_bytes());
+    }
+    page.extend_from_slice(b"<title>Directory listing for ");
+    push_path(page, listing);
+    page.extend_from_slice(
+        b"</title>\n</head>\n<body>\n<main>\n<nav aria-label=\"Path\">\n<h1>Directory listing for ",
+    );
+    let crumbs = listing.crumbs();
+    for (at, crumb) in crumbs.iter().enumerate() {
+        page.extend_from_slice(b"<a href=\"");
+        page.extend_from_slice(crumb.href.as_bytes());
+        page.extend_from_slice(match at + 1 == crumbs.len() {
+            true => b"\" aria-current=\"page\">".as_slice(),
+            false => b"\">",
+        });
+        push_text(page, crumb.text.as_bytes());
+        page.extend_from_slice(b"</a>");
+    }
+    page.extend_from_slice(b"</h1>\n");
+    if crumbs.len() > 1 {
+        page.extend_from_slice(b"<a class=\"up\" href=\"../\">Parent directory</a>\n");
+    }
+    page.extend_from_slice(b"</nav>\n");
+}
+
+/// `3 directories, 12 files`; the script adds its field here.
+fn push_count(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
+    let directories = listing.lines().filter(Line::is_dir).count();
+    let files = listing.len() - directories;
+    if listing.len() == 0 {
+        return;
+    }
+    let directories = match directories {
+        1 => "1 directory".to_owned(),
+        count => format!("{count} directories"),
+    };
+    let files = match files {
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    };
+    let count = format!("<div class=\"bar\">\n<p role=\"status\">{directories}, {files}</p>\n");
+    page.extend_from_slice(count.as_bytes());
+    page.extend_from_slice(b"</div>\n");
+}
+
+/// The names alone.
+fn push_list(page: &mut Vec<u8>, listing: &DirectoryListing<'_>, length: usize) {
+    page.extend_from_slice(b"<nav class=\"order\" aria-label=\"Order\">");
+    push_order(page, listing, Key::Name, "Name");
+    push_order(page, listing, Key::Natural, "natural");
+    if listing.may_have_details {
+        push_order(page, listing, Key::Size, "Size");
+        push_order(page, listing, Key::Modified, "Modified");
+        page.extend_from_slice(b" <a href=\"?details\">Show sizes and times</a>");
+    }
+    page.extend_from_slice(b"</nav>\n");
+    page.extend_from_slice(match length > LONG {
+        true => b"<ul class=\"long\">\n".as_slice(),
+        false => b"<ul>\n",
+    });
+    for line in listing.lines() {
+        page.extend_from_slice(b"<li>");
+        push_entry(page, &line);
+        page.extend_from_slice(b"</li>\n");
+    }
+    page.extend_from_slice(b"</ul>\n");
+}
+
+/// Names, sizes and times.
+fn push_table(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
+    page.extend_from_slice(b"<table>\n<thead>\n<tr>");
+    for keys in [
+        [(Key::Name, "Name"), (Key::Natural, "natural")].as_slice(),
+        &[(Key::Size, "Size")],
+        &[(Key::Modified, "Modified")],
+    ] {
+        let is_sorted = keys.iter().any(|(key, _)| *key == listing.order.key);
+        page.extend_from_slice(match (is_sorted, listing.order.is_descending) {
+            (false, _) => b"<th scope=\"col\">".as_slice(),
+            (true, false) => b"<th scope=\"col\" aria-sort=\"ascending\">",
+            (true, true) => b"<th scope=\"col\" aria-sort=\"descending\">",
+        });
+        for (key, label) in keys {
+            push_order(page, listing, *key, label);
+        }
+        page.extend_from_slice(b"</th>");
+    }
+    page.extend_from_slice(b"</tr>\n</thead>\n<tbody>\n");
+    for line in listing.lines() {
+        push_row(page, &line);
+    }
+    page.extend_from_slice(b"</tbody>\n</table>\n");
+}
+
+/// A link to an order; that to the present one turns it.
+fn push_order(page: &mut Vec<u8>, listing: &DirectoryListing<'_>, key: Key, label: &str) {
+    let present = listing.order;
+    let is_present = present.key == key;
+    let turned = is_present && !present.is_descending;
+    let details = match listing.has_details && listing.may_have_details {
+        true => "&amp;details",
+        false => "",
+    };
+    let query = match (key, turned, details) {
+        (Key::Name, false, "") => "./".to_owned(),
+        (key, false, details) => format!("?sort={}{details}", key.name()),
+        (key, true, details) => format!("?sort={}&amp;order=desc{details}", key.name()),
+    };
+    let title = match key {
+        Key::Natural => " title=\"2 before 10\"",
+        _ => "",
+    };
+    let (current, arrow) = match (is_present, present.is_descending) {
+        (false, _) => ("", ""),
+        (true, false) => (
+            " aria-current=\"true\"",
+            "<span aria-hidden=\"true\"> \u{2191}</span>",
+        ),
+        (true, true) => (
+            " aria-current=\"true\"",
+            "<span aria-hidden=\"true\"> \u{2193}</span>",
+        ),
+    };
+    let link = format!(" <a href=\"{query}\"{title}{current}>{label}{arrow}</a>");
+    page.extend_from_slice(link.as_bytes());
+}
+
+fn push_row(page: &mut Vec<u8>, line: &Line<'_>) {
+    page.extend_from_slice(b"<tr><td>");
+    push_entry(page, line);
+    page.extend_from_slice(b"</td>");
+    match line.details.size {
+        Some(size) => {
+            let cell = format!("<td title=\"{size} bytes\">{}</td>", units::size(size));
+            page.extend_from_slice(cell.as_bytes());
+        }
+        None => page.extend_from_slice(b"<td></td>"),
+    }
+    match line.details.modified {
+        Some(modified) => {
+            let utc = local_time::utc_second(modified);
+            let local = local_time::local_minute(modified);
+            let cell = format!("<td><time datetime=\"{utc}\">{local}</time></td></tr>\n");
+            page.extend_from_slice(cell.as_bytes());
+        }
+        None => page.extend_from_slice(b"<td></td></tr>\n"),
+    }
+}
+
+fn push_entry(page: &mut Vec<u8>, line: &Line<'_>) {
+    let name = line.name;
+    let is_plain = name.iter().copied().all(is_plain);
+    page.extend_from_slice(b"<a href=\"");
+    if is_plain {
+        page.extend_from_slice(name);
+        page.extend_from_slice(if line.is_dir() { b"/\">" } else { b"\">" });
+        page.extend_from_slice(name);
+    } else {
+        if name.contains(&b':') {
+            page.extend_from_slice(b"./");
+        }
+        push_link(page, line);
+        page.extend_from_slice(b"\">");
+        push_text(page, name);
+    }
+    page.extend_from_slice(mark(line).as_bytes());
+    page.extend_from_slice(b"</a>");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use base64::Engine;
+
+    use super::super::names::{Details, Kind, Names};
+    use super::*;
+
+    fn file(name: &[u8]) -> Line<'_> {
+        Line {
+            name,
+            kind: Kind::File,
+            is_link: false,
+            details: Details::default(),
+        }
+    }
+
+    /// The page of `/` with these entries.
+    fn text(lines: &[Line<'_>], set: impl FnOnce(&mut DirectoryListing<'_>)) -> String {
+        let mut names = Names::default();
+        for line in lines {
+            names.push(line);
+        }
+        if lines.iter().any(|line| line.details != Details::default()) {
+            names.describe(|name, _| {
+                let line = lines
+                    .iter()
+                    .find(|line| name.as_encoded_bytes() == line.name);
+                line.map(|line| (line.kind, line.details))
+            });
+        }
+        let mut listing = DirectoryListing::new("/", "/", &names);
+        set(&mut listing);
+        String::from_utf8(page(&listing)).unwrap()
+    }
+
+    /// The list items of a page with this one line.
+    fn item(line: Line<'_>) -> String {
+        let page = text(&[line], |_| {});
+        let (_, list) = page.split_once("<ul>\n").unwrap();
+        list.split_once("</ul>").unwrap().0.to_owned()
+    }
+
+    #[test]
+    fn names_are_encoded_in_links_and_escaped_in_text() {
+        let table: &[(&[u8], &str)] = &[
+            (b"a.txt", r#"<a href="a.txt">a.txt</a>"#),
+            (b"A-b_c~d.e", r#"<a href="A-b_c~d.e">A-b_c~d.e</a>"#),
+            (b"a b?#%41", r#"<a href="a%20b%3F%23%2541">a b?#%41</a>"#),
+            (b"<i>", r#"<a href="%3Ci%3E">&lt;i&gt;</a>"#),
+            (b"&amp;", r#"<a href="%26amp%3B">&amp;amp;</a>"#),
+            (
+                b"\"x\" 'y'",
+                r#"<a href="%22x%22%20%27y%27">&quot;x&quot; &#x27;y&#x27;</a>"#,
+            ),
+            (
+                b"javascript:alert(1)",
+                r#"<a href="./javascript%3Aalert%281%29">javascript:alert(1)</a>"#,
+            ),
+            ("é€".as_bytes(), r#"<a href="%C3%A9%E2%82%AC">é€</a>"#),
+            (
+                b"a\xff&\xc3",
+                "<a href=\"a%FF%26%C3\">a\u{fffd}&amp;\u{fffd}</a>",
+            ),
+            (
+                b"a\r\nb\x1b\x7f",
+                "<a href=\"a%0D%0Ab%1B%7F\">a\u{fffd}\u{fffd}b\u{fffd}\u{fffd}</a>",
+            ),
+            (b"\\\\host", r#"<a href="%5C%5Chost">\\host</a>"#),
+        ];
+        for (name, link) in table {
+            assert_eq!(item(file(name)), format!("<li>{link}</li>\n"), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn directories_and_links_are_marked() {
+        let entry = |kind, is_link| {
+            item(Line {
+                kind,
+                is_link,
+                ..file(b"x")
+            })
+        };
+        let directory = entry(Kind::Directory, false);
+        assert_eq!(directory, "<li><a href=\"x/\">x/</a></li>\n");
+        assert_eq!(entry(Kind::File, true), "<li><a href=\"x\">x@</a></li>\n");
+        let link = entry(Kind::Directory, true);
+        assert_eq!(link, "<li><a href=\"x/\">x@</a></li>\n");
+    }
+
+    #[test]
+    fn rows_have_sizes_and_times() {
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_623_758_400);
+        let of_file = Details {
+            size: Some(3_456_789),
+            modified: Some(modified),
+        };
+        let lines = [
+            Line {
+                details: of_file,
+                ..file(b"a.txt")
+            },
+            Line {
+                kind: Kind::Directory,
+                details: Details {
+                    size: None,
+                    ..of_file
+                },
+                ..file(b"d")
+            },
+            Line {
+                kind: Kind::Other,
+                is_link: true,
+                ..file(b"gone")
+            },
+        ];
+        let page = text(&lines, |listing| listing.has_details = true);
+        let (_, rows) = page.split_once("<tbody>\n").unwrap();
+        let (rows, _) = rows.split_once("</tbody>").unwrap();
+        let time = format!(
+            "<td><time datetime=\"2021-06-15T12:00:00Z\">{}</time></td>",
+            local_time::local_minute(modified)
+        );
+        let expected = [
+            format!(
+                "<tr><td><a href=\"a.txt\">a.txt</a></td><td title=\"3456789 bytes\">3.5 MB</td>{time}</tr>"
+            ),
+            format!("<tr><td><a href=\"d/\">d/</a></td><td></td>{time}</tr>"),
+            "<tr><td><a href=\"gone\">gone@</a></td><td></td><td></td></tr>".to_owned(),
+        ];
+        assert_eq!(rows.lines().collect::<Vec<_>>(), expected);
+        assert!(page.contains("<p role=\"status\">1 directory, 2 files</p>"));
+    }
+
+    /// The links of the orders, and which one is that of the page.
+    fn orders(page: &str) -> Vec<String> {
+        let (_, part) = page
+            .split_once("<thead>")
+            .or_else(|| page.split_once("class=\"order\""))
+            .unwrap();
+        let part = part.split("</thead>").next().unwrap();
+        let part = part.split("</nav>").next().unwrap();
+        let links = part.split("<a href=\"").skip(1);
+        links
+            .map(|link| {
+                let (href, rest) = link.split_once('"').unwrap();
+                let (attributes, _) = rest.split_once('>').unwrap();
+                let mark = if attributes.contains("aria-current") {
+                    "*"
+                } else {
+                    ""
+                };
+                format!("{href}{mark}")
+            })
+            .collect()
+    }
+
+    #[test]
+    fn headings_are_links_to_orders_and_that_of_the_present_one_turns_it() {
+        let ordered = |key, is_descending, is_large| {
+            let page = text(&[file(b"a")], |listing| {
+                listing.order = Order { key, is_descending };
+                listing.has_details = true;
+                listing.may_have_details = is_large;
+            });
+            let sorted: Vec<_> = page
+                .split("<th ")
+                .skip(1)
+                .map(|th| {
+                    th.split("aria-sort=\"")
+                        .nth(1)
+                        .and_then(|rest| rest.split('"').next())
+                })
+                .collect();
+            let sorted = format!("{sorted:?}").replace("None", "-");
+            let is_followed = !page.contains("nofollow");
+            assert_eq!(is_followed, (key, is_descending) == (Key::Name, false));
+            (orders(&page).join(" "), sorted)
+        };
+        let (links, sorted) = ordered(Key::Name, false, false);
+        assert_eq!(
+            links,
+            "?sort=name&amp;order=desc* ?sort=natural ?sort=size ?sort=modified"
+        );
+        assert_eq!(sorted, r#"[Some("ascending"), -, -]"#);
+        let (links, sorted) = ordered(Key::Natural, true, false);
+        assert_eq!(links, "./ ?sort=natural* ?sort=size ?sort=modified");
+        assert_eq!(sorted, r#"[Some("descending"), -, -]"#);
+        let (links, sorted) = ordered(Key::Modified, false, true);
+        assert_eq!(
+            links,
+            "?sort=name&amp;details ?sort=natural&amp;details ?sort=size&amp;details \
+             ?sort=modified&amp;order=desc&amp;details*"
+        );
+        assert_eq!(sorted, r#"[-, -, Some("ascending")]"#);
+    }
+
+    #[test]
+    fn names_alone_have_orders_too() {
+        let lines = [file(b"a")];
+        let page = text(&lines, |_| {});
+        assert_eq!(
+            orders(&page).join(" "),
+            "?sort=name&amp;order=desc* ?sort=natural"
+        );
+        let page = text(&lines, |listing| listing.may_have_details = true);
+        assert_eq!(
+            orders(&page).join(" "),
+            "?sort=name&amp;order=desc* ?sort=natural ?sort=size ?sort=modified ?details"
+        );
+    }
+
+    #[test]
+    fn an_empty_directory_says_so() {
+        let page = text(&[], |_| {});
+        assert!(page.contains("<p>This directory is empty.</p>"));
+        assert!(!page.contains("<script") && !page.contains("<ul") && !page.contains("files"));
+    }
+
+    #[test]
+    fn the_policy_has_the_hashes_of_the_style_and_the_script_of_the_page() {
+        let page = text(&[file(b"a")], |_| {});
+        for element in ["style", "script"] {
+            let mut parts = page.split(&format!("<{element}>"));
+            let (content, _) = parts
+                .nth(1)
+                .unwrap()
+                .split_once(&format!("</{element}>"))
+                .unwrap();
+            assert_eq!(parts.next(), None, "one {element}");
+            let hash = ring::digest::digest(&ring::digest::SHA256, content.as_bytes());
+            let hash = base64::engine::general_purpose::STANDARD.encode(hash);
+            let source = format!("{element}-src 'sha256-{hash}';");
+            assert!(POLICY.contains(&source), "the policy must have {source}");
+        }
+    }
+}
