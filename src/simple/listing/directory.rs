@@ -62,12 +62,12 @@ impl<'a> DirectoryListing<'a> {
         self.lines().map(|line| Entry::of(&line))
     }
 
-    pub(super) fn lines(&self) -> impl Iterator<Item = Line<'_>> + Clone {
+    pub(super) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         self.names.lines()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.names.len()
+    pub(super) fn names(&self) -> &Names {
+        self.names
     }
 }
 

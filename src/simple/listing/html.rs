@@ -2,7 +2,7 @@
 
 use super::asked::{Key, Order};
 use super::directory::{DirectoryListing, push_path};
-use super::escape::{is_plain, mark, push_link, push_text};
+use super::escape::{is_plain, push_link, push_text};
 use super::names::Line;
 use super::units;
 use crate::base::{local_time, page_head, page_style};
@@ -13,7 +13,7 @@ const LONG: usize = 1000;
 /// Its sources: what is inline, and nothing else. A test compares the hashes with the page.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
-    "style-src 'sha256-1Wn70Z4z0PHmQhXwPwvn3zwuy5t1fKeBsE7q1ku6X08='; ",
+    "style-src 'sha256-SABpnxEsYfaMfQiEtBNfKzqGOaObhfz/peThAUMSktM='; ",
     "script-src 'sha256-qFtOuyi0mHXbDlaLawrH8jL8mEafPNyNp7RZR6ayZvY='; ",
     "img-src data:; base-uri 'none'; form-action 'none'"
 );
@@ -31,13 +31,14 @@ const END: &str = "</main>\n</body>\n</html>\n";
 pub(crate) fn page(listing: &DirectoryListing<'_>) -> Vec<u8> {
     let mut page = Vec::with_capacity(HEAD.len() + SCRIPT.len() + 2048 + size(listing));
     push_head(&mut page, listing);
-    push_count(&mut page, listing);
-    match listing.len() {
-        0 => page.extend_from_slice(b"<p>This directory is empty.</p>\n"),
-        _ if listing.has_details => push_table(&mut page, listing),
-        length => push_list(&mut page, listing, length),
-    }
-    if listing.len() > 0 {
+    if listing.names().len() == 0 {
+        page.extend_from_slice(b"<p>This directory is empty.</p>\n");
+    } else {
+        push_count(&mut page, listing);
+        match listing.has_details {
+            true => push_table(&mut page, listing),
+            false => push_list(&mut page, listing),
+        }
         page.extend_from_slice(SCRIPT.as_bytes());
     }
     page.extend_from_slice(END.as_bytes());
@@ -47,10 +48,7 @@ pub(crate) fn page(listing: &DirectoryListing<'_>) -> Vec<u8> {
 /// Enough for entries that need no escapes, and most others.
 fn size(listing: &DirectoryListing<'_>) -> usize {
     let frame = if listing.has_details { 160 } else { 32 };
-    listing
-        .lines()
-        .map(|line| 2 * line.name.len() + frame)
-        .sum()
+    2 * listing.names().text_len() + frame * listing.names().len()
 }
 
 fn push_head(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
@@ -83,26 +81,28 @@ fn push_head(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
 
 /// `3 directories, 12 files`; the script adds its field here.
 fn push_count(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
-    let directories = listing.lines().filter(Line::is_dir).count();
-    let files = listing.len() - directories;
-    if listing.len() == 0 {
-        return;
-    }
+    let directories = listing.names().directories();
+    let files = listing.names().len() - directories;
     let directories = match directories {
-        1 => "1 directory".to_owned(),
-        count => format!("{count} directories"),
+        0 => None,
+        1 => Some("1 directory".to_owned()),
+        count => Some(format!("{count} directories")),
     };
     let files = match files {
-        1 => "1 file".to_owned(),
-        count => format!("{count} files"),
+        0 => None,
+        1 => Some("1 file".to_owned()),
+        count => Some(format!("{count} files")),
     };
-    let count = format!("<div class=\"bar\">\n<p role=\"status\">{directories}, {files}</p>\n");
-    page.extend_from_slice(count.as_bytes());
-    page.extend_from_slice(b"</div>\n");
+    let counts: Vec<String> = directories.into_iter().chain(files).collect();
+    let bar = format!(
+        "<div class=\"bar\">\n<p role=\"status\">{}</p>\n</div>\n",
+        counts.join(", ")
+    );
+    page.extend_from_slice(bar.as_bytes());
 }
 
 /// The names alone.
-fn push_list(page: &mut Vec<u8>, listing: &DirectoryListing<'_>, length: usize) {
+fn push_list(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     page.extend_from_slice(b"<nav class=\"order\" aria-label=\"Order\">");
     push_order(page, listing, Key::Name, "Name");
     push_order(page, listing, Key::Natural, "natural");
@@ -112,14 +112,12 @@ fn push_list(page: &mut Vec<u8>, listing: &DirectoryListing<'_>, length: usize) 
         page.extend_from_slice(b" <a href=\"?details\">Show sizes and times</a>");
     }
     page.extend_from_slice(b"</nav>\n");
-    page.extend_from_slice(match length > LONG {
+    page.extend_from_slice(match listing.names().len() > LONG {
         true => b"<ul class=\"long\">\n".as_slice(),
         false => b"<ul>\n",
     });
     for line in listing.lines() {
-        page.extend_from_slice(b"<li>");
-        push_entry(page, &line);
-        page.extend_from_slice(b"</li>\n");
+        push_entry(page, &line, &IN_LIST);
     }
     page.extend_from_slice(b"</ul>\n");
 }
@@ -184,9 +182,7 @@ fn push_order(page: &mut Vec<u8>, listing: &DirectoryListing<'_>, key: Key, labe
 }
 
 fn push_row(page: &mut Vec<u8>, line: &Line<'_>) {
-    page.extend_from_slice(b"<tr><td>");
-    push_entry(page, line);
-    page.extend_from_slice(b"</td>");
+    push_entry(page, line, &IN_TABLE);
     match line.details.size {
         Some(size) => {
             let cell = format!("<td title=\"{size} bytes\">{}</td>", units::size(size));
@@ -205,10 +201,32 @@ fn push_row(page: &mut Vec<u8>, line: &Line<'_>) {
     }
 }
 
-fn push_entry(page: &mut Vec<u8>, line: &Line<'_>) {
+/// What stands around an entry; in one piece, for there may be very many.
+struct Frame {
+    open: &'static [u8],
+    close: &'static [u8],
+    close_directory: &'static [u8],
+    close_link: &'static [u8],
+}
+
+const IN_LIST: Frame = Frame {
+    open: b"<li><a href=\"",
+    close: b"</a></li>\n",
+    close_directory: b"/</a></li>\n",
+    close_link: b"@</a></li>\n",
+};
+
+const IN_TABLE: Frame = Frame {
+    open: b"<tr><td><a href=\"",
+    close: b"</a></td>",
+    close_directory: b"/</a></td>",
+    close_link: b"@</a></td>",
+};
+
+fn push_entry(page: &mut Vec<u8>, line: &Line<'_>, frame: &Frame) {
     let name = line.name;
     let is_plain = name.iter().copied().all(is_plain);
-    page.extend_from_slice(b"<a href=\"");
+    page.extend_from_slice(frame.open);
     if is_plain {
         page.extend_from_slice(name);
         page.extend_from_slice(if line.is_dir() { b"/\">" } else { b"\">" });
@@ -221,8 +239,11 @@ fn push_entry(page: &mut Vec<u8>, line: &Line<'_>) {
         page.extend_from_slice(b"\">");
         push_text(page, name);
     }
-    page.extend_from_slice(mark(line).as_bytes());
-    page.extend_from_slice(b"</a>");
+    page.extend_from_slice(match (line.is_link, line.is_dir()) {
+        (true, _) => frame.close_link,
+        (false, true) => frame.close_directory,
+        (false, false) => frame.close,
+    });
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub(crate) struct Names {
     details: Vec<Details>,
     /// The beginning of a key, as a number, and whose it is.
     order: Vec<(u128, usize)>,
+    directories: usize,
 }
 
 #[derive(Debug)]
@@ -91,6 +92,7 @@ impl Names {
         };
         self.order
             .push((beginning(self.at(&key)), self.places.len()));
+        self.directories += usize::from(line.is_dir());
         self.places.push(Place {
             name,
             key,
@@ -101,6 +103,16 @@ impl Names {
 
     pub(super) fn len(&self) -> usize {
         self.order.len()
+    }
+
+    /// How many of them are directories.
+    pub(super) fn directories(&self) -> usize {
+        self.directories
+    }
+
+    /// The size of all names, more or less.
+    pub(super) fn text_len(&self) -> usize {
+        self.text.len()
     }
 
     /// Asks for the kind and the details of each name, given whether it is a link; one for which there are none is
@@ -123,6 +135,7 @@ impl Names {
             self.order
                 .retain(|(_, at)| is_gone.binary_search(at).is_err());
         }
+        self.directories = self.lines().filter(Line::is_dir).count();
     }
 
     /// Sorts by lower-cased name, and the same in either case by the name itself, so that the order
@@ -162,7 +175,7 @@ impl Names {
     }
 
     /// In the order of the last sort.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> + Clone {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let places = self.order.iter();
         places.filter_map(|(_, at)| {
             let place = self.places.get(*at)?;
