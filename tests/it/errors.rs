@@ -303,8 +303,8 @@ fn some_errors_have_no_page_and_some_only_its_length() {
     assert_eq!(of_head.get("Content-Type"), page.get("Content-Type"));
     let unknown = server.answer(get("/999"));
     assert_eq!((unknown.status, &*unknown.reason), (999, ""));
-    assert!(unknown.text().contains("<p>Message: ???.</p>"));
-    assert!(unknown.text().contains("999 - ???."));
+    assert!(unknown.text().contains("<h1>???</h1>"));
+    assert!(unknown.text().contains("<p>???.</p>"));
 }
 
 #[test]

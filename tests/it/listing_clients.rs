@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::process::Command;
 
@@ -92,7 +92,16 @@ fn wget_mirrors_every_file_and_goes_no_further_than_the_orders_of_one_page() {
         pages += usize::from(is_page);
         !is_order && !is_page
     });
-    assert_eq!(got, files(&root.join("tree")));
+    // What wget has decoded it decodes once more for the name of the file.
+    let decoded = |path: OsString| match path.as_bytes().strip_suffix(b"per%41cent") {
+        Some(directory) => OsString::from_vec([directory, b"perAcent"].concat()),
+        None => path,
+    };
+    let expected = files(&root.join("tree")).into_iter();
+    let expected: BTreeMap<_, _> = expected
+        .map(|(path, content)| (decoded(path), content))
+        .collect();
+    assert!(got == expected, "{:?}\n{:?}", got.keys(), expected.keys());
     assert_eq!((pages, orders), (4, 3 * 4), "of the empty directory: none");
 }
 

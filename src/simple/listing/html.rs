@@ -471,7 +471,8 @@ mod tests {
     fn the_policy_has_the_hashes_of_the_style_and_the_script_of_the_page() {
         let page = text(&[file(b"a")], |_| {});
         for element in ["style", "script"] {
-            let mut parts = page.split(&format!("<{element}>"));
+            let start = format!("<{element}>");
+            let mut parts = page.split(&start);
             let (content, _) = parts
                 .nth(1)
                 .unwrap()
