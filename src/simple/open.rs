@@ -161,7 +161,12 @@ impl Directory<'_> {
     /// Calls `each` with the name and kind of every entry but `.` and `..`, in no order.
     pub(super) fn read(&self, mut each: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
         // opened once more, for `fd` may have no right to read, and its position is shared
-        let fd = open_following(self.fd.as_fd(), Path::new(""), READ | OFlags::DIRECTORY)?;
+        let flags = READ | OFlags::DIRECTORY;
+        let fd = match open_following(self.fd.as_fd(), Path::new(""), flags) {
+            // It may be read, but not entered.
+            Err(Errno::ACCESS) => open_below(self.place, flags),
+            opened => opened,
+        }?;
         read_names(fd, |name, file_type| {
             if !matches!(name.to_bytes(), b"." | b"..") {
                 each(OsStr::from_bytes(name.to_bytes()), file_type);
