@@ -185,17 +185,21 @@ fn push_row(page: &mut Vec<u8>, line: &Line<'_>) {
     push_entry(page, line, &IN_TABLE);
     match line.details.size {
         Some(size) => {
-            let cell = format!("<td title=\"{size} bytes\">{}</td>", units::size(size));
-            page.extend_from_slice(cell.as_bytes());
+            page.extend_from_slice(b"<td title=\"");
+            page.extend_from_slice(itoa::Buffer::new().format(size).as_bytes());
+            page.extend_from_slice(b" bytes\">");
+            page.extend_from_slice(units::size(size).as_bytes());
+            page.extend_from_slice(b"</td>");
         }
         None => page.extend_from_slice(b"<td></td>"),
     }
     match line.details.modified {
         Some(modified) => {
-            let utc = local_time::utc_second(modified);
-            let local = local_time::local_minute(modified);
-            let cell = format!("<td><time datetime=\"{utc}\">{local}</time></td></tr>\n");
-            page.extend_from_slice(cell.as_bytes());
+            page.extend_from_slice(b"<td><time datetime=\"");
+            local_time::push_utc_second(page, modified);
+            page.extend_from_slice(b"\">");
+            local_time::push_local_minute(page, modified);
+            page.extend_from_slice(b"</time></td></tr>\n");
         }
         None => page.extend_from_slice(b"<td></td></tr>\n"),
     }
@@ -369,10 +373,10 @@ mod tests {
         let page = text(&lines, |listing| listing.has_details = true);
         let (_, rows) = page.split_once("<tbody>\n").unwrap();
         let (rows, _) = rows.split_once("</tbody>").unwrap();
-        let time = format!(
-            "<td><time datetime=\"2021-06-15T12:00:00Z\">{}</time></td>",
-            local_time::local_minute(modified)
-        );
+        let mut local = Vec::new();
+        local_time::push_local_minute(&mut local, modified);
+        let local = String::from_utf8(local).unwrap();
+        let time = format!("<td><time datetime=\"2021-06-15T12:00:00Z\">{local}</time></td>");
         let expected = [
             format!(
                 "<tr><td><a href=\"a.txt\">a.txt</a></td><td title=\"3456789 bytes\">3.5 MB</td>{time}</tr>"

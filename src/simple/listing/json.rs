@@ -7,45 +7,45 @@ use crate::base::{local_time, push_json};
 /// An array of objects, one on each line, with the keys of nginx's `autoindex_format json`, and the link. What is not
 /// served has none.
 pub(super) fn json<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<u8> {
-    let mut page = String::from("[");
-    let mut separator = "";
+    let mut page = b"[".to_vec();
+    let mut separator = b"".as_slice();
     for line in lines {
-        page.push_str(separator);
+        page.extend_from_slice(separator);
         push_object(&mut page, &line);
-        separator = ",\n";
+        separator = b",\n";
     }
-    page.push_str("]\n");
-    page.into_bytes()
+    page.extend_from_slice(b"]\n");
+    page
 }
 
-fn push_object(page: &mut String, line: &Line<'_>) {
-    page.push_str("{\"name\":");
-    push_json(page, &String::from_utf8_lossy(line.name));
-    page.push_str(match line.kind {
-        Kind::File => ",\"type\":\"file\"",
-        Kind::Directory => ",\"type\":\"directory\"",
-        Kind::Other => ",\"type\":\"other\"",
+fn push_object(page: &mut Vec<u8>, line: &Line<'_>) {
+    let mut name = String::with_capacity(line.name.len() + 2);
+    push_json(&mut name, &String::from_utf8_lossy(line.name));
+    page.extend_from_slice(b"{\"name\":");
+    page.extend_from_slice(name.as_bytes());
+    page.extend_from_slice(match line.kind {
+        Kind::File => b",\"type\":\"file\"".as_slice(),
+        Kind::Directory => b",\"type\":\"directory\"",
+        Kind::Other => b",\"type\":\"other\"",
     });
     if line.is_link {
-        page.push_str(",\"link\":true");
+        page.extend_from_slice(b",\"link\":true");
     }
     if let Some(size) = line.details.size {
-        page.push_str(",\"size\":");
-        page.push_str(itoa::Buffer::new().format(size));
+        page.extend_from_slice(b",\"size\":");
+        page.extend_from_slice(itoa::Buffer::new().format(size).as_bytes());
     }
     if let Some(modified) = line.details.modified {
-        page.push_str(",\"mtime\":\"");
-        page.push_str(&local_time::utc_second(modified));
-        page.push('"');
+        page.extend_from_slice(b",\"mtime\":\"");
+        local_time::push_utc_second(page, modified);
+        page.push(b'"');
     }
     if line.kind != Kind::Other {
-        let mut link = Vec::with_capacity(line.name.len() + 1);
-        push_link(&mut link, line);
-        page.push_str(",\"href\":\"");
-        page.push_str(&String::from_utf8_lossy(&link));
-        page.push('"');
+        page.extend_from_slice(b",\"href\":\"");
+        push_link(page, line);
+        page.push(b'"');
     }
-    page.push('}');
+    page.push(b'}');
 }
 
 /// The link of each entry that is served, one on each line. There is no line end, no space and no quote in a link, so
