@@ -228,6 +228,7 @@ const tests = {
     console.log(`    ${times.map(Math.round).join(", ")} ms`);
     assert.ok(Math.max(...times) < 1000, `${times}`);
     await page.locator(".order a", { hasText: "Show sizes and times" }).click();
+    await page.waitForURL("**/?details");
     assert.equal(await page.locator("tbody time").count(), 10_000);
   },
 
