@@ -11,9 +11,10 @@ use std::time::{Instant, SystemTime};
 
 use crate::clock;
 use crate::connection::cycle::Due;
-use crate::connection::observer::Event;
+use crate::connection::handed::Carried;
+use crate::connection::observer::Observation;
 use crate::connection::{Connection, Next, Readiness};
-use crate::exchange::{Context, Exchange, Shared};
+use crate::exchange::{Context, Exchange, Scope};
 use crate::http1::date::HttpDate;
 use crate::http1::quote::quoted;
 use crate::{Result, Status, status};
@@ -23,6 +24,7 @@ pub use self::error_page::{DEFAULT_ERROR_CONTENT_TYPE, DEFAULT_ERROR_MESSAGE};
 pub use self::hooks::RequestHandler;
 pub use self::layer::{Layer, Outcome};
 
+mod branch;
 mod closure;
 mod error_page;
 mod head;
@@ -106,18 +108,22 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
     if conn.wait_request()? != Readiness::Request {
         return Ok(());
     }
-    let shared = Shared::new(&h, conn.version(h.protocol_version()));
+    let Carried { data, start } = conn.take_carried();
+    let scope = Scope::new(&h, conn.version(h.protocol_version()), data);
     let context = Context {
         handler: &h,
         is_layered: h.is_layer(),
         is_branch: false,
-        shared: &shared,
+        scope: &scope,
     };
-    let start = context.is_layered.then(Instant::now);
+    let start = start.or_else(|| context.is_layered.then(Instant::now));
     conn.exchange(&context, |x, due| {
         match &due {
-            Due::Request => x.channel().observed().tell(Event::Begun(x, None)),
-            Due::Refused(refusal) => x.channel().observed().tell(Event::Begun(x, Some(refusal))),
+            Due::Request => x.channel().observed().tell(Observation::Begun(x, None)),
+            Due::Refused(refusal) => x
+                .channel()
+                .observed()
+                .tell(Observation::Begun(x, Some(refusal))),
             // It was told before.
             Due::Late(_) => false,
         };
@@ -128,6 +134,10 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
             outcome::tell(h, x, start.elapsed(), is_cut);
         }
         is_cut
+    });
+    conn.carry(|| Carried {
+        data: scope.data,
+        start,
     });
     Ok(())
 }
@@ -250,11 +260,11 @@ pub fn log_request<H: RequestHandler + ?Sized>(
     code: u16,
     size: Option<u64>,
 ) {
-    let shared = x.context.shared;
+    let scope = x.context.scope;
     // As with its lines: whether a request is logged here is for the handler to say that it is a branch of.
-    if x.context.is_branch && !shared.is_logging_request.replace(true) {
-        shared.first.log_request(x, code, size);
-        return shared.is_logging_request.set(false);
+    if x.context.is_branch && !scope.is_logging_request.replace(true) {
+        scope.first.log_request(x, code, size);
+        return scope.is_logging_request.set(false);
     }
     outermost!(h, x => match size {
         Some(size) => h.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
@@ -286,13 +296,13 @@ pub fn log_message<H: RequestHandler + ?Sized>(
 
 /// The body of [`RequestHandler::log_line`].
 pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str) {
-    let shared = x.context.shared;
+    let scope = x.context.scope;
     // The log of a branch is that of the handler that it is a branch of, unless it has its own.
-    if x.context.is_branch && !shared.is_logging.replace(true) {
-        shared.first.log_line(x, line);
-        return shared.is_logging.set(false);
+    if x.context.is_branch && !scope.is_logging.replace(true) {
+        scope.first.log_line(x, line);
+        return scope.is_logging.set(false);
     }
-    if x.channel().observed().tell(Event::Log(line)) {
+    if x.channel().observed().tell(Observation::Log(line)) {
         return;
     }
     // There is no place to report that the log can't be written.

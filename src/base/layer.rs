@@ -12,7 +12,7 @@ use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
 use crate::simple::{
-    Content, Directory, DirectoryListing, FileFacts, ServeFiles, SimpleHandler, Visibility,
+    Content, Directory, DirectoryListing, FileFacts, Sealed, ServeFiles, SimpleHandler, Visibility,
 };
 use crate::{Exchange, Result, Status, base};
 
@@ -287,6 +287,8 @@ macro_rules! layer {
                 }
             )*
         }
+
+        impl<L: Layer> Sealed for L {}
 
         impl<L: Layer> ServeFiles for L {
             fn files(&self) -> &SimpleHandler {

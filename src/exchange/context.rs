@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
+use std::fmt;
 
 use crate::RequestHandler;
+use crate::error::guarded;
 
 /// What an exchange knows of the handler that answers it.
 pub(crate) struct Context<'a> {
@@ -13,11 +15,11 @@ pub(crate) struct Context<'a> {
     pub(crate) is_layered: bool,
     /// It is a branch of another handler.
     pub(crate) is_branch: bool,
-    pub(crate) shared: &'a Shared<'a>,
+    pub(crate) scope: &'a Scope<'a>,
 }
 
-/// What handlers that hand an exchange on to each other share.
-pub(crate) struct Shared<'a> {
+/// What belongs to a request, whichever handlers it is handed on to.
+pub(crate) struct Scope<'a> {
     /// The version of HTTP that this exchange speaks, whatever hooks say later.
     pub(crate) version: &'a str,
     /// The handler that the server was given.
@@ -28,36 +30,46 @@ pub(crate) struct Shared<'a> {
     pub(crate) is_logging_request: Cell<bool>,
     /// How deep calls through the exchange are nested.
     pub(super) depth: Cell<u8>,
-    pub(super) data: Data,
+    pub(crate) data: Data,
 }
 
-impl<'a> Shared<'a> {
-    pub(crate) fn new(first: &'a dyn RequestHandler, version: &'a str) -> Self {
-        Shared {
+impl<'a> Scope<'a> {
+    pub(crate) fn new(first: &'a dyn RequestHandler, version: &'a str, data: Data) -> Self {
+        Scope {
             version,
             first,
             is_logging: Cell::new(false),
             is_logging_request: Cell::new(false),
             depth: Cell::new(0),
-            data: Data::default(),
+            data,
         }
     }
 }
 
 /// Values of different types, of which none is ever taken out.
 #[derive(Default)]
-pub(super) struct Data(Entry);
+pub(crate) struct Data(Entry);
 
 /// A value and those behind it; at the end there is none.
-type Entry = OnceCell<Box<(Box<dyn Any>, Data)>>;
+type Entry = OnceCell<Box<(Box<dyn Any + Send>, Data)>>;
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Data")
+    }
+}
 
 impl Drop for Data {
     /// One value after the other: many of them, each inside the one before, would take all of the stack.
     fn drop(&mut self) {
         let mut next = self.0.take();
-        while let Some(mut entry) = next {
-            next = entry.1.0.take();
-        }
+        // They are the program's, and may panic.
+        let _ = guarded(|| {
+            while let Some(mut entry) = next.take() {
+                next = entry.1.0.take();
+            }
+            Ok(())
+        });
     }
 }
 
@@ -65,7 +77,7 @@ impl Drop for Data {
 struct Text(String);
 
 impl Data {
-    pub(super) fn push(&self, value: Box<dyn Any>) {
+    pub(super) fn push(&self, value: Box<dyn Any + Send>) {
         // It is empty.
         let _ = self.end().set(Box::new((value, Data::default())));
     }

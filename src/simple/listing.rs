@@ -14,7 +14,7 @@ pub(super) use self::entries::all;
 pub use self::escape::html_escape;
 use self::escape::{mark, push_link};
 use self::names::{Details, Kind, Line};
-use super::prefix::Within;
+use super::site::Within;
 use super::{Content, Directory, ServeFiles, caching, fields, visibility};
 use crate::{Exchange, Result, Status};
 
