@@ -30,7 +30,7 @@ mod error_page;
 mod head;
 mod hooks;
 mod layer;
-mod local_time;
+pub(crate) mod local_time;
 pub(crate) mod log_text;
 mod outcome;
 
@@ -57,7 +57,7 @@ macro_rules! software {
         concat!($name, "/", env!("CARGO_PKG_VERSION"))
     };
 }
-pub(crate) use self::error_page::page_head;
+pub(crate) use self::error_page::{page_head, page_style, push_json};
 pub(crate) use software;
 
 const SERVER_VERSION: &str = software!("BaseHTTP");

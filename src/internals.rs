@@ -18,7 +18,8 @@ use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
 use crate::simple::codings::{Accepted, Coding};
 use crate::simple::conditions::{Asked, Validators, Verdict};
-use crate::simple::listing::{self, Line};
+use crate::simple::listing::names::{Details, Kind, Line, Names};
+use crate::simple::listing::{DirectoryListing, html};
 use crate::simple::path;
 use crate::simple::ranges::Ranges;
 
@@ -177,12 +178,20 @@ pub fn redirect_location(target: &str) -> String {
 
 /// The page of a directory with these names; each may be a directory, and may be a link.
 pub fn listing_page(target: &str, names: &[(OsString, bool, bool)]) -> String {
-    let lines = names.iter().map(|(name, is_dir, is_link)| Line {
-        name: name.as_bytes(),
-        is_dir: *is_dir,
-        is_link: *is_link,
-    });
-    String::from_utf8(listing::page(target, lines)).unwrap_or_default()
+    let mut all = Names::default();
+    for (name, is_dir, is_link) in names {
+        all.push(&Line {
+            name: name.as_bytes(),
+            kind: match is_dir {
+                true => Kind::Directory,
+                false => Kind::File,
+            },
+            is_link: *is_link,
+            details: Details::default(),
+        });
+    }
+    let listing = DirectoryListing::new(target, target, &all);
+    String::from_utf8(html::page(&listing)).unwrap_or_default()
 }
 
 /// A line of the log.

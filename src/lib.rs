@@ -67,7 +67,8 @@
 //!
 //! `docs/recipes.md` in the repository has what programs usually need: a JSON API, forms, cookies, CORS, middleware,
 //! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of
-//! Python's module beside its name here, and `docs/files.md` tells how to serve a built site.
+//! Python's module beside its name here, and `docs/files.md` tells how to serve a built site, `docs/listing.md` how
+//! directories are listed.
 //!
 //! # Features
 //!
@@ -169,6 +170,8 @@ mod pages {
     struct Python;
     #[doc = include_str!("../docs/files.md")]
     struct Files;
+    #[doc = include_str!("../docs/listing.md")]
+    struct Listing;
     #[doc = include_str!("../docs/design.md")]
     struct Design;
     #[doc = include_str!("../docs/recipes.md")]

@@ -11,7 +11,9 @@ use super::RequestHandler;
 use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
-use crate::simple::{Content, Directory, FileFacts, Sealed, ServeFiles, SimpleHandler, Visibility};
+use crate::simple::{
+    Content, Directory, DirectoryListing, FileFacts, Sealed, ServeFiles, SimpleHandler, Visibility,
+};
 use crate::{Exchange, Result, Status, base};
 
 /// The result of an exchange, for a log; see [`Layer::end_request`].
@@ -386,6 +388,7 @@ layer! {
         fn send_head(x: &mut Exchange<'_>) -> Result<Option<Content>>;
         fn send_missing(x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>>;
         fn list_directory(x: &mut Exchange<'_>, directory: &Directory<'_>) -> Result<Option<Content>>;
+        fn listing_page(x: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>>;
         fn translate_path(path: &str) -> PathBuf;
         fn visibility(name: &OsStr) -> Visibility;
         fn guess_type(path: &Path) -> Cow<'_, str>;

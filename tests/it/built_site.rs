@@ -180,7 +180,7 @@ fn without_its_file_there_is_no_fallback_and_none_leads_out() {
         let answer = accepting(&handler, "/user", DOCUMENT);
         assert_eq!(answer.status(), 404, "{page}");
         assert!(!answer.text().contains(SECRET), "{page}");
-        assert!(answer.text().contains("Error response"), "{page}");
+        assert!(answer.text().contains("Error code: "), "{page}");
     }
 }
 
@@ -229,7 +229,7 @@ fn a_404_page_of_the_site_is_a_404_without_validators() {
     assert_eq!(below.field("Cache-Control"), Some("no-cache"));
     // Other errors have the usual page.
     let method = ask(&handler, "BREW /none HTTP/1.0\r\n\r\n");
-    assert!(method.text().contains("Error response"));
+    assert!(method.text().contains("Error code: "));
     // Asked for by its name it is a file like others.
     assert_eq!(plain.status(), 200);
     // The application goes first where both are set.

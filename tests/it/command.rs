@@ -173,6 +173,8 @@ fn options_of_sites_reach_the_answers() {
         "gone.html",
         "--dot-files",
         "hidden",
+        "--listing",
+        "names",
         "--cors",
         "--prefix",
         "/app",
@@ -198,6 +200,8 @@ fn options_of_sites_reach_the_answers() {
     let gone = ask("/app/user", "Accept: */*");
     assert_eq!((gone.status(), &*gone.text()), (404, "gone"));
     assert_eq!(ask("/app/.env", "X: y").status(), 404);
+    let listing = ask("/app/assets/", "X: y").text();
+    assert!(listing.contains(">a.js</a>") && !listing.contains("<time "));
     assert_eq!(ask("/m.x-own", "X: y").status(), 404);
     assert_eq!(ask("/app/m.x-own", "Host: evil.test").status(), 421);
 }
@@ -266,6 +270,10 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
         (
             &["--dot-files", "perhaps"],
             "[possible values: shown, unlisted, hidden]",
+        ),
+        (
+            &["--listing", "some"],
+            "[possible values: full, names, off]",
         ),
         (&["--cache-control", "a\nb"], "--cache-control"),
         (&["--prefix", "/a", "--cgi"], "--cgi"),

@@ -53,6 +53,8 @@ mod limits;
 mod links;
 mod listeners;
 mod listing;
+#[cfg(feature = "cli")]
+mod listing_clients;
 mod one_loop;
 #[cfg(feature = "self-signed")]
 mod over_tls;
