@@ -103,7 +103,8 @@ fn json(x: &Exchange<'_>, outcome: &Outcome, address: &str, user: Option<&str>) 
     text(&mut line, "target", part(target(x)), LONGEST_MESSAGE);
     text(&mut line, "version", version.and_then(part), LONGEST_FIELD);
     if !is_read {
-        text(&mut line, "request", Some(x.requestline), LONGEST_MESSAGE);
+        let request = Some(x.requestline).filter(|request| !request.is_empty());
+        text(&mut line, "request", request, LONGEST_MESSAGE);
     }
     let millis = outcome.elapsed.as_secs_f64() * 1000.0;
     let (code, size) = (outcome.code, outcome.body_bytes);

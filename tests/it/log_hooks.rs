@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Instant;
 
 use servette::cgi::RemoteUser;
 use servette::{
-    Exchange, Layer, Log, LogFormat, RequestHandler, Result, RunningServer, Status,
+    Deferred, Exchange, Layer, Log, LogFormat, RequestHandler, Result, RunningServer, Status,
     ThreadingHttpServer,
 };
 
 use crate::client::Client;
-use crate::support::{self, until};
+use crate::support::{self, PATIENCE, until};
 use crate::webroot::WebRoot;
 
 /// Says hello, and keeps quiet about `/health`.
@@ -57,7 +60,8 @@ impl Logged {
             .log(log.clone())
             .bind("127.0.0.1:0")
             .unwrap()
-            .spawn();
+            .spawn()
+            .unwrap();
         Logged {
             server,
             log,
@@ -164,14 +168,21 @@ fn a_line_of_json_tells_all_of_a_request() {
 #[test]
 fn what_is_refused_is_logged_without_a_target() {
     let logged = Logged::new(Hello, LogFormat::Json);
-    logged.ask(&["\x1b[31m \"x\r\n\r\n"]);
+    logged.ask(&["GET /\x1b[31m\"x\r\n\r\n"]);
     let line = &logged.objects(1)[0];
     assert_eq!(line["status"], 400);
-    assert_eq!(line["request"], "\x1b[31m \"x");
-    assert_eq!(line["method"], serde_json::Value::Null);
+    assert_eq!(line["request"], "GET /\x1b[31m\"x");
+    assert!(line["method"].is_null() && line["target"].is_null());
     let common = Logged::new(Hello, LogFormat::Common);
-    common.ask(&["\x1b[31m \"x\r\n\r\n"]);
-    assert!(common.lines(1)[0].contains("] \"\\x1b[31m \\x22x\" 400 "));
+    common.ask(&["GET /\x1b[31m\"x\r\n\r\n"]);
+    assert!(common.lines(1)[0].contains("] \"GET /\\x1b[31m\\x22x\" 400 "));
+    // Of this there is nothing to show.
+    let nothing = Logged::new(Hello, LogFormat::Json);
+    nothing.ask(&["\x1b\r\n\r\n"]);
+    assert!(nothing.objects(1)[0]["request"].is_null());
+    let nothing = Logged::new(Hello, LogFormat::Common);
+    nothing.ask(&["\x1b\r\n\r\n"]);
+    assert!(nothing.lines(1)[0].contains("] \"-\" 400 "));
 }
 
 #[test]
@@ -283,6 +294,32 @@ fn the_size_is_that_of_the_body_however_it_is_framed() {
     sizes.sort_unstable();
     // The chunk has a size line, its end, and the last chunk behind it.
     assert_eq!(sizes, [0, 5, 5, 5 + 3 + 2 + 5]);
+}
+
+#[test]
+fn the_time_of_a_deferred_answer_begins_with_its_request() {
+    struct Later(Mutex<Sender<Deferred>>);
+
+    impl RequestHandler for Later {
+        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+            let deferred = x.defer()?;
+            self.0.lock().unwrap().send(deferred).unwrap();
+            Ok(())
+        }
+    }
+
+    let (sender, receiver) = channel();
+    let logged = Logged::new(Later(sender.into()), LogFormat::Json);
+    let mut client = Client::new(logged.server.addr());
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    let deferred = receiver.recv_timeout(PATIENCE).unwrap();
+    let start = Instant::now();
+    until("a while", || start.elapsed().as_millis() > 50);
+    let answered = deferred.answer(|h, x| h.send_content(x, Status::OK, "text/plain", b"late"));
+    assert!(answered.is_ok());
+    client.response();
+    let line = &logged.objects(1)[0];
+    assert!(line["ms"].as_f64().unwrap() > 50.0, "{line}");
 }
 
 #[test]
