@@ -315,8 +315,7 @@ fn the_time_of_a_deferred_answer_begins_with_its_request() {
     let deferred = receiver.recv_timeout(PATIENCE).unwrap();
     let start = Instant::now();
     until("a while", || start.elapsed().as_millis() > 50);
-    let answered = deferred.answer(|h, x| h.send_content(x, Status::OK, "text/plain", b"late"));
-    assert!(answered.is_ok());
+    deferred.answer(|h, x| h.send_content(x, Status::OK, "text/plain", b"late"));
     client.response();
     let line = &logged.objects(1)[0];
     assert!(line["ms"].as_f64().unwrap() > 50.0, "{line}");

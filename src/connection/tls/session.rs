@@ -7,11 +7,11 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use rustls::{ServerConfig};
 
 use super::failure::Failure;
 use super::output::Output;
