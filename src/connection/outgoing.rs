@@ -74,7 +74,7 @@ pub(crate) struct Outgoing {
     /// Bytes of the present response that have left the buffer, or went past it.
     gone: u64,
     /// How many of them are its head.
-    head: usize,
+    head: u32,
     /// More was written than declared.
     overlong: bool,
 }
@@ -277,7 +277,7 @@ impl Outgoing {
         Outcome {
             code: self.code,
             bytes: self.gone,
-            body_bytes: self.gone.saturating_sub(self.head as u64),
+            body_bytes: self.gone.saturating_sub(self.head.into()),
             ..Outcome::default()
         }
     }
