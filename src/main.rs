@@ -8,16 +8,28 @@ use std::process::{ExitCode, exit};
 use std::thread;
 use std::time::Duration;
 
+use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
-use servette::{Error, RequestHandler, ShutdownHandle, SimpleHandler, ThreadingHttpServer};
+use servette::{
+    Error, Log, RequestHandler, ShutdownHandle, SimpleHandler, ThreadingHttpServer, Tls,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use self::scripts::Handler;
 
+#[path = "main/announce.rs"]
+mod announce;
+#[path = "main/environment.rs"]
+mod environment;
 #[path = "main/limits.rs"]
 mod limits;
+#[path = "main/logs.rs"]
+mod logs;
+#[path = "main/manual.rs"]
+mod manual;
+#[path = "main/port.rs"]
+mod port;
 #[path = "main/scripts.rs"]
 mod scripts;
 #[path = "main/site.rs"]
@@ -39,9 +51,9 @@ const INTERRUPTED: i32 = 130;
     infer_long_args = true
 )]
 struct Arguments {
-    /// Port to listen on; 0 takes any free one
-    #[arg(value_name = "PORT", default_value_t = 8000)]
-    port: u16,
+    /// Port to listen on; 0 takes any free one, 8000+ the first free one from 8000 on
+    #[arg(value_name = "PORT", default_value = "8000")]
+    port: port::Port,
 
     /// Bind to this address [default: all interfaces, IPv4 and IPv6]
     #[arg(short, long, value_name = "ADDRESS")]
@@ -73,6 +85,15 @@ struct Arguments {
     quiet: bool,
 
     #[command(flatten)]
+    announce: announce::AnnounceArguments,
+
+    #[command(flatten)]
+    manual: manual::ManualArguments,
+
+    #[command(flatten)]
+    log: logs::LogArguments,
+
+    #[command(flatten)]
     site: site::SiteArguments,
 
     #[command(flatten)]
@@ -85,8 +106,16 @@ struct Arguments {
     cgi: scripts::ScriptArguments,
 }
 
+impl Arguments {
+    /// What the server binds to; none for all interfaces.
+    fn host(&self) -> Option<&str> {
+        let host = self.bind.as_deref();
+        host.map(|host| host.trim_matches(['[', ']']))
+    }
+}
+
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match environment::parse::<Arguments>() {
         Ok(arguments) => arguments,
         Err(error)
             if matches!(
@@ -99,6 +128,15 @@ fn main() -> ExitCode {
         }
         Err(error) => return usage_error(&reason(&error)),
     };
+    match arguments.manual.text(environment::command::<Arguments>()) {
+        Ok(None) => {}
+        Ok(Some(text)) => {
+            // A pager may have been left.
+            let _ = io::stdout().write_all(&text);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return usage_error(&error.to_string()),
+    }
     if !arguments.directory.is_dir() {
         let directory = arguments.directory.display();
         return usage_error(&format!("not a directory: {directory}"));
@@ -147,7 +185,11 @@ where
     ) {
         warn(&warning);
     }
-    let server = bind(arguments, handler)?;
+    arguments.announce.prepare()?;
+    let log = arguments.log.log()?;
+    let tls = arguments.tls.tls(arguments.host())?;
+    let bind = |port| bind(arguments, port, tls.as_ref(), &log, handler.clone());
+    let server = arguments.port.bind(bind)?;
     let stopper = server.shutdown_handle();
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::spawn(move || {
@@ -179,24 +221,31 @@ where
     say(&format!(
         "Serving {name} on {host} port {port} ({scheme}://{shown}:{port}/) ...\n"
     ));
-    server.serve_forever()
+    let _announced = arguments.announce.announce(server.info())?;
+    let served = server.serve_forever();
+    logs::flush(&log);
+    served
 }
 
 /// Binds to what was asked for: by default all interfaces, IPv6 and IPv4 on one socket where the
 /// system has IPv6.
-fn bind<H>(arguments: &Arguments, handler: H) -> Result<ThreadingHttpServer<H>, Error>
+fn bind<H>(
+    arguments: &Arguments,
+    port: u16,
+    tls: Option<&Tls>,
+    log: &Log,
+    handler: H,
+) -> Result<ThreadingHttpServer<H>, Error>
 where
     H: RequestHandler + Clone + Sync,
 {
-    let port = arguments.port;
-    let host = arguments.bind.as_deref();
-    let host = host.map(|host| host.trim_matches(['[', ']']));
-    let tls = arguments.tls.tls(host)?;
     let builder = |handler| {
-        let builder = ThreadingHttpServer::builder(handler).limits(arguments.limits.limits());
-        tls::secure(builder, tls.as_ref(), arguments.quiet)
+        let builder = ThreadingHttpServer::builder(handler)
+            .limits(arguments.limits.limits())
+            .log(log.clone());
+        tls::secure(builder, tls, log, arguments.quiet)
     };
-    if let Some(host) = host {
+    if let Some(host) = arguments.host() {
         let addresses: Vec<_> = (host, port)
             .to_socket_addrs()
             .map_err(|error| {
@@ -267,12 +316,12 @@ fn field_value(value: &str) -> Result<String, String> {
 /// What is wrong with the arguments. The first paragraph of clap's text says it, and the rest repeats the
 /// usage; but it does not tell an abbreviation of several options from an unknown one.
 fn reason(error: &clap::Error) -> String {
+    let mut command = environment::command::<Arguments>();
+    command.build();
     if let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg)
         && error.kind() == ErrorKind::UnknownArgument
         && let Some(given) = given.strip_prefix("--")
     {
-        let mut command = Arguments::command();
-        command.build();
         let names = command.get_arguments().filter_map(clap::Arg::get_long);
         let could_be: Vec<_> = names.filter(|name| name.starts_with(given)).collect();
         if !given.is_empty() && !could_be.is_empty() {
@@ -284,7 +333,11 @@ fn reason(error: &clap::Error) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     // Possible values, and options that are missing, stand on lines of their own.
-    paragraph.trim_end().replace("\n  ", " ")
+    let paragraph = paragraph.trim_end().replace("\n  ", " ");
+    match environment::origin(error, &command) {
+        Some(variable) => format!("{paragraph} (from {variable})"),
+        None => paragraph,
+    }
 }
 
 /// What to say if a service manager has opened sockets for this process (systemd's socket activation): they

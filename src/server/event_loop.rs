@@ -162,10 +162,14 @@ impl EventLoop {
         control.cut_signal()?;
         let patience = Patience::of(&options.limits);
         let spare = spare_descriptors();
+        let info = ServerInfo {
+            log: options.log.clone(),
+            ..ServerInfo::new(addresses, handle, options.speaks_tls())
+        };
         let shared = Arc::new(Shared {
             max_connections: options.limits.max_connections.min(spare),
             descriptors: spare,
-            info: Arc::new(ServerInfo::new(addresses, handle, options.speaks_tls())),
+            info: Arc::new(info),
             control,
             open: AtomicUsize::new(0),
             led: AtomicUsize::new(1),

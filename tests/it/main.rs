@@ -28,6 +28,8 @@ mod child;
 mod client;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "cli")]
+mod command_options;
 mod deadlines;
 mod deferred;
 mod errors;
@@ -55,6 +57,9 @@ mod listeners;
 mod listing;
 #[cfg(feature = "cli")]
 mod listing_clients;
+mod log_command;
+#[cfg(feature = "json")]
+mod log_hooks;
 mod one_loop;
 #[cfg(feature = "self-signed")]
 mod over_tls;

@@ -5,7 +5,8 @@ use super::directory::{DirectoryListing, push_path};
 use super::escape::{is_plain, push_link, push_text};
 use super::names::Line;
 use super::units;
-use crate::base::{local_time, page_head, page_style};
+use crate::base::{page_head, page_style};
+use crate::local_time;
 
 /// From this number of entries on, those that are not in view are not laid out.
 const LONG: usize = 1000;

@@ -2,7 +2,8 @@
 
 use super::escape::push_link;
 use super::names::{Kind, Line};
-use crate::base::{local_time, push_json};
+use crate::local_time;
+use crate::log::text::push_json;
 
 /// An array of objects, one on each line, with the keys of nginx's `autoindex_format json`, and the link. What is not
 /// served has none.
@@ -20,7 +21,7 @@ pub(super) fn json<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<u8> {
 
 fn push_object(page: &mut Vec<u8>, line: &Line<'_>) {
     let mut name = String::with_capacity(line.name.len() + 2);
-    push_json(&mut name, &String::from_utf8_lossy(line.name));
+    push_json(&mut name, &String::from_utf8_lossy(line.name), usize::MAX);
     page.extend_from_slice(b"{\"name\":");
     page.extend_from_slice(name.as_bytes());
     page.extend_from_slice(match line.kind {
