@@ -1,6 +1,6 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
-//! Reading order: [`stream`] (the socket), `tls` (what may lie on it), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
+//! Reading order: [`stream`] (the socket), [`proxy_header`] and `tls` (what may lie on it), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
 //! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
 //! share), `cycle` (one request and its response), `state` (where a connection stands between two of them), then [`request_body`], [`response_writer`] and [`raw`], which
 //! handlers see. What outlives a handler is in [`response_stream`] and [`deferred`], with [`link`], [`stream_queue`] and
@@ -23,7 +23,7 @@ use self::wire::Wire;
 use crate::http1::head::Places;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
-use crate::shutdown::ThreadGuard;
+use crate::shutdown::{TailGuard, ThreadGuard};
 use crate::{Error, Result};
 
 pub(crate) mod channel;
@@ -36,6 +36,7 @@ pub(crate) mod link;
 pub(crate) mod min_rate;
 pub(crate) mod observer;
 pub(crate) mod outgoing;
+pub(crate) mod proxy_header;
 pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_stream;
@@ -68,6 +69,8 @@ pub struct Connection {
     held_answers: Vec<u8>,
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
+    /// The server drains, and answers its first request even if it stops meanwhile.
+    pub(crate) first_request: Option<TailGuard>,
 }
 
 /// What a connection waits for when [`RequestHandler::handle`](crate::RequestHandler::handle) returns.
@@ -131,6 +134,7 @@ impl Connection {
             answered: 0,
             held_answers: Vec::new(),
             one_at_a_time: false,
+            first_request: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
+use crate::proxies::TrustedProxies;
 use crate::shutdown::ShutdownHandle;
 
 /// An end of a connection: Python's `client_address` and `server_address`.
@@ -91,6 +92,8 @@ pub struct ServerInfo {
     pub shutdown: ShutdownHandle,
     /// Whether it speaks HTTPS.
     pub is_tls: bool,
+    /// Whose word about clients is taken.
+    pub(crate) proxies: TrustedProxies,
 }
 
 impl ServerInfo {
@@ -111,6 +114,7 @@ impl ServerInfo {
             addresses,
             shutdown,
             is_tls,
+            proxies: TrustedProxies::default(),
         }
     }
 

@@ -67,7 +67,8 @@
 //!
 //! `docs/recipes.md` in the repository has what programs usually need: a JSON API, forms, cookies, CORS, middleware,
 //! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of
-//! Python's module beside its name here, and `docs/files.md` tells how to serve a built site.
+//! Python's module beside its name here, `docs/files.md` tells how to serve a built site, and
+//! `docs/deploy.md` how to run a server behind a proxy, under systemd, or in a container.
 //!
 //! # Features
 //!
@@ -129,6 +130,7 @@ pub mod events;
 mod clock;
 mod info;
 mod limits;
+mod proxies;
 mod shutdown;
 #[cfg(feature = "tls-config")]
 mod tls;
@@ -173,6 +175,8 @@ mod pages {
     struct Design;
     #[doc = include_str!("../docs/recipes.md")]
     struct Recipes;
+    #[doc = include_str!("../docs/deploy.md")]
+    struct Deploy;
     #[cfg(feature = "tls")]
     #[doc = include_str!("../docs/tls.md")]
     struct Https;

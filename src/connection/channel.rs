@@ -91,7 +91,7 @@ impl Channel {
             || self.doomed.get()
             || self.awaits_continue.get()
             || self.body_left.get() > self.limits.drain
-            || self.wire.control().is_stopping()
+            || self.wire.control().is_draining()
     }
 
     /// From now on no handler can keep the connection.
@@ -103,6 +103,14 @@ impl Channel {
     /// Whether it ends, now that the response is over.
     pub(super) fn must_close(&self) -> bool {
         self.is_closing() || self.broken.get() || self.out.borrow().must_close()
+    }
+
+    /// Whether the connection has TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        return self.tls().is_some();
+        #[cfg(not(feature = "tls-config"))]
+        false
     }
 
     /// What TLS has agreed on, if it is there.

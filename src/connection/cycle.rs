@@ -87,8 +87,9 @@ impl Connection {
                 whole_path
             }
         };
+        let origin = self.server.proxies.origin(self.peer, &head.fields);
         let mut exchange = Exchange {
-            client_address: self.peer,
+            client_address: origin.client,
             server: &self.server,
             requestline: head.requestline,
             command: head.command,
@@ -102,7 +103,8 @@ impl Connection {
             },
             wfile: ResponseWriter { channel },
             close_connection: &channel.close,
-            authority: head.target.authority,
+            authority: origin.host.or(head.target.authority),
+            is_https: origin.is_https,
             expects_continue: head.meta.expects_continue,
             redirects: 0,
             context,

@@ -9,6 +9,7 @@ use crate::base::log_text;
 use crate::error::guarded;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
+use crate::proxies::TrustedProxies;
 
 type VerifyRequest = dyn Fn(&Peer) -> bool + Send + Sync;
 type HandleError = dyn Fn(&Error, &Peer) + Send + Sync;
@@ -18,6 +19,9 @@ pub(super) struct Options {
     pub(super) limits: Arc<Limits>,
     pub(super) request_queue_size: u32,
     pub(super) timeout: Option<Duration>,
+    pub(super) trusted_proxies: TrustedProxies,
+    /// Every connection begins with the header of a trusted proxy.
+    pub(super) proxy_protocol: bool,
     pub(super) verify_request: Option<Box<VerifyRequest>>,
     /// Clients that `verify_request` turns away are reset.
     #[cfg(feature = "testing")]
@@ -37,6 +41,8 @@ impl Default for Options {
             limits: Arc::new(Limits::default()),
             request_queue_size: 1024,
             timeout: None,
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: false,
             verify_request: None,
             #[cfg(feature = "testing")]
             resets_refused: false,

@@ -52,6 +52,8 @@ mod links;
 mod listeners;
 mod listing;
 mod one_loop;
+#[cfg(feature = "cli")]
+mod operation;
 #[cfg(feature = "self-signed")]
 mod over_tls;
 mod overriding;
@@ -61,6 +63,7 @@ mod paths;
 mod pipelining;
 #[cfg(target_os = "linux")]
 mod pressure;
+mod proxied;
 mod python_base;
 #[cfg(feature = "cli")]
 mod python_clients;
