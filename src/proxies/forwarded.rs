@@ -108,18 +108,18 @@ impl<'a> Element<'a> {
         let mut element = Element::default();
         for pair in split_from_the_right(text, b';') {
             let (name, value) = pair.split_once('=')?;
-            let value = match value.strip_prefix('"') {
-                // No address or host has anything to escape.
-                Some(quoted) => quoted
-                    .strip_suffix('"')
-                    .filter(|text| !text.contains(['"', '\\']))?,
-                None => value,
-            };
             let place = match name {
                 _ if name.eq_ignore_ascii_case("for") => &mut element.client,
                 _ if name.eq_ignore_ascii_case("proto") => &mut element.proto,
                 _ if name.eq_ignore_ascii_case("host") => &mut element.host,
                 _ => continue,
+            };
+            let value = match value.strip_prefix('"') {
+                // No address, scheme or host has anything to escape.
+                Some(quoted) => quoted
+                    .strip_suffix('"')
+                    .filter(|text| !text.contains(['"', '\\']))?,
+                None => value,
             };
             if place.replace(value).is_some() {
                 return None;

@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(long.len(), LINE + 1);
         for text in [
             "GET / HTTP/1.1\r\n\r\n",
-            "\r\n",
+            "\r\nGET",
             "proxy TCP4",
             "PROXY\r\n",
             "PROXY \r\n",
