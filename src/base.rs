@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write;
 use std::time::{Instant, SystemTime};
 
 use crate::clock;
@@ -16,6 +15,7 @@ use crate::connection::{Connection, Next, Readiness};
 use crate::exchange::{Context, Exchange, Shared};
 use crate::http1::date::HttpDate;
 use crate::http1::quote::quoted;
+use crate::log::{self, LogFormat, colours, local_time};
 use crate::{Result, Status, status};
 
 pub use self::closure::{HandlerFn, handler_fn};
@@ -28,8 +28,7 @@ mod error_page;
 mod head;
 mod hooks;
 mod layer;
-mod local_time;
-pub(crate) mod log_text;
+mod log_lines;
 mod outcome;
 
 /// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
@@ -113,7 +112,8 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
         is_branch: false,
         shared: &shared,
     };
-    let start = context.is_layered.then(Instant::now);
+    let is_told = context.is_layered || conn.server().late_format().is_some();
+    shared.began.set(is_told.then(Instant::now));
     conn.exchange(&context, |x, due| {
         match &due {
             Due::Request => x.channel().observed().tell(Event::Begun(x, None)),
@@ -122,10 +122,10 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
             Due::Late(_) => false,
         };
         let is_cut = outcome::answer(h, x, due);
-        if let Some(start) = start
+        if let Some(began) = x.context.shared.began.get()
             && !x.channel().is_deferred()
         {
-            outcome::tell(h, x, start.elapsed(), is_cut);
+            outcome::tell(h, x, began.elapsed(), is_cut);
         }
         is_cut
     });
@@ -243,7 +243,8 @@ pub fn flush_headers<H: RequestHandler + ?Sized>(_: &H, x: &mut Exchange<'_>) ->
     Ok(x.channel().end_fields()?)
 }
 
-/// The body of [`RequestHandler::log_request`].
+/// The body of [`RequestHandler::log_request`]. In a [`LogFormat`](crate::LogFormat) that tells status, size and time, the
+/// line is written at the end of the request.
 pub fn log_request<H: RequestHandler + ?Sized>(
     h: &H,
     x: &Exchange<'_>,
@@ -256,10 +257,15 @@ pub fn log_request<H: RequestHandler + ?Sized>(
         shared.first.log_request(x, code, size);
         return shared.is_logging_request.set(false);
     }
+    if x.server.late_format().is_some() {
+        return shared.is_to_log.set(true);
+    }
+    shared.logged_code.set(code);
     outermost!(h, x => match size {
         Some(size) => h.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
         None => h.log_message(x, format_args!("\"{}\" {code} -", x.requestline)),
     });
+    shared.logged_code.set(0);
 }
 
 /// The body of [`RequestHandler::log_error`].
@@ -273,14 +279,12 @@ pub fn log_message<H: RequestHandler + ?Sized>(
     x: &Exchange<'_>,
     message: fmt::Arguments<'_>,
 ) {
-    outermost!(h, x => {
-        let address = h.address_string(x);
-        let line = log_text::line(
-            &log_text::escape(&address),
-            &h.log_date_time_string(),
-            message,
-        );
-        h.log_line(x, &line);
+    outermost!(h, x => match x.server.late_format() {
+        None => h.log_line(x, &log_lines::python(h, x, message)),
+        // The line of the request has its status.
+        Some(_) if x.context.shared.logs_page.get() => {}
+        Some(LogFormat::Json) => h.log_line(x, &log_lines::json_message(h, x, message)),
+        Some(_) => h.log_line(x, &log_lines::python(h, x, message)),
     });
 }
 
@@ -295,8 +299,14 @@ pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str)
     if x.channel().observed().tell(Event::Log(line)) {
         return;
     }
-    // There is no place to report that the log can't be written.
-    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    let code = shared.logged_code.get();
+    match &x.server.log {
+        Some(log) if !log.is_painted() => log.put(line, code != 0),
+        _ => match colours::paint(line, code) {
+            Some(painted) => log::write_stderr(&painted),
+            None => log::write_stderr(line),
+        },
+    }
 }
 
 /// The body of [`RequestHandler::server_version`].

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::Limits;
-use crate::base::log_text;
 #[cfg(feature = "tls-config")]
 use crate::connection::stream::Stream;
 use crate::http1::accept;
@@ -16,6 +15,7 @@ use crate::http1::date::HttpDate;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
+use crate::log::text;
 use crate::simple::codings::{Accepted, Coding};
 use crate::simple::conditions::{Asked, Outcome, Validators};
 use crate::simple::listing::{self, Line};
@@ -187,7 +187,7 @@ pub fn listing_page(target: &str, names: &[(OsString, bool, bool)]) -> String {
 
 /// A line of the log.
 pub fn log_line(address: &str, date: &str, message: std::fmt::Arguments<'_>) -> String {
-    log_text::line(address, date, message)
+    text::line(address, date, message)
 }
 
 /// What a request gets of a file.

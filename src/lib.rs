@@ -60,6 +60,7 @@
 //! - [`cgi`]: [`RunScripts`] and [`CgiHandler`], scripts that answer
 //! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
 //! - [`base`]: [`RequestHandler`] and the bodies of its hooks, [`Layer`]; an exchange from its start to its end
+//! - [`Log`]: where lines of the log go, and their format
 //! - `exchange`, `status`, `error`: what a hook is given, what it answers, what it may return
 //! - `connection`: a client's socket with its buffers, deadlines and framing
 //! - `http1`: the message rules, without a socket: bytes in, a value or a refusal out
@@ -108,6 +109,7 @@ pub use exchange::{Exchange, Form, Headers, Pairs, Target};
 pub use http1::date::HttpDate;
 pub use info::{Peer, ServerInfo};
 pub use limits::Limits;
+pub use log::{Log, LogFormat};
 pub use respond::respond;
 /// The version of [rustls](https://docs.rs/rustls) that [`Tls`] takes a configuration of.
 #[cfg(feature = "tls-config")]
@@ -130,6 +132,7 @@ pub mod events;
 mod clock;
 mod info;
 mod limits;
+mod log;
 mod proxies;
 mod shutdown;
 #[cfg(feature = "tls-config")]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
 use servette::server::Listener;
 use servette::{RequestHandler, SimpleHandler};
 
@@ -14,12 +14,22 @@ use self::health::Health;
 use self::listen::SocketFile;
 use self::scripts::Handler;
 
+#[path = "main/announce.rs"]
+mod announce;
+#[path = "main/environment.rs"]
+mod environment;
 #[path = "main/health.rs"]
 mod health;
 #[path = "main/limits.rs"]
 mod limits;
 #[path = "main/listen.rs"]
 mod listen;
+#[path = "main/logs.rs"]
+mod logs;
+#[path = "main/manual.rs"]
+mod manual;
+#[path = "main/port.rs"]
+mod port;
 #[path = "main/proxies.rs"]
 mod proxies;
 #[path = "main/scripts.rs"]
@@ -42,9 +52,9 @@ mod tls;
     infer_long_args = true
 )]
 struct Arguments {
-    /// Port to listen on; 0 takes any free one
-    #[arg(value_name = "PORT", default_value_t = 8000)]
-    port: u16,
+    /// Port to listen on; 0 takes any free one, 8000+ the first free one from 8000 on
+    #[arg(value_name = "PORT", default_value = "8000")]
+    port: port::Port,
 
     /// Bind to this address, or with unix:PATH to a Unix socket [default: all interfaces, IPv4 and IPv6]
     #[arg(short, long, value_name = "ADDRESS")]
@@ -75,18 +85,23 @@ struct Arguments {
     #[arg(short, long)]
     quiet: bool,
 
-    /// Answer GET of this path for health checks: 200, or 503 once the server was told to stop; not logged
-    #[arg(long, value_name = "PATH", value_parser = health::path)]
-    health: Option<String>,
-
     #[command(flatten)]
     listen: listen::ListenArguments,
 
     #[command(flatten)]
-    stop: stop::StopArguments,
+    announce: announce::AnnounceArguments,
+
+    #[command(flatten)]
+    manual: manual::ManualArguments,
+
+    #[command(flatten)]
+    log: logs::LogArguments,
 
     #[command(flatten)]
     proxies: proxies::ProxyArguments,
+
+    #[command(flatten)]
+    stop: stop::StopArguments,
 
     #[command(flatten)]
     site: site::SiteArguments,
@@ -102,7 +117,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match environment::parse::<Arguments>() {
         Ok(arguments) => arguments,
         Err(error)
             if matches!(
@@ -115,6 +130,15 @@ fn main() -> ExitCode {
         }
         Err(error) => return usage_error(&reason(&error)),
     };
+    match arguments.manual.text(environment::command::<Arguments>()) {
+        Ok(None) => {}
+        Ok(Some(text)) => {
+            // A pager may have been left.
+            let _ = io::stdout().write_all(&text);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return usage_error(&error.to_string()),
+    }
     if !arguments.directory.is_dir() {
         let directory = arguments.directory.display();
         return usage_error(&format!("not a directory: {directory}"));
@@ -151,7 +175,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let served = match (arguments.cgi.handler(handler), &arguments.health) {
+    let served = match (arguments.cgi.handler(handler), &arguments.stop.health) {
         (Ok(Handler::Files(handler)), None) => serve(&arguments, sockets, *handler),
         (Ok(Handler::Scripts(handler)), None) => serve(&arguments, sockets, *handler),
         (Ok(handler), Some(path)) => {
@@ -178,14 +202,18 @@ where
     H: RequestHandler + Clone + Sync,
 {
     let path = listen::unix_path(arguments.bind.as_deref()).filter(|_| sockets.is_empty());
-    let server = listen::bind(arguments, sockets, handler)?;
+    arguments.announce.prepare()?;
+    let log = arguments.log.log()?;
+    let server = listen::bind(arguments, &log, sockets, handler)?;
     let file = path.map(SocketFile::new).transpose()?;
-    arguments
-        .stop
-        .stop_at_signals(server.shutdown_handle(), file)?;
+    let stopper = server.shutdown_handle();
+    arguments.stop.stop_at_signals(stopper, file)?;
     say(&listen::banner(server.info(), path));
+    let _announced = arguments.announce.announce(server.info())?;
     systemd::notify("READY=1");
-    server.serve_forever()
+    let served = server.serve_forever();
+    logs::flush(&log);
+    served
 }
 
 fn protocol(version: &str) -> Result<String, String> {
@@ -220,12 +248,12 @@ fn field_value(value: &str) -> Result<String, String> {
 /// What is wrong with the arguments. The first paragraph of clap's text says it, and the rest repeats the
 /// usage; but it does not tell an abbreviation of several options from an unknown one.
 fn reason(error: &clap::Error) -> String {
+    let mut command = environment::command::<Arguments>();
+    command.build();
     if let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg)
         && error.kind() == ErrorKind::UnknownArgument
         && let Some(given) = given.strip_prefix("--")
     {
-        let mut command = Arguments::command();
-        command.build();
         let names = command.get_arguments().filter_map(clap::Arg::get_long);
         let could_be: Vec<_> = names.filter(|name| name.starts_with(given)).collect();
         if !given.is_empty() && !could_be.is_empty() {
@@ -237,7 +265,11 @@ fn reason(error: &clap::Error) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     // Possible values, and options that are missing, stand on lines of their own.
-    paragraph.trim_end().replace("\n  ", " ")
+    let paragraph = paragraph.trim_end().replace("\n  ", " ");
+    match environment::origin(error, &command) {
+        Some(variable) => format!("{paragraph} (from {variable})"),
+        None => paragraph,
+    }
 }
 
 fn usage_error(text: &str) -> ExitCode {

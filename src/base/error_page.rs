@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::log::text::push_json;
 use crate::{Exchange, RequestHandler, Result, Status};
 
 /// The head of the pages of this crate, up to their title. There is no `%` in it.
@@ -60,7 +61,10 @@ pub(super) fn send<H: RequestHandler + ?Sized>(
         let (short, long) = h.responses(code).unwrap_or(("???", "???"));
         let message = status.message().unwrap_or(short);
         let explain = status.explain().unwrap_or(long);
+        let is_page = &x.context.shared.logs_page;
+        is_page.set(true);
         h.log_error(x, format_args!("code {code}, message {message}"));
+        is_page.set(false);
         status
             .has_content()
             .then(|| render(h.error_message_format(), code, message, explain))
@@ -105,10 +109,10 @@ pub(crate) fn render(format: &str, code: u16, message: &str, explain: &str) -> S
             push_html(&mut page, explain);
             after
         } else if let Some(after) = place.strip_prefix("(message)j") {
-            push_json(&mut page, message);
+            push_json(&mut page, message, usize::MAX);
             after
         } else if let Some(after) = place.strip_prefix("(explain)j") {
-            push_json(&mut page, explain);
+            push_json(&mut page, explain, usize::MAX);
             after
         } else {
             page.push('%');
@@ -136,20 +140,6 @@ fn push_html(page: &mut String, text: &str) {
             _ => page.push(c),
         }
     }
-}
-
-/// A string of JSON (RFC 8259, 7), with its quotes.
-fn push_json(page: &mut String, text: &str) {
-    page.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => page.extend(['\\', c]),
-            // `<` too: a page of the wrong type is none of HTML then.
-            '\0'..='\x1f' | '\x7f' | '<' => page.push_str(&format!("\\u{:04x}", u32::from(c))),
-            _ => page.push(c),
-        }
-    }
-    page.push('"');
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub struct Outcome {
     pub code: u16,
     /// The size of the response in bytes, with its head. Some of them may still be on their way to a slow client.
     pub bytes: u64,
+    /// The size of its body in bytes, as it was sent: without the head, with what chunks add.
+    pub body_bytes: u64,
     /// The time from the end of the request's head to the end of the response.
     pub elapsed: Duration,
     /// Whether the response is incomplete and its connection was dropped: the client left or was too slow, or the

@@ -54,6 +54,9 @@ impl Connection {
         let is_behind = !channel.is_idle();
         let (bytes, ahead, texts) = input.split(start, end);
         let bytes = kept.as_ref().map_or(bytes, |kept| &kept.head);
+        if let Some(kept) = &kept {
+            context.shared.began.set(kept.began);
+        }
         let Texts {
             scratch,
             path: whole_path,
@@ -112,7 +115,7 @@ impl Connection {
         };
         let is_truncated = answer(&mut exchange, due);
         if channel.is_deferred() {
-            channel.keep_head(bytes);
+            channel.keep_head(bytes, context.shared.began.get());
             if let Some(hook) = &channel.wire.hook {
                 hook.after_handler();
             }

@@ -48,6 +48,8 @@ enum What {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) head: Vec<u8>,
+    /// When the exchange began, if that is to be known at its end.
+    pub(super) began: Option<Instant>,
     /// The client waits for `100 Continue`.
     pub(super) awaits_continue: bool,
 }
@@ -161,11 +163,12 @@ impl Channel {
     }
 
     /// Keeps the head of a request that is put off.
-    pub(super) fn keep_head(&self, bytes: &[u8]) {
+    pub(super) fn keep_head(&self, bytes: &[u8], began: Option<Instant>) {
         if let Some(handed) = &mut self.rest.borrow_mut().handed
             && let What::Late(_, kept) = &mut handed.what
         {
             kept.head = bytes.to_vec();
+            kept.began = began;
             kept.awaits_continue = self.awaits_continue.get();
         }
     }

@@ -287,22 +287,29 @@ impl Stream {
     pub(crate) fn set_bulk(&self, on: bool) {
         #[cfg(feature = "tls-config")]
         if let Stream::Tls(tls) = self {
-            return tls.socket().set_bulk(on);
+            // A record ends within a segment, so the last segment would be held back for 200 ms again and again: what
+            // is held back counts as unsent, and the socket takes nothing more.
+            return tls.socket().set_little_unsent(on);
         }
         #[cfg(target_os = "linux")]
         if let Some(socket) = self.tcp() {
-            // They fail only where the client is gone already.
+            // It fails only where the client is gone already.
             let _ = sockopt::set_tcp_cork(socket, on);
-            #[cfg(feature = "bulk")]
-            {
-                // Zero is the system's setting.
-                let lowat = if on { UNSENT } else { 0 };
-                let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(lowat);
-            }
         }
-        #[cfg(not(target_os = "linux"))]
-        let _ = on;
+        self.set_little_unsent(on);
     }
+
+    #[cfg(all(target_os = "linux", feature = "bulk"))]
+    fn set_little_unsent(&self, on: bool) {
+        if let Some(socket) = self.tcp() {
+            // Zero is the system's setting.
+            let lowat = if on { UNSENT } else { 0 };
+            let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(lowat);
+        }
+    }
+
+    #[cfg(not(all(target_os = "linux", feature = "bulk")))]
+    fn set_little_unsent(&self, _: bool) {}
 
     /// Tells the client that nothing more comes.
     pub(crate) fn shutdown_write(&self) {
@@ -410,20 +417,43 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_tcp_socket_sends_in_bulk_and_as_usual_again() {
+    fn socket() -> Stream {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let stream = Stream::Tcp(mio::net::TcpStream::from_std(socket));
+        Stream::Tcp(mio::net::TcpStream::from_std(socket))
+    }
+
+    #[track_caller]
+    fn assert_bulk(stream: &Stream, is_corked: bool, is_bulk: bool) {
+        let socket = stream.fd().unwrap();
+        assert_eq!(sockopt::tcp_cork(socket).unwrap(), is_corked);
+        #[cfg(feature = "bulk")]
+        {
+            let lowat = socket2::SockRef::from(&socket).tcp_notsent_lowat();
+            assert_eq!(lowat.unwrap() == UNSENT, is_bulk);
+        }
+        let _ = is_bulk;
+    }
+
+    #[test]
+    fn a_tcp_socket_sends_in_bulk_and_as_usual_again() {
+        let stream = socket();
         for on in [true, false] {
             stream.set_bulk(on);
-            let socket = stream.fd().unwrap();
-            assert_eq!(rustix::net::sockopt::tcp_cork(socket).unwrap(), on);
-            #[cfg(feature = "bulk")]
-            {
-                let lowat = socket2::SockRef::from(&socket).tcp_notsent_lowat();
-                assert_eq!(lowat.unwrap() == UNSENT, on);
-            }
+            assert_bulk(&stream, on, on);
+        }
+    }
+
+    /// A download over TLS took up to 4 s in the place of 0.05 s.
+    #[test]
+    #[cfg(feature = "self-signed")]
+    fn records_are_never_held_back() {
+        let config = crate::Tls::self_signed(["localhost"]).unwrap().0.config();
+        let tls = super::super::tls::Tls::new(socket(), config).unwrap();
+        let stream = Stream::Tls(Box::new(tls));
+        for on in [true, false] {
+            stream.set_bulk(on);
+            assert_bulk(&stream, false, on);
         }
     }
 }

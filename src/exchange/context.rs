@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
+use std::time::Instant;
 
 use crate::RequestHandler;
 
@@ -22,10 +23,18 @@ pub(crate) struct Shared<'a> {
     pub(crate) version: &'a str,
     /// The handler that the server was given.
     pub(crate) first: &'a dyn RequestHandler,
+    /// When it began, if anybody is to be told of its end.
+    pub(crate) began: Cell<Option<Instant>>,
     /// It is writing a line to the log.
     pub(crate) is_logging: Cell<bool>,
     /// It logs the request.
     pub(crate) is_logging_request: Cell<bool>,
+    /// The log gets a line of this request at its end.
+    pub(crate) is_to_log: Cell<bool>,
+    /// The line that is being written is that of the request, which is answered with this code; 0: it is a message.
+    pub(crate) logged_code: Cell<u16>,
+    /// The message that is being logged is that of an error page.
+    pub(crate) logs_page: Cell<bool>,
     /// How deep calls through the exchange are nested.
     pub(super) depth: Cell<u8>,
     pub(super) data: Data,
@@ -36,8 +45,12 @@ impl<'a> Shared<'a> {
         Shared {
             version,
             first,
+            began: Cell::new(None),
             is_logging: Cell::new(false),
             is_logging_request: Cell::new(false),
+            is_to_log: Cell::new(false),
+            logged_code: Cell::new(0),
+            logs_page: Cell::new(false),
             depth: Cell::new(0),
             data: Data::default(),
         }

@@ -209,5 +209,7 @@ impl<'a> Exchange<'a> {
         self.context.shared.depth.set(0);
         self.context.shared.is_logging.set(false);
         self.context.shared.is_logging_request.set(false);
+        self.context.shared.logged_code.set(0);
+        self.context.shared.logs_page.set(false);
     }
 }

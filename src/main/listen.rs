@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use servette::server::{Builder, Listener};
-use servette::{Peer, RequestHandler, Result, ServerInfo, ThreadingHttpServer};
+use servette::{Log, Peer, RequestHandler, Result, ServerInfo, ThreadingHttpServer};
 
 use super::{Arguments, tls};
 
@@ -41,33 +41,40 @@ pub(super) fn host(bind: Option<&str>) -> Option<&str> {
 /// of a service manager take the place of that.
 pub(super) fn bind<H>(
     arguments: &Arguments,
+    log: &Log,
     sockets: Vec<Listener>,
     handler: H,
 ) -> Result<ThreadingHttpServer<H>>
 where
     H: RequestHandler + Clone + Sync,
 {
-    let port = arguments.port;
     let host = host(arguments.bind.as_deref());
     let tls = arguments.tls.tls(host)?;
-    let builder = |handler| {
-        let builder = ThreadingHttpServer::builder(handler)
+    let builder = || {
+        let builder = ThreadingHttpServer::builder(handler.clone())
             .limits(arguments.limits.limits())
+            .log(log.clone())
             .socket_mode(arguments.listen.socket_mode);
-        tls::secure(
-            arguments.proxies.apply(builder),
-            tls.as_ref(),
-            arguments.quiet,
-        )
+        let builder = arguments.proxies.apply(builder);
+        tls::secure(builder, tls.as_ref(), log, arguments.quiet)
     };
     let mut sockets = sockets.into_iter();
     if let Some(first) = sockets.next() {
-        let builder = sockets.fold(builder(handler), Builder::also_listen);
-        return builder.from_listener(first);
+        return sockets
+            .fold(builder(), Builder::also_listen)
+            .from_listener(first);
     }
-    if let Some(path) = unix_path(arguments.bind.as_deref()) {
-        return builder(handler).bind_unix(path);
+    match unix_path(arguments.bind.as_deref()) {
+        Some(path) => builder().bind_unix(path),
+        None => arguments.port.bind(|port| bind_port(host, port, builder)),
     }
+}
+
+fn bind_port<H>(
+    host: Option<&str>,
+    port: u16,
+    builder: impl Fn() -> Builder<H, ThreadingHttpServer<H>>,
+) -> Result<ThreadingHttpServer<H>> {
     if let Some(host) = host {
         let addresses: Vec<_> = (host, port)
             .to_socket_addrs()
@@ -75,12 +82,12 @@ where
                 io::Error::other(format!("cannot find the address '{host}': {error}"))
             })?
             .collect();
-        return builder(handler).bind(&*addresses);
+        return builder().bind(&*addresses);
     }
-    let dual_stack = builder(handler.clone()).bind((Ipv6Addr::UNSPECIFIED, port));
+    let dual_stack = builder().bind((Ipv6Addr::UNSPECIFIED, port));
     match dual_stack.map_err(io::Error::from) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error.into()),
-        Err(_) => builder(handler).bind((Ipv4Addr::UNSPECIFIED, port)),
+        Err(_) => builder().bind((Ipv4Addr::UNSPECIFIED, port)),
         Ok(server) => Ok(server),
     }
 }

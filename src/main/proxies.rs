@@ -5,6 +5,7 @@ use servette::server::Builder;
 
 /// `--trusted-proxy`, and what goes with it.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Proxies")]
 pub(super) struct ProxyArguments {
     /// Believe what this proxy says of its clients: an address, a network such as 10.0.0.0/8, or unix; may be repeated
     #[arg(long, value_name = "ADDRESS")]

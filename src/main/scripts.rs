@@ -19,6 +19,7 @@ const AGAIN: &str = "SERVETTE_STARTED_AGAIN";
 
 /// `--cgi`, and what goes with it.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Scripts")]
 pub(crate) struct ScriptArguments {
     /// Run the scripts in /cgi-bin and /htbin
     #[arg(long)]

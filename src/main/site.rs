@@ -8,6 +8,7 @@ use servette::simple::Visibility;
 
 /// Options that Python's command has not; each of them is off by default.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Sites")]
 pub(super) struct SiteArguments {
     /// Send FILE.br, FILE.zst or FILE.gz instead of FILE to clients that accept it
     #[arg(long)]

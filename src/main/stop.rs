@@ -16,16 +16,21 @@ use super::systemd;
 /// What a shell reports for a program that Ctrl-C has ended.
 const INTERRUPTED: i32 = 130;
 
-/// `--grace` and `--drain`.
+/// `--health`, `--drain` and `--grace`.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Health and stop")]
 pub(super) struct StopArguments {
-    /// Time that running answers get to end when the server stops
-    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
-    grace: u32,
+    /// Answer GET of this path for health checks: 200, or 503 once the server was told to stop; not logged
+    #[arg(long, value_name = "PATH", value_parser = super::health::path)]
+    pub(super) health: Option<String>,
 
     /// Time after SIGTERM during which the server still listens, while --health answers 503 and no connection is kept
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     drain: u32,
+
+    /// Time that running answers get to end when the server stops
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    grace: u32,
 }
 
 impl StopArguments {

@@ -14,7 +14,7 @@ use super::options::Options;
 use super::task::Speaks;
 use crate::info::Peer;
 use crate::limits::Limits;
-use crate::{Error, Result};
+use crate::{Error, Log, Result};
 
 /// Builds a server `S` for a handler `H`; made by `HttpServer::builder` and
 /// `ThreadingHttpServer::builder`. The closures are socketserver's hooks.
@@ -170,6 +170,27 @@ impl<H, S> Builder<H, S> {
     /// `service_actions` or `handle_timeout` panicked. Default: a line on stderr. Clients that leave are no errors.
     pub fn handle_error(mut self, handle: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
         self.options.handle_error = Some(Box::new(handle));
+        self
+    }
+
+    /// Writes the log there, in its format: see [`Log`]. Default: Python's format, on stderr.
+    ///
+    /// The hooks decide what is in it, as they do without: of a request there is a line if
+    /// [`log_request`](crate::RequestHandler::log_request) is called and not overridden by a silent one, a format that tells
+    /// status, size and time writes it at the end of the request, and every line passes through
+    /// [`log_line`](crate::RequestHandler::log_line).
+    ///
+    /// ```
+    /// use servette::{Log, LogFormat, SimpleHandler, ThreadingHttpServer};
+    ///
+    /// let server = ThreadingHttpServer::builder(SimpleHandler::new("."))
+    ///     .log(Log::stderr().with_format(LogFormat::Json))
+    ///     .bind("127.0.0.1:0")?;
+    /// # drop(server);
+    /// # Ok::<(), servette::Error>(())
+    /// ```
+    pub fn log(mut self, log: Log) -> Self {
+        self.options.log = Some(log);
         self
     }
 

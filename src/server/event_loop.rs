@@ -164,8 +164,11 @@ impl EventLoop {
         control.cut_signal()?;
         let patience = Patience::of(&options.limits);
         let spare = spare_descriptors();
-        let mut info = ServerInfo::new(addresses, handle, options.speaks_tls());
-        info.proxies = mem::take(&mut options.trusted_proxies);
+        let info = ServerInfo {
+            log: options.log.clone(),
+            proxies: mem::take(&mut options.trusted_proxies),
+            ..ServerInfo::new(addresses, handle, options.speaks_tls())
+        };
         let shared = Arc::new(Shared {
             max_connections: options.limits.max_connections.min(spare),
             descriptors: spare,

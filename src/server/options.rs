@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
-use crate::base::log_text;
 use crate::error::guarded;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
+use crate::log::text::report_line;
+use crate::log::{self, Log};
 use crate::proxies::TrustedProxies;
 
 type VerifyRequest = dyn Fn(&Peer) -> bool + Send + Sync;
@@ -27,6 +28,8 @@ pub(super) struct Options {
     #[cfg(feature = "testing")]
     pub(super) resets_refused: bool,
     pub(super) handle_error: Option<Box<HandleError>>,
+    /// None: Python's, on stderr.
+    pub(super) log: Option<Log>,
     pub(super) service_actions: Option<Box<Hook>>,
     pub(super) handle_timeout: Option<Box<Hook>>,
     #[cfg(feature = "tls-config")]
@@ -47,6 +50,7 @@ impl Default for Options {
             #[cfg(feature = "testing")]
             resets_refused: false,
             handle_error: None,
+            log: None,
             service_actions: None,
             handle_timeout: None,
             #[cfg(feature = "tls-config")]
@@ -94,7 +98,10 @@ impl Options {
             return;
         }
         let Some(handle) = &self.handle_error else {
-            return log_text::report(error, peer);
+            return match &self.log {
+                Some(log) => log.message(peer, format_args!("{error}")),
+                None => log::write_stderr(&report_line(error, peer)),
+            };
         };
         // There is nobody to tell that this one panics.
         let _ = guarded(|| {

@@ -26,6 +26,8 @@ mod child;
 mod client;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "cli")]
+mod command_options;
 mod deadlines;
 mod deferred;
 mod errors;
@@ -51,6 +53,10 @@ mod limits;
 mod links;
 mod listeners;
 mod listing;
+#[cfg(feature = "cli")]
+mod log_command;
+#[cfg(feature = "json")]
+mod log_hooks;
 mod one_loop;
 #[cfg(feature = "cli")]
 mod operation;

@@ -179,6 +179,23 @@ fn clients_that_are_silent_or_stop_in_the_handshake_are_closed() {
     }
 }
 
+/// A client that leaves Nagle's algorithm on has its request held back until something comes.
+#[test]
+fn the_end_of_the_handshake_is_answered_without_a_request() {
+    for server in servers(&made(), |_| ()) {
+        let mut client = connect(server.addr());
+        while client.conn.is_handshaking() {
+            client.conn.complete_io(&mut client.sock).unwrap();
+        }
+        while client.conn.wants_write() {
+            client.conn.write_tls(&mut client.sock).unwrap();
+        }
+        // Read until PATIENCE; a server that waits for the request sends nothing.
+        assert!(client.conn.read_tls(&mut client.sock).unwrap() > 0);
+        assert!(ask(&mut client, CLOSING).ends_with("/x"));
+    }
+}
+
 /// Idle, stopped, or making room: nothing is missing, and the client is told so.
 #[test]
 fn an_end_between_two_answers_is_an_orderly_one() {

@@ -65,7 +65,8 @@ fn main() -> io::Result<()> {
                 let is_file = title.contains("file");
                 let value = match *peer {
                     "hyper" if is_file => continue,
-                    peer => run(&site, peer, time, measure)?,
+                    peer => run(&site, peer, time, measure)
+                        .map_err(|error| io::Error::other(format!("{peer}, {title}: {error}")))?,
                 };
                 results.push(if more_is_better { 1e3 / value } else { value });
             }

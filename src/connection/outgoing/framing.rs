@@ -66,6 +66,7 @@ impl Outgoing {
         if is_told && persists && self.may_chunk() && self.buffer.len() == self.fields_end {
             // Most often nothing is to be added.
             self.buffer.extend_from_slice(b"\r\n");
+            self.head = self.buffer.len() - self.start;
             self.stage = Stage::Open(framing);
         } else {
             self.complete(framing, closing);
@@ -107,6 +108,7 @@ impl Outgoing {
         }
         added.push(b"\r\n");
         let used = added.bytes().len();
+        self.head = (self.fields_end + used).saturating_sub(self.start);
         if held == 0 {
             self.buffer.extend_from_slice(added.bytes());
         } else {

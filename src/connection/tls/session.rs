@@ -7,11 +7,11 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use rustls::{ProtocolVersion, ServerConfig};
 
 use super::failure::Failure;
 use super::output::Output;
@@ -158,12 +158,6 @@ impl Session {
                 false => Err(Failure::NotOpen),
             }
         })
-    }
-
-    /// What completes a handshake of TLS 1.3 need not be sent at once.
-    pub(super) fn may_wait(&self) -> bool {
-        let conn = self.0.as_ref();
-        conn.is_some_and(|conn| conn.protocol_version() == Some(ProtocolVersion::TLSv1_3))
     }
 
     /// The name that the client asked for, directly after the call that has received it.

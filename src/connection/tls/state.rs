@@ -14,8 +14,6 @@ use crate::tls::TlsInfo;
 const INCOMING: usize = 64 << 10;
 /// As much of an unfinished message of the handshake is kept. (The certificates of a client may be long.)
 const MOST_HELD: usize = 72 << 10;
-/// As much of what completes a handshake waits for the first answer.
-const FEW: usize = 4 << 10;
 
 /// The session on a socket, and the bytes on their way through it.
 pub(super) struct State {
@@ -191,8 +189,9 @@ impl State {
         if progress.is_open {
             self.phase = Phase::Open;
         }
-        let may_wait = self.phase == Phase::Open && self.unsent.len() < FEW;
-        if !(self.unsent.is_empty() || may_wait && self.session.may_wait()) {
+        // At once, also what completes a handshake: a client that leaves Nagle's algorithm on sends its request when it
+        // has the acknowledgement that comes with this, 40 ms earlier than without.
+        if !self.unsent.is_empty() {
             self.send_messages(socket)?;
         }
         Ok(filled)

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 
 use crate::{Error, Peer};
 
@@ -41,6 +40,8 @@ pub(crate) struct Escaped<'a> {
     /// How many bytes may still follow.
     room: usize,
     is_cut: bool,
+    /// It stands between quotes: those in it are escaped, and backslashes like them.
+    is_quoted: bool,
 }
 
 impl<'a> Escaped<'a> {
@@ -50,7 +51,20 @@ impl<'a> Escaped<'a> {
             out,
             room,
             is_cut: false,
+            is_quoted: false,
         }
+    }
+
+    /// For text between quotes, in the logs of Apache's kind: every special character is `\xNN`.
+    fn quoted(out: &'a mut String, room: usize) -> Escaped<'a> {
+        Escaped {
+            is_quoted: true,
+            ..Escaped::new(out, room)
+        }
+    }
+
+    fn is_special(&self, c: char) -> bool {
+        is_special(c) || (c == '"' && self.is_quoted)
     }
 
     /// Text without special characters: as much of it as there is room for.
@@ -62,7 +76,7 @@ impl<'a> Escaped<'a> {
 
     /// One escape, whole or not at all.
     fn push_special(&mut self, c: char) -> fmt::Result {
-        if c == '\\' {
+        if c == '\\' && !self.is_quoted {
             self.take_room(2)?;
             self.out.push_str("\\\\");
             return Ok(());
@@ -90,7 +104,7 @@ impl fmt::Write for Escaped<'_> {
             return Err(fmt::Error);
         }
         let mut rest = text;
-        while let Some(start) = rest.find(is_special) {
+        while let Some(start) = rest.find(|c| self.is_special(c)) {
             let (plain, tail) = rest.split_at_checked(start).unwrap_or((rest, ""));
             self.push_plain(plain)?;
             let mut tail = tail.chars();
@@ -107,16 +121,43 @@ fn is_special(c: char) -> bool {
     c.is_control() || c == '\\'
 }
 
-/// In bytes, after escaping.
-const LONGEST_MESSAGE: usize = 8 * 1024;
-
-/// Reports an error that no response could report, in a line on stderr.
-pub(crate) fn report(error: &Error, peer: &Peer) {
-    // There is no place to report that stderr can't be written.
-    let _ = std::io::stderr().write_all(report_line(error, peer).as_bytes());
+/// Writes text between quotes, escaped; `-` for none.
+pub(crate) fn push_quoted(out: &mut String, text: Option<&str>, room: usize) {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return out.push_str("\"-\"");
+    };
+    out.push('"');
+    let _ = Escaped::quoted(out, room).write_str(text);
+    out.push('"');
 }
 
-/// That line.
+/// Writes a string of JSON (RFC 8259, 7), with its quotes. It is cut after about so many bytes, and then ends in `...`.
+pub(crate) fn push_json(out: &mut String, text: &str, room: usize) {
+    out.push('"');
+    let end = out.len().saturating_add(room);
+    for c in text.chars() {
+        if out.len() >= end {
+            out.push_str("...");
+            break;
+        }
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            // `<` too: a page of the wrong type is none of HTML then. A terminal obeys the controls behind DEL.
+            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '<' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// Of a message, in bytes, after escaping.
+pub(crate) const LONGEST_MESSAGE: usize = 8 * 1024;
+/// Of a field of a request.
+pub(crate) const LONGEST_FIELD: usize = 1024;
+
+/// A line about an error that no response could report.
 pub(crate) fn report_line(error: &Error, peer: &Peer) -> String {
     let error = error.to_string();
     format!("servette: {peer}: {}\n", escape(&error))

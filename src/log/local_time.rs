@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
+use std::thread::LocalKey;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,8 +17,36 @@ use jiff::tz::TimeZone;
 ///
 /// The zone is looked up at the first call and kept for the process.
 pub(crate) fn log_date(second: u64) -> String {
+    cached(&LATEST, second, render)
+}
+
+/// The same as the common log format has it: `23/Nov/2026:14:20:00 +0000`.
+pub(crate) fn common_date(second: u64) -> String {
+    cached(&LATEST_COMMON, second, render_common)
+}
+
+/// `2026-11-23T14:20:00.000Z`: a moment in UTC, to the millisecond, for a time since 1970.
+pub(crate) fn utc(since: Duration) -> String {
+    let time = TimeZone::UTC.to_datetime(moment(since.as_secs()));
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        time.year(),
+        time.month(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        since.subsec_millis()
+    )
+}
+
+fn cached(
+    latest: &'static LocalKey<RefCell<(Option<u64>, String)>>,
+    second: u64,
+    render: impl Fn(&TimeZone, u64) -> String,
+) -> String {
     // A thread that is being torn down has no cache any more.
-    LATEST
+    latest
         .try_with(|latest| {
             let mut latest = latest.borrow_mut();
             if latest.0 != Some(second) {
@@ -28,10 +58,21 @@ pub(crate) fn log_date(second: u64) -> String {
 }
 
 /// A moment after the year 9999 becomes the last one of that year.
-fn render(zone: &TimeZone, second: u64) -> String {
+fn moment(second: u64) -> Timestamp {
     let moment = i64::try_from(second).map(Timestamp::from_second);
-    let moment = moment.map_or(Timestamp::MAX, |moment| moment.unwrap_or(Timestamp::MAX));
-    let local = zone.to_datetime(moment);
+    moment.map_or(Timestamp::MAX, |moment| moment.unwrap_or(Timestamp::MAX))
+}
+
+fn render_common(zone: &TimeZone, second: u64) -> String {
+    let date = render(zone, second).replacen(' ', ":", 1);
+    let seconds = zone.to_offset(moment(second)).seconds();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.unsigned_abs() / 60;
+    format!("{date} {sign}{:02}{:02}", minutes / 60, minutes % 60)
+}
+
+fn render(zone: &TimeZone, second: u64) -> String {
+    let local = zone.to_datetime(moment(second));
     let month = usize::try_from(local.month() - 1);
     let month = month.ok().and_then(|month| MONTHS.get(month));
     format!(
@@ -102,6 +143,9 @@ thread_local! {
     /// The last second that was asked for, and its text.
     static LATEST: RefCell<(Option<u64>, String)> =
         const { RefCell::new((None, String::new())) };
+    /// The same for the common log format.
+    static LATEST_COMMON: RefCell<(Option<u64>, String)> =
+        const { RefCell::new((None, String::new())) };
 }
 
 /// Real zone files have some kilobytes.
@@ -158,6 +202,32 @@ mod tests {
         ] {
             assert_eq!(render(zone, second), text);
         }
+    }
+
+    #[test]
+    fn the_common_date_has_its_zone() {
+        for (tz, text) in [
+            ("CET-1CEST,M3.5.0,M10.5.0/3", "23/Nov/2026:15:20:00 +0100"),
+            ("<+0545>-5:45", "23/Nov/2026:20:05:00 +0545"),
+            ("<-0330>3:30", "23/Nov/2026:10:50:00 -0330"),
+            ("UTC0", "23/Nov/2026:14:20:00 +0000"),
+        ] {
+            assert_eq!(render_common(&posix(tz), 1_795_443_600), text);
+        }
+    }
+
+    #[test]
+    fn a_moment_in_utc_has_its_milliseconds() {
+        for (time, text) in [
+            (
+                Duration::from_millis(1_795_443_600_007),
+                "2026-11-23T14:20:00.007Z",
+            ),
+            (Duration::ZERO, "1970-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(utc(time), text);
+        }
+        assert!(utc(Duration::MAX).starts_with("9999-12-3"));
     }
 
     #[test]
