@@ -486,7 +486,7 @@ fn behind_a_proxy_the_log_and_scripts_name_the_client() {
     let line = running.err();
     let reason = ": PROXY protocol: the connection does not begin with a PROXY header";
     assert!(
-        line.starts_with("servette: 127.0.0.1:") && line.ends_with(reason),
+        line.starts_with("127.0.0.1 - - [") && line.ends_with(reason),
         "{line}"
     );
     for (options, code) in [
