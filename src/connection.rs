@@ -61,6 +61,8 @@ pub struct Connection {
     input: Input,
     body: Body,
     peer: Peer,
+    /// A proxy has announced its client without an address: the peer is not whose requests come.
+    is_unnamed: bool,
     server: Arc<ServerInfo>,
     state: State,
     /// Requests that were answered.
@@ -129,6 +131,7 @@ impl Connection {
             input: Input::default(),
             body: Body::default(),
             peer,
+            is_unnamed: false,
             server,
             state: State::Open,
             answered: 0,

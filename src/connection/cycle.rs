@@ -19,6 +19,7 @@ use crate::http1::chunked::Decoder;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Extent, Found, Head};
 use crate::http1::{Refusal, is_11};
+use crate::proxies::forwarded::Origin;
 
 /// How an exchange is to be answered.
 #[derive(Debug)]
@@ -90,7 +91,10 @@ impl Connection {
                 whole_path
             }
         };
-        let origin = self.server.proxies.origin(self.peer, &head.fields);
+        let origin = match self.is_unnamed {
+            false => self.server.proxies.origin(self.peer, &head.fields),
+            true => Origin::of(self.peer),
+        };
         let mut exchange = Exchange {
             client_address: origin.client,
             server: &self.server,

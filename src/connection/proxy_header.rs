@@ -6,6 +6,7 @@
 use std::io;
 
 use super::Connection;
+use crate::info::Peer;
 use crate::proxies::header::{self, Header};
 
 /// How far the header has come.
@@ -46,6 +47,8 @@ impl Connection {
         let header = room.get_mut(..length).unwrap_or_default();
         if stream.recv(header).is_ok_and(|read| read == length) {
             self.peer = source.unwrap_or(self.peer);
+            // A client that the proxy does not name, or one at a Unix socket of its own, must not pass for a proxy.
+            self.is_unnamed = !matches!(source, Some(Peer::Ip(_)));
             return Announcement::Complete;
         }
         Announcement::Gone

@@ -21,18 +21,24 @@ pub(crate) struct Origin<'a> {
     pub(crate) host: Option<&'a str>,
 }
 
+impl Origin<'_> {
+    /// Of a request about which nobody else is believed.
+    pub(crate) fn of(client: Peer) -> Self {
+        Origin {
+            client,
+            is_https: None,
+            host: None,
+        }
+    }
+}
+
 impl TrustedProxies {
     /// The origin of a request with these fields that comes from this peer.
     #[inline]
     pub(crate) fn origin<'a>(&self, peer: Peer, fields: &FieldLines<'a>) -> Origin<'a> {
-        let origin = Origin {
-            client: peer,
-            is_https: None,
-            host: None,
-        };
         match self.is_empty() || !self.contains(peer) {
-            true => origin,
-            false => self.origin_of(origin, fields),
+            true => Origin::of(peer),
+            false => self.origin_of(Origin::of(peer), fields),
         }
     }
 

@@ -153,9 +153,9 @@ impl<H, S> Builder<H, S> {
     /// [`verify_request`](Self::verify_request), too. Default: false.
     ///
     /// The header comes before TLS, and has [`Limits::head_deadline`](crate::Limits) together with the first request. A
-    /// header `LOCAL` or `UNKNOWN`, as checks of a balancer send it, leaves the proxy's own address. A connection without
-    /// a header, with a malformed one, or from another peer is closed without an answer and reported to
-    /// [`handle_error`](Self::handle_error).
+    /// header `LOCAL` or `UNKNOWN`, as checks of a balancer send it, leaves the proxy's own address, and fields are not
+    /// believed then. A connection without a header, with a malformed one, or from another peer is closed without an
+    /// answer and reported to [`handle_error`](Self::handle_error).
     ///
     /// Without a trusted proxy it is an error of `bind`, for nobody could connect.
     pub fn proxy_protocol(mut self, is_required: bool) -> Self {

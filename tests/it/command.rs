@@ -279,7 +279,10 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
         (&["-H", "X", "€"], "'€'"),
         (&["--content-type", "a\nb"], "'a\\nb'"),
         (&["--content-type", "a\rb"], "'a\\rb'"),
-        (&["--he", "0"], "'--he' could be --header, --health, --head-timeout, --help"),
+        (
+            &["--he", "0"],
+            "'--he' could be --header, --health, --head-timeout, --help",
+        ),
         (&["--cgi-s", "3"], "--cgi-same-user, --cgi-silence"),
         (&["--headex", "X"], "unexpected argument '--headex'"),
         (&["--cgi-sil", "x"], "'--cgi-silence <SECONDS>'"),

@@ -144,6 +144,11 @@ fn the_proxy_protocol_names_the_client() {
             let stream = connect(&server);
             let own = format!("{} http own", stream.local_addr().unwrap());
             assert_eq!(ask(stream, &[header, GET.as_bytes()]), own);
+            // Whoever is not named is not believed, either.
+            let stream = connect(&server);
+            let own = format!("{} http -", stream.local_addr().unwrap());
+            let forged = b"GET / HTTP/1.0\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n";
+            assert_eq!(ask(stream, &[header, forged]), own);
         }
         // A second proxy, behind the one that speaks the protocol.
         let request = "GET / HTTP/1.0\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n";
