@@ -243,7 +243,7 @@ pub fn flush_headers<H: RequestHandler + ?Sized>(_: &H, x: &mut Exchange<'_>) ->
     Ok(x.channel().end_fields()?)
 }
 
-/// The body of [`RequestHandler::log_request`]. In a [`LogFormat`](crate::LogFormat) that tells status, size and time, the
+/// The body of [`RequestHandler::log_request`]. In a [`LogFormat`] that tells status, size and time, the
 /// line is written at the end of the request.
 pub fn log_request<H: RequestHandler + ?Sized>(
     h: &H,

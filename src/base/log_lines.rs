@@ -7,7 +7,9 @@ use super::{Outcome, RequestHandler};
 use crate::Exchange;
 use crate::cgi::RemoteUser;
 use crate::clock;
-use crate::log::text::{self, LONGEST_FIELD, LONGEST_MESSAGE, push_json, push_quoted};
+use crate::log::text::{
+    self, LONGEST_FIELD, LONGEST_MESSAGE, LONGEST_REQUEST, LONGEST_WORD, push_json, push_quoted,
+};
 use crate::log::{self, LogFormat, local_time};
 
 /// A message in Python's format.
@@ -61,7 +63,7 @@ fn common(
     let date = local_time::common_date(clock::seconds_since_1970());
     // Writing to a String does not fail.
     let _ = write!(line, " [{date}] ");
-    push_quoted(&mut line, Some(x.requestline), LONGEST_MESSAGE);
+    push_quoted(&mut line, Some(x.requestline), LONGEST_REQUEST);
     let _ = match outcome.body_bytes {
         0 => write!(line, " {} -", outcome.code),
         size => write!(line, " {} {size}", outcome.code),
@@ -79,7 +81,7 @@ fn common(
 /// A word between spaces; `-` for none.
 fn push_word(line: &mut String, word: Option<&str>) {
     let mut quoted = String::new();
-    push_quoted(&mut quoted, word, LONGEST_FIELD);
+    push_quoted(&mut quoted, word, LONGEST_WORD);
     line.push_str(&quoted.trim_matches('"').replace(' ', "\\x20"));
 }
 
@@ -106,11 +108,12 @@ fn json(x: &Exchange<'_>, outcome: &Outcome, address: &str, user: Option<&str>) 
         let request = Some(x.requestline).filter(|request| !request.is_empty());
         text(&mut line, "request", request, LONGEST_MESSAGE);
     }
-    let millis = outcome.elapsed.as_secs_f64() * 1000.0;
+    let micros = outcome.elapsed.as_micros();
     let (code, size) = (outcome.code, outcome.body_bytes);
+    let (millis, rest) = (micros / 1000, micros % 1000);
     let _ = write!(
         line,
-        ",\"status\":{code},\"bytes\":{size},\"ms\":{millis:.3}"
+        ",\"status\":{code},\"bytes\":{size},\"ms\":{millis}.{rest:03}"
     );
     for (key, name) in [("referer", "Referer"), ("agent", "User-Agent")] {
         text(&mut line, key, field(x, name).as_deref(), LONGEST_FIELD);

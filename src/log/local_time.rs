@@ -27,16 +27,22 @@ pub(crate) fn common_date(second: u64) -> String {
 
 /// `2026-11-23T14:20:00.000Z`: a moment in UTC, to the millisecond, for a time since 1970.
 pub(crate) fn utc(since: Duration) -> String {
-    let time = TimeZone::UTC.to_datetime(moment(since.as_secs()));
+    let mut text = cached(&LATEST_UTC, since.as_secs(), |_, second| render_utc(second));
+    let millis = since.subsec_millis();
+    text.push_str(&format!(".{millis:03}Z"));
+    text
+}
+
+fn render_utc(second: u64) -> String {
+    let time = TimeZone::UTC.to_datetime(moment(second));
     format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
         time.year(),
         time.month(),
         time.day(),
         time.hour(),
         time.minute(),
-        time.second(),
-        since.subsec_millis()
+        time.second()
     )
 }
 
@@ -142,6 +148,9 @@ fn read_zone(path: &Path) -> Option<TimeZone> {
 thread_local! {
     /// The last second that was asked for, and its text.
     static LATEST: RefCell<(Option<u64>, String)> =
+        const { RefCell::new((None, String::new())) };
+    /// The same in UTC.
+    static LATEST_UTC: RefCell<(Option<u64>, String)> =
         const { RefCell::new((None, String::new())) };
     /// The same for the common log format.
     static LATEST_COMMON: RefCell<(Option<u64>, String)> =

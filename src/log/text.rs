@@ -131,23 +131,27 @@ pub(crate) fn push_quoted(out: &mut String, text: Option<&str>, room: usize) {
     out.push('"');
 }
 
-/// Writes a string of JSON (RFC 8259, 7), with its quotes. It is cut after about so many bytes, and then ends in `...`.
-pub(crate) fn push_json(out: &mut String, text: &str, room: usize) {
+/// Writes a string of JSON (RFC 8259, 7), with its quotes. Of a longer text than `most` bytes the beginning, and `...`.
+pub(crate) fn push_json(out: &mut String, text: &str, most: usize) {
+    // `<` too: a page of the wrong type is none of HTML then. And a terminal obeys the controls behind DEL.
+    let is_special = |c: char| c.is_control() || matches!(c, '"' | '\\' | '<');
     out.push('"');
-    let end = out.len().saturating_add(room);
-    for c in text.chars() {
-        if out.len() >= end {
-            out.push_str("...");
-            break;
+    let mut rest = text.get(..text.floor_char_boundary(most)).unwrap_or(text);
+    let is_cut = rest.len() < text.len();
+    while let Some(start) = rest.find(is_special) {
+        let (plain, tail) = rest.split_at_checked(start).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let mut tail = tail.chars();
+        match tail.next() {
+            Some(c @ ('"' | '\\')) => out.extend(['\\', c]),
+            Some(c) => drop(write!(out, "\\u{:04x}", u32::from(c))),
+            None => {}
         }
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            // `<` too: a page of the wrong type is none of HTML then. A terminal obeys the controls behind DEL.
-            '\0'..='\x1f' | '\x7f'..='\u{9f}' | '<' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            _ => out.push(c),
-        }
+        rest = tail.as_str();
+    }
+    out.push_str(rest);
+    if is_cut {
+        out.push_str("...");
     }
     out.push('"');
 }
@@ -156,6 +160,11 @@ pub(crate) fn push_json(out: &mut String, text: &str, room: usize) {
 pub(crate) const LONGEST_MESSAGE: usize = 8 * 1024;
 /// Of a field of a request.
 pub(crate) const LONGEST_FIELD: usize = 1024;
+/// Of the request line in the logs of Apache's kind. With two fields the whole line has less than 4 KiB: GoAccess reads no
+/// longer ones, and a pipe takes no longer ones at once.
+pub(crate) const LONGEST_REQUEST: usize = 1536;
+/// Of an address and the name of a user.
+pub(crate) const LONGEST_WORD: usize = 128;
 
 /// A line about an error that no response could report.
 pub(crate) fn report_line(error: &Error, peer: &Peer) -> String {
@@ -186,6 +195,36 @@ mod tests {
         ] {
             assert_eq!(escape(text), escaped);
         }
+    }
+
+    #[test]
+    fn text_between_quotes_has_none_and_is_cut() {
+        let quoted = |text, room| {
+            let mut out = String::new();
+            push_quoted(&mut out, text, room);
+            out
+        };
+        assert_eq!(
+            quoted(Some("a\"\\\n\u{85}é"), 99),
+            r#""a\x22\x5c\x0a\x85é""#
+        );
+        assert_eq!(quoted(Some("abc\"d"), 6), "\"abc...\"");
+        assert_eq!([quoted(None, 9), quoted(Some(""), 9)], ["\"-\""; 2]);
+    }
+
+    #[test]
+    fn a_string_of_json_reads_back() {
+        let json = |text, most| {
+            let mut out = String::new();
+            push_json(&mut out, text, most);
+            out
+        };
+        assert_eq!(
+            json("a\"\\<\n\x7f\u{9f}é", 99),
+            r#""a\"\\\u003c\u000a\u007f\u009fé""#
+        );
+        assert_eq!(json("abé", 3), "\"ab...\"");
+        assert_eq!(json("abc", 3), "\"abc\"");
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::mem;
 
 use crate::error::Fault;
+use crate::handed::{Handed, Left};
 use crate::handoff::HandoffHook;
-use crate::link::{Link, Place};
-use crate::messages::Messages;
+use crate::link::Place;
 use crate::sync::{Arc, Mutex, lock};
 use crate::world::World;
 
@@ -117,8 +117,10 @@ pub(crate) struct Connection {
     /// Nothing was left in the socket at the last read, since there may have been news.
     is_read: bool,
     answered: u64,
-    /// The request whose answer is a stream, and whether that has its place in an event loop.
-    stream: Option<(usize, Arc<Link<Messages>>, bool)>,
+    /// The request whose answer is in the hands of the program, and whether that has its place in an event loop.
+    handed: Option<(usize, Handed, bool)>,
+    /// A request that was put off, and can be answered.
+    late: Option<usize>,
     pub(crate) hook: Option<Box<HandoffHook>>,
 }
 
@@ -130,37 +132,41 @@ impl Connection {
             read: VecDeque::new(),
             is_read: false,
             answered: 0,
-            stream: None,
+            handed: None,
+            late: None,
             hook: None,
         }
     }
 
     pub(crate) fn is_unfinished(&self) -> bool {
-        self.stream.is_some()
+        self.handed.is_some()
     }
 
     pub(crate) fn wants_place(&self) -> bool {
-        matches!(self.stream, Some((_, _, false)))
+        matches!(self.handed, Some((_, _, false)))
     }
 
     pub(crate) fn set_place(&mut self, place: Place) {
-        if let Some((_, link, has_place)) = &mut self.stream {
+        if let Some((_, handed, has_place)) = &mut self.handed {
             *has_place = true;
-            link.place(place);
+            handed.place(place);
         }
     }
 
-    /// Sends on of the stream; true if that is over.
+    /// Goes on with what is in the hands of the program; true if that is over.
     pub(crate) fn go_on(&mut self) -> bool {
-        let Some((request, link, _)) = &self.stream else {
+        let Some((request, handed, _)) = &self.handed else {
             return true;
         };
-        if !link.send_on() {
-            return false;
+        match handed.go_on() {
+            None => return false,
+            Some(Left::Answer) => self.late = Some(*request),
+            Some(Left::Nothing) => {
+                self.client.world.answered(*request);
+                self.answered += 1;
+            }
         }
-        self.client.world.answered(*request);
-        self.answered += 1;
-        self.stream = None;
+        self.handed = None;
         true
     }
 
@@ -186,7 +192,7 @@ impl Connection {
     }
 
     pub(crate) fn poll_request(&mut self) -> Readiness {
-        if !self.read.is_empty() {
+        if self.late.is_some() || !self.read.is_empty() {
             return Readiness::Request;
         }
         let mut socket = lock(&self.client.socket);
@@ -201,14 +207,17 @@ impl Connection {
 
     /// As in `Connection::is_spent`.
     pub(crate) fn is_spent(&self) -> bool {
-        self.is_read && self.read.is_empty()
+        self.is_read && self.late.is_none() && self.read.is_empty()
     }
 
     /// Handles the next request.
     pub(crate) fn handle(&mut self) {
-        if let Some(request) = self.read.pop_front() {
+        if let Some(request) = self.late.take() {
+            self.client.world.answer_late(request);
+            self.answered += 1;
+        } else if let Some(request) = self.read.pop_front() {
             match self.client.world.handle(request, self.hook.as_deref()) {
-                Some(link) => self.stream = Some((request, link, false)),
+                Some(handed) => self.handed = Some((request, handed, false)),
                 None => self.answered += 1,
             }
         }
@@ -232,8 +241,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some((_, link, _)) = &self.stream {
-            drop(link.close(Fault::Gone));
+        if let Some((_, handed, _)) = &self.handed {
+            handed.close(Fault::Gone);
         }
         let mut socket = lock(&self.client.socket);
         if let Some((number, slot)) = socket.registered.take() {

@@ -57,8 +57,8 @@ mod worker_pool;
 mod connection;
 mod dice;
 mod event_loop;
+mod handed;
 mod handoff;
-mod messages;
 mod plan;
 mod route;
 mod sync;
@@ -128,14 +128,14 @@ const PROMISES: &[(&str, Check)] = &[
         Check::Some(|| Plan::new(1, 1, Waits::ForBodies)),
     ),
     (
-        "what_is_written_to_a_stream_is_sent_in_order_and_its_end_is_seen",
-        Check::Some(Plan::streaming),
+        "streams_are_sent_in_order_to_their_end_and_what_is_deferred_is_answered_once",
+        Check::Some(Plan::handing_over),
     ),
     (
-        "streams_of_a_server_that_stops_stop_nobody",
+        "what_the_program_has_in_hand_stops_nobody_when_the_server_stops",
         Check::Some(|| Plan {
             stops: true,
-            ..Plan::streaming()
+            ..Plan::handing_over()
         }),
     ),
     (

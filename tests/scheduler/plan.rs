@@ -36,6 +36,8 @@ pub(crate) enum Does {
     Nothing,
     /// Hands its body over to a thread that writes so many messages.
     Streams(usize),
+    /// Leaves the answer to a thread, which gives it later.
+    Defers,
     Waits {
         awaits: Awaits,
         /// The hook is told before.
@@ -54,7 +56,7 @@ pub(crate) enum Awaits {
 impl Does {
     pub(crate) fn path(self) -> &'static str {
         match self {
-            Does::Nothing | Does::Streams(_) => "quick",
+            Does::Nothing | Does::Streams(_) | Does::Defers => "quick",
             Does::Waits { .. } => "waits",
         }
     }
@@ -113,12 +115,15 @@ impl Plan {
         plan
     }
 
-    /// Some of the requests are answered by streams.
-    pub(crate) fn streaming() -> Self {
+    /// Some of the answers are left to the program.
+    pub(crate) fn handing_over() -> Self {
         let mut plan = Plan::any(Waits::Never);
         for does in &mut plan.requests {
             if matches!(does, Does::Nothing) && !one_in(3) {
-                *does = Does::Streams(below(4));
+                *does = match one_in(2) {
+                    true => Does::Streams(below(4)),
+                    false => Does::Defers,
+                };
             }
         }
         plan

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize as Count, Ordering::Relaxed};
 use crate::connection::Client;
 use crate::dice::{one_in, rest};
 use crate::event_loop::Poller;
+use crate::handed::{Answer, Handed, Messages};
 use crate::handoff::HandoffHook;
 use crate::link::Link;
-use crate::messages::Messages;
 use crate::plan::{Awaits, Does, Plan};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, lock, wait};
@@ -104,19 +104,13 @@ impl World {
         }
     }
 
-    /// A handler. It may leave the answer to a stream.
+    /// A handler. It may leave the answer to the program.
     pub(crate) fn handle(
         self: &Arc<Self>,
         request: usize,
         hook: Option<&HandoffHook>,
-    ) -> Option<Arc<Link<Messages>>> {
-        let handlers = self.handlers.fetch_add(1, Relaxed) + 1;
-        // Threads that no longer lead help to end.
-        let leaders = usize::from(self.is_stopping()) * self.plan.loops;
-        assert!(
-            handlers <= self.plan.handlers + leaders,
-            "{handlers} handlers run"
-        );
+    ) -> Option<Handed> {
+        self.enter_handler();
         let does = self.plan.requests[request];
         if let Some(hook) = hook {
             hook.before_handler(does.path());
@@ -136,8 +130,9 @@ impl World {
             }
             self.wait_until(has_come);
         }
-        let stream = match does {
-            Does::Streams(messages) => Some(self.stream(messages)),
+        let handed = match does {
+            Does::Streams(messages) => Some(Handed::Stream(self.stream(messages))),
+            Does::Defers => Some(Handed::Late(self.defer())),
             _ => {
                 self.answered(request);
                 None
@@ -147,7 +142,25 @@ impl World {
             hook.after_handler();
         }
         self.handlers.fetch_sub(1, Relaxed);
-        stream
+        handed
+    }
+
+    /// What answers a request that was put off.
+    pub(crate) fn answer_late(&self, request: usize) {
+        self.enter_handler();
+        rest();
+        self.answered(request);
+        self.handlers.fetch_sub(1, Relaxed);
+    }
+
+    fn enter_handler(&self) {
+        let handlers = self.handlers.fetch_add(1, Relaxed) + 1;
+        // Threads that no longer lead help to end.
+        let leaders = usize::from(self.is_stopping()) * self.plan.loops;
+        assert!(
+            handlers <= self.plan.handlers + leaders,
+            "{handlers} handlers run"
+        );
     }
 
     /// The answer to a request is complete.
@@ -169,6 +182,17 @@ impl World {
             }
             rest();
             written.end();
+        });
+        link
+    }
+
+    /// Starts a thread that gives the answer.
+    fn defer(&self) -> Arc<Link<Option<Answer>>> {
+        let link = Link::new(None);
+        let deferred = link.clone();
+        shuttle::thread::spawn(move || {
+            rest();
+            deferred.answer();
         });
         link
     }
