@@ -72,7 +72,7 @@ pub struct Connection {
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
     /// The server drains, and answers its first request even if it stops meanwhile.
-    pub(crate) first_request: Option<TailGuard>,
+    pub(crate) first_request: Option<Box<TailGuard>>,
 }
 
 /// What a connection waits for when [`RequestHandler::handle`](crate::RequestHandler::handle) returns.

@@ -71,7 +71,9 @@ fn stop(stopper: &ShutdownHandle, file: Option<SocketFile>, drain: Duration, gra
     systemd::notify("STOPPING=1");
     stopper.drain();
     thread::sleep(drain);
-    file.map(SocketFile::remove);
+    if let Some(file) = file {
+        file.remove();
+    }
     if stopper.shutdown(grace) > 0 {
         exit(0);
     }

@@ -484,7 +484,7 @@ fn behind_a_proxy_the_log_and_scripts_name_the_client() {
     assert!(running.err().starts_with("192.0.2.1 - - ["));
     assert!(fetch(("127.0.0.1", port), GET).is_empty());
     let line = running.err();
-    let reason = ": PROXY protocol: the connection does not begin with a PROXY header";
+    let reason = "] PROXY protocol: the connection does not begin with a PROXY header";
     assert!(
         line.starts_with("127.0.0.1 - - [") && line.ends_with(reason),
         "{line}"

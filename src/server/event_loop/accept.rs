@@ -122,7 +122,7 @@ impl EventLoop {
             };
             let limits = self.shared.options.limits.clone();
             let mut conn = Connection::new(stream, peer, self.shared.info.clone(), limits);
-            conn.first_request = first_request;
+            conn.first_request = first_request.map(Box::new);
             state.next_home = (state.next_home + 1) % self.shared.led.load(Relaxed).max(1);
             self.shared.open.fetch_add(1, Relaxed);
             let task = Task::new(conn, speaks, state.next_home, Moment::now());
