@@ -68,7 +68,7 @@ pub struct Connection {
     /// Requests that were answered.
     answered: u64,
     /// Finished answers that wait for the rest of a body, while the connection is parked.
-    held_answers: Vec<u8>,
+    held_answers: Box<[u8]>,
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
     /// The server drains, and answers its first request even if it stops meanwhile.
@@ -135,7 +135,7 @@ impl Connection {
             server,
             state: State::Open,
             answered: 0,
-            held_answers: Vec::new(),
+            held_answers: Box::default(),
             one_at_a_time: false,
             first_request: None,
         }
@@ -235,7 +235,7 @@ impl Connection {
         let out = self.channel.out.get_mut();
         mem::swap(&mut out.buffer, &mut buffers.output);
         if !self.held_answers.is_empty() {
-            out.put_back(mem::take(&mut self.held_answers));
+            out.put_back(&mem::take(&mut self.held_answers));
         }
     }
 
@@ -252,7 +252,7 @@ impl Connection {
         let holds = self.holds_answers();
         let out = self.channel.out.get_mut();
         if holds {
-            self.held_answers = out.buffer.to_vec();
+            self.held_answers = out.buffer.as_slice().into();
         }
         out.drop_all();
         mem::swap(&mut out.buffer, &mut buffers.output);

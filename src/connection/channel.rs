@@ -85,13 +85,20 @@ impl Channel {
         self.write_rate.set(MinRate::default());
     }
 
-    /// Whether the connection will end after the present response, as far as is known by now.
+    /// Whether the connection will end after the present response, as far as is known by now. A head that is written now
+    /// says so.
     pub(crate) fn is_closing(&self) -> bool {
+        self.can_not_be_kept() || self.wire.control().is_draining()
+    }
+
+    /// Whether it ends whatever the head of the response has said. (A server that has begun to drain behind that head ends
+    /// no connection that the client was told is kept: it may be sending the next request.)
+    fn can_not_be_kept(&self) -> bool {
         self.close.get()
             || self.doomed.get()
             || self.awaits_continue.get()
             || self.body_left.get() > self.limits.drain
-            || self.wire.control().is_draining()
+            || self.wire.control().is_stopping()
     }
 
     /// From now on no handler can keep the connection.
@@ -102,7 +109,7 @@ impl Channel {
 
     /// Whether it ends, now that the response is over.
     pub(super) fn must_close(&self) -> bool {
-        self.is_closing() || self.broken.get() || self.out.borrow().must_close()
+        self.can_not_be_kept() || self.broken.get() || self.out.borrow().must_close()
     }
 
     /// Whether the connection has TLS.
