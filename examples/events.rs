@@ -74,7 +74,7 @@ impl RequestHandler for Room {
         match (x.command, x.path) {
             ("GET", "/") => {
                 let html = "text/html; charset=utf-8";
-                self.send_content(x, Status::OK, html, PAGE.as_bytes())
+                x.send_content(Status::OK, html, PAGE)
             }
             ("GET", "/events") => {
                 let stream = events::begin(x)?;
@@ -86,9 +86,9 @@ impl RequestHandler for Room {
                 let mut text = String::new();
                 (&mut x.rfile).take(1000).read_to_string(&mut text)?;
                 self.say(&Event::new(&text));
-                self.send_content(x, Status::NO_CONTENT, "text/plain", b"")
+                x.send_content(Status::NO_CONTENT, "", "")
             }
-            ("GET", _) => self.send_error(x, Status::NOT_FOUND),
+            ("GET", _) => x.send_error(Status::NOT_FOUND),
             _ => base::do_method(self, x),
         }
     }

@@ -11,12 +11,10 @@ struct Hello;
 impl RequestHandler for Hello {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         match x.command {
-            // `self` in the place of `x` is faster by 2 %, for the compiler knows this handler; a layer around it
-            // (which there is none of here) would not see the call.
-            "GET" | "HEAD" => self.send_content(x, Status::OK, "text/plain", b"Hello, World!"),
+            "GET" | "HEAD" => x.send_content(Status::OK, "text/plain", "Hello, World!"),
             "POST" => {
                 let length = x.rfile.discard()?.to_string();
-                self.send_content(x, Status::OK, "text/plain", length.as_bytes())
+                x.send_content(Status::OK, "text/plain", length)
             }
             _ => base::do_method(self, x),
         }

@@ -13,13 +13,13 @@ fn main() -> Result<()> {
 
     // `HttpServer` runs its handler on this thread, so the handler may borrow and need not be `Sync`.
     let code = RefCell::new(None);
-    let handler = handler_fn(|h, x| match code_of(x.path) {
+    let handler = handler_fn(|_, x| match code_of(x.path) {
         Some(value) => {
             *code.borrow_mut() = Some(value.to_owned());
-            h.send_content(x, Status::OK, "text/plain", b"You can close this page.\n")
+            x.send_content(Status::OK, "text/plain", b"You can close this page.\n")
         }
         // Browsers ask for /favicon.ico too.
-        None => h.send_error(x, Status::NOT_FOUND),
+        None => x.send_error(Status::NOT_FOUND),
     });
     let server = HttpServer::builder(handler.quiet())
         .timeout(Duration::from_secs(1))

@@ -38,10 +38,10 @@ impl RequestHandler for Sockets {
         match (x.command, x.path) {
             ("GET", "/") => {
                 let html = "text/html; charset=utf-8";
-                self.send_content(x, Status::OK, html, PAGE.as_bytes())
+                x.send_content(Status::OK, html, PAGE)
             }
             ("GET", "/echo") => self.upgrade(x),
-            ("GET", _) => self.send_error(x, Status::NOT_FOUND),
+            ("GET", _) => x.send_error(Status::NOT_FOUND),
             _ => base::do_method(self, x),
         }
     }
@@ -61,15 +61,11 @@ impl Sockets {
         let Some(key) = key else {
             return Err(Status::UPGRADE_REQUIRED.into());
         };
-        self.send_response_only(x, Status::SWITCHING_PROTOCOLS);
-        self.send_header(x, "Upgrade", "websocket");
-        self.send_header(x, "Connection", "Upgrade");
-        self.send_header(
-            x,
-            "Sec-WebSocket-Accept",
-            &derive_accept_key(key.as_bytes()),
-        );
-        self.end_headers(x)?;
+        x.send_response_only(Status::SWITCHING_PROTOCOLS);
+        x.send_header("Upgrade", "websocket");
+        x.send_header("Connection", "Upgrade");
+        x.send_header("Sec-WebSocket-Accept", &derive_accept_key(key.as_bytes()));
+        x.end_headers()?;
         let stream = x.detach()?;
         thread::spawn(move || {
             // It fails when the client closes the socket.

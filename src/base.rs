@@ -10,9 +10,10 @@ use std::time::{Instant, SystemTime};
 
 use crate::clock;
 use crate::connection::cycle::Due;
-use crate::connection::observer::Event;
+use crate::connection::handed::Carried;
+use crate::connection::observer::Observation;
 use crate::connection::{Connection, Next, Readiness};
-use crate::exchange::{Context, Exchange, Shared};
+use crate::exchange::{Context, Exchange, Scope};
 use crate::http1::date::HttpDate;
 use crate::http1::quote::quoted;
 use crate::log::{self, LogFormat, colours, local_time};
@@ -23,6 +24,7 @@ pub use self::error_page::{DEFAULT_ERROR_CONTENT_TYPE, DEFAULT_ERROR_MESSAGE};
 pub use self::hooks::RequestHandler;
 pub use self::layer::{Layer, Outcome};
 
+mod branch;
 mod closure;
 mod error_page;
 mod head;
@@ -105,29 +107,37 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
     if conn.wait_request()? != Readiness::Request {
         return Ok(());
     }
-    let shared = Shared::new(&h, conn.version(h.protocol_version()));
+    let Carried { data, start } = conn.take_carried();
+    let scope = Scope::new(&h, conn.version(h.protocol_version()), data);
     let context = Context {
         handler: &h,
         is_layered: h.is_layer(),
         is_branch: false,
-        shared: &shared,
+        scope: &scope,
     };
     let is_told = context.is_layered || conn.server().late_format().is_some();
-    shared.began.set(is_told.then(Instant::now));
+    let start = start.or_else(|| is_told.then(Instant::now));
     conn.exchange(&context, |x, due| {
         match &due {
-            Due::Request => x.channel().observed().tell(Event::Begun(x, None)),
-            Due::Refused(refusal) => x.channel().observed().tell(Event::Begun(x, Some(refusal))),
+            Due::Request => x.channel().observed().tell(Observation::Begun(x, None)),
+            Due::Refused(refusal) => x
+                .channel()
+                .observed()
+                .tell(Observation::Begun(x, Some(refusal))),
             // It was told before.
             Due::Late(_) => false,
         };
         let is_cut = outcome::answer(h, x, due);
-        if let Some(began) = x.context.shared.began.get()
+        if let Some(start) = start
             && !x.channel().is_deferred()
         {
-            outcome::tell(h, x, began.elapsed(), is_cut);
+            outcome::tell(h, x, start.elapsed(), is_cut);
         }
         is_cut
+    });
+    conn.carry(|| Carried {
+        data: scope.data,
+        start,
     });
     Ok(())
 }
@@ -251,21 +261,21 @@ pub fn log_request<H: RequestHandler + ?Sized>(
     code: u16,
     size: Option<u64>,
 ) {
-    let shared = x.context.shared;
+    let scope = x.context.scope;
     // As with its lines: whether a request is logged here is for the handler to say that it is a branch of.
-    if x.context.is_branch && !shared.is_logging_request.replace(true) {
-        shared.first.log_request(x, code, size);
-        return shared.is_logging_request.set(false);
+    if x.context.is_branch && !scope.is_logging_request.replace(true) {
+        scope.first.log_request(x, code, size);
+        return scope.is_logging_request.set(false);
     }
     if x.server.late_format().is_some() {
-        return shared.is_to_log.set(true);
+        return scope.is_to_log.set(true);
     }
-    shared.logged_code.set(code);
+    scope.logged_code.set(code);
     outermost!(h, x => match size {
         Some(size) => h.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
         None => h.log_message(x, format_args!("\"{}\" {code} -", x.requestline)),
     });
-    shared.logged_code.set(0);
+    scope.logged_code.set(0);
 }
 
 /// The body of [`RequestHandler::log_error`].
@@ -282,7 +292,7 @@ pub fn log_message<H: RequestHandler + ?Sized>(
     outermost!(h, x => match x.server.late_format() {
         None => h.log_line(x, &log_lines::python(h, x, message)),
         // The line of the request has its status.
-        Some(_) if x.context.shared.logs_page.get() => {}
+        Some(_) if x.context.scope.logs_page.get() => {}
         Some(LogFormat::Json) => h.log_line(x, &log_lines::json_message(h, x, message)),
         Some(_) => h.log_line(x, &log_lines::python(h, x, message)),
     });
@@ -290,16 +300,16 @@ pub fn log_message<H: RequestHandler + ?Sized>(
 
 /// The body of [`RequestHandler::log_line`].
 pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str) {
-    let shared = x.context.shared;
+    let scope = x.context.scope;
     // The log of a branch is that of the handler that it is a branch of, unless it has its own.
-    if x.context.is_branch && !shared.is_logging.replace(true) {
-        shared.first.log_line(x, line);
-        return shared.is_logging.set(false);
+    if x.context.is_branch && !scope.is_logging.replace(true) {
+        scope.first.log_line(x, line);
+        return scope.is_logging.set(false);
     }
-    if x.channel().observed().tell(Event::Log(line)) {
+    if x.channel().observed().tell(Observation::Log(line)) {
         return;
     }
-    let code = shared.logged_code.get();
+    let code = scope.logged_code.get();
     match &x.server.log {
         Some(log) if !log.is_painted() => log.put(line, code != 0),
         _ => match colours::paint(line, code) {

@@ -30,7 +30,7 @@ pub(crate) mod channel;
 pub(crate) mod chunk;
 pub(crate) mod cycle;
 pub(crate) mod deferred;
-mod handed;
+pub(crate) mod handed;
 pub(crate) mod input;
 pub(crate) mod link;
 pub(crate) mod min_rate;
@@ -190,7 +190,7 @@ impl Connection {
         let observed = &mut self.channel.wire.observed;
         if observed.observer.is_none() {
             observed.observer = Some(observer());
-            observed.tell(observer::Event::Received(self.input.unread()));
+            observed.tell(observer::Observation::Received(self.input.unread()));
         }
     }
 

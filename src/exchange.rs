@@ -6,9 +6,10 @@ use std::io;
 
 #[cfg(feature = "auth")]
 pub use self::auth::Credentials;
-pub(crate) use self::context::{Context, Shared};
+pub(crate) use self::context::{Context, Data, Scope};
 pub use self::form::{Form, Pairs};
 pub use self::headers::Headers;
+pub(crate) use self::hooks::Nesting;
 pub use self::target::Target;
 #[cfg(feature = "tls-config")]
 use crate::TlsInfo;
@@ -29,6 +30,7 @@ mod headers;
 mod hooks;
 #[cfg(feature = "json")]
 mod json;
+pub(crate) mod prefix;
 mod target;
 
 /// One request and the response to it: a view over its [`Connection`](crate::Connection).
@@ -136,18 +138,18 @@ impl<'a> Exchange<'a> {
     /// The same exchange under another path: Python's `self.path = ...; super().do_GET()`.
     ///
     /// ```
-    /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, simple};
+    /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler};
     ///
     /// struct Start(SimpleHandler);
     ///
-    /// # impl servette::ServeFiles for Start {
-    /// #     fn files(&self) -> &SimpleHandler { &self.0 }
-    /// # }
-    /// impl RequestHandler for Start {
+    /// impl Layer for Start {
+    ///     fn inner(&self) -> &dyn RequestHandler {
+    ///         &self.0
+    ///     }
     ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
     ///         match x.path {
-    ///             "/" => simple::do_method(self, &mut x.with_path("/start.html")),
-    ///             _ => simple::do_method(self, x),
+    ///             "/" => self.0.do_method(&mut x.with_path("/start.html")),
+    ///             _ => self.0.do_method(x),
     ///         }
     ///     }
     /// }
@@ -159,7 +161,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The same for a shorter life.
-    fn reborrow(&mut self) -> Exchange<'_> {
+    pub(crate) fn reborrow(&mut self) -> Exchange<'_> {
         Exchange {
             client_address: self.client_address,
             server: self.server,
@@ -210,9 +212,9 @@ impl<'a> Exchange<'a> {
     /// ```
     /// use servette::{Status, handler_fn, respond};
     ///
-    /// let handler = handler_fn(|h, x| {
+    /// let handler = handler_fn(|_, x| {
     ///     let version = x.tls().map_or("no TLS", |tls| tls.version);
-    ///     h.send_content(x, Status::OK, "text/plain", version.as_bytes())
+    ///     x.send_content(Status::OK, "text/plain", version.as_bytes())
     /// });
     /// let answer = respond(&handler, "GET / HTTP/1.0\r\n\r\n");
     /// assert!(answer.ends_with(b"no TLS"));
@@ -229,9 +231,15 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// `InvalidInput` behind the head of the response, and if it was put off before. An error that is answered with 503
-    /// where the server stops, and nobody would send the answer.
+    /// where the server stops, and nobody would send the answer, or where all that is deferred takes more memory than
+    /// [`Limits::queued`](crate::Limits::queued) allows: the head of the request is kept.
     pub fn defer(&mut self) -> io::Result<Deferred> {
-        self.channel().defer()
+        let fields = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 4);
+        self.channel()
+            .defer(self.requestline.len() + fields.sum::<usize>())
     }
 
     /// Whether the client has left: it has closed or reset the connection, or has ended its sending direction, which
@@ -248,7 +256,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// Keeps a value for the rest of this request, for other handlers and hooks: the user, the time when it began. There
-    /// is one value of each type; a later one hides an earlier one.
+    /// is one value of each type; a later one hides an earlier one. A request that is [deferred](Self::defer) keeps its
+    /// values; it may be answered by another thread, so they are `Send`.
     ///
     /// ```
     /// use servette::{Exchange, Layer, RequestHandler, Result, Status, handler_fn, respond};
@@ -268,20 +277,20 @@ impl<'a> Exchange<'a> {
     ///     }
     /// }
     ///
-    /// let hello = handler_fn(|h, x| {
+    /// let hello = handler_fn(|_, x| {
     ///     let User(name) = x.data().ok_or(Status::FORBIDDEN)?;
-    ///     h.send_content(x, Status::OK, "text/plain", name.as_bytes())
+    ///     x.send_content(Status::OK, "text/plain", name.as_bytes())
     /// });
     /// let answer = respond(&Login(hello), "GET / HTTP/1.0\r\nX-User: anna\r\n\r\n");
     /// assert!(answer.ends_with(b"\r\n\r\nanna"));
     /// ```
-    pub fn set_data<T: 'static>(&self, value: T) {
-        self.context.shared.data.push(Box::new(value));
+    pub fn set_data<T: Send + 'static>(&self, value: T) {
+        self.context.scope.data.push(Box::new(value));
     }
 
     /// Returns the last value of this type that [`set_data`](Self::set_data) kept; `None` if there is none.
     pub fn data<T: 'static>(&self) -> Option<&'a T> {
-        self.context.shared.data.last()
+        self.context.scope.data.last()
     }
 
     pub(crate) fn channel(&self) -> &'a Channel {

@@ -17,7 +17,7 @@ use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
 use crate::log::text;
 use crate::simple::codings::{Accepted, Coding};
-use crate::simple::conditions::{Asked, Outcome, Validators};
+use crate::simple::conditions::{Asked, Validators, Verdict};
 use crate::simple::listing::{self, Line};
 use crate::simple::path;
 use crate::simple::ranges::Ranges;
@@ -214,9 +214,9 @@ pub fn select(fields: &[(&str, &str)], tag: &str, modified: u64, size: u64) -> S
     };
     let asked = Asked::of(fields.iter().copied());
     match asked.evaluate(&there) {
-        Outcome::Failed => return Selection::Failed,
-        Outcome::NotModified => return Selection::NotModified,
-        Outcome::Proceed => {}
+        Verdict::Failed => return Selection::Failed,
+        Verdict::NotModified => return Selection::NotModified,
+        Verdict::Proceed => {}
     }
     let range = asked.valid_range(&there, SystemTime::now);
     let most = Limits::default().ranges;

@@ -116,7 +116,7 @@ pub use respond::respond;
 pub use rustls;
 pub use server::{HttpServer, RunningServer, ThreadingHttpServer};
 pub use shutdown::ShutdownHandle;
-pub use simple::{ServeFiles, SimpleHandler};
+pub use simple::{Blob, ServeFiles, SimpleHandler};
 pub use status::Status;
 #[cfg(feature = "self-signed")]
 pub use tls::SelfSigned;

@@ -66,10 +66,11 @@ pub struct Limits {
     /// is cut. Default 262,144.
     pub stream_queue: usize,
     /// How long a [`ResponseStream`](crate::ResponseStream) may be silent before the server writes what keeps it alive,
-    /// if the program has said what that is. Default 15 s.
+    /// if the program has said what that is. Default 15 s; zero switches it off.
     pub stream_silence: Duration,
     /// What all connections together may hold in memory of answers that their clients do not take: the ends of answers,
-    /// and what waits in response streams. Beyond it a handler waits for its client itself, and a stream is cut.
+    /// what waits in response streams, and the heads of requests that are deferred. Beyond it a handler waits for its
+    /// client itself, a stream is cut, and nothing is deferred (503).
     /// Default 67,108,864 (64 MiB).
     pub queued: usize,
     /// What is read of a request body that the handler left unread, to keep the connection; of a

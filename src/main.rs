@@ -228,10 +228,25 @@ fn field_name(name: &str) -> Result<(), String> {
     if name.is_empty() || !name.chars().all(token) {
         return Err(format!("'{}' is not a field name", name.escape_debug()));
     }
-    let frames = ["Transfer-Encoding", "Connection"];
-    match frames.iter().any(|frame| name.eq_ignore_ascii_case(frame)) {
-        true => Err(format!("{name} is the server's own business")),
+    let own = [
+        "Transfer-Encoding",
+        "Connection",
+        "Server",
+        "Date",
+        "Content-Type",
+        "Content-Length",
+    ];
+    match own.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        true => Err(format!("servette sends '{name}' itself")),
         false => Ok(()),
+    }
+}
+
+/// A value that says something.
+fn some_value(value: &str) -> Result<String, String> {
+    match value.trim().is_empty() {
+        true => Err("it is an empty value".into()),
+        false => field_value(value),
     }
 }
 

@@ -56,10 +56,10 @@ mod worker_pool;
 /// let visits = std::cell::Cell::new(0); // not `Sync`, and need not be
 /// let server = HttpServer::bind(
 ///     "127.0.0.1:0",
-///     handler_fn(|h, x| {
+///     handler_fn(|_, x| {
 ///         visits.set(visits.get() + 1);
 ///         x.server.shutdown.shutdown(std::time::Duration::ZERO);
-///         h.send_content(x, Status::OK, "text/plain", b"welcome")
+///         x.send_content(Status::OK, "text/plain", b"welcome")
 ///     }),
 /// )?;
 /// let url = server.info().url("/");
@@ -172,15 +172,15 @@ macro_rules! common {
                 let timeout = self.shared().options.timeout;
                 let until = timeout.and_then(|time| Instant::now().checked_add(time));
                 match first(&self.loops).serve(&self.handler, Until::Answered(until))? {
-                    Outcome::Stopped => {
+                    Served::Stopped => {
                         // Each of them has the port open.
                         for of in &self.loops {
                             of.stop(&mut of.lock());
                         }
                         Err(Error::other("the server was shut down"))
                     }
-                    Outcome::Answered => Ok(true),
-                    Outcome::TimedOut => {
+                    Served::Answered => Ok(true),
+                    Served::TimedOut => {
                         self.shared().options.run_handle_timeout(self.info());
                         Ok(false)
                     }
@@ -250,9 +250,9 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
     /// use std::sync::Mutex;
     ///
     /// let seen = Mutex::new(Vec::new());
-    /// let handler = handler_fn(|h, x| {
+    /// let handler = handler_fn(|_, x| {
     ///     seen.lock().unwrap().push(x.path.to_owned());
-    ///     h.send_content(x, Status::OK, "text/plain", b"")
+    ///     x.send_content(Status::OK, "text/plain", b"")
     /// });
     /// ThreadingHttpServer::bind("127.0.0.1:0", handler.quiet())?.scope(|server| {
     ///     use std::io::{Read, Write};
@@ -317,7 +317,7 @@ enum Until {
 
 /// Why it no longer does.
 #[derive(Clone, Copy, Debug)]
-enum Outcome {
+enum Served {
     Stopped,
     Answered,
     TimedOut,
@@ -325,7 +325,7 @@ enum Outcome {
 
 impl EventLoop {
     /// Serves on this thread alone: polls, and runs one handler at a time.
-    fn serve<H: RequestHandler>(&self, handler: &H, until: Until) -> Result<Outcome> {
+    fn serve<H: RequestHandler>(&self, handler: &H, until: Until) -> Result<Served> {
         let _loop = self.shared.control.enter_loop();
         let mut buffers = Buffers::of(self.shared.control.enter_thread());
         let (is_one, deadline) = match until {
@@ -339,7 +339,7 @@ impl EventLoop {
             state.put_back(mem::take(&mut left));
             let Some(step) = self.pick(&mut state) else {
                 if has_waited && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                    return Ok(Outcome::TimedOut);
+                    return Ok(Served::TimedOut);
                 }
                 self.wait(&mut state, deadline).map_err(poll_error)?;
                 has_waited = true;
@@ -348,7 +348,7 @@ impl EventLoop {
             drop(state);
             if matches!(step, Step::Stop) {
                 self.shared.run_notices();
-                return Ok(Outcome::Stopped);
+                return Ok(Served::Stopped);
             }
             let task = self.run_hook(step);
             let Some(mut task) = task.and_then(|task| self.prepare(task, &mut buffers)) else {
@@ -359,7 +359,7 @@ impl EventLoop {
             (left, has_answered) = self.run_handler(handler, task, &mut buffers);
             if is_one && has_answered {
                 self.lock().put_back(left);
-                return Ok(Outcome::Answered);
+                return Ok(Served::Answered);
             }
         }
     }

@@ -3,23 +3,24 @@
 //! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
 //! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
 //! to file, without leaving the root), [`cache`] (what was opened before), [`head`] (the steps from there to
-//! the answer), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`fields`], [`parts`] and [`listing`].
+//! the answer), [`representation`] (those that bytes in memory take, too), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`fields`], [`parts`] and [`listing`].
 //!
-//! What a built site wants beyond that ([`site`]) are steps of their own: [`hosts`], [`cors`], [`prefix`],
+//! What a built site wants beyond that ([`site`]) are steps of their own: [`hosts`], [`cors`],
 //! [`visibility`], [`missing`], [`sidecar`] with [`codings`], and [`caching`].
 
 use std::borrow::Cow;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::{self, software};
 use crate::{Exchange, Result, Status};
 
+pub use self::blob::Blob;
 pub use self::caching::cache_control;
 pub use self::content::{Content, OpenFile, Parts};
 pub use self::cors::end_headers;
 pub use self::handler::SimpleHandler;
 pub(crate) use self::head::redirect;
+pub(crate) use self::hooks::Sealed;
 pub use self::hooks::ServeFiles;
 pub(crate) use self::hosts::refuse as refuse_host;
 pub use self::listing::Entry;
@@ -38,6 +39,7 @@ macro_rules! outermost_files {
     };
 }
 
+mod blob;
 mod cache;
 mod caching;
 pub(crate) mod codings;
@@ -57,12 +59,14 @@ mod names;
 pub(crate) mod open;
 mod parts;
 pub(crate) mod path;
-mod prefix;
 pub(crate) mod ranges;
 mod ready;
+mod representation;
 mod sidecar;
 mod site;
 mod validators;
+#[doc(hidden)]
+pub mod values;
 mod visibility;
 
 const SERVER_VERSION: &str = software!("SimpleHTTP");
@@ -160,43 +164,7 @@ pub fn copyfile<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     source: Content,
 ) -> Result<()> {
-    if let Content::Parts(mut parts) = source {
-        while let Some(piece) = parts.next() {
-            send(x, piece)?;
-        }
-        return Ok(());
-    }
-    send(x, source)
-}
-
-fn send(x: &mut Exchange<'_>, source: Content) -> Result<()> {
-    match source {
-        Content::File(file) => {
-            x.wfile
-                .send_shared_file(file.shared(), file.position(), file.left())?;
-        }
-        Content::Kept(content) => x
-            .wfile
-            .write_all(unread(content.get_ref(), content.limit()))?,
-        Content::Page(page) => x.wfile.write_all(unread(&page, u64::MAX))?,
-        Content::Static(bytes) => x.wfile.write_all(unread(&bytes, u64::MAX))?,
-        Content::Shared(bytes) => x.wfile.write_all(unread(&bytes, u64::MAX))?,
-        Content::Stream(mut stream) => {
-            io::copy(&mut stream, &mut x.wfile)?;
-        }
-        Content::Parts(mut parts) => {
-            io::copy(&mut parts, &mut x.wfile)?;
-        }
-    }
-    Ok(())
-}
-
-/// What a reader has not taken yet, up to a limit.
-fn unread<T: AsRef<[u8]>>(content: &io::Cursor<T>, limit: u64) -> &[u8] {
-    let [from, limit] =
-        [content.position(), limit].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-    let rest = content.get_ref().as_ref().get(from..).unwrap_or_default();
-    rest.get(..limit).unwrap_or(rest)
+    content::send(x, source)
 }
 
 /// [`server_version`](crate::RequestHandler::server_version) of [`SimpleHandler`]: `SimpleHTTP/` and

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use servette::{Exchange, Form, Status, Target, handler_fn, respond};
+use servette::{Exchange, Form, ServeFiles, SimpleHandler, Status, Target, handler_fn, respond};
 
 const OFFERS: [&str; 3] = ["text/html", "application/json", "image/png"];
 
@@ -32,6 +32,7 @@ pub fn check(data: &[u8]) {
     let handler = handler_fn(|_, x| {
         was_asked.set(true);
         look_at(x);
+        look_below(x);
         let form = x.form(100_000)?;
         look_at_form(&form);
         let target = x.target()?;
@@ -64,6 +65,25 @@ fn look_at(x: &Exchange<'_>) {
     if let Some(who) = x.basic_auth() {
         assert!(!who.user.contains(':') && who.is(&who.user, &who.password));
         assert!(!who.is(&who.user, &format!("{}x", who.password)));
+    }
+}
+
+/// A path is below a prefix just if the file that it names is.
+fn look_below(x: &mut Exchange<'_>) {
+    let file = SimpleHandler::new("/r").translate_path(x.path);
+    for prefix in ["/a", "/a/b"] {
+        let is_below = file.starts_with(format!("/r{prefix}"));
+        // What no file can have as its name.
+        let has_nul = x.path.contains("%00");
+        match x.below(prefix) {
+            Some(inner) => {
+                assert!(is_below || has_nul);
+                assert!(inner.path.is_empty() || inner.path.starts_with(['/', '?', '#']));
+                assert!(!inner.path.starts_with("//"));
+                assert_eq!(inner.mount(), prefix);
+            }
+            None => assert!(!is_below),
+        }
     }
 }
 

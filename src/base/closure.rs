@@ -11,7 +11,7 @@ use crate::{Exchange, Result};
 /// ```
 /// use servette::{Status, handler_fn, respond};
 ///
-/// let handler = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", x.path.as_bytes()));
+/// let handler = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", x.path.as_bytes()));
 /// assert!(respond(&handler, "GET /hi HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\n/hi"));
 /// ```
 pub fn handler_fn<F>(f: F) -> HandlerFn<F>

@@ -61,7 +61,7 @@ pub(super) fn send<H: RequestHandler + ?Sized>(
         let (short, long) = h.responses(code).unwrap_or(("???", "???"));
         let message = status.message().unwrap_or(short);
         let explain = status.explain().unwrap_or(long);
-        let is_page = &x.context.shared.logs_page;
+        let is_page = &x.context.scope.logs_page;
         is_page.set(true);
         h.log_error(x, format_args!("code {code}, message {message}"));
         is_page.set(false);

@@ -63,7 +63,7 @@ pub(super) fn status_line<H: RequestHandler + ?Sized>(
         None => h.responses(code).map_or("", |(phrase, _)| phrase),
     };
     let mut out = x.channel().out.borrow_mut();
-    out.status_line(x.context.shared.version, code, reason);
+    out.status_line(x.context.scope.version, code, reason);
 }
 
 #[cold]

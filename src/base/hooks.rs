@@ -153,9 +153,9 @@ pub trait RequestHandler {
     /// ```
     /// use servette::{Status, handler_fn, respond};
     ///
-    /// let busy = handler_fn(|h, x| {
-    ///     h.send_header(x, "Retry-After", "3");
-    ///     h.send_error(x, Status::SERVICE_UNAVAILABLE)
+    /// let busy = handler_fn(|_, x| {
+    ///     x.send_header("Retry-After", "3");
+    ///     x.send_error(Status::SERVICE_UNAVAILABLE)
     /// });
     /// let answer = String::from_utf8(respond(&busy, "GET / HTTP/1.0\r\n\r\n")).unwrap();
     /// assert!(answer.starts_with("HTTP/1.0 503 ") && answer.contains("\r\nRetry-After: 3\r\n"));

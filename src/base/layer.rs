@@ -11,7 +11,7 @@ use super::RequestHandler;
 use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
-use crate::simple::{Content, Directory, FileFacts, ServeFiles, SimpleHandler, Visibility};
+use crate::simple::{Content, Directory, FileFacts, Sealed, ServeFiles, SimpleHandler, Visibility};
 use crate::{Exchange, Result, Status, base};
 
 /// The result of an exchange, for a log; see [`Layer::end_request`].
@@ -287,6 +287,8 @@ macro_rules! layer {
                 }
             )*
         }
+
+        impl<L: Layer> Sealed for L {}
 
         impl<L: Layer> ServeFiles for L {
             fn files(&self) -> &SimpleHandler {

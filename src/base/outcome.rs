@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::{Outcome, RequestHandler, log_lines};
 use crate::connection::cycle::Due;
-use crate::connection::observer::Event;
+use crate::connection::observer::Observation;
 use crate::error::{Fault, guarded};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Nesting};
 use crate::http1::Refusal;
 use crate::{Error, Result, Status};
 
@@ -44,7 +44,7 @@ pub(super) fn tell<H: RequestHandler + ?Sized>(
         log_request(h, x, &outcome);
         Ok(())
     });
-    x.context.shared.logged_code.set(0);
+    x.context.scope.logged_code.set(0);
     if let Err(error) = &told {
         log(h, x, error);
     }
@@ -52,12 +52,12 @@ pub(super) fn tell<H: RequestHandler + ?Sized>(
 
 /// Writes the line of a request that tells what came of it.
 fn log_request<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, outcome: &Outcome) {
-    let shared = x.context.shared;
+    let scope = x.context.scope;
     if let Some(format) = x.server.late_format()
-        && shared.is_to_log.get()
+        && scope.is_to_log.get()
     {
         let line = log_lines::request(h, x, outcome, format);
-        shared.logged_code.set(outcome.code.max(1));
+        scope.logged_code.set(outcome.code.max(1));
         h.log_line(x, &line);
     }
 }
@@ -125,43 +125,57 @@ fn settle_overlong<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> b
     false
 }
 
-/// Answers an error.
+/// Answers an error, or (true) gives up the response.
 #[cold]
 fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: Error) -> bool {
-    let channel = x.channel();
-    x.unwound();
-    if x.has_begun() || !error.is_status() {
-        channel.doom();
-    }
-    let answerable = error.fault().is_none_or(Fault::is_answerable);
-    if x.has_begun() || !answerable {
+    x.unwound(Nesting::default());
+    if !is_answerable(x, &error) {
+        x.channel().doom();
         // That a client leaves is nothing to report.
         if error.fault() != Some(&Fault::Gone) {
             log(h, x, &error);
         }
         return true;
     }
-    if error.is_to_log() {
-        log(h, x, &error);
-    }
-    channel.out.borrow_mut().drop_unsent();
-    let answered = guarded(|| h.send_error(x, error.status()));
-    if channel.is_deferred() {
-        // What was refused would be refused again.
-        channel.undefer();
-    }
-    let answered = answered.and_then(|()| Ok(channel.finish()?));
+    let answered = answer_error(h, x, &error);
+    let answered = answered.and_then(|()| Ok(x.channel().finish()?));
     note_panic(x, &answered);
     match answered {
         Ok(()) => false,
         Err(error) => {
             log(h, x, &error);
             if !x.has_begun() {
-                channel.out.borrow_mut().drop_unsent();
+                x.channel().out.borrow_mut().drop_unsent();
             }
             true
         }
     }
+}
+
+/// Nothing of the response was sent, and the client may still read one.
+pub(super) fn is_answerable(x: &Exchange<'_>, error: &Error) -> bool {
+    !x.has_begun() && error.fault().is_none_or(Fault::is_answerable)
+}
+
+/// Has an error answered by the error page of the handler that has failed.
+pub(super) fn answer_error<H: RequestHandler + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    error: &Error,
+) -> Result<()> {
+    let channel = x.channel();
+    channel.undefer();
+    if !error.is_status() {
+        channel.doom();
+    }
+    if error.is_to_log() {
+        log(h, x, error);
+    }
+    channel.out.borrow_mut().drop_unsent();
+    let answered = guarded(|| h.send_error(x, error.status()));
+    // What was refused would be refused again.
+    channel.undefer();
+    answered
 }
 
 /// Logs what went wrong, even where logging itself does.
@@ -175,7 +189,7 @@ fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
 }
 
 /// A fixture has its test fail by a panic.
-fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
+pub(super) fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
     if let Err(error) = result {
         tell_panic(x, error);
     }
@@ -184,6 +198,6 @@ fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
 #[cold]
 fn tell_panic(x: &Exchange<'_>, error: &Error) {
     if let Some(message) = error.panic_message() {
-        x.channel().observed().tell(Event::Panic(message));
+        x.channel().observed().tell(Observation::Panic(message));
     }
 }

@@ -12,7 +12,7 @@ const UNTYPED: &str = "application/octet-stream";
 
 /// What came of a script.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum ScriptResult {
     Answered,
     /// This path is to answer instead.
     Redirect(String),
@@ -171,14 +171,14 @@ impl Answer {
         mut self,
         h: &H,
         x: &mut Exchange<'_>,
-    ) -> Result<Outcome> {
+    ) -> Result<ScriptResult> {
         match &mut self.stage {
             Stage::Head(head, _) if !head.is_empty() => {
                 let line = output::first_line(head);
                 return Err(self.bad_head(h, x, "a head without an end", &line));
             }
             Stage::Head(..) | Stage::Raw { begun: false } => return Err(bad_output("no output")),
-            Stage::Redirect(path) => return Ok(Outcome::Redirect(std::mem::take(path))),
+            Stage::Redirect(path) => return Ok(ScriptResult::Redirect(std::mem::take(path))),
             Stage::Untyped(head) => {
                 let head = std::mem::take(head);
                 self.begin(h, x, &head)?;
@@ -186,7 +186,7 @@ impl Answer {
             Stage::Body | Stage::Raw { .. } => {}
         }
         match self.left {
-            None | Some(0) => Ok(Outcome::Answered),
+            None | Some(0) => Ok(ScriptResult::Answered),
             Some(_) => Err(bad_output("less than its Content-Length")),
         }
     }

@@ -12,7 +12,7 @@ use super::RunScripts;
 use super::environment::Variables;
 use super::inherited::inherited_descriptors;
 use super::process::Permit;
-use crate::simple::{self, Content};
+use crate::simple::{self, Content, Sealed, values};
 use crate::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, cgi};
 
 /// The `PATH` of a script, unless it is given another one.
@@ -84,14 +84,14 @@ impl CgiHandler {
     /// let handler = servette::CgiHandler::new(".").with_cgi_directory("/tools/cgi");
     /// assert_eq!(handler.cgi_directories(), ["/cgi-bin", "/htbin", "/tools/cgi"]);
     /// ```
+    ///
+    /// # Panics
+    /// If it is empty (`/` is the whole directory), or has `.` or `..` in it.
     #[must_use]
+    #[track_caller]
     pub fn with_cgi_directory(mut self, directory: impl AsRef<str>) -> Self {
-        let names = directory
-            .as_ref()
-            .split('/')
-            .filter(|name| !name.is_empty());
-        let names: Vec<_> = names.collect();
-        self.cgi_directories.push(format!("/{}", names.join("/")));
+        let directory = values::given(values::directory(directory.as_ref()));
+        self.cgi_directories.push(format!("/{directory}"));
         let relative = |directory: &String| PathBuf::from(directory.trim_start_matches('/'));
         let unserved = self.cgi_directories.iter().map(relative).collect();
         self.files.keep_unserved(unserved);
@@ -104,8 +104,12 @@ impl CgiHandler {
     ///
     /// This holds in the directories of scripts. Elsewhere a file with the suffix is sent as it is, with
     /// its source.
+    ///
+    /// # Panics
+    /// If no name can have this suffix, as [`SimpleHandler::extension`].
+    #[track_caller]
     pub fn interpreter(mut self, suffix: &str, program: impl AsRef<Path>) -> Self {
-        let suffix = suffix.trim_start_matches('.').to_ascii_lowercase();
+        let suffix = values::given(values::suffix(suffix));
         self.interpreters.insert(suffix, look_up(program.as_ref()));
         self
     }
@@ -351,6 +355,8 @@ impl From<SimpleHandler> for CgiHandler {
         handler.with_cgi_directories(["/cgi-bin", "/htbin"])
     }
 }
+
+impl Sealed for CgiHandler {}
 
 impl RunScripts for CgiHandler {
     fn cgi(&self) -> &CgiHandler {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access};
 
-use super::answer::{Answer, Outcome};
+use super::answer::{Answer, ScriptResult};
 use super::process::Process;
 use super::script::{self, Lookup, Script};
 use super::spool::Input;
@@ -52,8 +52,8 @@ pub(super) fn run<H: RunScripts + ?Sized>(
         }
     });
     match answered? {
-        Outcome::Answered => Ok(()),
-        Outcome::Redirect(path) => hand_on(h, x, &path),
+        ScriptResult::Answered => Ok(()),
+        ScriptResult::Redirect(path) => hand_on(h, x, &path),
     }
 }
 
@@ -106,7 +106,7 @@ fn answer<H: RunScripts + ?Sized>(
     x: &mut Exchange<'_>,
     script: &Script,
     program: Program<'_>,
-) -> Result<Outcome> {
+) -> Result<ScriptResult> {
     // A request that was handed on has no body: it belonged to the script before.
     let has_field = |name| x.headers.get(name).is_some();
     let has_body =

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
 
 use super::RunScripts;
-use super::answer::{Answer, Outcome, bad_output};
+use super::answer::{Answer, ScriptResult, bad_output};
 use super::complaints::Complaints;
 use super::process::{self, Process, TICK, UNWINDING};
 use super::spool::Input;
@@ -107,7 +107,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
     }
 
     /// Answers with the script's output. After an error the script and its whole group are killed.
-    pub(super) fn run(mut self) -> Result<Outcome> {
+    pub(super) fn run(mut self) -> Result<ScriptResult> {
         let result = self.transfer();
         if result.is_err() {
             self.process.kill_group();
@@ -340,7 +340,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
     }
 
     /// The output is over: is it an answer, and what became of the script?
-    fn end(mut self) -> Result<Outcome> {
+    fn end(mut self) -> Result<ScriptResult> {
         self.stdin = None;
         if !self.process.wait_ended(UNWINDING) {
             let deadline = self.h.cgi().silence_deadline();

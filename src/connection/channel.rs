@@ -332,6 +332,14 @@ impl Channel {
         Ok(())
     }
 
+    /// There is a response, or it is deferred.
+    pub(crate) fn check_answered(&self) -> crate::Result<()> {
+        match self.out.borrow().has_head() || self.is_deferred() {
+            true => Ok(()),
+            false => Err(misuse("no response").into()),
+        }
+    }
+
     fn write_allowance(&self) -> Allowance {
         Allowance::of_writes(&self.limits)
     }

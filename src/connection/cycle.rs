@@ -8,7 +8,7 @@ use super::channel::Channel;
 use super::deferred::Answer;
 use super::handed::{Kept, Late};
 use super::input::{Input, Texts};
-use super::observer::Event;
+use super::observer::Observation;
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
@@ -55,9 +55,6 @@ impl Connection {
         let is_behind = !channel.is_idle();
         let (bytes, ahead, texts) = input.split(start, end);
         let bytes = kept.as_ref().map_or(bytes, |kept| &kept.head);
-        if let Some(kept) = &kept {
-            context.shared.began.set(kept.began);
-        }
         let Texts {
             scratch,
             path: whole_path,
@@ -77,7 +74,7 @@ impl Connection {
         };
         // Of a refused request nobody knows what of the input belongs to it.
         let client_ends = refusal.is_none() && !head.meta.keep_alive;
-        let server_keeps = is_11(context.shared.version);
+        let server_keeps = is_11(context.scope.version);
         begin(channel, body, &head, server_keeps, kept.as_ref());
         let due = match (refusal, late) {
             (Some(refusal), _) => Due::Refused(refusal),
@@ -119,7 +116,7 @@ impl Connection {
         };
         let is_truncated = answer(&mut exchange, due);
         if channel.is_deferred() {
-            channel.keep_head(bytes, context.shared.began.get());
+            channel.keep_head(bytes);
             if let Some(hook) = &channel.wire.hook {
                 hook.after_handler();
             }
@@ -156,7 +153,7 @@ impl Connection {
             }
         }
         let pending = self.input.pending();
-        self.channel.wire.observed.tell(Event::Over(pending));
+        self.channel.wire.observed.tell(Observation::Over(pending));
     }
 }
 
@@ -222,5 +219,6 @@ fn begin(
     channel.begin(terms, !(server_keeps && head.meta.keep_alive), body_left);
     if let Some(kept) = kept {
         channel.awaits_continue.set(kept.awaits_continue);
+        channel.close.set(kept.closes);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::link::{Link, Notice};
+use super::link::{Link, Notice, Notify};
 use crate::base::RequestHandler;
 use crate::error::guarded;
 use crate::exchange::Exchange;
@@ -57,7 +57,7 @@ impl fmt::Debug for Answer {
 /// let worker = std::thread::spawn(move || {
 ///     for (name, deferred) in jobs {
 ///         let text = format!("hello {name}");
-///         deferred.answer(move |h, x| h.send_content(x, Status::OK, "text/plain", text.as_bytes()));
+///         deferred.answer(move |_, x| x.send_content(Status::OK, "text/plain", text.as_bytes()));
 ///     }
 /// });
 /// let handler = handler_fn(move |_, x| {
@@ -112,9 +112,10 @@ impl Deferred {
     /// Calls a closure when the connection is closed, and when the server begins to shut down; at once if that has
     /// happened already. It replaces the closure of an earlier call. It is not called because of an answer.
     ///
-    /// It runs on a thread of the server, so it should return soon.
+    /// It runs on a thread of the server, so it should return soon. It is never called by two threads at a time, and
+    /// [`Notice::Closed`] comes last.
     pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
-        self.0.notify(Arc::new(closure));
+        self.0.notify(Notify::new(closure));
     }
 
     /// Waits for a client that ends its sending direction. By default such a client has left, for most of those that

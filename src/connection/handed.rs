@@ -15,8 +15,9 @@ use super::link::{Call, Link, Place};
 use super::outgoing::misuse;
 use super::response_stream::ResponseStream;
 use super::state::{Ending, State, WaitsFor};
-use super::stream_queue::{Framing, Look, Progress, Queue};
+use super::stream_queue::{Look, Progress, Queue, RestFraming};
 use crate::error::Fault;
+use crate::exchange::Data;
 use crate::shutdown::TailGuard;
 use crate::{Error, Result, Status};
 
@@ -48,10 +49,19 @@ enum What {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) head: Vec<u8>,
-    /// When the exchange began, if that is to be known at its end.
-    pub(super) began: Option<Instant>,
     /// The client waits for `100 Continue`.
     pub(super) awaits_continue: bool,
+    /// The handler wants the connection to end.
+    pub(super) closes: bool,
+    carried: Carried,
+}
+
+/// What those above keep of such a request.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) data: Data,
+    /// When it began, if that is asked for.
+    pub(crate) start: Option<Instant>,
 }
 
 /// The answer to a request that was put off.
@@ -112,9 +122,9 @@ impl Channel {
     /// Counts an answer that goes into the program's hands.
     ///
     /// # Errors
-    /// 503, where the server stops and its event loops are over already.
-    fn count_handed(&self) -> io::Result<TailGuard> {
-        let counted = self.wire.control.enter_handed();
+    /// 503, where the server stops and its event loops are over already, or too much is held in memory with these bytes.
+    fn count_handed(&self, bytes: usize) -> io::Result<TailGuard> {
+        let counted = self.wire.control.enter_handed(bytes, self.limits.queued);
         counted.ok_or_else(|| Error::from(Status::SERVICE_UNAVAILABLE).into())
     }
 
@@ -123,13 +133,13 @@ impl Channel {
         if self.detached.get() {
             return Err(misuse("the body of a connection that has left its server"));
         }
-        let counted = self.count_handed()?;
+        let counted = self.count_handed(0)?;
         let framing = self.out.borrow_mut().hand_over(self.is_closing())?;
         let (control, limits) = (self.wire.control.clone(), self.limits.clone());
         let is_bounded = self.wire.stream.fd().is_some();
         let queue = |framing| Queue::new(framing, is_bounded, limits, control.clone());
         let Some(framing) = framing else {
-            let link = Link::new(queue(Framing::UntilClose));
+            let link = Link::new(queue(RestFraming::UntilClose));
             link.give_up(Fault::Gone);
             return Ok(ResponseStream(link, control));
         };
@@ -139,8 +149,8 @@ impl Channel {
         Ok(stream)
     }
 
-    /// Puts the whole answer off.
-    pub(crate) fn defer(&self) -> io::Result<Deferred> {
+    /// Puts the whole answer to a request off, of whose head so many bytes are kept.
+    pub(crate) fn defer(&self, head: usize) -> io::Result<Deferred> {
         let out = self.out.borrow();
         if out.has_head() || out.has_begun() || self.is_handed() {
             return Err(misuse(
@@ -150,7 +160,7 @@ impl Channel {
         let link = Link::new(None);
         self.hand(
             What::Late(link.clone(), Kept::default()),
-            self.count_handed()?,
+            self.count_handed(head)?,
         );
         Ok(Deferred(link, self.wire.control.clone()))
     }
@@ -163,18 +173,37 @@ impl Channel {
     }
 
     /// Keeps the head of a request that is put off.
-    pub(super) fn keep_head(&self, bytes: &[u8], began: Option<Instant>) {
+    pub(super) fn keep_head(&self, bytes: &[u8]) {
         if let Some(handed) = &mut self.rest.borrow_mut().handed
             && let What::Late(_, kept) = &mut handed.what
         {
             kept.head = bytes.to_vec();
-            kept.began = began;
             kept.awaits_continue = self.awaits_continue.get();
+            kept.closes = self.close.get();
         }
     }
 }
 
 impl Connection {
+    /// Keeps what is carried on to the answer of a request, if that was put off.
+    #[inline]
+    pub(crate) fn carry(&mut self, carried: impl FnOnce() -> Carried) {
+        if let Some(handed) = &mut self.channel.rest.get_mut().handed
+            && let What::Late(_, kept) = &mut handed.what
+        {
+            kept.carried = carried();
+        }
+    }
+
+    /// Takes it, for that answer.
+    #[inline]
+    pub(crate) fn take_carried(&mut self) -> Carried {
+        match &mut self.state {
+            State::Late(late) => std::mem::take(&mut late.kept.carried),
+            _ => Carried::default(),
+        }
+    }
+
     /// The last answer goes on without a handler: it has a tail, or is in the program's hands. Before that is over,
     /// nothing else is done for the connection.
     #[inline]

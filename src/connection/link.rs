@@ -88,8 +88,26 @@ pub enum Notice {
     Stopping,
 }
 
+/// A closure of the program, and whether it was told that the connection is closed.
 #[derive(Clone)]
-pub(super) struct Notify(Arc<dyn Fn(Notice) + Send + Sync>);
+pub(super) struct Notify(Arc<(Mutex<bool>, Box<Notified>)>);
+
+type Notified = dyn Fn(Notice) + Send + Sync;
+
+impl Notify {
+    pub(super) fn new(closure: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        Notify(Arc::new((Mutex::new(false), Box::new(closure))))
+    }
+
+    /// Calls it. Several threads may have something to tell: it is told one after the other, and nothing after `Closed`.
+    fn tell(&self, notice: Notice) {
+        let (is_over, closure) = &*self.0;
+        let mut is_over = lock(is_over);
+        if !mem::replace(&mut *is_over, notice == Notice::Closed) {
+            closure(notice);
+        }
+    }
+}
 
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,7 +115,7 @@ impl fmt::Debug for Notify {
     }
 }
 
-/// A closure of the program that is to be called. That runs code of the program, so no lock may be held.
+/// A closure of the program that is to be called. That runs code of the program, so no lock of ours may be held.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Call(Notify, Notice);
@@ -105,7 +123,7 @@ pub(crate) struct Call(Notify, Notice);
 impl Call {
     pub(crate) fn run(self) -> crate::Result<()> {
         guarded(|| {
-            (self.0.0)(self.1);
+            self.0.tell(self.1);
             // The closure may be dropped with it.
             drop(self);
             Ok(())
@@ -201,21 +219,23 @@ impl<T> Link<T> {
     }
 
     /// Has the program told of what happens to the connection; at once if that has happened.
-    pub(super) fn notify(&self, notify: Arc<dyn Fn(Notice) + Send + Sync>) {
+    pub(super) fn notify(&self, notify: Notify) {
         let mut state = self.state();
-        if state.fault.is_none() {
-            let before = state.notify.replace(Notify(notify.clone()));
-            let stops = state.knows_of_stop;
-            // No lock is held over what the program drops or does.
-            drop(state);
-            drop(before);
-            if stops {
-                notify(Notice::Stopping);
-            }
-            return;
-        }
+        let happened = match state.fault {
+            Some(_) => Some(Notice::Closed),
+            None => state.knows_of_stop.then_some(Notice::Stopping),
+        };
+        // The one before is not told any more.
+        let before = match happened {
+            Some(Notice::Closed) => state.notify.take(),
+            _ => state.notify.replace(notify.clone()),
+        };
+        // No lock is held over what the program drops or does.
         drop(state);
-        notify(Notice::Closed);
+        drop(before);
+        if let Some(notice) = happened {
+            notify.tell(notice);
+        }
     }
 
     pub(super) fn allow_half_close(&self) {

@@ -7,7 +7,7 @@ use crate::http1::Refusal;
 /// What an observer is told, on the thread that serves the connection.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "testing"), expect(dead_code))]
-pub(crate) enum Event<'e> {
+pub(crate) enum Observation<'e> {
     /// These bytes came from the client.
     Received(&'e [u8]),
     /// A request, or what was refused as one, is about to be answered.
@@ -28,7 +28,7 @@ pub(crate) enum Event<'e> {
 #[cfg(feature = "testing")]
 pub(crate) trait Observer: std::any::Any + std::fmt::Debug + Send {
     /// Something has happened; true if that makes the usual action unnecessary.
-    fn see(&self, event: Event<'_>) -> bool;
+    fn see(&self, event: Observation<'_>) -> bool;
 
     /// The version that the server speaks, whatever its handler says.
     fn protocol_version(&self) -> Option<&'static str>;
@@ -48,7 +48,7 @@ impl Observed {
         self.observer.is_some()
     }
 
-    pub(crate) fn tell(&self, event: Event<'_>) -> bool {
+    pub(crate) fn tell(&self, event: Observation<'_>) -> bool {
         self.observer
             .as_ref()
             .is_some_and(|observer| observer.see(event))
@@ -68,7 +68,7 @@ impl Observed {
         false
     }
 
-    pub(crate) fn tell(&self, _: Event<'_>) -> bool {
+    pub(crate) fn tell(&self, _: Observation<'_>) -> bool {
         false
     }
 

@@ -74,7 +74,7 @@ pub(crate) struct Outgoing {
     /// Bytes of the present response that have left the buffer, or went past it.
     gone: u64,
     /// How many of them are its head.
-    head: usize,
+    head: u32,
     /// More was written than declared.
     overlong: bool,
 }
@@ -277,7 +277,7 @@ impl Outgoing {
         Outcome {
             code: self.code,
             bytes: self.gone,
-            body_bytes: self.gone.saturating_sub(self.head as u64),
+            body_bytes: self.gone.saturating_sub(self.head.into()),
             ..Outcome::default()
         }
     }
@@ -311,7 +311,10 @@ impl Outgoing {
     }
 
     /// The rest of the body is written elsewhere; how it is framed, or `None` if there is no body to be sent.
-    pub(crate) fn hand_over(&mut self, closing: bool) -> io::Result<Option<stream_queue::Framing>> {
+    pub(crate) fn hand_over(
+        &mut self,
+        closing: bool,
+    ) -> io::Result<Option<stream_queue::RestFraming>> {
         match self.stage {
             Stage::Blank | Stage::Fields => {
                 return Err(misuse("a body handed over before the end of the head"));
@@ -323,9 +326,9 @@ impl Outgoing {
         }
         self.end_chunk();
         let framing = match self.stage {
-            Stage::Open(Framing::Length(left)) => stream_queue::Framing::Length(left),
-            Stage::Open(Framing::Chunked(_)) => stream_queue::Framing::Chunked,
-            Stage::Open(Framing::UntilClose) => stream_queue::Framing::UntilClose,
+            Stage::Open(Framing::Length(left)) => stream_queue::RestFraming::Length(left),
+            Stage::Open(Framing::Chunked(_)) => stream_queue::RestFraming::Chunked,
+            Stage::Open(Framing::UntilClose) => stream_queue::RestFraming::UntilClose,
             _ => return Ok(None),
         };
         self.stage = Stage::HandedOver;

@@ -9,7 +9,7 @@ pub(super) use self::dropping::Dropped;
 use super::channel::Channel;
 use super::input::Ahead;
 use super::min_rate::{Allowance, MinRate};
-use super::observer::Event;
+use super::observer::Observation;
 use super::wire::Wire;
 use crate::error::Fault;
 use crate::http1::Refusal;
@@ -205,7 +205,7 @@ impl RequestBody<'_> {
                     Piece::End => {
                         self.body.ended = true;
                         let behind = self.ahead.unread().len();
-                        self.channel.observed().tell(Event::BodyEnd(behind));
+                        self.channel.observed().tell(Observation::BodyEnd(behind));
                         Ok(Some(0))
                     }
                 }
@@ -305,10 +305,10 @@ impl RequestBody<'_> {
     fn note(&self, direct: &[u8]) {
         let observed = self.channel.observed();
         if !direct.is_empty() {
-            observed.tell(Event::Body(direct));
+            observed.tell(Observation::Body(direct));
         }
         if self.body.decoder.is_none() && self.channel.body_left.get() == 0 {
-            observed.tell(Event::BodyEnd(self.ahead.unread().len()));
+            observed.tell(Observation::BodyEnd(self.ahead.unread().len()));
         }
     }
 
@@ -367,7 +367,7 @@ impl BufRead for RequestBody<'_> {
         let most = usize::try_from(self.pending()).unwrap_or(usize::MAX);
         let count = count.min(most).min(self.ahead.unread().len());
         let taken = self.ahead.unread().get(..count).unwrap_or_default();
-        self.channel.observed().tell(Event::Body(taken));
+        self.channel.observed().tell(Observation::Body(taken));
         self.ahead.consume(count);
         self.took(count);
         self.note(&[]);

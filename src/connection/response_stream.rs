@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::chunk::Chunk;
-use super::link::{Link, Notice};
+use super::link::{Link, Notice, Notify};
 use super::stream_queue::Queue;
 use crate::shutdown::Control;
 
@@ -25,9 +25,9 @@ use crate::shutdown::Control;
 /// ```
 /// use servette::{RequestHandler, Status, handler_fn, respond};
 ///
-/// let handler = handler_fn(|h, x| {
-///     h.send_response(x, Status::OK);
-///     h.end_headers(x)?;
+/// let handler = handler_fn(|_, x| {
+///     x.send_response(Status::OK);
+///     x.end_headers()?;
 ///     let stream = x.wfile.hand_over()?;
 ///     std::thread::spawn(move || {
 ///         for number in 0..3 {
@@ -70,9 +70,10 @@ impl ResponseStream {
     /// Calls a closure when the connection is closed, and when the server begins to shut down; at once if that has
     /// happened already. It replaces the closure of an earlier call.
     ///
-    /// It runs on a thread of the server, so it should return soon. It is not called when this stream is dropped.
+    /// It runs on a thread of the server, so it should return soon. It is never called by two threads at a time, and
+    /// [`Notice::Closed`] comes last. It is not called when this stream is dropped.
     pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
-        self.0.notify(Arc::new(closure));
+        self.0.notify(Notify::new(closure));
     }
 
     /// Goes on for a client that ends its sending direction. By default such a client has left, for most of those that

@@ -26,7 +26,7 @@ const LAST: &[u8] = b"0\r\n\r\n";
 
 /// How the rest of a body is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub(crate) enum RestFraming {
     /// So many bytes are still to come.
     Length(u64),
     Chunked,
@@ -59,7 +59,7 @@ pub(super) struct Look {
 /// The rest of a body on its way to the client.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    framing: Framing,
+    framing: RestFraming,
     pieces: VecDeque<Piece>,
     /// So many bytes of the first one are sent.
     sent: usize,
@@ -97,7 +97,7 @@ impl Piece {
 
 impl Queue {
     pub(super) fn new(
-        framing: Framing,
+        framing: RestFraming,
         is_bounded: bool,
         limits: Arc<Limits>,
         control: Arc<Control>,
@@ -124,9 +124,9 @@ impl Queue {
             return Ok(None);
         }
         Ok(Some(match &mut self.framing {
-            Framing::Chunked => Piece::Framed(chunk),
-            Framing::UntilClose => Piece::Plain(chunk),
-            Framing::Length(left) => {
+            RestFraming::Chunked => Piece::Framed(chunk),
+            RestFraming::UntilClose => Piece::Plain(chunk),
+            RestFraming::Length(left) => {
                 *left = left.checked_sub(length).ok_or(Fault::Overlong)?;
                 Piece::Plain(chunk)
             }
@@ -137,9 +137,9 @@ impl Queue {
     fn end(&self) -> Result<Option<Piece>, Fault> {
         match self.framing {
             _ if thread::panicking() => Err(Fault::Incomplete),
-            Framing::Length(1..) => Err(Fault::Incomplete),
-            Framing::Chunked => Ok(Some(Piece::Last)),
-            Framing::Length(0) | Framing::UntilClose => Ok(None),
+            RestFraming::Length(1..) => Err(Fault::Incomplete),
+            RestFraming::Chunked => Ok(Some(Piece::Last)),
+            RestFraming::Length(0) | RestFraming::UntilClose => Ok(None),
         }
     }
 
@@ -322,7 +322,8 @@ impl Link<Queue> {
         Ok(Look {
             progress,
             written: state.content.rate.bytes(),
-            is_kept_alive: state.content.keep_alive.is_some(),
+            is_kept_alive: state.content.keep_alive.is_some()
+                && !state.content.limits.stream_silence.is_zero(),
         })
     }
 
@@ -400,15 +401,47 @@ impl LinkState<Queue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::link::{Notice, Notify};
 
     #[test]
     fn nothing_is_written_to_keep_a_body_alive_that_has_ended() {
         let limits = Arc::new(Limits::default());
-        let queue = Queue::new(Framing::UntilClose, true, limits, Arc::default());
+        let queue = Queue::new(RestFraming::UntilClose, true, limits, Arc::default());
         let link = Link::new(queue);
         link.keep_alive(Chunk::from("still here"));
         link.end(true);
         link.note_silence(0);
         assert!(link.state().content.pieces.is_empty());
+    }
+
+    /// The notices of two threads may come in any order.
+    #[test]
+    fn nothing_is_told_after_the_end() {
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let noted = told.clone();
+        let link = Link::new(());
+        link.notify(Notify::new(move |notice| {
+            noted.lock().unwrap().push(notice)
+        }));
+        let stopping = link.note_stop().unwrap();
+        let closed = link.close(Fault::Gone).unwrap();
+        closed.run().unwrap();
+        stopping.run().unwrap();
+        assert_eq!(*told.lock().unwrap(), [Notice::Closed]);
+    }
+
+    #[test]
+    fn a_closure_that_comes_behind_the_end_takes_the_place_of_the_one_before() {
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let link = Link::new(());
+        for name in ["first", "second"] {
+            let noted = told.clone();
+            link.notify(Notify::new(move |notice| {
+                noted.lock().unwrap().push((name, notice))
+            }));
+            link.state().fault = Some(Fault::SlowReader);
+        }
+        assert!(link.close(Fault::Gone).is_none());
+        assert_eq!(*told.lock().unwrap(), [("second", Notice::Closed)]);
     }
 }

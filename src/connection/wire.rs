@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(crate) use self::wait::Client;
 use self::wait::Direction;
 use super::min_rate::{Allowance, MinRate};
-use super::observer::{Event, Observed};
+use super::observer::{Observation, Observed};
 use super::stream::{Stream, WASTE};
 use super::wait_hook::WaitHook;
 use crate::error::Fault;
@@ -54,8 +54,9 @@ impl Wire {
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.stream.recv(buffer) {
             Ok(count) => {
-                self.observed
-                    .tell(Event::Received(buffer.get(..count).unwrap_or_default()));
+                self.observed.tell(Observation::Received(
+                    buffer.get(..count).unwrap_or_default(),
+                ));
                 Ok(Some(count))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -78,8 +79,9 @@ impl Wire {
             allowance,
             before_wait,
         )?;
-        self.observed
-            .tell(Event::Received(buffer.get(..count).unwrap_or_default()));
+        self.observed.tell(Observation::Received(
+            buffer.get(..count).unwrap_or_default(),
+        ));
         Ok(count)
     }
 

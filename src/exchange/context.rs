@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
-use std::time::Instant;
+use std::fmt;
 
 use crate::RequestHandler;
+use crate::error::guarded;
 
 /// What an exchange knows of the handler that answers it.
 pub(crate) struct Context<'a> {
@@ -14,17 +15,15 @@ pub(crate) struct Context<'a> {
     pub(crate) is_layered: bool,
     /// It is a branch of another handler.
     pub(crate) is_branch: bool,
-    pub(crate) shared: &'a Shared<'a>,
+    pub(crate) scope: &'a Scope<'a>,
 }
 
-/// What handlers that hand an exchange on to each other share.
-pub(crate) struct Shared<'a> {
+/// What belongs to a request, whichever handlers it is handed on to.
+pub(crate) struct Scope<'a> {
     /// The version of HTTP that this exchange speaks, whatever hooks say later.
     pub(crate) version: &'a str,
     /// The handler that the server was given.
     pub(crate) first: &'a dyn RequestHandler,
-    /// When it began, if anybody is to be told of its end.
-    pub(crate) began: Cell<Option<Instant>>,
     /// It is writing a line to the log.
     pub(crate) is_logging: Cell<bool>,
     /// It logs the request.
@@ -37,40 +36,49 @@ pub(crate) struct Shared<'a> {
     pub(crate) logs_page: Cell<bool>,
     /// How deep calls through the exchange are nested.
     pub(super) depth: Cell<u8>,
-    pub(super) data: Data,
+    pub(crate) data: Data,
 }
 
-impl<'a> Shared<'a> {
-    pub(crate) fn new(first: &'a dyn RequestHandler, version: &'a str) -> Self {
-        Shared {
+impl<'a> Scope<'a> {
+    pub(crate) fn new(first: &'a dyn RequestHandler, version: &'a str, data: Data) -> Self {
+        Scope {
             version,
             first,
-            began: Cell::new(None),
             is_logging: Cell::new(false),
             is_logging_request: Cell::new(false),
             is_to_log: Cell::new(false),
             logged_code: Cell::new(0),
             logs_page: Cell::new(false),
             depth: Cell::new(0),
-            data: Data::default(),
+            data,
         }
     }
 }
 
 /// Values of different types, of which none is ever taken out.
 #[derive(Default)]
-pub(super) struct Data(Entry);
+pub(crate) struct Data(Entry);
 
 /// A value and those behind it; at the end there is none.
-type Entry = OnceCell<Box<(Box<dyn Any>, Data)>>;
+type Entry = OnceCell<Box<(Box<dyn Any + Send>, Data)>>;
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Data")
+    }
+}
 
 impl Drop for Data {
     /// One value after the other: many of them, each inside the one before, would take all of the stack.
     fn drop(&mut self) {
         let mut next = self.0.take();
-        while let Some(mut entry) = next {
-            next = entry.1.0.take();
-        }
+        // They are the program's, and may panic.
+        let _ = guarded(|| {
+            while let Some(mut entry) = next.take() {
+                next = entry.1.0.take();
+            }
+            Ok(())
+        });
     }
 }
 
@@ -78,7 +86,7 @@ impl Drop for Data {
 struct Text(String);
 
 impl Data {
-    pub(super) fn push(&self, value: Box<dyn Any>) {
+    pub(super) fn push(&self, value: Box<dyn Any + Send>) {
         // It is empty.
         let _ = self.end().set(Box::new((value, Data::default())));
     }

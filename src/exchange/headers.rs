@@ -13,11 +13,11 @@ use crate::http1::head::FieldLines;
 /// ```
 /// use servette::{Exchange, Status, handler_fn, respond};
 ///
-/// let handler = handler_fn(|h, x| {
+/// let handler = handler_fn(|_, x| {
 ///     assert_eq!(x.headers.get("x-one"), Some("1"));
 ///     assert_eq!(x.headers.get_all("X-Two").collect::<Vec<_>>(), ["2", "\u{e9}"]);
 ///     assert_eq!(x.headers.iter().count(), 3);
-///     h.send_error(x, Status::GONE)
+///     x.send_error(Status::GONE)
 /// });
 /// let answer = respond(&handler, b"GET / HTTP/1.0\r\nX-One: 1\r\nX-Two: 2\r\nX-Two: \xe9\r\n\r\n");
 /// assert!(answer.starts_with(b"HTTP/1.0 410 Gone\r\n"));

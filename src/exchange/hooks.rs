@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Context, Exchange};
+use super::Exchange;
 use crate::{Error, RequestHandler, Result, Status};
 
 /// So deep hooks may call each other; they do it some five times.
@@ -109,55 +109,6 @@ impl<'a> Exchange<'a> {
         self.look_nested(|h| h.log_message(self, message));
     }
 
-    /// Lets another handler respond, with its own hooks: for routers, mounts and virtual hosts.
-    ///
-    /// `branch.do_method(x)` would keep the hooks of the router instead: whatever `branch` calls on `x` would be a hook of
-    /// the router. Fields that were sent before the response, and [`data`](Self::data), stay. The branch logs to the log of
-    /// the outermost handler, whose `log_request` and `log_line` apply unless the branch overrides them. An error with a status is answered by the branch; any other is returned.
-    ///
-    /// ```
-    /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
-    ///
-    /// struct Hosts {
-    ///     one: SimpleHandler,
-    ///     two: SimpleHandler,
-    /// }
-    ///
-    /// impl RequestHandler for Hosts {
-    ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-    ///         match x.host() {
-    ///             Some("one.example") => x.hand_to(&self.one),
-    ///             Some("two.example") => x.hand_to(&self.two),
-    ///             _ => x.send_error(Status::MISDIRECTED_REQUEST),
-    ///         }
-    ///     }
-    /// }
-    ///
-    /// let hosts = Hosts { one: SimpleHandler::new("one"), two: SimpleHandler::new("two") };
-    /// let answer = respond(&hosts, "GET / HTTP/1.1\r\nHost: three.example\r\n\r\n");
-    /// assert!(answer.starts_with(b"HTTP/1.0 421 "));
-    /// ```
-    ///
-    /// # Errors
-    /// Those of the branch that are made from no status.
-    pub fn hand_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
-        let context = Context {
-            handler: branch,
-            is_layered: true,
-            is_branch: true,
-            shared: self.context.shared,
-        };
-        let mut x = self.reborrow();
-        x.context = &context;
-        match branch.do_method(&mut x) {
-            Err(error) if error.is_status() && !x.has_begun() => {
-                x.channel().undefer();
-                x.send_error(error.status())
-            }
-            other => other,
-        }
-    }
-
     /// The outermost handler, if hooks are to be called on it and not on the handler at hand.
     #[inline(always)]
     pub(crate) fn layers(&self) -> Option<&'a dyn RequestHandler> {
@@ -174,7 +125,7 @@ impl<'a> Exchange<'a> {
     ) -> Result<T> {
         let before = self.enter().ok_or_else(|| Error::other(TOO_DEEP))?;
         let result = call(self.context.handler, self);
-        self.context.shared.depth.set(before);
+        self.context.scope.depth.set(before);
         result
     }
 
@@ -183,7 +134,7 @@ impl<'a> Exchange<'a> {
         match self.enter() {
             Some(before) => {
                 call(self.context.handler, self);
-                self.context.shared.depth.set(before);
+                self.context.scope.depth.set(before);
             }
             None => self.channel().out.borrow_mut().fail(TOO_DEEP),
         }
@@ -193,23 +144,45 @@ impl<'a> Exchange<'a> {
     fn look_nested(&self, call: impl FnOnce(&dyn RequestHandler)) {
         if let Some(before) = self.enter() {
             call(self.context.handler);
-            self.context.shared.depth.set(before);
+            self.context.scope.depth.set(before);
         }
     }
 
     /// One call deeper; returns how deep it was before.
     fn enter(&self) -> Option<u8> {
-        let depth = &self.context.shared.depth;
+        let depth = &self.context.scope.depth;
         let before = depth.get();
         (before < DEEPEST).then(|| depth.replace(before + 1))
     }
 
-    /// After an error or a panic nothing is nested.
-    pub(crate) fn unwound(&self) {
-        self.context.shared.depth.set(0);
-        self.context.shared.is_logging.set(false);
-        self.context.shared.is_logging_request.set(false);
-        self.context.shared.logged_code.set(0);
-        self.context.shared.logs_page.set(false);
+    /// Calls another handler, one call deeper; returns how deep it was before.
+    pub(crate) fn nest(&self) -> Result<Nesting> {
+        let scope = self.context.scope;
+        let is_logging = scope.is_logging.get();
+        let is_logging_request = scope.is_logging_request.get();
+        let depth = self.enter().ok_or_else(|| Error::other(TOO_DEEP))?;
+        Ok(Nesting {
+            depth,
+            is_logging,
+            is_logging_request,
+        })
     }
+
+    /// No more calls are nested than these, also after an error or a panic.
+    pub(crate) fn unwound(&self, nesting: Nesting) {
+        let scope = self.context.scope;
+        scope.depth.set(nesting.depth);
+        scope.is_logging.set(nesting.is_logging);
+        scope.is_logging_request.set(nesting.is_logging_request);
+        scope.logged_code.set(0);
+        scope.logs_page.set(false);
+    }
+}
+
+/// How deep calls through the exchange are nested.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Nesting {
+    depth: u8,
+    is_logging: bool,
+    is_logging_request: bool,
 }

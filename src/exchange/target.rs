@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Exchange;
 use super::form::{Pairs, first};
+use super::prefix;
 use crate::{Error, Result, Status};
 
 /// The path and the query of a request, decoded; made by [`Exchange::target`].
@@ -52,10 +53,17 @@ impl<'a> Target<'a> {
     /// # Errors
     /// 400 if a segment is not UTF-8 when it is decoded.
     pub(crate) fn parse(target: &'a str) -> Result<Self> {
-        let (path, query) = match target.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (target, None),
-        };
+        match target.split_once('?') {
+            Some((path, query)) => Target::of(path, Some(query)),
+            None => Target::of(target, None),
+        }
+    }
+
+    /// That of a path and a query.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub(crate) fn of(path: &'a str, query: Option<&'a str>) -> Result<Self> {
         let inside = path.strip_prefix('/').filter(|path| !path.is_empty());
         let decoded = |segment| match percent_decode_str(segment).decode_utf8() {
             Ok(segment) => Ok(segment),
@@ -124,9 +132,12 @@ impl<'a> Exchange<'a> {
     /// Returns the exchange without this prefix of its path, for a handler that is mounted there; `None` if the request is
     /// for another path. Continue with [`hand_to`](Self::hand_to).
     ///
-    /// `prefix` begins with a slash and ends without one. `/files` matches `/files`, `/files/a` and `/files?q`, but not
-    /// `/filesystem`; the rest of the path is empty, `/a` and `?q`. Redirects and listings have the prefix, which is
-    /// [`mount`](Self::mount).
+    /// `/files` matches `/files`, `/files/a` and `/files?q`, but not `/filesystem`; the rest of the path is empty, `/a` and
+    /// `?q`. Redirects and listings have the prefix, which is [`mount`](Self::mount).
+    ///
+    /// Both paths are compared as the names of files are: decoded, divided at slashes (`%2F` is one), with `.` and `..`
+    /// resolved. So `/%66iles/a`, `/files%2Fa` and `/x/../files/a` are below `/files`, and `/files/../a` is not. What is
+    /// below a prefix that a guard asks for can't be had by another spelling.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -149,21 +160,16 @@ impl<'a> Exchange<'a> {
     /// assert!(answer.starts_with("HTTP/1.0 301 ") && answer.contains("\r\nLocation: /files/src/\r\n"));
     /// ```
     pub fn below<'b>(&'b mut self, prefix: &str) -> Option<Exchange<'b>> {
-        let path = self.path;
-        let prefix = prefix.trim_end_matches('/');
-        let rest = path.strip_prefix(prefix)?;
-        if !(rest.is_empty() || rest.starts_with(['/', '?', '#'])) {
-            return None;
-        }
-        let own = path.get(..prefix.len()).unwrap_or_default();
-        // It lives as long as the exchange.
-        let mount = self
-            .context
-            .shared
-            .data
-            .keep(format!("{}{own}", self.mount()));
+        let rest = prefix::below(self.path, prefix)?;
+        // These texts live as long as the exchange.
+        let data = &self.context.scope.data;
+        let mount = data.keep(format!("{}{}", self.mount(), prefix::in_url(prefix)));
+        let path = match with_one_slash(rest) {
+            Cow::Borrowed(path) => path,
+            Cow::Owned(path) => data.keep(path)?,
+        };
         let mut x = self.reborrow();
-        x.path = rest;
+        x.path = path;
         x.mount = mount;
         Some(x)
     }
@@ -199,6 +205,19 @@ impl<'a> Exchange<'a> {
         self.send_header("Location", location);
         self.send_header("Content-Length", "0");
         self.end_headers()
+    }
+}
+
+/// A path begins with one slash, and that is not encoded.
+fn with_one_slash(rest: &str) -> Cow<'_, str> {
+    let mut inside = rest;
+    while let Some(after) = prefix::after_slash(inside) {
+        inside = after;
+    }
+    match rest.strip_suffix(inside).unwrap_or_default() {
+        "" => rest.into(),
+        slashes if slashes.ends_with('/') => rest.get(slashes.len() - 1..).unwrap_or(rest).into(),
+        _ => format!("/{inside}").into(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{env, io};
 
 use servette::cgi::{command_without, inherited_descriptors};
+use servette::simple::values;
 use servette::{CgiHandler, SimpleHandler};
 
 use super::systemd;
@@ -26,7 +27,7 @@ pub(crate) struct ScriptArguments {
     cgi: bool,
 
     /// Run the scripts in this directory instead (a path as in a URL); may be repeated
-    #[arg(long, value_name = "PATH", requires = "cgi")]
+    #[arg(long, value_name = "PATH", requires = "cgi", value_parser = directory)]
     cgi_directory: Vec<String>,
 
     /// Program that runs files with this suffix which are not executable; may be repeated
@@ -34,7 +35,7 @@ pub(crate) struct ScriptArguments {
     cgi_interpreter: Vec<String>,
 
     /// Name of the script that answers for a directory of scripts, such as index.cgi; may be repeated
-    #[arg(long, value_name = "NAME", requires = "cgi")]
+    #[arg(long, value_name = "NAME", requires = "cgi", value_parser = name)]
     cgi_index: Vec<String>,
 
     /// Set a variable in the environment of scripts; may be repeated
@@ -42,7 +43,7 @@ pub(crate) struct ScriptArguments {
     cgi_env: Vec<String>,
 
     /// Pass a variable of this environment on to scripts; may be repeated
-    #[arg(long, value_name = "NAME", requires = "cgi")]
+    #[arg(long, value_name = "NAME", requires = "cgi", value_parser = variable)]
     cgi_inherit: Vec<String>,
 
     /// Hand requests of every method to scripts, not only GET, HEAD and POST
@@ -70,7 +71,8 @@ pub(crate) struct ScriptArguments {
     cgi_same_user: bool,
 
     /// Kill scripts that are silent for this time
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "cgi")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "cgi",
+          value_parser = clap::value_parser!(u64).range(1..))]
     cgi_silence: u64,
 
     /// Kill scripts that run for this time; 0 for no limit
@@ -78,8 +80,9 @@ pub(crate) struct ScriptArguments {
     cgi_total: u64,
 
     /// Maximum scripts at a time
-    #[arg(long, value_name = "COUNT", default_value_t = 64, requires = "cgi")]
-    cgi_scripts: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = 64, requires = "cgi",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    cgi_scripts: u32,
 
     /// Maximum size of a request body; 0 for no limit
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, requires = "cgi")]
@@ -119,15 +122,20 @@ impl ScriptArguments {
             .with_silence_deadline(Duration::from_secs(self.cgi_silence))
             .with_total_deadline(or_none(self.cgi_total).map(Duration::from_secs))
             .with_max_body(or_none(self.cgi_max_body))
-            .with_max_scripts(self.cgi_scripts);
+            .with_max_scripts(self.cgi_scripts as usize);
         if !self.cgi_directory.is_empty() {
             handler = handler.with_cgi_directories(&self.cgi_directory);
         }
         let mut suffixes = Vec::new();
         for pair in &self.cgi_interpreter {
             let (suffix, program) = split(pair, "--cgi-interpreter")?;
-            handler = handler.interpreter(suffix, Path::new(program));
-            suffixes.push(suffix.trim_start_matches('.'));
+            let wrong = |problem| format!("invalid value for '--cgi-interpreter': {problem}");
+            let suffix = values::suffix(suffix).map_err(wrong)?;
+            if program.is_empty() {
+                return Err(wrong(format!("'{}' has no program", pair.escape_debug())));
+            }
+            handler = handler.interpreter(&suffix, Path::new(program));
+            suffixes.push(suffix);
         }
         if let Some(warning) = strays::warning(&root, handler.cgi_directories(), &suffixes) {
             super::warn(&warning);
@@ -140,6 +148,27 @@ impl ScriptArguments {
             handler = handler.inherit_env(name);
         }
         Ok(Handler::Scripts(Box::new(handler)))
+    }
+}
+
+/// A directory of scripts, as a path of requests.
+fn directory(text: &str) -> Result<String, String> {
+    values::directory(text).map(|names| format!("/{names}"))
+}
+
+/// The name of a script.
+fn name(text: &str) -> Result<String, String> {
+    match text.is_empty() || text.contains('/') || matches!(text, "." | "..") {
+        true => Err("it is not the name of a file".into()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// The name of a variable.
+fn variable(text: &str) -> Result<String, String> {
+    match text.is_empty() || text.contains('=') {
+        true => Err("it is not the name of a variable".into()),
+        false => Ok(text.to_owned()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use servette::SimpleHandler;
-use servette::simple::Visibility;
+use servette::simple::{Visibility, values};
 
 /// Options that Python's command has not; each of them is off by default.
 #[derive(Debug, Args)]
@@ -15,19 +15,19 @@ pub(super) struct SiteArguments {
     precompressed: bool,
 
     /// Have browsers cache the files below this path for a year, for names with a hash; may be repeated
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIRECTORY", value_parser = values::directory)]
     immutable: Vec<String>,
 
     /// Send this Cache-Control with all other files
-    #[arg(long, value_name = "VALUE", value_parser = super::field_value)]
+    #[arg(long, value_name = "VALUE", value_parser = super::some_value)]
     cache_control: Option<String>,
 
     /// Send this file, such as index.html, to browsers that open a page that does not exist
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = values::page)]
     fallback: Option<String>,
 
     /// Send this file as the page for 404 errors
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = values::page)]
     not_found_page: Option<String>,
 
     /// Names that begin with a dot, but for /.well-known: shown, unlisted (not in listings), or hidden (404)
@@ -39,7 +39,7 @@ pub(super) struct SiteArguments {
     cors: bool,
 
     /// Serve the directory below this path instead of /
-    #[arg(long, value_name = "PATH", conflicts_with = "cgi")]
+    #[arg(long, value_name = "PATH", conflicts_with = "cgi", value_parser = values::url_prefix)]
     prefix: Option<String>,
 
     /// Content-Type of files with this suffix; may be repeated
@@ -47,7 +47,7 @@ pub(super) struct SiteArguments {
     types: Vec<String>,
 
     /// Reject all hosts but this one, IP addresses and localhost (against DNS rebinding); may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = values::host)]
     allow_host: Vec<String>,
 }
 
@@ -75,7 +75,8 @@ impl SiteArguments {
                 DotFiles::Hidden => Visibility::Hidden,
             });
         for directory in &self.immutable {
-            handler = handler.immutable(directory);
+            // An empty rest is that of `/`.
+            handler = handler.immutable(if directory.is_empty() { "/" } else { directory });
         }
         if let Some(value) = &self.cache_control {
             handler = handler.with_cache_control(value);
@@ -93,17 +94,18 @@ impl SiteArguments {
             handler = handler.with_prefix(path);
         }
         for pair in &self.types {
-            let split = pair.split_once('=');
-            let (suffix, media_type) = split
-                .filter(|(suffix, _)| !suffix.trim_start_matches('.').is_empty())
-                .ok_or_else(|| {
-                    format!(
-                        "invalid value for '--type': '{}' is not of the form .SUFFIX=TYPE",
-                        pair.escape_debug()
-                    )
-                })?;
-            let media_type = super::field_value(media_type)
-                .map_err(|error| format!("invalid value for '--type': {error}"))?;
+            let wrong = |problem| format!("invalid value for '--type': {problem}");
+            let (suffix, media_type) = pair.split_once('=').ok_or_else(|| {
+                wrong(format!(
+                    "'{}' is not of the form .SUFFIX=TYPE",
+                    pair.escape_debug()
+                ))
+            })?;
+            let suffix = &values::suffix(suffix).map_err(wrong)?;
+            let media_type = super::field_value(media_type).map_err(wrong)?;
+            if media_type.trim().is_empty() {
+                return Err(wrong(format!("'{}' has no type", pair.escape_debug())));
+            }
             handler = handler.extension(suffix, media_type);
         }
         if !self.allow_host.is_empty() {

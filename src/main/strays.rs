@@ -8,7 +8,7 @@ const ENTRIES: usize = 20_000;
 
 /// What to say about files below `root` that have one of these suffixes, for which an interpreter was
 /// named, and lie outside all directories of scripts.
-pub(super) fn warning(root: &Path, directories: &[String], suffixes: &[&str]) -> Option<String> {
+pub(super) fn warning(root: &Path, directories: &[String], suffixes: &[String]) -> Option<String> {
     if suffixes.is_empty() {
         return None;
     }
@@ -40,7 +40,7 @@ fn below(root: &Path, path: &str) -> PathBuf {
 
 struct Search<'s> {
     scripts: Vec<PathBuf>,
-    suffixes: &'s [&'s str],
+    suffixes: &'s [String],
     found: Vec<PathBuf>,
     left: usize,
 }

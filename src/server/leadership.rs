@@ -27,15 +27,15 @@ pub(super) struct Leadership {
 
 /// What the monitor saw of a leader at one look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Progress(u64);
+pub(super) struct WorkDone(u64);
 
-impl Progress {
+impl WorkDone {
     pub(super) fn is_serving(self) -> bool {
         self.0 & 1 == 1
     }
 
     /// How many tasks were picked since an earlier look.
-    pub(super) fn since(self, earlier: Progress) -> u64 {
+    pub(super) fn since(self, earlier: WorkDone) -> u64 {
         (self.0 >> 1).wrapping_sub(earlier.0 >> 1)
     }
 }
@@ -109,15 +109,15 @@ impl Leadership {
 
     /// The handler of this epoch is about to wait for its client, without the loop's lock. Until it
     /// [`resumes`](Self::resumes) there is nothing to revoke. `None` if the leadership was lost.
-    pub(super) fn pauses(&self, epoch: Epoch) -> Option<Progress> {
+    pub(super) fn pauses(&self, epoch: Epoch) -> Option<WorkDone> {
         // Whoever leads meanwhile makes progress, so that this exchange fails.
         let progress = self.progress.load(Ordering::Acquire);
         let paused = progress & !1;
-        (self.is_held(epoch) && self.advance(progress, paused)).then_some(Progress(paused))
+        (self.is_held(epoch) && self.advance(progress, paused)).then_some(WorkDone(paused))
     }
 
     /// It goes on.
-    pub(super) fn resumes(&self, paused: Progress) {
+    pub(super) fn resumes(&self, paused: WorkDone) {
         self.has_waited.store(true, Ordering::Relaxed);
         self.advance(paused.0, (paused.0 + 2) | 1);
     }
@@ -133,8 +133,8 @@ impl Leadership {
         self.has_waited.load(Ordering::Relaxed) && self.has_waited.swap(false, Ordering::Relaxed)
     }
 
-    pub(super) fn progress(&self) -> Progress {
-        Progress(self.progress.load(Ordering::SeqCst))
+    pub(super) fn progress(&self) -> WorkDone {
+        WorkDone(self.progress.load(Ordering::SeqCst))
     }
 }
 

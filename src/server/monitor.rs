@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::leadership::{Leadership, Progress};
+use super::leadership::{Leadership, WorkDone};
 use super::predictor::SLOW;
 use super::sync::{self, Scope, Ticker};
 use super::worker_pool::WorkerPool;
@@ -26,7 +26,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     {
         let scheduler = &*self.scheduler;
         scheduler.monitor_starts();
-        let mut seen = vec![Progress::default(); scheduler.leaderships.len()];
+        let mut seen = vec![WorkDone::default(); scheduler.leaderships.len()];
         let (mut ticker, mut quiet) = (Ticker::new(TICK), 0);
         while !scheduler.is_stopped() {
             self.start_threads(scope);
@@ -38,7 +38,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
                 false => quiet + 1,
             };
             if quiet >= QUIET_TICKS {
-                let is_same = |(of, seen): (&Leadership, &Progress)| of.progress() == *seen;
+                let is_same = |(of, seen): (&Leadership, &WorkDone)| of.progress() == *seen;
                 scheduler.park_monitor(|| scheduler.leaderships.iter().zip(&seen).all(is_same));
                 quiet = 0;
             }
@@ -46,7 +46,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     }
 
     /// Looks at each leader; true if any of them is doing something.
-    fn look(&self, seen: &mut [Progress]) -> bool {
+    fn look(&self, seen: &mut [WorkDone]) -> bool {
         let scheduler = &*self.scheduler;
         let mut is_busy = false;
         let loops = self.loops.iter().zip(&scheduler.leaderships).zip(seen);

@@ -18,7 +18,7 @@ const DROP_DEADLINE: Duration = Duration::from_secs(1);
 /// use servette::{Status, ThreadingHttpServer, handler_fn};
 /// use std::io::{Read, Write};
 ///
-/// let handler = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", b"hi")).quiet();
+/// let handler = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", b"hi")).quiet();
 /// let server = ThreadingHttpServer::bind("127.0.0.1:0", handler)?.spawn()?;
 ///
 /// let mut client = std::net::TcpStream::connect(server.addr())?;

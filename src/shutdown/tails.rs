@@ -30,27 +30,31 @@ impl Control {
         has_file: bool,
         most: usize,
     ) -> Option<TailGuard> {
+        self.enter(bytes, has_file, false, most)
+    }
+
+    /// Counts an answer that the program has in its own hands, of whose request so many bytes are held in memory. `None`
+    /// where nobody would carry it, or more than `most` bytes would be held.
+    pub(crate) fn enter_handed(self: &Arc<Self>, bytes: usize, most: usize) -> Option<TailGuard> {
+        self.enter(bytes, false, true, most)
+    }
+
+    fn enter(
+        self: &Arc<Self>,
+        bytes: usize,
+        has_file: bool,
+        is_handed: bool,
+        most: usize,
+    ) -> Option<TailGuard> {
         let guard = TailGuard {
             control: self.clone(),
             bytes,
             has_file,
-            is_handed: false,
+            is_handed,
         };
         guard.count();
-        let has_room = self.hold(bytes, most);
+        let has_room = bytes == 0 || self.hold(bytes, most);
         guard.may_go().then_some(guard).filter(|_| has_room)
-    }
-
-    /// Counts an answer that the program has in its own hands. `None` where nobody would carry it.
-    pub(crate) fn enter_handed(self: &Arc<Self>) -> Option<TailGuard> {
-        let guard = TailGuard {
-            control: self.clone(),
-            bytes: 0,
-            has_file: false,
-            is_handed: true,
-        };
-        guard.count();
-        guard.may_go().then_some(guard)
     }
 
     /// Counts a connection that a draining server is about to accept, until its first request is answered. `None` if the

@@ -35,7 +35,7 @@ pub(crate) struct Validators<'a> {
 
 /// What the conditions come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Verdict {
     /// The file is sent, or a part of it.
     Proceed,
     /// The client has it already: 304.
@@ -74,15 +74,15 @@ impl<'a> Asked<'a> {
     }
 
     /// For GET and HEAD of what would be sent with 200.
-    pub(crate) fn evaluate(&self, there: &Validators<'_>) -> Outcome {
+    pub(crate) fn evaluate(&self, there: &Validators<'_>) -> Verdict {
         if self.if_match.is_given() {
             if !self.if_match.has_strong(there.tag) {
-                return Outcome::Failed;
+                return Verdict::Failed;
             }
         } else if let Some(date) = self.if_unmodified_since
             && there.is_newer(date) == Some(true)
         {
-            return Outcome::Failed;
+            return Verdict::Failed;
         }
         let is_known = if self.if_none_match.is_given() {
             self.if_none_match.has_weak(there.tag)
@@ -92,8 +92,8 @@ impl<'a> Asked<'a> {
             false
         };
         match is_known {
-            true => Outcome::NotModified,
-            false => Outcome::Proceed,
+            true => Verdict::NotModified,
+            false => Verdict::Proceed,
         }
     }
 

@@ -1,11 +1,12 @@
 //! [`Content`]: what was found to send, as a hook is given it.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 pub use super::parts::Parts;
+use crate::{Exchange, Result};
 
 /// What [`ServeFiles::send_head`](super::ServeFiles::send_head) found to send: Python's open file.
 #[derive(Debug)]
@@ -106,6 +107,46 @@ impl Read for OpenFile {
         self.position += count as u64;
         Ok(count)
     }
+}
+
+/// A part of a content in memory.
+pub(super) fn kept(content: &Arc<[u8]>, position: u64, length: u64) -> Content {
+    let mut cursor = io::Cursor::new(content.clone());
+    cursor.set_position(position);
+    Content::Kept(cursor.take(length))
+}
+
+/// Sends a body, each part by itself: files are not copied through memory.
+pub(super) fn send(x: &mut Exchange<'_>, source: Content) -> Result<()> {
+    match source {
+        Content::File(file) => {
+            x.wfile
+                .send_shared_file(file.shared(), file.position(), file.left())?;
+        }
+        Content::Kept(content) => x
+            .wfile
+            .write_all(unread(content.get_ref(), content.limit()))?,
+        Content::Page(page) => x.wfile.write_all(unread(&page, u64::MAX))?,
+        Content::Static(bytes) => x.wfile.write_all(unread(&bytes, u64::MAX))?,
+        Content::Shared(bytes) => x.wfile.write_all(unread(&bytes, u64::MAX))?,
+        Content::Stream(mut stream) => {
+            io::copy(&mut stream, &mut x.wfile)?;
+        }
+        Content::Parts(mut parts) => {
+            while let Some(piece) = parts.next() {
+                send(x, piece)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a reader has not taken yet, up to a limit.
+fn unread<T: AsRef<[u8]>>(content: &io::Cursor<T>, limit: u64) -> &[u8] {
+    let [from, limit] =
+        [content.position(), limit].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+    let rest = content.get_ref().as_ref().get(from..).unwrap_or_default();
+    rest.get(..limit).unwrap_or(rest)
 }
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
-//! [`Head`]: the heads of answers for files, whole, in part, or unmodified.
+//! [`Head`]: the heads of answers for files and other contents, whole, in part, or unmodified.
 
 use std::borrow::Cow;
 
-use super::ready::ReadyFile;
+use super::conditions::Validators;
+use super::representation::Source;
 use super::{ServeFiles, validators};
-use crate::{Exchange, Result, Status, clock};
+use crate::{Exchange, RequestHandler, Result, Status, clock};
 
-/// What all answers for a file have in common.
-pub(super) struct Head<'a> {
-    pub(super) file: &'a ReadyFile,
-    pub(super) tag: Option<&'a str>,
+/// What all answers for it have in common.
+pub(super) struct Head<'a, S> {
+    pub(super) there: Validators<'a>,
     pub(super) has_parts: bool,
     pub(super) cache_control: Option<Cow<'a, str>>,
-    /// The fields of a request by which it gets this representation, and no other.
     pub(super) vary: Option<&'static str>,
     pub(super) coding: Option<&'static str>,
+    pub(super) source: &'a S,
 }
 
 /// Fields that are sent automatically with files.
@@ -22,9 +22,9 @@ const OF_FILES: [&str; 4] = ["Last-Modified", "ETag", "Accept-Ranges", "Content-
 /// Those by which a cache goes, and which a 304 has as well (RFC 9110, 15.4.5).
 const OF_CACHES: [&str; 4] = ["Cache-Control", "Content-Location", "Expires", "Vary"];
 
-impl Head<'_> {
+impl<S: Source> Head<'_, S> {
     /// Of 200 or 206.
-    pub(super) fn send<H: ServeFiles + ?Sized>(
+    pub(super) fn send<H: RequestHandler + ?Sized>(
         &self,
         h: &H,
         x: &mut Exchange<'_>,
@@ -44,7 +44,7 @@ impl Head<'_> {
         if let Some(range) = range {
             h.send_header(x, "Content-Range", range);
         }
-        if let Some(modified) = self.file.modified
+        if let Some(modified) = self.there.modified
             && let Some(time) = validators::last_modified(modified, clock::time_of_day())
         {
             h.send_header(x, "Last-Modified", &h.date_time_string(Some(time)));
@@ -53,21 +53,21 @@ impl Head<'_> {
         if self.has_parts {
             h.send_header(x, "Accept-Ranges", "bytes");
         }
-        send_extra_headers(h, x, |name| {
+        self.source.send_extra_headers(x, |name| {
             OF_FILES.iter().any(|own| own.eq_ignore_ascii_case(name)) || self.has(name)
         });
         h.end_headers(x)
     }
 
-    /// The client has the file already: 304.
-    pub(super) fn send_not_modified<H: ServeFiles + ?Sized>(
+    /// The client has it already: 304.
+    pub(super) fn send_not_modified<H: RequestHandler + ?Sized>(
         &self,
         h: &H,
         x: &mut Exchange<'_>,
     ) -> Result<()> {
         h.send_response(x, Status::NOT_MODIFIED);
         self.send_common(h, x);
-        send_extra_headers(h, x, |name| {
+        self.source.send_extra_headers(x, |name| {
             !OF_CACHES
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(name))
@@ -78,8 +78,8 @@ impl Head<'_> {
 
     /// What is the same in all of them.
     #[inline]
-    fn send_common<H: ServeFiles + ?Sized>(&self, h: &H, x: &mut Exchange<'_>) {
-        if let Some(tag) = self.tag {
+    fn send_common<H: RequestHandler + ?Sized>(&self, h: &H, x: &mut Exchange<'_>) {
+        if let Some(tag) = self.there.tag {
             h.send_header(x, "ETag", tag);
         }
         if let Some(value) = &self.cache_control {

@@ -14,7 +14,7 @@ use super::mime::Extensions;
 use super::open::{self, Description, Found, Located, Symlinks, Way};
 use super::ready::ReadyFile;
 use super::site::Site;
-use super::{SERVER_VERSION, ServeFiles, head, path, software};
+use super::{SERVER_VERSION, Sealed, ServeFiles, head, path, software, values};
 use crate::{Exchange, RequestHandler, Result, base, simple};
 
 /// Serves the files below a directory: Python's `SimpleHTTPRequestHandler`, and its attributes for
@@ -88,8 +88,13 @@ impl SimpleHandler {
 
     /// The media type for a suffix (`.wasm`; the dot may be left out), in any case, ahead of the types
     /// that the crate knows.
+    ///
+    /// # Panics
+    /// If no name can have this suffix: it is empty, or has a slash or a dot in it. Only what follows the last dot of a name is
+    /// looked up.
+    #[track_caller]
     pub fn extension(mut self, suffix: &str, content_type: impl Into<String>) -> Self {
-        let suffix = suffix.trim_start_matches('.').to_ascii_lowercase();
+        let suffix = values::given(values::suffix(suffix));
         self.extensions
             .insert(format!(".{suffix}"), content_type.into());
         self
@@ -322,6 +327,8 @@ impl SimpleHandler {
         self.unserved.iter().any(below)
     }
 }
+
+impl Sealed for SimpleHandler {}
 
 impl ServeFiles for SimpleHandler {
     fn files(&self) -> &SimpleHandler {

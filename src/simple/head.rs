@@ -1,6 +1,5 @@
-//! The body of [`send_head`](super::send_head), step by step: what the path leads to, its representation, the
-//! validators of that, the conditions of the request, the range, the head. Each step that can be is a pure function
-//! elsewhere.
+//! The body of [`send_head`](super::send_head), step by step: what the path leads to, and what is sent of it; the rest is
+//! in [`representation`](super::representation).
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -8,18 +7,16 @@ use std::io;
 use std::path::Path;
 
 use super::caching::{self, NO_CACHE};
-use super::conditions::{self, Asked, Outcome, Validators};
+use super::conditions::Validators;
 use super::content::Content;
-use super::fields::Head;
 use super::open::Found;
-use super::parts::Frames;
-use super::prefix::Within;
-use super::ranges::Ranges;
+use super::ranges::ByteRange;
 use super::ready::ReadyFile;
+use super::representation::{Representation, Source};
 use super::sidecar;
+use super::site::Within;
 use super::{Directory, NOT_FOUND, ServeFiles, fields, listing, media, path, visibility};
-use crate::http1::bytes;
-use crate::{Exchange, Result, Status, clock};
+use crate::{Exchange, Result, Status};
 
 /// What a file is sent as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +152,8 @@ pub(super) fn send_file<H: ServeFiles + ?Sized>(
     plain: &ReadyFile,
     purpose: Purpose,
 ) -> Result<Option<Content>> {
-    let mut sent = Representation {
+    let mut sent = Sent {
+        h,
         path,
         file: plain,
         place: path,
@@ -185,7 +183,8 @@ pub(super) fn send_file<H: ServeFiles + ?Sized>(
 }
 
 /// What is sent of a file: itself, or a sidecar.
-struct Representation<'a> {
+struct Sent<'a, H: ?Sized> {
+    h: &'a H,
     /// What was asked for.
     path: &'a Path,
     file: &'a ReadyFile,
@@ -196,94 +195,53 @@ struct Representation<'a> {
     purpose: Purpose,
 }
 
-/// All of it, a part, or that the client need not have it.
 fn send_representation<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
-    sent: &Representation<'_>,
+    sent: &Sent<'_, H>,
 ) -> Result<Option<Content>> {
     let file = sent.file;
     let tag = h.entity_tag(sent.place, &file.facts);
-    let there = Validators {
-        tag: tag.as_deref(),
-        modified: file.modified,
-        modified_text: &file.modified_text,
-    };
-    let has_parts = x.channel().limits.ranges > 0 && file.has_parts();
-    let head = || Head {
-        file,
-        tag: there.tag,
-        has_parts,
-        cache_control: match sent.purpose {
-            Purpose::Found => h.cache_control(sent.path),
-            Purpose::Fallback => Some(Cow::Borrowed(NO_CACHE)),
+    let representation = Representation {
+        size: file.facts.size(),
+        length: file.length_text.as_deref(),
+        there: Validators {
+            tag: tag.as_deref(),
+            modified: file.modified,
+            modified_text: &file.modified_text,
         },
-        vary: sent.vary,
+        has_parts: file.has_parts(),
         coding: sent.coding,
+        vary: sent.vary,
+        source: sent,
     };
-    // Most requests have neither conditions nor ranges.
-    if !x.headers.has_lengths(conditions::LENGTHS) {
-        return send_ranges(h, x, sent.path, &head(), None);
-    }
-    let asked = Asked::of(x.headers.of_lengths(conditions::LENGTHS));
-    match asked.evaluate(&there) {
-        Outcome::Failed => h.send_error(x, Status::PRECONDITION_FAILED).map(|()| None),
-        Outcome::NotModified => head().send_not_modified(h, x).map(|()| None),
-        Outcome::Proceed => {
-            let range = asked.valid_range(&there, clock::time_of_day);
-            send_ranges(h, x, sent.path, &head(), range)
-        }
-    }
+    representation.send(h, x)
 }
 
-/// What is asked for of a file that is sent.
-fn send_ranges<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    path: &Path,
-    head: &Head<'_>,
-    range: Option<&str>,
-) -> Result<Option<Content>> {
-    let media_type = media::with_charset(h.guess_type(path), h.files().charset_of_texts());
-    let file = head.file;
-    let size = file.facts.size();
-    let ranges = match range {
-        Some(range) if head.has_parts && x.command == "GET" => {
-            Ranges::of(range, size, x.channel().limits.ranges)
+impl<H: ServeFiles + ?Sized> Source for Sent<'_, H> {
+    fn media_type(&self) -> Cow<'_, str> {
+        media::with_charset(
+            self.h.guess_type(self.path),
+            self.h.files().charset_of_texts(),
+        )
+    }
+
+    fn cache_control(&self) -> Option<Cow<'_, str>> {
+        match self.purpose {
+            Purpose::Found => self.h.cache_control(self.path),
+            Purpose::Fallback => Some(Cow::Borrowed(NO_CACHE)),
         }
-        _ => Ranges::Whole,
-    };
-    match ranges {
-        Ranges::One(range) => {
-            let mut digits = itoa::Buffer::new();
-            let length = digits.format(range.length());
-            let of = format!("bytes {}-{}/{size}", range.first, range.last);
-            let status = Status::PARTIAL_CONTENT;
-            head.send(h, x, status, &media_type, Some(length), Some(&of))?;
-            Ok(Some(file.part(&range)))
-        }
-        // A type that can't be sent in a field can't be sent in a frame either; and a coding would be one of the
-        // frames, too.
-        Ranges::Several(ranges)
-            if bytes::is_printable(media_type.as_bytes()) && head.coding.is_none() =>
-        {
-            let frames = Frames::new(&ranges, size, &media_type);
-            let length = frames.length(&ranges).to_string();
-            let media_type = frames.content_type();
-            let status = Status::PARTIAL_CONTENT;
-            head.send(h, x, status, &media_type, Some(&length), None)?;
-            let parts = frames.around(ranges.iter().map(|range| file.part(range)));
-            Ok(Some(Content::Parts(parts)))
-        }
-        Ranges::Unsatisfiable => {
-            h.send_header(x, "Content-Range", &format!("bytes */{size}"));
-            h.send_error(x, Status::RANGE_NOT_SATISFIABLE)
-                .map(|()| None)
-        }
-        Ranges::Whole | Ranges::Several(_) => {
-            let length = file.length_text.as_deref();
-            head.send(h, x, Status::OK, &media_type, length, None)?;
-            Ok(Some(file.content()))
-        }
+    }
+
+    fn send_extra_headers(&self, x: &mut Exchange<'_>, is_sent: impl Fn(&str) -> bool) {
+        fields::send_extra_headers(self.h, x, is_sent);
+    }
+
+    fn content(&self) -> Content {
+        self.file.content()
+    }
+
+    fn part(&self, range: &ByteRange) -> Content {
+        self.file.part(range)
     }
 }

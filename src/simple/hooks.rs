@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use super::{Content, Directory, FileFacts, SimpleHandler, Visibility};
 use crate::{Exchange, RequestHandler, Result, simple};
 
+/// A supertrait that other crates can't name. A handler of files must say that it is one where a layer around it asks
+/// ([`RequestHandler::as_files`]); so all of them are of this crate, or layers.
+pub trait Sealed {}
+
 /// What serves files: the methods of Python's `SimpleHTTPRequestHandler`.
 ///
 /// [`SimpleHandler`] is the ready-made one. To subclass it, implement [`Layer`](crate::Layer), which has all these hooks:
@@ -38,8 +42,23 @@ use crate::{Exchange, RequestHandler, Result, simple};
 /// assert!(answer.contains("\r\nContent-type: text/plain; charset=utf-8\r\n"));
 /// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
 /// ```
+///
+/// The trait can't be implemented otherwise, so that a layer around a handler of files finds its hooks:
+///
+/// ```compile_fail,E0277
+/// use servette::{RequestHandler, ServeFiles, SimpleHandler};
+///
+/// struct Site(SimpleHandler);
+///
+/// impl RequestHandler for Site {}
+/// impl ServeFiles for Site {
+///     fn files(&self) -> &SimpleHandler {
+///         &self.0
+///     }
+/// }
+/// ```
 #[doc(alias = "SimpleHTTPRequestHandler")]
-pub trait ServeFiles: RequestHandler {
+pub trait ServeFiles: RequestHandler + Sealed {
     /// The attributes: this handler serves files as that one does.
     fn files(&self) -> &SimpleHandler;
 

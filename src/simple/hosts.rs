@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::ServeFiles;
+use super::{ServeFiles, values};
 use crate::{Exchange, Result, Status};
 
 /// Names that are allowed besides those that always are.
@@ -11,13 +11,12 @@ use crate::{Exchange, Result, Status};
 pub(super) struct Hosts(Vec<String>);
 
 impl Hosts {
+    #[track_caller]
     pub(super) fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         let names = names.into_iter().map(Into::into);
-        Hosts(
-            names
-                .map(|name| name.trim_end_matches('.').to_ascii_lowercase())
-                .collect(),
-        )
+        Hosts(values::given(
+            names.map(|name| values::host(&name)).collect(),
+        ))
     }
 
     /// Whether a request for this host, with its port, is answered by a server of this name. It always is without a

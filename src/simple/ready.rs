@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::content::{Content, OpenFile};
+use super::content::{Content, OpenFile, kept};
 use super::open::Description;
 use super::ranges::ByteRange;
 use super::validators::{self, FileFacts};
@@ -136,12 +136,6 @@ impl ReadyFile {
             }
         }
     }
-}
-
-fn kept(content: &Arc<[u8]>, position: u64, length: u64) -> Content {
-    let mut cursor = io::Cursor::new(content.clone());
-    cursor.set_position(position);
-    Content::Kept(cursor.take(length))
 }
 
 /// Reads until the end or until `room` is full; the number of bytes.

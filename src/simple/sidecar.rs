@@ -31,12 +31,12 @@ pub(super) struct Choice {
 
 /// The sidecars that were passed over, each of which is told of once. Clones of a handler share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told(Arc<Mutex<HashSet<PathBuf>>>);
+pub(super) struct NamedOnce(Arc<Mutex<HashSet<PathBuf>>>);
 
 /// So many are remembered, and told of.
 const MOST_TOLD: usize = 1000;
 
-impl Told {
+impl NamedOnce {
     fn is_first(&self, path: &Path) -> bool {
         let mut told = lock(&self.0);
         told.len() < MOST_TOLD && !told.contains(path) && told.insert(path.to_owned())

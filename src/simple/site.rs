@@ -4,24 +4,35 @@ use std::path::PathBuf;
 
 use super::caching::Caching;
 use super::hosts::Hosts;
-use super::prefix::{Prefix, Within};
-use super::sidecar::Told;
-use super::{SimpleHandler, Visibility};
+use super::sidecar::NamedOnce;
+use super::{SimpleHandler, Visibility, values};
 use crate::Exchange;
+use crate::exchange::prefix;
 
 /// The attributes for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Site {
     pub(super) is_precompressed: bool,
-    pub(super) told: Told,
+    pub(super) told: NamedOnce,
     pub(super) caching: Caching,
     /// Relative paths.
     pub(super) fallback: Option<PathBuf>,
     pub(super) not_found_page: Option<PathBuf>,
     pub(super) dot_names: Visibility,
     pub(super) has_cors: bool,
-    prefix: Option<Prefix>,
+    prefix: Option<Box<str>>,
     hosts: Option<Hosts>,
+}
+
+/// Where a request's path leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Within<'a> {
+    /// What follows the prefix, from its slash on, with the query.
+    Below(&'a str),
+    /// The prefix, without a slash behind it.
+    Itself,
+    /// Elsewhere.
+    Outside,
 }
 
 impl Site {
@@ -30,7 +41,11 @@ impl Site {
     pub(super) fn within<'a>(&self, path: &'a str) -> Within<'a> {
         match &self.prefix {
             None => Within::Below(path),
-            Some(prefix) => prefix.within(path),
+            Some(prefix) => match prefix::below(path, prefix) {
+                None => Within::Outside,
+                Some(rest) if prefix::after_slash(rest).is_some() => Within::Below(rest),
+                Some(_) => Within::Itself,
+            },
         }
     }
 
@@ -64,9 +79,13 @@ impl SimpleHandler {
     ///
     /// What is not there, and listings and redirects below the directory, say `no-cache`, so that a file that comes
     /// with the next deployment is seen.
+    ///
+    /// # Panics
+    /// If no file can be below it: it is empty (`/` is the whole directory), or has `.` or `..` in it.
+    #[track_caller]
     pub fn immutable(mut self, directory: &str) -> Self {
-        let directory = PathBuf::from(directory.trim_matches('/'));
-        self.site_mut().caching.immutable.push(directory);
+        let directory = values::given(values::directory(directory));
+        self.site_mut().caching.immutable.push(directory.into());
         self
     }
 
@@ -84,17 +103,25 @@ impl SimpleHandler {
     /// It is sent only to clients that ask for `text/html` by name in `Accept`, as browsers do for documents and
     /// frames. All others, such as a script that asks for a missing chunk, get a 404. It has `Cache-Control: no-cache`
     /// and `Vary: Accept`.
+    ///
+    /// # Panics
+    /// If it can't be a file below the directory.
+    #[track_caller]
     #[must_use]
     pub fn with_fallback(mut self, page: &str) -> Self {
-        self.site_mut().fallback = Some(relative(page));
+        self.site_mut().fallback = Some(values::given(values::page(page)).into());
         self
     }
 
     /// The page that is sent with the status 404 in the place of the usual one, where no file is. It is relative to the
     /// directory. Default: none.
+    ///
+    /// # Panics
+    /// If it can't be a file below the directory.
+    #[track_caller]
     #[must_use]
     pub fn with_not_found_page(mut self, page: &str) -> Self {
-        self.site_mut().not_found_page = Some(relative(page));
+        self.site_mut().not_found_page = Some(values::given(values::page(page)).into());
         self
     }
 
@@ -119,12 +146,18 @@ impl SimpleHandler {
     }
 
     /// The path in URLs below which the directory is served, such as `/files`. What is outside is 404, and the prefix
-    /// itself is redirected to the same with a slash. Default: `/`.
+    /// itself is redirected to the same with a slash. It is compared as in [`Exchange::below`]. Default: `/`.
     ///
     /// [`translate_path`](super::ServeFiles::translate_path) gets the path without it. The paths of scripts don't have it.
+    ///
+    /// # Panics
+    /// If it has `.` or `..` in it, which are resolved in the paths of requests, or a scheme.
+    #[track_caller]
     #[must_use]
     pub fn with_prefix(mut self, path: &str) -> Self {
-        self.site_mut().prefix = Prefix::new(path);
+        self.site_mut().prefix = Some(values::given(values::url_prefix(path)))
+            .filter(|path| !path.trim_matches('/').is_empty())
+            .map(Into::into);
         self
     }
 
@@ -134,6 +167,10 @@ impl SimpleHandler {
     /// Without it, a page of another site can have its own name lead to this machine (DNS rebinding), and read
     /// what is served here as if it were its own. Turn it on where that is not for everybody. It is checked by
     /// [`simple::do_method`](crate::simple::do_method).
+    ///
+    /// # Panics
+    /// If a name is not that of a host, such as one with a scheme or a port.
+    #[track_caller]
     #[must_use]
     pub fn with_allowed_hosts<S: Into<String>>(
         mut self,
@@ -142,9 +179,4 @@ impl SimpleHandler {
         self.site_mut().hosts = Some(Hosts::new(names));
         self
     }
-}
-
-/// A page below the directory, though it may be written as a path of a URL.
-fn relative(page: &str) -> PathBuf {
-    PathBuf::from(page.trim_start_matches('/'))
 }

@@ -119,7 +119,7 @@ impl Version {
 
 /// Sixteen digits in quotes. Every file that is opened gets one: without `format!` for it and for the length, a file is made
 /// ready in 1,040 instructions instead of 1,960.
-fn tag_of(digest: u64) -> Box<str> {
+pub(super) fn tag_of(digest: u64) -> Box<str> {
     let mut tag = String::with_capacity(18);
     tag.push('"');
     for place in (0..16).rev() {
@@ -164,6 +164,12 @@ pub(super) fn date(modified: SystemTime) -> Option<SystemTime> {
     let since = modified.duration_since(UNIX_EPOCH);
     let is_made_up = since.is_ok_and(|since| since.as_secs() <= 1);
     (!is_made_up).then_some(modified)
+}
+
+/// The same of a time that a program gives.
+pub(super) fn whole_seconds(time: SystemTime) -> Option<SystemTime> {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    date(UNIX_EPOCH + Duration::from_secs(since.as_secs()))
 }
 
 /// The time to send as `Last-Modified`; both are given in whole seconds.

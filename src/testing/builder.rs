@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::answer::Answer;
 #[cfg(feature = "self-signed")]
 use super::https::{self, HttpsFault};
-use super::recording::{Bounds, Shared};
+use super::recording::{Bounds, Recording};
 use super::reserved_port::ReservedPort;
 use super::script::Script;
 use super::server::TestServer;
@@ -218,7 +218,7 @@ impl Builder {
         handler: H,
         started_at: &'static Location<'static>,
     ) -> Result<(ThreadingHttpServer<Watched<H>>, TestServer)> {
-        let shared = Arc::new(Shared::new(
+        let shared = Arc::new(Recording::new(
             self.bounds,
             self.gate_deadline,
             self.protocol_version,
@@ -281,7 +281,7 @@ fn known_impossible(handler: &dyn Any) -> Option<String> {
 /// Serves on threads that live as long as the fixture.
 fn serve<H: RequestHandler + Send + Sync + 'static>(
     server: ThreadingHttpServer<H>,
-    shared: Arc<Shared>,
+    shared: Arc<Recording>,
 ) -> std::io::Result<()> {
     // Counted until all is closed: whoever waits for the end is then woken once, for all of it.
     let counted = server.shutdown_handle().control().enter_loop();
@@ -295,7 +295,7 @@ fn serve<H: RequestHandler + Send + Sync + 'static>(
 }
 
 /// Notes it if the server does not end as it should.
-fn note_end(shared: &Shared, serve: impl FnOnce() -> Result<()>) {
+fn note_end(shared: &Recording, serve: impl FnOnce() -> Result<()>) {
     match catch_unwind(AssertUnwindSafe(serve)) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => shared.problem(format!("the server failed: {error}")),
@@ -317,7 +317,7 @@ fn wanted<T, E: fmt::Display>(result: std::result::Result<T, E>) -> T {
 #[derive(Debug)]
 pub(super) struct Watched<H> {
     pub(super) handler: H,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Recording>,
 }
 
 impl<H: RequestHandler> RequestHandler for Watched<H> {

@@ -33,7 +33,7 @@ impl Default for Bounds {
 
 /// What the threads of a fixture and its test share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct Recording {
     pub(super) gates: Gates,
     pub(super) gate_deadline: Duration,
     pub(super) protocol_version: Option<&'static str>,
@@ -95,13 +95,13 @@ impl Log {
     }
 }
 
-impl Shared {
+impl Recording {
     pub(super) fn new(
         bounds: Bounds,
         gate_deadline: Duration,
         protocol_version: Option<&'static str>,
     ) -> Self {
-        Shared {
+        Recording {
             gates: Gates::default(),
             gate_deadline,
             protocol_version,
@@ -114,9 +114,9 @@ impl Shared {
 
     /// For an exchange without a server.
     pub(super) fn in_memory(protocol_version: Option<&'static str>) -> Self {
-        Shared {
+        Recording {
             gates: Gates::in_memory(),
-            ..Shared::new(Bounds::default(), Duration::ZERO, protocol_version)
+            ..Recording::new(Bounds::default(), Duration::ZERO, protocol_version)
         }
     }
 

@@ -7,7 +7,7 @@ use std::panic::catch_unwind;
 use super::condition::Difference;
 use super::diff;
 use super::matching::RequestPattern;
-use super::recording::Shared;
+use super::recording::Recording;
 use super::request::Request;
 
 /// Requests that a message shows.
@@ -197,7 +197,7 @@ pub(super) fn failure(
     name: &str,
     problems: &[String],
     notes: &[String],
-    shared: &Shared,
+    shared: &Recording,
 ) -> String {
     let mut text = format!("{name}: ");
     match problems {

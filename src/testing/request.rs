@@ -4,8 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use percent_encoding::percent_decode_str;
+
 use super::report;
-use crate::exchange::Exchange;
+use crate::Result;
+use crate::exchange::{Exchange, Pairs, Target};
 
 /// A request as a [`TestServer`](super::TestServer) recorded it.
 #[derive(Clone, PartialEq, Eq)]
@@ -98,9 +101,28 @@ impl Request {
         pairs(self.query.as_deref().unwrap_or_default())
     }
 
-    /// The path without percent-encoding.
+    /// The path and the query, decoded, as [`Exchange::target`] returns them to the handler.
+    ///
+    /// ```
+    /// use servette::{Status, handler_fn, testing};
+    ///
+    /// let handler = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", b""));
+    /// let answered = testing::respond(&handler, "GET /users/a%20b?page=2 HTTP/1.0\r\n\r\n");
+    /// let target = answered.request().target()?;
+    /// assert_eq!(target.segments(), ["users", "a b"]);
+    /// assert_eq!(target.value("page").as_deref(), Some("2"));
+    /// # Ok::<(), servette::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the path is not UTF-8 when it is decoded.
+    pub fn target(&self) -> Result<Target<'_>> {
+        Target::of(&self.path, self.query.as_deref())
+    }
+
+    /// The path without percent-encoding; what is not UTF-8 is replaced.
     pub fn decoded_path(&self) -> String {
-        decoded(&self.path)
+        percent_decode_str(&self.path).decode_utf8_lossy().into()
     }
 
     /// The body as text; what is not UTF-8 is replaced.
@@ -138,20 +160,7 @@ impl Request {
 
 /// The parameters of a query, decoded.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (
-            decoded(&name.replace('+', " ")),
-            decoded(&value.replace('+', " ")),
-        )
-    })
-}
-
-fn decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(text)
-        .decode_utf8_lossy()
-        .into_owned()
+    Pairs::of(query).map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
 impl fmt::Debug for Request {

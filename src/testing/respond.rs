@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::builder::Watched;
-use super::recording::Shared;
+use super::recording::Recording;
 use super::report;
 use super::request::Request;
 use super::response::Response;
@@ -23,7 +23,7 @@ use crate::base::RequestHandler;
 /// use servette::testing::respond;
 /// use servette::{Status, handler_fn};
 ///
-/// let hello = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", b"hello"));
+/// let hello = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", b"hello"));
 ///
 /// let answered = respond(&hello, "GET /hi?to=you HTTP/1.0\r\n\r\n");
 /// assert_eq!(answered.response().status, 200);
@@ -33,7 +33,7 @@ use crate::base::RequestHandler;
 /// assert!(answered.bytes.starts_with(b"HTTP/1.0 200 OK\r\n"));
 /// ```
 pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Responded {
-    let shared = Arc::new(Shared::in_memory(None));
+    let shared = Arc::new(Recording::in_memory(None));
     let watched = Watched {
         handler,
         shared: shared.clone(),
@@ -51,7 +51,7 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
 /// use servette::handler_fn;
 /// use servette::testing::respond_or_panic;
 ///
-/// let handler = handler_fn(|h, x| h.send_error(x, servette::Status::GONE));
+/// let handler = handler_fn(|_, x| x.send_error(servette::Status::GONE));
 /// let answered = respond_or_panic(&handler, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 /// assert_eq!(answered.response().status, 410);
 /// ```
@@ -65,7 +65,7 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
     handler: &H,
     requests: impl AsRef<[u8]>,
 ) -> Responded {
-    let shared = Arc::new(Shared::in_memory(Some("HTTP/1.1")));
+    let shared = Arc::new(Recording::in_memory(Some("HTTP/1.1")));
     let watched = Watched {
         handler,
         shared: shared.clone(),
@@ -98,7 +98,7 @@ pub struct Responded {
 }
 
 impl Responded {
-    fn new(bytes: Vec<u8>, shared: &Shared) -> Self {
+    fn new(bytes: Vec<u8>, shared: &Recording) -> Self {
         Responded::of(bytes, shared.requests(), shared.log_lines())
     }
 

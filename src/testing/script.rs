@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::answer::problem;
 use super::delivery;
 use super::gates::Waited;
-use super::recording::Shared;
+use super::recording::Recording;
 use super::tap::fixture_of;
 use crate::connection::raw::RawStream;
 use crate::error::Fault;
@@ -96,7 +96,7 @@ impl Act {
         Script::from(self.clone()).play(x)
     }
 
-    fn wait(&self, shared: Option<&Shared>, asker: &str) -> Result<()> {
+    fn wait(&self, shared: Option<&Recording>, asker: &str) -> Result<()> {
         let (waited, what) = match (&self.0, shared) {
             (Kind::Pause(time), Some(shared)) => (shared.gates.pause(*time), ""),
             (Kind::Gate(name), Some(shared)) => {
@@ -287,7 +287,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Resets the connection, of which so many bytes were `sent`.
-    fn reset(&self, x: &mut Exchange<'_>, sent: u64, shared: Option<&Shared>) -> Result<()> {
+    fn reset(&self, x: &mut Exchange<'_>, sent: u64, shared: Option<&Recording>) -> Result<()> {
         let (client, server) = (x.client_address, x.server.server_address);
         let mut is_over = false;
         let channel = x.channel();
@@ -330,7 +330,7 @@ fn write(
     stream: &mut RawStream<'_>,
     bytes: &[u8],
     (drip, every): (usize, Duration),
-    shared: Option<&Shared>,
+    shared: Option<&Recording>,
 ) -> Result<()> {
     if drip == 0 {
         return Ok(stream.write_all(bytes)?);

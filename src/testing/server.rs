@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::builder::Builder;
 use super::gates::Gate;
 use super::matching::RequestPattern;
-use super::recording::Shared;
+use super::recording::Recording;
 use super::report;
 use super::request::Request;
 use super::reserved_port::{ReservedPort, url};
@@ -46,7 +46,7 @@ pub struct TestServer {
     pub(super) address: SocketAddr,
     pub(super) started_at: &'static Location<'static>,
     pub(super) shutdown: ShutdownHandle,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Recording>,
     pub(super) stubs: Vec<Stubs>,
     pub(super) drop_deadline: Duration,
     #[cfg(feature = "self-signed")]
@@ -76,9 +76,9 @@ impl TestServer {
     /// use std::sync::Mutex;
     ///
     /// let seen = Mutex::new(Vec::new());
-    /// let handler = handler_fn(|h, x| {
+    /// let handler = handler_fn(|_, x| {
     ///     seen.lock().unwrap().push(x.path.to_owned());
-    ///     h.send_content(x, Status::OK, "text/plain", b"")
+    ///     x.send_content(Status::OK, "text/plain", b"")
     /// });
     /// TestServer::scope(handler, |server| {
     ///     ureq::get(server.url("/x")).call().unwrap();

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::recording::{Entry, Shared};
+use super::recording::{Entry, Recording};
 use super::request::Request;
-use crate::connection::observer::{Event, Observer};
+use crate::connection::observer::{Observation, Observer};
 use crate::exchange::Exchange;
 use crate::http1::Refusal;
 use crate::shutdown::lock;
@@ -15,7 +15,7 @@ const RAW_EXTRA: usize = 64 << 10;
 /// The witness of one connection.
 #[derive(Debug)]
 pub(super) struct Tap {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Recording>,
     connection: u64,
     state: Mutex<TapState>,
 }
@@ -36,7 +36,7 @@ struct TapState {
 }
 
 impl Tap {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Recording>) -> Self {
         Tap {
             connection: shared.connected(),
             shared,
@@ -132,26 +132,26 @@ impl TapState {
 }
 
 impl Observer for Tap {
-    fn see(&self, event: Event<'_>) -> bool {
+    fn see(&self, event: Observation<'_>) -> bool {
         match event {
-            Event::Received(bytes) => {
+            Observation::Received(bytes) => {
                 let mut state = lock(&self.state);
                 let most = self.shared.bounds.body.saturating_add(RAW_EXTRA);
                 let room = most.saturating_sub(state.raw.len());
                 state.raw.extend(bytes.iter().take(room));
                 state.beyond += bytes.len().saturating_sub(room);
             }
-            Event::Begun(x, refusal) => self.begun(x, refusal),
-            Event::Body(bytes) => self.body(bytes),
-            Event::BodyEnd(unread) => self.ended(unread, false),
-            Event::Over(unread) => self.ended(unread, true),
-            Event::Panic(message) => {
+            Observation::Begun(x, refusal) => self.begun(x, refusal),
+            Observation::Body(bytes) => self.body(bytes),
+            Observation::BodyEnd(unread) => self.ended(unread, false),
+            Observation::Over(unread) => self.ended(unread, true),
+            Observation::Panic(message) => {
                 let requestline = lock(&self.state).requestline.clone();
                 self.shared.problem(format!(
                     "a handler panicked while it answered `{requestline}`: {message}"
                 ));
             }
-            Event::Log(line) => {
+            Observation::Log(line) => {
                 self.shared.log(line);
                 return true;
             }
@@ -165,7 +165,7 @@ impl Observer for Tap {
 }
 
 /// The fixture that an exchange belongs to; none in memory, and behind other servers.
-pub(super) fn fixture_of(x: &Exchange<'_>) -> Option<Arc<Shared>> {
+pub(super) fn fixture_of(x: &Exchange<'_>) -> Option<Arc<Recording>> {
     let witness: &dyn std::any::Any = &**x.channel().observed().observer.as_ref()?;
     Some(witness.downcast_ref::<Tap>()?.shared.clone())
 }

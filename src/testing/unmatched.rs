@@ -28,7 +28,7 @@ pub(super) struct Nearest {
 }
 
 /// A request line, a stub, and why it does not match: what a message says once.
-pub(super) type Told = (String, String, String);
+pub(super) type Miss = (String, String, String);
 
 impl Unmatched {
     pub(super) fn is_empty(&self) -> bool {
@@ -55,7 +55,7 @@ impl Unmatched {
     }
 
     /// Whether all that can be said was told.
-    pub(super) fn is_told(&self, told: &[Told]) -> bool {
+    pub(super) fn is_told(&self, told: &[Miss]) -> bool {
         let is_told = |(request, nearest): &(Request, Option<Nearest>)| {
             nearest
                 .as_ref()
@@ -65,7 +65,7 @@ impl Unmatched {
     }
 
     /// A message about them, without what was told.
-    pub(super) fn describe(&self, told: &[Told]) -> String {
+    pub(super) fn describe(&self, told: &[Miss]) -> String {
         let mut text = match self.count {
             1 => "no stub matched this request:".to_owned(),
             count => format!("no stub matched these {count} requests:"),
@@ -108,8 +108,8 @@ impl Nearest {
         Some(Nearest { stub, why })
     }
 
-    fn is_told(&self, request: &Request, told: &[Told]) -> bool {
-        let is_it = |(line, stub, why): &Told| {
+    fn is_told(&self, request: &Request, told: &[Miss]) -> bool {
+        let is_it = |(line, stub, why): &Miss| {
             *line == request.requestline && *stub == self.stub && *why == self.why
         };
         told.iter().any(is_it)

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use servette::simple::{Content, Visibility};
 use servette::{
-    CgiHandler, Exchange, RequestHandler, Result, RunScripts, ServeFiles, SimpleHandler, Status,
-    cgi, simple,
+    CgiHandler, Exchange, Layer, RequestHandler, Result, RunScripts, SimpleHandler, Status, simple,
 };
 
 use crate::webroot::{Answer, SECRET, WebRoot, ask, get};
@@ -175,7 +174,7 @@ fn a_document_that_is_not_there_is_the_page_of_the_application() {
 fn without_its_file_there_is_no_fallback_and_none_leads_out() {
     let root = built();
     root.link("out.html", "../secret.txt").dir("dir");
-    for page in ["none.html", "out.html", "dir", "../secret.txt", "", "/"] {
+    for page in ["none.html", "out.html", "dir", "dir/none.html"] {
         let handler =
             root.handler_with(|files| files.with_fallback(page).with_not_found_page(page));
         let answer = accepting(&handler, "/user", DOCUMENT);
@@ -308,8 +307,8 @@ fn names_with_a_dot_are_shown_unlisted_or_hidden() {
 /// Hides by name, and takes some files from elsewhere.
 struct Picky(SimpleHandler, PathBuf);
 
-impl ServeFiles for Picky {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Picky {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
 
@@ -326,12 +325,6 @@ impl ServeFiles for Picky {
             Some(rest) => self.1.join(rest),
             None => simple::translate_path(self, path),
         }
-    }
-}
-
-impl RequestHandler for Picky {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
     }
     fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
 }
@@ -367,14 +360,14 @@ fn a_handler_decides_by_name_what_is_seen() {
 /// A missing file is answered by a program.
 struct Asks(SimpleHandler);
 
-impl ServeFiles for Asks {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Asks {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
 
     fn send_missing(&self, x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>> {
         match path.extension() {
-            Some(suffix) if suffix == "gone" => self.send_error(x, Status::GONE).map(|()| None),
+            Some(suffix) if suffix == "gone" => x.send_error(Status::GONE).map(|()| None),
             _ => simple::send_missing(self, x, path),
         }
     }
@@ -384,12 +377,6 @@ impl ServeFiles for Asks {
             true => Some("max-age=1".into()),
             false => simple::cache_control(self, path),
         }
-    }
-}
-
-impl RequestHandler for Asks {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
     }
     fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
 }
@@ -425,6 +412,9 @@ fn below_a_prefix_is_the_directory_and_elsewhere_nothing() {
         ("/files/files/c.txt", 200),
         ("/files/../../../secret.txt", 404),
         ("/files/..%2f..%2fsecret.txt", 404),
+        ("/files/../a.txt", 404),
+        ("/files%2fa.txt", 200),
+        ("/x/%2e%2e/files/a.txt", 200),
         ("/files/none", 404),
         ("/filesystem", 404),
         ("/a.txt", 404),
@@ -485,28 +475,11 @@ fn each_of_it_is_off_unless_asked() {
 /// [`CgiHandler`] without its log.
 struct Scripts(CgiHandler);
 
-impl RunScripts for Scripts {
-    fn cgi(&self) -> &CgiHandler {
+impl Layer for Scripts {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
-}
 
-impl ServeFiles for Scripts {
-    fn files(&self) -> &SimpleHandler {
-        self.0.files()
-    }
-    fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-        cgi::send_head(self, x)
-    }
-}
-
-impl RequestHandler for Scripts {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        cgi::do_method(self, x)
-    }
-    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::end_headers(self, x)
-    }
     fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
 }
 
@@ -613,4 +586,68 @@ fn requests_for_unknown_hosts_are_misdirected() {
             200
         );
     }
+}
+
+/// What no request can match is a mistake of the program.
+#[test]
+fn values_that_never_match_are_refused_where_they_are_given() {
+    use crate::support::message;
+    type Set = fn(SimpleHandler) -> SimpleHandler;
+    let wrong: [(Set, &str); 9] = [
+        (
+            |files| files.with_allowed_hosts(["http://x"]),
+            "'http://x': only the name is compared",
+        ),
+        (
+            |files| files.with_allowed_hosts(["a", ""]),
+            "'': a name is missing",
+        ),
+        (|files| files.immutable(""), "'': a directory is missing"),
+        (
+            |files| files.immutable("assets/../x"),
+            "'assets/../x': `.` and `..` are resolved",
+        ),
+        (
+            |files| files.with_prefix("http://x/y"),
+            "'http://x/y': only the path",
+        ),
+        (
+            |files| files.with_prefix("/a/%2e%2e"),
+            "'/a/%2e%2e': `.` and `..` are resolved",
+        ),
+        (
+            |files| files.with_fallback("../index.html"),
+            "'../index.html': `.`",
+        ),
+        (
+            |files| files.with_not_found_page("404/"),
+            "'404/': it is a directory",
+        ),
+        (
+            |files| files.extension(".tar.gz", "a/b"),
+            "'.tar.gz': only what follows the last dot",
+        ),
+    ];
+    for (set, expected) in wrong {
+        let told = message(|| set(SimpleHandler::new(".")));
+        assert!(told.starts_with(expected), "{told}");
+    }
+    for (told, expected) in [
+        (
+            message(|| CgiHandler::new(".").with_cgi_directory("")),
+            "'': a directory",
+        ),
+        (
+            message(|| CgiHandler::new(".").interpreter("", "perl")),
+            "'': a suffix",
+        ),
+    ] {
+        assert!(told.starts_with(expected), "{told}");
+    }
+    let root = built();
+    let all = root.handler_with(|files| files.immutable("/"));
+    assert_eq!(
+        get(&all, "/robots.txt").field("Cache-Control"),
+        Some(IMMUTABLE)
+    );
 }

@@ -191,33 +191,21 @@ fn a_script_gets_three_descriptors_and_its_own_directory() {
 
 #[test]
 fn a_handler_that_has_checked_the_user_says_so() {
-    use servette::cgi::{self, RemoteUser};
-    use servette::simple::Content;
+    use servette::cgi::RemoteUser;
     use servette::*;
     struct Checked(CgiHandler);
-    impl RunScripts for Checked {
-        fn cgi(&self) -> &CgiHandler {
+    impl Layer for Checked {
+        fn inner(&self) -> &dyn RequestHandler {
             &self.0
         }
+
         fn remote_user(&self, x: &Exchange<'_>) -> Option<RemoteUser> {
             x.headers
                 .get("X-User")
                 .map(|name| RemoteUser::new("Basic", name))
         }
     }
-    impl ServeFiles for Checked {
-        fn files(&self) -> &SimpleHandler {
-            self.0.files()
-        }
-        fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-            cgi::send_head(self, x)
-        }
-    }
-    impl RequestHandler for Checked {
-        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-            cgi::do_method(self, x)
-        }
-    }
+
     let site = Site::with(ENVIRONMENT);
     // Through a pointer, so that forwarding is shown, too.
     let handler: Box<dyn RunScripts> = Box::new(Checked(site.handler()));

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use servette::simple::Content;
-use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, simple};
+use servette::{Exchange, Layer, RequestHandler, Result};
 
 use crate::webroot::{Silent, WebRoot, at, get};
 
@@ -115,24 +115,14 @@ fn the_date_of_a_large_file_is_that_of_its_last_change() {
 /// Sends what it reads, as Python's `copyfile` does.
 pub(crate) struct Copies(pub(crate) Silent);
 
-impl ServeFiles for Copies {
-    fn files(&self) -> &SimpleHandler {
-        self.0.files()
+impl Layer for Copies {
+    fn inner(&self) -> &dyn RequestHandler {
+        &self.0
     }
 
     fn copyfile(&self, x: &mut Exchange<'_>, mut source: Content) -> Result<()> {
         io::copy(&mut source, &mut x.wfile)?;
         Ok(())
-    }
-}
-
-impl RequestHandler for Copies {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
-    }
-
-    fn protocol_version(&self) -> &str {
-        self.0.protocol_version()
     }
 
     fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}

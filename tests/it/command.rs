@@ -286,6 +286,40 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
         (&["--cgi-s", "3"], "--cgi-same-user, --cgi-silence"),
         (&["--headex", "X"], "unexpected argument '--headex'"),
         (&["--cgi-sil", "x"], "'--cgi-silence <SECONDS>'"),
+        // What no request can match.
+        (
+            &["--allow-host", "http://x"],
+            "without a scheme, a port and a path",
+        ),
+        (
+            &["--allow-host", "x:80"],
+            "without a scheme, a port and a path",
+        ),
+        (&["--allow-host", ""], "a name is missing"),
+        (&["--allow-host", "*.lan"], "`.example.org` stands for"),
+        (&["--immutable", ""], "`/` stands for all"),
+        (&["--immutable", "./assets"], "'./assets'"),
+        (&["--fallback", ""], "the name of a file is missing"),
+        (&["--not-found-page", "../404.html"], "'../404.html'"),
+        (&["--prefix", "https://x/y"], "only the path of the URL"),
+        (&["--prefix", "/a/../b"], "'/a/../b'"),
+        (&["--type", ".tar.gz=a/b"], "what follows the last dot"),
+        (&["--type", ".x="], "has no type"),
+        (&["--cache-control", " "], "an empty value"),
+        (&["--cgi", "--cgi-directory", ""], "`/` stands for all"),
+        (&["--cgi", "--cgi-index", "a/b"], "not the name of a file"),
+        (
+            &["--cgi", "--cgi-inherit", "A=b"],
+            "not the name of a variable",
+        ),
+        (&["--cgi", "--cgi-scripts", "0"], "--cgi-scripts"),
+        (&["--cgi", "--cgi-silence", "0"], "--cgi-silence"),
+        (&["--cgi", "--cgi-interpreter", ".py="], "has no program"),
+        (
+            &["--cgi", "--cgi-interpreter", ".=perl"],
+            "a suffix is missing",
+        ),
+        (&["-H", "date", "v"], "sends 'date' itself"),
     ];
     for (arguments, part) in table {
         let (stdout, stderr, status) = Running::start(servette().args(*arguments)).end();

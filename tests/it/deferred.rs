@@ -507,3 +507,146 @@ fn the_refusal_of_a_request_is_not_put_off() {
     assert!(deferred.recv_timeout(PATIENCE).unwrap().is_closed());
     assert!(deferred.try_recv().is_err(), "it is refused once");
 }
+
+#[test]
+fn what_belongs_to_a_request_is_there_when_it_is_answered() {
+    use servette::Layer;
+    use servette::base::Outcome;
+    struct Timed<H>(H, Log);
+    impl<H: RequestHandler> Layer for Timed<H> {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+            let is_whole = outcome.elapsed >= SHORT / 4;
+            self.1.push(format!("{} {is_whole}", x.path));
+        }
+    }
+    struct User(String);
+    let shown = |_: &dyn RequestHandler, x: &mut Exchange<'_>| {
+        let User(name) = x.data().ok_or(Status::FORBIDDEN)?;
+        let number = x.data::<u32>().copied().unwrap_or_default();
+        x.send_content(Status::OK, "text/plain", format!("{name} {number}"))
+    };
+    let answering = move || {
+        handler(move |_, x| {
+            if x.path != "/plain" {
+                x.set_data(User("anna".into()));
+                x.set_data(7_u32);
+            }
+            let deferred = x.defer()?;
+            thread::spawn(move || {
+                thread::park_timeout(SHORT / 3);
+                deferred.answer(move |_, x| {
+                    if x.path != "/twice" || x.data::<u64>().is_some() {
+                        return shown(x.handler(), x);
+                    }
+                    x.set_data(8_u32);
+                    x.set_data(1_u64);
+                    x.defer()?.answer(move |h, x| shown(h, x));
+                    Ok(())
+                });
+            });
+            Ok(())
+        })
+    };
+    let log = Log::default();
+    for server in [
+        spawn(Timed(answering(), log.clone()), |_| ()),
+        spawn_single(Timed(answering(), log.clone())),
+    ] {
+        let mut client = Client::new(server.addr());
+        for (path, wanted) in [("/a", "anna 7"), ("/twice", "anna 8")] {
+            assert_eq!(client.get(path).response().text(), wanted);
+        }
+        // Nothing of one request is in the next one.
+        assert_eq!(client.get("/plain").response().status, 403);
+    }
+    let once = ["/a true", "/twice true", "/plain true"];
+    assert_eq!(log.lines(), [once, once].concat());
+    let in_memory = respond(&answering(), "GET / HTTP/1.0\r\n\r\n");
+    assert!(in_memory.ends_with(b"anna 7"));
+}
+
+#[test]
+fn values_of_a_request_that_is_never_answered_are_dropped_once() {
+    struct Counted(Arc<std::sync::atomic::AtomicUsize>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+    let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = count.clone();
+    let (sender, deferred) = channel();
+    let sender = Mutex::new(sender);
+    let answering = handler(move |_, x| {
+        x.set_data(Counted(counted.clone()));
+        sender.lock().unwrap().send(x.defer()?).unwrap();
+        Ok(())
+    });
+    let server = spawn(answering, |_| ());
+    let mut client = Client::new(server.addr());
+    client.get("/");
+    let kept: Deferred = deferred.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), 0);
+    drop(client);
+    until("it is dropped", || {
+        count.load(std::sync::atomic::Ordering::SeqCst) == 1
+    });
+    drop(kept);
+}
+
+#[test]
+fn a_handler_that_wants_the_connection_to_end_has_said_so_for_its_answer() {
+    let answering = || {
+        handler(|h, x| {
+            if x.path == "/echo" {
+                return echo(h, x);
+            }
+            match x.path {
+                "/closes" => x.close_connection.set(true),
+                "/header" => x.send_header("Connection", "close"),
+                _ => {}
+            }
+            let deferred = x.defer()?;
+            thread::spawn(move || deferred.answer(show));
+            Ok(())
+        })
+    };
+    for server in [spawn(answering(), |_| ()), spawn_single(answering())] {
+        for (path, closes) in [("/closes", true), ("/header", true), ("/keeps", false)] {
+            let mut client = Client::new(server.addr());
+            let response = client.get(path).response();
+            assert_eq!(response.says_close(), closes, "{path}");
+            match closes {
+                true => client.assert_end(),
+                false => assert_eq!(client.get("/echo").response().text(), "/echo"),
+            }
+        }
+    }
+}
+
+/// The heads that are kept are a part of what all connections may hold.
+#[test]
+fn no_more_is_deferred_than_may_be_held_in_memory() {
+    let (handler, deferred) = later();
+    let server = spawn(handler, |limits| limits.queued = 10_000);
+    let ask = |length: usize| {
+        let mut client = Client::new(server.addr());
+        client.send(format!(
+            "GET /large HTTP/1.1\r\nHost: h\r\nX-Large: {}\r\n\r\n",
+            "x".repeat(length)
+        ));
+        client
+    };
+    let mut first = ask(6000);
+    let kept: Deferred = deferred.recv_timeout(PATIENCE).unwrap();
+    // `Later` unwraps what it defers, so a 503 is a status of the error that it returns.
+    assert_eq!(ask(6000).response().status, 503);
+    kept.answer(show);
+    assert_eq!(first.response().status, 200);
+    let mut second = ask(6000);
+    deferred.recv_timeout(PATIENCE).unwrap().answer(show);
+    assert_eq!(second.response().status, 200);
+}

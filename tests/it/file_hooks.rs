@@ -16,34 +16,18 @@ use servette::{
 
 use crate::webroot::{WebRoot, ask, get};
 
-/// The part of `RequestHandler` that every handler here has, and more if given.
-macro_rules! request_handler {
-    ($type:ty $(, $more:item)*) => {
-        impl RequestHandler for $type {
-            fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-                simple::do_method(self, x)
-            }
-            fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
-            $($more)*
-        }
-    };
-}
-
 struct Cors(SimpleHandler);
 
-impl ServeFiles for Cors {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Cors {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
-}
-
-request_handler!(
-    Cors,
     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
-        self.send_header(x, "Access-Control-Allow-Origin", "*");
+        x.send_header("Access-Control-Allow-Origin", "*");
         base::end_headers(self, x)
     }
-);
+    fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
+}
 
 #[test]
 fn end_headers_is_seen_by_all_answers() {
@@ -71,8 +55,8 @@ struct Site {
     assets: PathBuf,
 }
 
-impl ServeFiles for Site {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Site {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.files
     }
 
@@ -89,9 +73,8 @@ impl ServeFiles for Site {
             _ => simple::guess_type(self, path),
         }
     }
+    fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
 }
-
-request_handler!(Site);
 
 #[test]
 fn translate_path_may_lead_elsewhere() {
@@ -136,13 +119,11 @@ fn translate_path_may_lead_elsewhere() {
 
 struct Start(SimpleHandler);
 
-impl ServeFiles for Start {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Start {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
-}
 
-impl RequestHandler for Start {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         match x.path {
             "/" => simple::do_method(self, &mut x.with_path("/start.html")),
@@ -167,8 +148,8 @@ fn another_path_can_be_served_in_place_of_the_requested() {
 /// No listings, and files in capitals.
 struct Shop(SimpleHandler);
 
-impl ServeFiles for Shop {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Shop {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
 
@@ -182,7 +163,7 @@ impl ServeFiles for Shop {
         let status = Status::FORBIDDEN
             .with_message("No listing")
             .with_explain(&explain);
-        self.send_error(x, status).map(|()| None)
+        x.send_error(status).map(|()| None)
     }
 
     fn copyfile(&self, x: &mut Exchange<'_>, mut source: Content) -> Result<()> {
@@ -190,9 +171,8 @@ impl ServeFiles for Shop {
         source.read_to_string(&mut text)?;
         Ok(x.wfile.write_all(text.to_uppercase().as_bytes())?)
     }
+    fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
 }
-
-request_handler!(Shop);
 
 #[test]
 fn listings_and_copying_can_be_replaced() {
@@ -267,8 +247,8 @@ impl Layer for Recorder {
 /// Calls every hook of `P` once, from where it has an exchange and a directory.
 struct Probe<P>(SimpleHandler, P);
 
-impl<P: ServeFiles> ServeFiles for Probe<P> {
-    fn files(&self) -> &SimpleHandler {
+impl<P: ServeFiles> Layer for Probe<P> {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
 
@@ -290,14 +270,7 @@ impl<P: ServeFiles> ServeFiles for Probe<P> {
         inner.entity_tag(Path::new("x"), &FileFacts::of(&file)?);
         inner.cache_control(Path::new("x"));
         inner.copyfile(x, Content::Page(Default::default()))?;
-        self.send_content(x, Status::NO_CONTENT, "", b"")
-            .map(|()| None)
-    }
-}
-
-impl<P: ServeFiles> RequestHandler for Probe<P> {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
+        x.send_content(Status::NO_CONTENT, "", b"").map(|()| None)
     }
     fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
 }

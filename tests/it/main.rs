@@ -7,6 +7,8 @@
     clippy::indexing_slicing
 )]
 
+mod asking;
+mod blobs;
 mod blocking;
 mod built_site;
 mod cgi;

@@ -4,15 +4,15 @@ use std::fs;
 use std::io::{Read, Write};
 
 use servette::testing::TestServer;
-use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, respond, simple};
+use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond, simple};
 
 use crate::webroot::{Answer, WebRoot, connect};
 
 /// Cuts each file before it is sent, as somebody might who has it open.
 pub(crate) struct Cutter(pub(crate) SimpleHandler, pub(crate) u64);
 
-impl ServeFiles for Cutter {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Cutter {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
 
@@ -23,12 +23,6 @@ impl ServeFiles for Cutter {
             .open(path)?
             .set_len(self.1)?;
         simple::copyfile(self, x, source)
-    }
-}
-
-impl RequestHandler for Cutter {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
     }
 
     fn protocol_version(&self) -> &str {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use servette::testing::TestServer;
-use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, simple};
+use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, simple};
 
 use crate::client::Client;
 use crate::webroot::{Answer, Silent, WebRoot, ask, at, get};
@@ -166,15 +166,9 @@ fn parts_are_those_of_the_plain_file_unless_the_client_wants_none() {
 /// Its log goes into a list.
 struct Logged(SimpleHandler, Mutex<Vec<String>>);
 
-impl ServeFiles for Logged {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Logged {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
-    }
-}
-
-impl RequestHandler for Logged {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
     }
 
     fn log_request(&self, _: &Exchange<'_>, _: u16, _: Option<u64>) {}
@@ -315,10 +309,11 @@ fn nothing_is_sent_for_another_file_unless_asked() {
 #[test]
 fn the_hook_of_tags_is_asked_for_the_file_that_is_sent() {
     struct Named(SimpleHandler);
-    impl ServeFiles for Named {
-        fn files(&self) -> &SimpleHandler {
+    impl Layer for Named {
+        fn inner(&self) -> &dyn RequestHandler {
             &self.0
         }
+
         fn entity_tag<'a>(
             &'a self,
             path: &std::path::Path,
@@ -327,13 +322,9 @@ fn the_hook_of_tags_is_asked_for_the_file_that_is_sent() {
             let name = path.file_name()?.to_str()?;
             Some(format!("\"{name}\"").into())
         }
-    }
-    impl RequestHandler for Named {
-        fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-            simple::do_method(self, x)
-        }
         fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
     }
+
     let root = site();
     let handler = Named(SimpleHandler::new(root.path()).precompressed(true));
     let tag = |codings| {
@@ -410,10 +401,11 @@ impl Meddler<'_> {
     }
 }
 
-impl ServeFiles for Meddler<'_> {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Meddler<'_> {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.files
     }
+
     fn visibility(&self, name: &std::ffi::OsStr) -> simple::Visibility {
         self.at("visibility");
         simple::visibility(self, name)
@@ -433,12 +425,6 @@ impl ServeFiles for Meddler<'_> {
     fn copyfile(&self, x: &mut Exchange<'_>, source: simple::Content) -> Result<()> {
         self.at("copyfile");
         simple::copyfile(self, x, source)
-    }
-}
-
-impl RequestHandler for Meddler<'_> {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
     }
     fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
 }

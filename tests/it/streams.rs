@@ -1081,3 +1081,16 @@ mod in_a_child {
         drop(first);
     }
 }
+
+#[test]
+fn a_silence_of_zero_switches_off_what_keeps_a_stream_alive() {
+    let server = threading(|limits| limits.stream_silence = Duration::ZERO);
+    let (mut client, stream) = server.open("/");
+    stream.keep_alive("still here");
+    for _ in 0..20 {
+        server.serves();
+    }
+    stream.send("end").unwrap();
+    drop(stream);
+    assert_eq!(client.response().text(), "end");
+}

@@ -13,7 +13,7 @@ use crate::support::{Loops, PATIENCE, echo, handler, limits, until};
 use crate::webroot::WebRoot;
 use servette::base::HandlerFn;
 use servette::{
-    Exchange, HttpServer, RequestHandler, Result, RunningServer, ServeFiles, SimpleHandler, Status,
+    Exchange, HttpServer, Layer, RequestHandler, Result, RunningServer, SimpleHandler, Status,
     ThreadingHttpServer, simple,
 };
 
@@ -31,17 +31,15 @@ static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
 /// Files, and answers of other kinds.
 struct Site(SimpleHandler);
 
-impl ServeFiles for Site {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Site {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
-}
 
-impl RequestHandler for Site {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         match x.path {
             "/echo" => echo(self, x),
-            "/memory" => self.send_content(x, Status::OK, "text/plain", &PATTERN),
+            "/memory" => x.send_content(Status::OK, "text/plain", &*PATTERN),
             _ => simple::do_method(self, x),
         }
     }

@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::{PATIENCE, message};
+use crate::client;
+use crate::support::{Ask, PATIENCE, message, serve};
 use servette::testing::{TestServer, gate, get, post, status};
 use servette::{Status, handler_fn};
 
@@ -330,4 +331,32 @@ fn a_message_says_how_many_lines_of_the_log_it_leaves_out() {
         log(300),
         "(283 earlier lines, 103 of them not kept any more)"
     );
+}
+
+#[test]
+fn a_recorded_request_has_the_target_that_its_handler_had() {
+    let server = serve(|_, x| {
+        let target = x.target()?;
+        let shown = format!(
+            "{:?} {:?} {:?}",
+            target.segments(),
+            target.value("q"),
+            target.query()
+        );
+        x.send_content(Status::OK, "text/plain", shown)
+    });
+    for path in ["/a/b%20c?q=1+2&x", "/", "/a/?", "/%2f/..?q", "/x#y?q=z"] {
+        let shown = server.answer(client::get(path)).text().to_owned();
+        let requests = server.take();
+        let target = requests[0].target().unwrap();
+        let recorded = format!(
+            "{:?} {:?} {:?}",
+            target.segments(),
+            target.value("q"),
+            target.query()
+        );
+        assert_eq!(recorded, shown, "{path}");
+    }
+    assert_eq!(server.answer(client::get("/%ff")).status, 400);
+    assert_eq!(server.take()[0].target().unwrap_err().status().code(), 400);
 }

@@ -245,19 +245,15 @@ fn a_slow_reader_gets_everything() {
 /// Files, and an answer that is written.
 struct Both(SimpleHandler, Vec<u8>);
 
-impl servette::ServeFiles for Both {
-    fn files(&self) -> &SimpleHandler {
+impl servette::Layer for Both {
+    fn inner(&self) -> &dyn servette::RequestHandler {
         &self.0
     }
-}
 
-impl servette::RequestHandler for Both {
     fn do_method(&self, x: &mut servette::Exchange<'_>) -> servette::Result<()> {
         match x.path {
-            "/written" => {
-                self.send_content(x, servette::Status::OK, "application/octet-stream", &self.1)
-            }
-            "/small" => self.send_content(x, servette::Status::OK, "text/plain", b"/small"),
+            "/written" => x.send_content(servette::Status::OK, "application/octet-stream", &self.1),
+            "/small" => x.send_content(servette::Status::OK, "text/plain", b"/small"),
             _ => servette::simple::do_method(self, x),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use servette::simple::FileFacts;
 use servette::testing::TestServer;
-use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, simple};
+use servette::{Exchange, Layer, RequestHandler, SimpleHandler};
 
 use crate::client::Client;
 use crate::webroot::{Answer, WebRoot, ask, at, get};
@@ -250,8 +250,8 @@ fn a_304_has_the_fields_that_caches_go_by() {
 /// Tags of a program's own, or none.
 struct Tagged(SimpleHandler, Option<&'static str>);
 
-impl ServeFiles for Tagged {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Tagged {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
 
@@ -262,12 +262,6 @@ impl ServeFiles for Tagged {
         assert!(file.changed() > at(NOVEMBER) + Duration::from_secs(1));
         assert_ne!(file.inode(), 0);
         self.1.map(Cow::Borrowed)
-    }
-}
-
-impl RequestHandler for Tagged {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
     }
 
     fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}

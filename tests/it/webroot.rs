@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, respond, simple};
+use servette::{Exchange, Layer, RequestHandler, SimpleHandler, respond};
 
 use crate::support::until;
 
@@ -96,30 +96,12 @@ impl Drop for WebRoot {
 /// [`SimpleHandler`] without its log, which would drown what the tests say.
 pub(crate) struct Silent(pub(crate) SimpleHandler);
 
-impl ServeFiles for Silent {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Silent {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
-    }
-}
-
-impl RequestHandler for Silent {
-    fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::do_method(self, x)
-    }
-
-    fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
-        simple::end_headers(self, x)
     }
 
     fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
-
-    fn protocol_version(&self) -> &str {
-        self.0.protocol_version()
-    }
-
-    fn version_string(&self) -> std::borrow::Cow<'_, str> {
-        self.0.version_string()
-    }
 }
 
 /// One answer, taken apart.

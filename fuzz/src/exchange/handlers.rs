@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{BufRead, Read, Write};
 use std::sync::Mutex;
 
-use servette::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, Status, simple};
+use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, Status, simple};
 
 /// What a handler was given, and what it logged. It is looked at afterwards: a failure inside of a hook
 /// would be answered with 500.
@@ -137,20 +137,14 @@ impl Echo {
 /// Serves files.
 pub(super) struct Files(pub(super) SimpleHandler, pub(super) Record);
 
-impl ServeFiles for Files {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Files {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
-}
 
-impl RequestHandler for Files {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         self.1.see(x);
         simple::do_method(self, x)
-    }
-
-    fn protocol_version(&self) -> &str {
-        self.0.protocol_version()
     }
 
     fn log_message(&self, _: &Exchange<'_>, message: fmt::Arguments<'_>) {

@@ -186,7 +186,7 @@ fn nothing_is_kept_of_a_head_that_is_refused() {
         handler: &handler,
         is_layered: false,
         is_branch: false,
-        shared: &crate::exchange::Shared::new(&handler, "HTTP/1.1"),
+        scope: &crate::exchange::Scope::new(&handler, "HTTP/1.1", Default::default()),
     };
     conn.exchange(&context, |x, _| {
         assert_eq!(x.requestline, "GET / HTTP/1.1");

@@ -326,7 +326,7 @@ mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 
     use super::*;
-    use crate::connection::observer::{Event, Observer};
+    use crate::connection::observer::{Observation, Observer};
     use crate::server::options::Options;
     use crate::server::task::Speaks;
 
@@ -335,8 +335,11 @@ mod tests {
     struct Panics;
 
     impl Observer for Panics {
-        fn see(&self, event: Event<'_>) -> bool {
-            assert!(!matches!(event, Event::Received([_, ..])), "on purpose");
+        fn see(&self, event: Observation<'_>) -> bool {
+            assert!(
+                !matches!(event, Observation::Received([_, ..])),
+                "on purpose"
+            );
             false
         }
 

@@ -23,7 +23,7 @@ fn there(tag: Option<&str>, modified: Option<SystemTime>) -> Validators<'_> {
     }
 }
 
-fn evaluate(fields: &[(&str, &str)], there: &Validators<'_>) -> Outcome {
+fn evaluate(fields: &[(&str, &str)], there: &Validators<'_>) -> Verdict {
     Asked::of(fields.iter().copied()).evaluate(there)
 }
 
@@ -35,9 +35,9 @@ const MODIFIED: &str = "If-Modified-Since";
 /// RFC 9110, 13.2.2.
 #[test]
 fn conditions_are_evaluated_in_their_order() {
-    use Outcome::{Failed, NotModified, Proceed};
+    use Verdict::{Failed, NotModified, Proceed};
     let ours = "\"1\"";
-    let table: [(&[(&str, &str)], Outcome); 24] = [
+    let table: [(&[(&str, &str)], Verdict); 24] = [
         (&[], Proceed),
         (&[(MATCH, ours)], Proceed),
         (&[(MATCH, "\"2\"")], Failed),
@@ -82,7 +82,7 @@ fn names_of_fields_have_any_case_and_the_first_date_counts() {
     ] {
         assert_eq!(
             evaluate(&fields, &there),
-            Outcome::NotModified,
+            Verdict::NotModified,
             "{fields:?}"
         );
     }
@@ -102,14 +102,14 @@ fn names_of_fields_have_any_case_and_the_first_date_counts() {
 fn what_has_no_validators_matches_no_tag_and_no_date() {
     let there = there(None, None);
     for (fields, outcome) in [
-        ([(MATCH, "\"1\"")], Outcome::Failed),
-        ([(MATCH, "*")], Outcome::Proceed),
-        ([(UNMODIFIED, BEFORE)], Outcome::Proceed),
-        ([(NONE_MATCH, "\"1\"")], Outcome::Proceed),
-        ([(NONE_MATCH, "*")], Outcome::NotModified),
+        ([(MATCH, "\"1\"")], Verdict::Failed),
+        ([(MATCH, "*")], Verdict::Proceed),
+        ([(UNMODIFIED, BEFORE)], Verdict::Proceed),
+        ([(NONE_MATCH, "\"1\"")], Verdict::Proceed),
+        ([(NONE_MATCH, "*")], Verdict::NotModified),
         (
             [(MODIFIED, "Fri, 31 Dec 9999 23:59:59 GMT")],
-            Outcome::Proceed,
+            Verdict::Proceed,
         ),
     ] {
         assert_eq!(evaluate(&fields, &there), outcome, "{fields:?}");
@@ -117,7 +117,7 @@ fn what_has_no_validators_matches_no_tag_and_no_date() {
 }
 
 fn not_modified(date: &str, modified: SystemTime) -> bool {
-    evaluate(&[(MODIFIED, date)], &there(None, Some(modified))) == Outcome::NotModified
+    evaluate(&[(MODIFIED, date)], &there(None, Some(modified))) == Verdict::NotModified
 }
 
 #[test]
@@ -239,9 +239,9 @@ proptest! {
             (None, None) => true,
         };
         let expected = match (first, third) {
-            (false, _) => Outcome::Failed,
-            (true, false) => Outcome::NotModified,
-            (true, true) => Outcome::Proceed,
+            (false, _) => Verdict::Failed,
+            (true, false) => Verdict::NotModified,
+            (true, true) => Verdict::Proceed,
         };
         prop_assert_eq!(evaluate(&fields, &there(Some("\"1\""), Some(at(NOVEMBER)))), expected);
     }

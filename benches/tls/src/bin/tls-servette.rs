@@ -2,22 +2,20 @@
 //! certificate (`-`) in plain.
 
 use servette::{
-    Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, Status, ThreadingHttpServer, Tls,
+    Exchange, RequestHandler, Result, Layer, SimpleHandler, Status, ThreadingHttpServer, Tls,
     simple,
 };
 
 struct Hello(SimpleHandler);
 
-impl ServeFiles for Hello {
-    fn files(&self) -> &SimpleHandler {
+impl Layer for Hello {
+    fn inner(&self) -> &dyn RequestHandler {
         &self.0
     }
-}
 
-impl RequestHandler for Hello {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         match x.path {
-            "/hello" => self.send_content(x, Status::OK, "text/plain", b"Hello, World!"),
+            "/hello" => x.send_content(Status::OK, "text/plain", b"Hello, World!"),
             _ => simple::do_method(self, x),
         }
     }

@@ -1,0 +1,129 @@
+//! [`Representation`]: what is sent of a file, or of bytes in memory: all of it, a part, or that the client need not have it.
+//! The validators are given; conditions, range and head are steps here. Each step that can be is a pure function elsewhere.
+
+use std::borrow::Cow;
+
+use super::conditions::{self, Asked, Validators, Verdict};
+use super::content::Content;
+use super::fields::Head;
+use super::parts::Frames;
+use super::ranges::{ByteRange, Ranges};
+use crate::http1::bytes;
+use crate::{Exchange, RequestHandler, Result, Status, clock};
+
+/// What is to be sent, if the conditions of the request allow it.
+pub(super) struct Representation<'a, S> {
+    pub(super) size: u64,
+    /// The decimal digits of that, if it is known.
+    pub(super) length: Option<&'a str>,
+    pub(super) there: Validators<'a>,
+    /// Parts of it can be sent.
+    pub(super) has_parts: bool,
+    pub(super) coding: Option<&'static str>,
+    /// The fields of a request by which it gets this representation, and no other.
+    pub(super) vary: Option<&'static str>,
+    pub(super) source: &'a S,
+}
+
+/// Where its bytes are from, and what is asked only where it is sent.
+pub(super) trait Source {
+    fn media_type(&self) -> Cow<'_, str>;
+
+    fn cache_control(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// Sends further fields, but those that were sent.
+    fn send_extra_headers(&self, _: &mut Exchange<'_>, _: impl Fn(&str) -> bool) {}
+
+    fn content(&self) -> Content;
+
+    fn part(&self, range: &ByteRange) -> Content;
+}
+
+impl<S: Source> Representation<'_, S> {
+    /// Answers with the head, and returns the body; or `None` where the answer is complete.
+    pub(super) fn send<H: RequestHandler + ?Sized>(
+        &self,
+        h: &H,
+        x: &mut Exchange<'_>,
+    ) -> Result<Option<Content>> {
+        let head = || Head {
+            there: self.there,
+            has_parts: self.has_parts && x.channel().limits.ranges > 0,
+            cache_control: self.source.cache_control(),
+            vary: self.vary,
+            coding: self.coding,
+            source: self.source,
+        };
+        // Most requests have neither conditions nor ranges, and for other methods they mean something else.
+        if !x.headers.has_lengths(conditions::LENGTHS) || !matches!(x.command, "GET" | "HEAD") {
+            let head = head();
+            return self.send_ranges(h, x, &head, None);
+        }
+        let asked = Asked::of(x.headers.of_lengths(conditions::LENGTHS));
+        match asked.evaluate(&self.there) {
+            Verdict::Failed => h.send_error(x, Status::PRECONDITION_FAILED).map(|()| None),
+            Verdict::NotModified => {
+                let head = head();
+                head.send_not_modified(h, x).map(|()| None)
+            }
+            Verdict::Proceed => {
+                let range = asked.valid_range(&self.there, clock::time_of_day);
+                let head = head();
+                self.send_ranges(h, x, &head, range)
+            }
+        }
+    }
+
+    /// What is asked for.
+    fn send_ranges<H: RequestHandler + ?Sized>(
+        &self,
+        h: &H,
+        x: &mut Exchange<'_>,
+        head: &Head<'_, S>,
+        range: Option<&str>,
+    ) -> Result<Option<Content>> {
+        let source = self.source;
+        let media_type = source.media_type();
+        let size = self.size;
+        let ranges = match range {
+            Some(range) if head.has_parts && x.command == "GET" => {
+                Ranges::of(range, size, x.channel().limits.ranges)
+            }
+            _ => Ranges::Whole,
+        };
+        match ranges {
+            Ranges::One(range) => {
+                let mut digits = itoa::Buffer::new();
+                let length = digits.format(range.length());
+                let of = format!("bytes {}-{}/{size}", range.first, range.last);
+                let status = Status::PARTIAL_CONTENT;
+                head.send(h, x, status, &media_type, Some(length), Some(&of))?;
+                Ok(Some(source.part(&range)))
+            }
+            // A type that can't be sent in a field can't be sent in a frame either; and a coding would be one of the
+            // frames, too.
+            Ranges::Several(ranges)
+                if bytes::is_printable(media_type.as_bytes()) && head.coding.is_none() =>
+            {
+                let frames = Frames::new(&ranges, size, &media_type);
+                let length = frames.length(&ranges).to_string();
+                let media_type = frames.content_type();
+                let status = Status::PARTIAL_CONTENT;
+                head.send(h, x, status, &media_type, Some(&length), None)?;
+                let parts = frames.around(ranges.iter().map(|range| source.part(range)));
+                Ok(Some(Content::Parts(parts)))
+            }
+            Ranges::Unsatisfiable => {
+                h.send_header(x, "Content-Range", &format!("bytes */{size}"));
+                h.send_error(x, Status::RANGE_NOT_SATISFIABLE)
+                    .map(|()| None)
+            }
+            Ranges::Whole | Ranges::Several(_) => {
+                head.send(h, x, Status::OK, &media_type, self.length, None)?;
+                Ok(Some(source.content()))
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Values of options that can never match what a request brings: they are mistakes, and refused where they are given. The
+//! command takes the same rules for its arguments.
+
+use std::net::IpAddr;
+
+use crate::exchange::prefix;
+
+/// The name of a host, or with a dot before it all names below it.
+///
+/// # Errors
+/// If no request can have it.
+pub fn host(text: &str) -> Result<String, String> {
+    let name = text.trim_end_matches('.').to_ascii_lowercase();
+    let inner = name.strip_prefix('.').unwrap_or(&name);
+    // Addresses are allowed anyway.
+    let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=".contains(c);
+    let problem = if is_address {
+        None
+    } else if inner.is_empty() {
+        Some("a name is missing")
+    } else if inner.contains([':', '/']) {
+        Some("only the name is compared: without a scheme, a port and a path")
+    } else if inner.contains('*') {
+        Some("there are no patterns; `.example.org` stands for the domain and all names below it")
+    } else if !inner.is_ascii() {
+        Some("requests have the ASCII form of such a name, which begins with `xn--`")
+    } else if inner.split('.').any(str::is_empty) || !inner.chars().all(is_of_name) {
+        Some("it is not the name of a host")
+    } else {
+        None
+    };
+    unless(problem, text).map(|()| name)
+}
+
+/// A directory below that of a handler; `/` is all of it.
+///
+/// # Errors
+/// If nothing can be below it.
+pub fn directory(text: &str) -> Result<String, String> {
+    let problem = match text {
+        "" => Some("a directory is missing; `/` stands for all"),
+        _ => dots(text),
+    };
+    let names = text.split('/').filter(|name| !name.is_empty());
+    unless(problem, text).map(|()| names.collect::<Vec<_>>().join("/"))
+}
+
+/// A page below the directory of a handler.
+///
+/// # Errors
+/// If it can't be a file.
+pub fn page(text: &str) -> Result<String, String> {
+    let name = text.trim_start_matches('/');
+    let problem = match name {
+        "" => Some("the name of a file is missing"),
+        _ if name.ends_with('/') => Some("it is a directory"),
+        _ => dots(name),
+    };
+    unless(problem, text).map(|()| name.to_owned())
+}
+
+/// A path in URLs.
+///
+/// # Errors
+/// If no path of a request can begin with it.
+pub fn url_prefix(text: &str) -> Result<String, String> {
+    unless(prefix::problem(text), text).map(|()| text.to_owned())
+}
+
+/// The suffix of a name, with its dot or without, in lower case and without it.
+///
+/// # Errors
+/// If no name can end with it.
+pub fn suffix(text: &str) -> Result<String, String> {
+    let suffix = text.trim_start_matches('.').to_ascii_lowercase();
+    let problem = if suffix.is_empty() {
+        Some("a suffix is missing")
+    } else if suffix.contains('/') {
+        Some("a suffix is a part of a name")
+    } else if suffix.contains('.') {
+        Some("only what follows the last dot of a name is compared")
+    } else {
+        None
+    };
+    unless(problem, text).map(|()| suffix)
+}
+
+/// Takes a value that the program has given.
+///
+/// # Panics
+/// If it can't be.
+#[track_caller]
+#[allow(clippy::panic)] // A program that asks for what can't be should stop where it asks.
+pub(crate) fn given<T>(value: Result<T, String>) -> T {
+    value.unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+fn unless(problem: Option<&str>, text: &str) -> Result<(), String> {
+    match problem {
+        None => Ok(()),
+        Some(problem) => Err(format!("'{}': {problem}", text.escape_debug())),
+    }
+}
+
+/// Why a path below the directory leads to nothing that a request can name.
+fn dots(path: &str) -> Option<&'static str> {
+    let is_resolved = path.split('/').any(|name| matches!(name, "." | ".."));
+    is_resolved.then_some("`.` and `..` are resolved in the paths of requests")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_never_match_are_refused() {
+        type Rule = fn(&str) -> Result<String, String>;
+        for (rule, good, bad) in [
+            (
+                host as Rule,
+                &[
+                    "box.lan",
+                    ".lan",
+                    "Box.LAN.",
+                    "localhost",
+                    "a_b",
+                    "127.0.0.1",
+                    "::1",
+                    "[::1]",
+                ][..],
+                &[
+                    "",
+                    ".",
+                    "http://x",
+                    "x:80",
+                    "x/",
+                    "*.lan",
+                    "a..b",
+                    "a b",
+                    "..lan",
+                    "caf\u{e9}.fr",
+                    "u@x",
+                    "%41",
+                ][..],
+            ),
+            (
+                directory,
+                &["assets", "/assets/", "a//b", "/", "...", ".x"],
+                &["", ".", "./a", "a/../b", ".."],
+            ),
+            (
+                page,
+                &["404.html", "/index.html", "a/b.html"],
+                &["", "/", "a/", "../a", "./a"],
+            ),
+            (
+                url_prefix,
+                &["", "/", "/a/b", "a b"],
+                &["/a/../b", "http://x/", "/%2e"],
+            ),
+            (suffix, &[".x", "x", ".X"], &["", ".", "a/b", ".tar.gz"]),
+        ] {
+            for text in good {
+                assert!(rule(text).is_ok(), "{text:?}");
+            }
+            for text in bad {
+                let problem = rule(text).unwrap_err();
+                assert!(
+                    problem.starts_with(&format!("'{}': ", text.escape_debug())),
+                    "{problem}"
+                );
+            }
+        }
+    }
+}
