@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use crate::log::{Log, LogFormat};
+use crate::proxies::TrustedProxies;
 use crate::shutdown::ShutdownHandle;
 
 /// An end of a connection: Python's `client_address` and `server_address`.
@@ -92,6 +93,8 @@ pub struct ServerInfo {
     pub shutdown: ShutdownHandle,
     /// Whether it speaks HTTPS.
     pub is_tls: bool,
+    /// Whose word about clients is taken.
+    pub(crate) proxies: TrustedProxies,
     /// None: Python's, on stderr.
     pub(crate) log: Option<Log>,
 }
@@ -114,6 +117,7 @@ impl ServerInfo {
             addresses,
             shutdown,
             is_tls,
+            proxies: TrustedProxies::default(),
             log: None,
         }
     }

@@ -253,6 +253,47 @@ pub fn names_media_type(accept: &[&str], media_type: &str) -> bool {
     accept::names(accept.iter().copied(), media_type)
 }
 
+/// The header of the PROXY protocol at the start of a connection: its length and the client, `None` where it is not
+/// complete.
+///
+/// # Errors
+/// What is wrong.
+#[allow(clippy::type_complexity)]
+pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<String>)>, &'static str> {
+    let found = crate::proxies::header::parse(bytes)?;
+    let shown = |peer: crate::Peer| peer.to_string();
+    Ok(found.map(|header| (header.length, header.source.map(shown))))
+}
+
+/// The client of a request with these field lines from 10.0.0.9, where 10.0.0.0/8 is trusted; then the scheme and the host,
+/// as far as they are known.
+///
+/// # Panics
+/// If the lines are no fields.
+#[allow(clippy::expect_used)]
+pub fn forwarded_origin(lines: &[&str]) -> String {
+    let mut trusted = crate::proxies::TrustedProxies::default();
+    trusted.add("10.0.0.0/8").expect("a network");
+    let head = format!("GET / HTTP/1.0\r\n{}\r\n\r\n", lines.join("\r\n"));
+    let (mut scan, mut places) = (Scan::default(), Places::default());
+    let limits = Limits::default().of_head();
+    let found = head::find(head.as_bytes(), &mut scan, &mut places, &limits);
+    let found = found.ok().flatten().expect("a head");
+    let bytes = head
+        .as_bytes()
+        .get(..found.extent().end)
+        .unwrap_or_default();
+    let mut scratch = String::new();
+    let head = head::parse(bytes, &found, &mut scratch, &mut places, &limits).expect("fields");
+    let peer = std::net::SocketAddr::from(([10, 0, 0, 9], 1));
+    let origin = trusted.origin(peer.into(), &head.fields);
+    let scheme = origin.is_https.map(|is| if is { "https" } else { "http" });
+    let client = origin.client.to_string();
+    let parts = [Some(&*client), scheme, origin.host];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    parts.join(" ")
+}
+
 /// The server's side of TLS on a socket, as a connection has it.
 #[cfg(feature = "tls-config")]
 #[derive(Debug)]

@@ -68,8 +68,8 @@
 //!
 //! `docs/recipes.md` in the repository has what programs usually need: a JSON API, forms, cookies, CORS, middleware,
 //! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of
-//! Python's module beside its name here, and `docs/files.md` tells how to serve a built site, `docs/listing.md` how
-//! directories are listed.
+//! Python's module beside its name here, `docs/files.md` tells how to serve a built site, `docs/listing.md` how
+//! directories are listed, and `docs/deploy.md` how to run a server behind a proxy, under systemd, or in a container.
 //!
 //! # Features
 //!
@@ -134,6 +134,7 @@ mod info;
 mod limits;
 mod local_time;
 mod log;
+mod proxies;
 mod shutdown;
 #[cfg(feature = "tls-config")]
 mod tls;
@@ -180,6 +181,8 @@ mod pages {
     struct Design;
     #[doc = include_str!("../docs/recipes.md")]
     struct Recipes;
+    #[doc = include_str!("../docs/deploy.md")]
+    struct Deploy;
     #[cfg(feature = "tls")]
     #[doc = include_str!("../docs/tls.md")]
     struct Https;

@@ -1,46 +1,47 @@
 //! The `servette` command: `python -m http.server`, with the same arguments.
 
-use std::env;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::process::{ExitCode, exit};
-use std::thread;
-use std::time::Duration;
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use servette::{
-    Error, Log, RequestHandler, ShutdownHandle, SimpleHandler, ThreadingHttpServer, Tls,
-};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use servette::server::Listener;
+use servette::{RequestHandler, SimpleHandler};
 
+use self::health::Health;
+use self::listen::SocketFile;
 use self::scripts::Handler;
 
 #[path = "main/announce.rs"]
 mod announce;
 #[path = "main/environment.rs"]
 mod environment;
+#[path = "main/health.rs"]
+mod health;
 #[path = "main/limits.rs"]
 mod limits;
+#[path = "main/listen.rs"]
+mod listen;
 #[path = "main/logs.rs"]
 mod logs;
 #[path = "main/manual.rs"]
 mod manual;
 #[path = "main/port.rs"]
 mod port;
+#[path = "main/proxies.rs"]
+mod proxies;
 #[path = "main/scripts.rs"]
 mod scripts;
 #[path = "main/site.rs"]
 mod site;
+#[path = "main/stop.rs"]
+mod stop;
+#[path = "main/systemd.rs"]
+mod systemd;
 #[path = "main/tls.rs"]
 mod tls;
-
-/// How long running answers get when the server is told to stop.
-const STOP_DEADLINE: Duration = Duration::from_secs(2);
-/// What a shell reports for a program that Ctrl-C has ended.
-const INTERRUPTED: i32 = 130;
 
 /// Serves the files of a directory over HTTP.
 #[derive(Debug, Parser)]
@@ -55,7 +56,7 @@ struct Arguments {
     #[arg(value_name = "PORT", default_value = "8000")]
     port: port::Port,
 
-    /// Bind to this address [default: all interfaces, IPv4 and IPv6]
+    /// Bind to this address, or with unix:PATH to a Unix socket [default: all interfaces, IPv4 and IPv6]
     #[arg(short, long, value_name = "ADDRESS")]
     bind: Option<String>,
 
@@ -85,6 +86,9 @@ struct Arguments {
     quiet: bool,
 
     #[command(flatten)]
+    listen: listen::ListenArguments,
+
+    #[command(flatten)]
     announce: announce::AnnounceArguments,
 
     #[command(flatten)]
@@ -92,6 +96,12 @@ struct Arguments {
 
     #[command(flatten)]
     log: logs::LogArguments,
+
+    #[command(flatten)]
+    proxies: proxies::ProxyArguments,
+
+    #[command(flatten)]
+    stop: stop::StopArguments,
 
     #[command(flatten)]
     site: site::SiteArguments,
@@ -104,14 +114,6 @@ struct Arguments {
 
     #[command(flatten)]
     cgi: scripts::ScriptArguments,
-}
-
-impl Arguments {
-    /// What the server binds to; none for all interfaces.
-    fn host(&self) -> Option<&str> {
-        let host = self.bind.as_deref();
-        host.map(|host| host.trim_matches(['[', ']']))
-    }
 }
 
 fn main() -> ExitCode {
@@ -157,14 +159,34 @@ fn main() -> ExitCode {
             handler = handler.extra_response_header(name, value);
         }
     }
-    let handler = match arguments.site.apply(handler, arguments.bind.as_deref()) {
+    let host = listen::host(arguments.bind.as_deref());
+    let handler = match arguments.site.apply(handler, host) {
         Ok(handler) => handler,
         Err(error) => return usage_error(&error),
     };
-    let served = match arguments.cgi.handler(handler) {
-        Ok(Handler::Files(handler)) => serve(&arguments, *handler),
-        Ok(Handler::Scripts(handler)) => serve(&arguments, *handler),
-        Err(error) => return usage_error(&error.to_string()),
+    let sockets = match arguments
+        .cgi
+        .shed_inherited()
+        .and_then(|()| systemd::sockets())
+    {
+        Ok(sockets) => sockets,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let served = match (arguments.cgi.handler(handler), &arguments.stop.health) {
+        (Ok(Handler::Files(handler)), None) => serve(&arguments, sockets, *handler),
+        (Ok(Handler::Scripts(handler)), None) => serve(&arguments, sockets, *handler),
+        (Ok(handler), Some(path)) => {
+            let inner: Arc<dyn RequestHandler + Send + Sync> = match handler {
+                Handler::Files(handler) => Arc::new(*handler),
+                Handler::Scripts(handler) => Arc::new(*handler),
+            };
+            let path = path.clone();
+            serve(&arguments, sockets, Health { path, inner })
+        }
+        (Err(error), _) => return usage_error(&error.to_string()),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -175,98 +197,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve<H>(arguments: &Arguments, handler: H) -> servette::Result<()>
+fn serve<H>(arguments: &Arguments, sockets: Vec<Listener>, handler: H) -> servette::Result<()>
 where
     H: RequestHandler + Clone + Sync,
 {
-    if let Some(warning) = activation_warning(
-        |name| env::var(name).unwrap_or_default(),
-        std::process::id(),
-    ) {
-        warn(&warning);
-    }
+    let path = listen::unix_path(arguments.bind.as_deref()).filter(|_| sockets.is_empty());
     arguments.announce.prepare()?;
     let log = arguments.log.log()?;
-    let tls = arguments.tls.tls(arguments.host())?;
-    let bind = |port| bind(arguments, port, tls.as_ref(), &log, handler.clone());
-    let server = arguments.port.bind(bind)?;
+    let server = listen::bind(arguments, &log, sockets, handler)?;
+    let file = path.map(SocketFile::new).transpose()?;
     let stopper = server.shutdown_handle();
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        let mut stopping = false;
-        for signal in &mut signals {
-            if stopping {
-                exit(INTERRUPTED);
-            }
-            stopping = true;
-            if signal == SIGINT {
-                say("\nKeyboard interrupt received, exiting.\n");
-            }
-            let stopper = stopper.clone();
-            thread::spawn(move || stop(&stopper));
-        }
-    });
-    let address = server.server_address().socket_addr();
-    let host = address.map_or_else(String::new, |address| address.ip().to_string());
-    let shown = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.clone()
-    };
-    let port = server.server_port();
-    let (name, scheme) = match server.info().is_tls {
-        true => ("HTTPS", "https"),
-        false => ("HTTP", "http"),
-    };
-    say(&format!(
-        "Serving {name} on {host} port {port} ({scheme}://{shown}:{port}/) ...\n"
-    ));
+    arguments.stop.stop_at_signals(stopper, file)?;
+    say(&listen::banner(server.info(), path));
     let _announced = arguments.announce.announce(server.info())?;
+    systemd::notify("READY=1");
     let served = server.serve_forever();
     logs::flush(&log);
     served
-}
-
-/// Binds to what was asked for: by default all interfaces, IPv6 and IPv4 on one socket where the
-/// system has IPv6.
-fn bind<H>(
-    arguments: &Arguments,
-    port: u16,
-    tls: Option<&Tls>,
-    log: &Log,
-    handler: H,
-) -> Result<ThreadingHttpServer<H>, Error>
-where
-    H: RequestHandler + Clone + Sync,
-{
-    let builder = |handler| {
-        let builder = ThreadingHttpServer::builder(handler)
-            .limits(arguments.limits.limits())
-            .log(log.clone());
-        tls::secure(builder, tls, log, arguments.quiet)
-    };
-    if let Some(host) = arguments.host() {
-        let addresses: Vec<_> = (host, port)
-            .to_socket_addrs()
-            .map_err(|error| {
-                io::Error::other(format!("cannot find the address '{host}': {error}"))
-            })?
-            .collect();
-        return builder(handler).bind(&*addresses);
-    }
-    let dual_stack = builder(handler.clone()).bind((Ipv6Addr::UNSPECIFIED, port));
-    match dual_stack.map_err(io::Error::from) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error.into()),
-        Err(_) => builder(handler).bind((Ipv4Addr::UNSPECIFIED, port)),
-        Ok(server) => Ok(server),
-    }
-}
-
-/// Lets running answers end, and then the process, even if a handler does not.
-fn stop(stopper: &ShutdownHandle) {
-    if stopper.shutdown(STOP_DEADLINE) > 0 {
-        exit(0);
-    }
 }
 
 fn protocol(version: &str) -> Result<String, String> {
@@ -338,21 +285,6 @@ fn reason(error: &clap::Error) -> String {
         Some(variable) => format!("{paragraph} (from {variable})"),
         None => paragraph,
     }
-}
-
-/// What to say if a service manager has opened sockets for this process (systemd's socket activation): they
-/// stay unused.
-fn activation_warning(variable: impl Fn(&str) -> String, own: u32) -> Option<String> {
-    let sockets = variable("LISTEN_FDS");
-    let process = variable("LISTEN_PID");
-    // Without a process it is meant for whoever reads it.
-    let is_for_us = process.is_empty() || process == own.to_string();
-    (is_for_us && !matches!(&*sockets, "" | "0")).then(|| {
-        format!(
-            "LISTEN_FDS is set to '{sockets}', but sockets of a service manager are not supported; \
-             listening on the address and port of the command line instead"
-        )
-    })
 }
 
 fn usage_error(text: &str) -> ExitCode {

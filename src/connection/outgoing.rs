@@ -351,8 +351,8 @@ impl Outgoing {
     }
 
     /// Puts finished responses back that were taken out of the buffer.
-    pub(crate) fn put_back(&mut self, responses: Vec<u8>) {
-        self.buffer.extend_from_slice(&responses);
+    pub(crate) fn put_back(&mut self, responses: &[u8]) {
+        self.buffer.extend_from_slice(responses);
         self.start = self.buffer.len();
     }
 

@@ -59,7 +59,7 @@ NO_COLOR keeps colours out of the log, FORCE_COLOR has them where stderr is no t
 .SH SIGNALS
 .TP
 SIGINT, SIGTERM
-End the server: running answers get some time to end. A second one ends it at once.
+End the server: running answers get some time to end (\fB\-\-grace\fR), and with SIGTERM balancers some to see it (\fB\-\-drain\fR). A second one ends it at once.
 .TP
 SIGHUP
 Opens the file of \fB\-\-log\-file\fR again, and reads the files of \fB\-\-tls\-cert\fR again. Without these options it ends the process.

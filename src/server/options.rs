@@ -10,6 +10,7 @@ use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
 use crate::log::text::report_line;
 use crate::log::{self, Log};
+use crate::proxies::TrustedProxies;
 
 type VerifyRequest = dyn Fn(&Peer) -> bool + Send + Sync;
 type HandleError = dyn Fn(&Error, &Peer) + Send + Sync;
@@ -19,6 +20,9 @@ pub(super) struct Options {
     pub(super) limits: Arc<Limits>,
     pub(super) request_queue_size: u32,
     pub(super) timeout: Option<Duration>,
+    pub(super) trusted_proxies: TrustedProxies,
+    /// Every connection begins with the header of a trusted proxy.
+    pub(super) proxy_protocol: bool,
     pub(super) verify_request: Option<Box<VerifyRequest>>,
     /// Clients that `verify_request` turns away are reset.
     #[cfg(feature = "testing")]
@@ -40,6 +44,8 @@ impl Default for Options {
             limits: Arc::new(Limits::default()),
             request_queue_size: 1024,
             timeout: None,
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: false,
             verify_request: None,
             #[cfg(feature = "testing")]
             resets_refused: false,

@@ -61,6 +61,8 @@ mod log_command;
 #[cfg(feature = "json")]
 mod log_hooks;
 mod one_loop;
+#[cfg(feature = "cli")]
+mod operation;
 #[cfg(feature = "self-signed")]
 mod over_tls;
 mod overriding;
@@ -70,6 +72,7 @@ mod paths;
 mod pipelining;
 #[cfg(target_os = "linux")]
 mod pressure;
+mod proxied;
 mod python_base;
 #[cfg(feature = "cli")]
 mod python_clients;

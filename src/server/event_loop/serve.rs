@@ -35,6 +35,9 @@ impl EventLoop {
         buffers: &mut Buffers,
     ) -> Option<Box<Task>> {
         if task.is_new {
+            if self.shared.options.proxy_protocol {
+                task = self.await_proxy_header(task)?;
+            }
             task = self.admit(task, buffers)?;
         }
         loop {
@@ -118,7 +121,7 @@ impl EventLoop {
     }
 
     /// Reports an error that no answer can report.
-    fn report(&self, error: Error, conn: &Connection) {
+    pub(super) fn report(&self, error: Error, conn: &Connection) {
         let peer = conn.client_address();
         // The program's own errors may panic when they are shown or dropped.
         let _ = guarded(move || {
@@ -140,6 +143,7 @@ impl EventLoop {
         let next = self.call(handler, conn);
         drop(running);
         let has_answered = conn.answered() > before;
+        conn.first_request.take_if(|_| has_answered);
         let is_spent = conn.is_spent();
         conn.reclaim(buffers);
         task.end_may_follow = true;
@@ -226,7 +230,8 @@ impl EventLoop {
         let is_registered =
             is_registered || wire.register(&self.registry, token, is_unfinished).is_ok();
         let control = &self.shared.control;
-        let is_over = control.is_stopping() && !(is_unfinished && control.carries_tails());
+        let is_over =
+            control.is_stopping() && !(task.conn.outlasts_stop() && control.carries_tails());
         if !is_registered || is_over {
             drop(table);
             self.close(task);
