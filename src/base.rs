@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write;
 use std::time::{Instant, SystemTime};
 
 use crate::clock;
@@ -17,6 +16,8 @@ use crate::connection::{Connection, Next, Readiness};
 use crate::exchange::{Context, Exchange, Scope};
 use crate::http1::date::HttpDate;
 use crate::http1::quote::quoted;
+use crate::local_time;
+use crate::log::{self, LogFormat, colours};
 use crate::{Result, Status, status};
 
 pub use self::closure::{HandlerFn, handler_fn};
@@ -30,8 +31,7 @@ mod error_page;
 mod head;
 mod hooks;
 mod layer;
-mod local_time;
-pub(crate) mod log_text;
+mod log_lines;
 mod outcome;
 
 /// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
@@ -57,7 +57,7 @@ macro_rules! software {
         concat!($name, "/", env!("CARGO_PKG_VERSION"))
     };
 }
-pub(crate) use self::error_page::page_head;
+pub(crate) use self::error_page::{page_head, page_style};
 pub(crate) use software;
 
 const SERVER_VERSION: &str = software!("BaseHTTP");
@@ -116,7 +116,8 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
         is_branch: false,
         scope: &scope,
     };
-    let start = start.or_else(|| context.is_layered.then(Instant::now));
+    let is_told = context.is_layered || conn.server().late_format().is_some();
+    let start = start.or_else(|| is_told.then(Instant::now));
     conn.exchange(&context, |x, due| {
         match &due {
             Due::Request => x.channel().observed().tell(Observation::Begun(x, None)),
@@ -253,7 +254,8 @@ pub fn flush_headers<H: RequestHandler + ?Sized>(_: &H, x: &mut Exchange<'_>) ->
     Ok(x.channel().end_fields()?)
 }
 
-/// The body of [`RequestHandler::log_request`].
+/// The body of [`RequestHandler::log_request`]. In a [`LogFormat`] that tells status, size and time, the
+/// line is written at the end of the request.
 pub fn log_request<H: RequestHandler + ?Sized>(
     h: &H,
     x: &Exchange<'_>,
@@ -266,10 +268,15 @@ pub fn log_request<H: RequestHandler + ?Sized>(
         scope.first.log_request(x, code, size);
         return scope.is_logging_request.set(false);
     }
+    if x.server.late_format().is_some() {
+        return scope.is_to_log.set(true);
+    }
+    scope.logged_code.set(code);
     outermost!(h, x => match size {
         Some(size) => h.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
         None => h.log_message(x, format_args!("\"{}\" {code} -", x.requestline)),
     });
+    scope.logged_code.set(0);
 }
 
 /// The body of [`RequestHandler::log_error`].
@@ -283,14 +290,12 @@ pub fn log_message<H: RequestHandler + ?Sized>(
     x: &Exchange<'_>,
     message: fmt::Arguments<'_>,
 ) {
-    outermost!(h, x => {
-        let address = h.address_string(x);
-        let line = log_text::line(
-            &log_text::escape(&address),
-            &h.log_date_time_string(),
-            message,
-        );
-        h.log_line(x, &line);
+    outermost!(h, x => match x.server.late_format() {
+        None => h.log_line(x, &log_lines::python(h, x, message)),
+        // The line of the request has its status.
+        Some(_) if x.context.scope.logs_page.get() => {}
+        Some(LogFormat::Json) => h.log_line(x, &log_lines::json_message(h, x, message)),
+        Some(_) => h.log_line(x, &log_lines::python(h, x, message)),
     });
 }
 
@@ -305,8 +310,14 @@ pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str)
     if x.channel().observed().tell(Observation::Log(line)) {
         return;
     }
-    // There is no place to report that the log can't be written.
-    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    let code = scope.logged_code.get();
+    match &x.server.log {
+        Some(log) if !log.is_painted() => log.put(line, code != 0),
+        _ => match colours::paint(line, code) {
+            Some(painted) => log::write_stderr(&painted),
+            None => log::write_stderr(line),
+        },
+    }
 }
 
 /// The body of [`RequestHandler::server_version`].

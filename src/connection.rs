@@ -1,6 +1,6 @@
 //! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
 //!
-//! Reading order: [`stream`] (the socket), `tls` (what may lie on it), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
+//! Reading order: [`stream`] (the socket), [`proxy_header`] and `tls` (what may lie on it), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
 //! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
 //! share), `cycle` (one request and its response), `state` (where a connection stands between two of them), then [`request_body`], [`response_writer`] and [`raw`], which
 //! handlers see. What outlives a handler is in [`response_stream`] and [`deferred`], with [`link`], [`stream_queue`] and
@@ -25,7 +25,7 @@ use self::wire::Wire;
 use crate::http1::head::Places;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
-use crate::shutdown::ThreadGuard;
+use crate::shutdown::{TailGuard, ThreadGuard};
 use crate::{Error, Result};
 
 pub(crate) mod channel;
@@ -38,6 +38,7 @@ pub(crate) mod link;
 pub(crate) mod min_rate;
 pub(crate) mod observer;
 pub(crate) mod outgoing;
+pub(crate) mod proxy_header;
 pub(crate) mod raw;
 pub(crate) mod request_body;
 pub(crate) mod response_stream;
@@ -62,14 +63,18 @@ pub struct Connection {
     input: Input,
     body: Body,
     peer: Peer,
+    /// A proxy has announced its client without an address: the peer is not whose requests come.
+    is_unnamed: bool,
     server: Arc<ServerInfo>,
     state: State,
     /// Requests that were answered.
     answered: u64,
     /// Finished answers that wait for the rest of a body, while the connection is parked.
-    held_answers: Vec<u8>,
+    held_answers: Box<[u8]>,
     /// `handle` stops after a request even if another one is there.
     one_at_a_time: bool,
+    /// The server drains, and answers its first request even if it stops meanwhile.
+    pub(crate) first_request: Option<Box<TailGuard>>,
 }
 
 /// What a connection waits for when [`RequestHandler::handle`](crate::RequestHandler::handle) returns.
@@ -128,11 +133,13 @@ impl Connection {
             input: Input::default(),
             body: Body::default(),
             peer,
+            is_unnamed: false,
             server,
             state: State::Open,
             answered: 0,
-            held_answers: Vec::new(),
+            held_answers: Box::default(),
             one_at_a_time: false,
+            first_request: None,
         }
     }
 
@@ -244,7 +251,7 @@ impl Connection {
         let out = self.channel.out.get_mut();
         mem::swap(&mut out.buffer, &mut buffers.output);
         if !self.held_answers.is_empty() {
-            out.put_back(mem::take(&mut self.held_answers));
+            out.put_back(&mem::take(&mut self.held_answers));
         }
     }
 
@@ -261,7 +268,7 @@ impl Connection {
         let holds = self.holds_answers();
         let out = self.channel.out.get_mut();
         if holds {
-            self.held_answers = out.buffer.to_vec();
+            self.held_answers = out.buffer.as_slice().into();
         }
         out.drop_all();
         mem::swap(&mut out.buffer, &mut buffers.output);

@@ -243,7 +243,7 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
 /// };
 /// assert!(answer("1").ends_with("\r\n\r\n20"));
 /// assert!(answer("2").starts_with("HTTP/1.0 404 "));
-/// assert!(answer("x").contains("400 - invalid digit found in string"));
+/// assert!(answer("x").contains("invalid digit found in string"));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`or_status` needs a `Result` whose error is an error or a text, or an `Option`",

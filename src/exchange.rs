@@ -67,7 +67,8 @@ mod target;
 #[non_exhaustive]
 #[doc(alias = "BaseHTTPRequestHandler")]
 pub struct Exchange<'a> {
-    /// Who sent the request.
+    /// Who sent the request: the peer of the connection, or the client that it names, if the peer is one of the
+    /// [`trusted_proxies`](crate::server::Builder::trusted_proxies). The port is 0 where a proxy does not name it.
     pub client_address: Peer,
     /// The server that got it.
     pub server: &'a ServerInfo,
@@ -91,8 +92,10 @@ pub struct Exchange<'a> {
     /// version of either side or the framing of the messages demands it. Set before
     /// [`end_headers`](crate::RequestHandler::end_headers), it is also told to the client.
     pub close_connection: &'a Cell<bool>,
-    /// The authority of a target in absolute form.
+    /// The host that a trusted proxy names, or else the authority of a target in absolute form.
     pub(crate) authority: Option<&'a str>,
+    /// What a trusted proxy says about that.
+    pub(crate) is_https: Option<bool>,
     /// The client said `Expect: 100-continue`.
     pub(crate) expects_continue: bool,
     /// How often the request was handed on within the server, by the answers of scripts.
@@ -104,10 +107,32 @@ pub struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// The host that the request is for: of a target in absolute form, else of the `Host` field
-    /// (RFC 9112, 3.2.2).
+    /// The host that the request is for, perhaps with a port: of a target in absolute form, else of the `Host` field
+    /// (RFC 9112, 3.2.2). Behind one of the [`trusted_proxies`](crate::server::Builder::trusted_proxies), the host that
+    /// the client has sent to that, if the proxy names it.
     pub fn host(&self) -> Option<&'a str> {
         self.authority.or_else(|| self.headers.get("Host"))
+    }
+
+    /// The scheme of the URL that the client has asked for, `https` or `http`: what one of the
+    /// [`trusted_proxies`](crate::server::Builder::trusted_proxies) says of the client, else whether this connection has
+    /// TLS.
+    ///
+    /// ```
+    /// use servette::{Status, handler_fn, respond};
+    ///
+    /// let handler = handler_fn(|h, x| {
+    ///     let url = format!("{}://{}{}", x.scheme(), x.host().unwrap_or("localhost"), x.path);
+    ///     h.send_content(x, Status::OK, "text/plain", url.as_bytes())
+    /// });
+    /// let answer = respond(&handler, "GET /a HTTP/1.0\r\nHost: example.org\r\n\r\n");
+    /// assert!(answer.ends_with(b"\r\n\r\nhttp://example.org/a"));
+    /// ```
+    pub fn scheme(&self) -> &'static str {
+        match self.is_https.unwrap_or_else(|| self.channel().has_tls()) {
+            true => "https",
+            false => "http",
+        }
     }
 
     /// The same exchange under another path: Python's `self.path = ...; super().do_GET()`.
@@ -151,6 +176,7 @@ impl<'a> Exchange<'a> {
             },
             close_connection: self.close_connection,
             authority: self.authority,
+            is_https: self.is_https,
             expects_continue: self.expects_continue,
             redirects: self.redirects,
             context: self.context,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
+use crate::log::{Log, LogFormat};
+use crate::proxies::TrustedProxies;
 use crate::shutdown::ShutdownHandle;
 
 /// An end of a connection: Python's `client_address` and `server_address`.
@@ -91,6 +93,10 @@ pub struct ServerInfo {
     pub shutdown: ShutdownHandle,
     /// Whether it speaks HTTPS.
     pub is_tls: bool,
+    /// Whose word about clients is taken.
+    pub(crate) proxies: TrustedProxies,
+    /// None: Python's, on stderr.
+    pub(crate) log: Option<Log>,
 }
 
 impl ServerInfo {
@@ -108,7 +114,16 @@ impl ServerInfo {
             addresses,
             shutdown,
             is_tls,
+            proxies: TrustedProxies::default(),
+            log: None,
         }
+    }
+
+    /// The format of lines that are written at the end of requests; none for Python's, which is written earlier.
+    #[inline]
+    pub(crate) fn late_format(&self) -> Option<LogFormat> {
+        let format = self.log.as_ref()?.format();
+        (format != LogFormat::Python).then_some(format)
     }
 
     /// The URL of a path on this server: `url("/x")` is `http://127.0.0.1:8000/x`, or `https://...` for a server that

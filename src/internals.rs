@@ -7,8 +7,6 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::Limits;
-use crate::base::log_text;
-#[cfg(feature = "tls-config")]
 #[cfg(all(unix, feature = "tls-config"))]
 use crate::connection::stream::Stream;
 use crate::http1::accept;
@@ -16,9 +14,11 @@ use crate::http1::date::HttpDate;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Places, Scan, Version};
 use crate::http1::{Refusal, chunked};
+use crate::log::text;
 use crate::simple::codings::{Accepted, Coding};
 use crate::simple::conditions::{Asked, Validators, Verdict};
-use crate::simple::listing::{self, Line};
+use crate::simple::listing::names::{Details, Kind, Line, Names};
+use crate::simple::listing::{DirectoryListing, html};
 use crate::simple::path;
 use crate::simple::ranges::Ranges;
 
@@ -177,17 +177,25 @@ pub fn redirect_location(target: &str) -> String {
 
 /// The page of a directory with these names; each may be a directory, and may be a link.
 pub fn listing_page(target: &str, names: &[(OsString, bool, bool)]) -> String {
-    let lines = names.iter().map(|(name, is_dir, is_link)| Line {
-        name: name.as_encoded_bytes(),
-        is_dir: *is_dir,
-        is_link: *is_link,
-    });
-    String::from_utf8(listing::page(target, lines)).unwrap_or_default()
+    let mut all = Names::default();
+    for (name, is_dir, is_link) in names {
+        all.push(&Line {
+            name: name.as_encoded_bytes(),
+            kind: match is_dir {
+                true => Kind::Directory,
+                false => Kind::File,
+            },
+            is_link: *is_link,
+            details: Details::default(),
+        });
+    }
+    let listing = DirectoryListing::new(target, target, &all);
+    String::from_utf8(html::page(&listing)).unwrap_or_default()
 }
 
 /// A line of the log.
 pub fn log_line(address: &str, date: &str, message: std::fmt::Arguments<'_>) -> String {
-    log_text::line(address, date, message)
+    text::line(address, date, message)
 }
 
 /// What a request gets of a file.
@@ -242,6 +250,47 @@ pub fn accepted_codings(accept_encoding: &[&str]) -> (Vec<&'static str>, bool) {
 /// Whether a client names a media type in `Accept`.
 pub fn names_media_type(accept: &[&str], media_type: &str) -> bool {
     accept::names(accept.iter().copied(), media_type)
+}
+
+/// The header of the PROXY protocol at the start of a connection: its length and the client, `None` where it is not
+/// complete.
+///
+/// # Errors
+/// What is wrong.
+#[allow(clippy::type_complexity)]
+pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<String>)>, &'static str> {
+    let found = crate::proxies::header::parse(bytes)?;
+    let shown = |peer: crate::Peer| peer.to_string();
+    Ok(found.map(|header| (header.length, header.source.map(shown))))
+}
+
+/// The client of a request with these field lines from 10.0.0.9, where 10.0.0.0/8 is trusted; then the scheme and the host,
+/// as far as they are known.
+///
+/// # Panics
+/// If the lines are no fields.
+#[allow(clippy::expect_used)]
+pub fn forwarded_origin(lines: &[&str]) -> String {
+    let mut trusted = crate::proxies::TrustedProxies::default();
+    trusted.add("10.0.0.0/8").expect("a network");
+    let head = format!("GET / HTTP/1.0\r\n{}\r\n\r\n", lines.join("\r\n"));
+    let (mut scan, mut places) = (Scan::default(), Places::default());
+    let limits = Limits::default().of_head();
+    let found = head::find(head.as_bytes(), &mut scan, &mut places, &limits);
+    let found = found.ok().flatten().expect("a head");
+    let bytes = head
+        .as_bytes()
+        .get(..found.extent().end)
+        .unwrap_or_default();
+    let mut scratch = String::new();
+    let head = head::parse(bytes, &found, &mut scratch, &mut places, &limits).expect("fields");
+    let peer = std::net::SocketAddr::from(([10, 0, 0, 9], 1));
+    let origin = trusted.origin(peer.into(), &head.fields);
+    let scheme = origin.is_https.map(|is| if is { "https" } else { "http" });
+    let client = origin.client.to_string();
+    let parts = [Some(&*client), scheme, origin.host];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    parts.join(" ")
 }
 
 /// The server's side of TLS on a socket, as a connection has it.

@@ -60,6 +60,7 @@
 //! - [`cgi`]: [`RunScripts`] and [`CgiHandler`], scripts that answer
 //! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
 //! - [`base`]: [`RequestHandler`] and the bodies of its hooks, [`Layer`]; an exchange from its start to its end
+//! - [`Log`]: where lines of the log go, and their format
 //! - `exchange`, `status`, `error`: what a hook is given, what it answers, what it may return
 //! - `connection`: a client's socket with its buffers, deadlines and framing
 //! - `http1`: the message rules, without a socket: bytes in, a value or a refusal out
@@ -67,7 +68,8 @@
 //!
 //! `docs/recipes.md` in the repository has what programs usually need: a JSON API, forms, cookies, CORS, middleware,
 //! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of
-//! Python's module beside its name here, and `docs/files.md` tells how to serve a built site.
+//! Python's module beside its name here, `docs/files.md` tells how to serve a built site, `docs/listing.md` how
+//! directories are listed, and `docs/deploy.md` how to run a server behind a proxy, under systemd, or in a container.
 //!
 //! # Features
 //!
@@ -108,6 +110,7 @@ pub use exchange::{Exchange, Form, Headers, Pairs, Target};
 pub use http1::date::HttpDate;
 pub use info::{Peer, ServerInfo};
 pub use limits::Limits;
+pub use log::{Log, LogFormat};
 pub use respond::respond;
 /// The version of [rustls](https://docs.rs/rustls) that [`Tls`] takes a configuration of.
 #[cfg(feature = "tls-config")]
@@ -130,6 +133,9 @@ pub mod events;
 mod clock;
 mod info;
 mod limits;
+mod local_time;
+mod log;
+mod proxies;
 mod shutdown;
 mod sys;
 #[cfg(feature = "tls-config")]
@@ -172,10 +178,14 @@ mod pages {
     struct Python;
     #[doc = include_str!("../docs/files.md")]
     struct Files;
+    #[doc = include_str!("../docs/listing.md")]
+    struct Listing;
     #[doc = include_str!("../docs/design.md")]
     struct Design;
     #[doc = include_str!("../docs/recipes.md")]
     struct Recipes;
+    #[doc = include_str!("../docs/deploy.md")]
+    struct Deploy;
     #[cfg(feature = "tls")]
     #[doc = include_str!("../docs/tls.md")]
     struct Https;

@@ -1,36 +1,51 @@
 //! The `servette` command: `python -m http.server`, with the same arguments.
 
-use std::env;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::process::{ExitCode, exit};
-use std::thread;
-use std::time::Duration;
+use std::process::ExitCode;
+use std::sync::Arc;
 
+use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
-use servette::{Error, RequestHandler, ShutdownHandle, SimpleHandler, ThreadingHttpServer};
+use servette::server::Listener;
+use servette::{RequestHandler, SimpleHandler};
 
+use self::health::Health;
+use self::listen::SocketFile;
 use self::scripts::Handler;
 
+#[path = "main/announce.rs"]
+mod announce;
+#[path = "main/environment.rs"]
+mod environment;
+#[path = "main/health.rs"]
+mod health;
 #[path = "main/limits.rs"]
 mod limits;
+#[path = "main/listen.rs"]
+mod listen;
+#[path = "main/logs.rs"]
+mod logs;
+#[path = "main/manual.rs"]
+mod manual;
+#[path = "main/port.rs"]
+mod port;
+#[path = "main/proxies.rs"]
+mod proxies;
 #[cfg_attr(unix, path = "main/scripts.rs")]
 #[cfg_attr(windows, path = "main/no_scripts.rs")]
 mod scripts;
 #[path = "main/site.rs"]
 mod site;
+#[path = "main/stop.rs"]
+mod stop;
 #[cfg_attr(unix, path = "main/system/unix.rs")]
 #[cfg_attr(windows, path = "main/system/windows.rs")]
 mod system;
+#[path = "main/systemd.rs"]
+mod systemd;
 #[path = "main/tls.rs"]
 mod tls;
-
-/// How long running answers get when the server is told to stop.
-const STOP_DEADLINE: Duration = Duration::from_secs(2);
-/// What a shell reports for a program that Ctrl-C has ended.
-const INTERRUPTED: i32 = 130;
 
 /// Serves the files of a directory over HTTP.
 #[derive(Debug, Parser)]
@@ -41,11 +56,11 @@ const INTERRUPTED: i32 = 130;
     infer_long_args = true
 )]
 struct Arguments {
-    /// Port to listen on; 0 takes any free one
-    #[arg(value_name = "PORT", default_value_t = 8000)]
-    port: u16,
+    /// Port to listen on; 0 takes any free one, 8000+ the first free one from 8000 on
+    #[arg(value_name = "PORT", default_value = "8000")]
+    port: port::Port,
 
-    /// Bind to this address [default: all interfaces, IPv4 and IPv6]
+    /// Bind to this address, or with unix:PATH to a Unix socket [default: all interfaces, IPv4 and IPv6]
     #[arg(short, long, value_name = "ADDRESS")]
     bind: Option<String>,
 
@@ -75,6 +90,24 @@ struct Arguments {
     quiet: bool,
 
     #[command(flatten)]
+    listen: listen::ListenArguments,
+
+    #[command(flatten)]
+    announce: announce::AnnounceArguments,
+
+    #[command(flatten)]
+    manual: manual::ManualArguments,
+
+    #[command(flatten)]
+    log: logs::LogArguments,
+
+    #[command(flatten)]
+    proxies: proxies::ProxyArguments,
+
+    #[command(flatten)]
+    stop: stop::StopArguments,
+
+    #[command(flatten)]
     site: site::SiteArguments,
 
     #[command(flatten)]
@@ -88,7 +121,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match environment::parse::<Arguments>() {
         Ok(arguments) => arguments,
         Err(error)
             if matches!(
@@ -101,6 +134,15 @@ fn main() -> ExitCode {
         }
         Err(error) => return usage_error(&reason(&error)),
     };
+    match arguments.manual.text(environment::command::<Arguments>()) {
+        Ok(None) => {}
+        Ok(Some(text)) => {
+            // A pager may have been left.
+            let _ = io::stdout().write_all(&text);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return usage_error(&error.to_string()),
+    }
     if !arguments.directory.is_dir() {
         let directory = arguments.directory.display();
         return usage_error(&format!("not a directory: {directory}"));
@@ -121,15 +163,34 @@ fn main() -> ExitCode {
             handler = handler.extra_response_header(name, value);
         }
     }
-    let handler = match arguments.site.apply(handler, arguments.bind.as_deref()) {
+    let host = listen::host(arguments.bind.as_deref());
+    let handler = match arguments.site.apply(handler, host) {
         Ok(handler) => handler,
         Err(error) => return usage_error(&error),
     };
-    let served = match arguments.cgi.handler(handler) {
-        Ok(Handler::Files(handler)) => serve(&arguments, *handler),
-        #[cfg(unix)]
-        Ok(Handler::Scripts(handler)) => serve(&arguments, *handler),
-        Err(error) => return usage_error(&error.to_string()),
+    let sockets = match arguments
+        .cgi
+        .shed_inherited()
+        .and_then(|()| systemd::sockets())
+    {
+        Ok(sockets) => sockets,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let served = match (arguments.cgi.handler(handler), &arguments.stop.health) {
+        (Ok(Handler::Files(handler)), None) => serve(&arguments, sockets, *handler),
+        (Ok(Handler::Scripts(handler)), None) => serve(&arguments, sockets, *handler),
+        (Ok(handler), Some(path)) => {
+            let inner: Arc<dyn RequestHandler + Send + Sync> = match handler {
+                Handler::Files(handler) => Arc::new(*handler),
+                Handler::Scripts(handler) => Arc::new(*handler),
+            };
+            let path = path.clone();
+            serve(&arguments, sockets, Health { path, inner })
+        }
+        (Err(error), _) => return usage_error(&error.to_string()),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -140,84 +201,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve<H>(arguments: &Arguments, handler: H) -> servette::Result<()>
+fn serve<H>(arguments: &Arguments, sockets: Vec<Listener>, handler: H) -> servette::Result<()>
 where
     H: RequestHandler + Clone + Sync,
 {
-    if let Some(warning) = activation_warning(
-        |name| env::var(name).unwrap_or_default(),
-        std::process::id(),
-    ) {
-        warn(&warning);
-    }
-    let server = bind(arguments, handler)?;
+    let path = listen::unix_path(arguments.bind.as_deref()).filter(|_| sockets.is_empty());
+    arguments.announce.prepare()?;
+    let log = arguments.log.log()?;
+    let server = listen::bind(arguments, &log, sockets, handler)?;
+    let file = path.map(SocketFile::new).transpose()?;
     let stopper = server.shutdown_handle();
-    let mut stopping = false;
-    system::at_signals(move |is_of_keyboard| {
-        if stopping {
-            exit(INTERRUPTED);
-        }
-        stopping = true;
-        if is_of_keyboard {
-            say("\nKeyboard interrupt received, exiting.\n");
-        }
-        let stopper = stopper.clone();
-        thread::spawn(move || stop(&stopper));
-    })?;
-    let address = server.server_address().socket_addr();
-    let host = address.map_or_else(String::new, |address| address.ip().to_string());
-    let shown = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.clone()
-    };
-    let port = server.server_port();
-    let (name, scheme) = match server.info().is_tls {
-        true => ("HTTPS", "https"),
-        false => ("HTTP", "http"),
-    };
-    say(&format!(
-        "Serving {name} on {host} port {port} ({scheme}://{shown}:{port}/) ...\n"
-    ));
-    server.serve_forever()
-}
-
-/// Binds to what was asked for: by default all interfaces, IPv6 and IPv4 on one socket where the
-/// system has IPv6.
-fn bind<H>(arguments: &Arguments, handler: H) -> Result<ThreadingHttpServer<H>, Error>
-where
-    H: RequestHandler + Clone + Sync,
-{
-    let port = arguments.port;
-    let host = arguments.bind.as_deref();
-    let host = host.map(|host| host.trim_matches(['[', ']']));
-    let tls = arguments.tls.tls(host)?;
-    let builder = |handler| {
-        let builder = ThreadingHttpServer::builder(handler).limits(arguments.limits.limits());
-        tls::secure(builder, tls.as_ref(), arguments.quiet)
-    };
-    if let Some(host) = host {
-        let addresses: Vec<_> = (host, port)
-            .to_socket_addrs()
-            .map_err(|error| {
-                io::Error::other(format!("cannot find the address '{host}': {error}"))
-            })?
-            .collect();
-        return builder(handler).bind(&*addresses);
-    }
-    let dual_stack = builder(handler.clone()).bind((Ipv6Addr::UNSPECIFIED, port));
-    match dual_stack.map_err(io::Error::from) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error.into()),
-        Err(_) => builder(handler).bind((Ipv4Addr::UNSPECIFIED, port)),
-        Ok(server) => Ok(server),
-    }
-}
-
-/// Lets running answers end, and then the process, even if a handler does not.
-fn stop(stopper: &ShutdownHandle) {
-    if stopper.shutdown(STOP_DEADLINE) > 0 {
-        exit(0);
-    }
+    arguments.stop.stop_at_signals(stopper, file)?;
+    say(&listen::banner(server.info(), path));
+    let _announced = arguments.announce.announce(server.info())?;
+    systemd::notify("READY=1");
+    let served = server.serve_forever();
+    logs::flush(&log);
+    served
 }
 
 fn protocol(version: &str) -> Result<String, String> {
@@ -267,12 +267,12 @@ fn field_value(value: &str) -> Result<String, String> {
 /// What is wrong with the arguments. The first paragraph of clap's text says it, and the rest repeats the
 /// usage; but it does not tell an abbreviation of several options from an unknown one.
 fn reason(error: &clap::Error) -> String {
+    let mut command = environment::command::<Arguments>();
+    command.build();
     if let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg)
         && error.kind() == ErrorKind::UnknownArgument
         && let Some(given) = given.strip_prefix("--")
     {
-        let mut command = Arguments::command();
-        command.build();
         let names = command.get_arguments().filter_map(clap::Arg::get_long);
         let could_be: Vec<_> = names.filter(|name| name.starts_with(given)).collect();
         if !given.is_empty() && !could_be.is_empty() {
@@ -284,22 +284,11 @@ fn reason(error: &clap::Error) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     // Possible values, and options that are missing, stand on lines of their own.
-    paragraph.trim_end().replace("\n  ", " ")
-}
-
-/// What to say if a service manager has opened sockets for this process (systemd's socket activation): they
-/// stay unused.
-fn activation_warning(variable: impl Fn(&str) -> String, own: u32) -> Option<String> {
-    let sockets = variable("LISTEN_FDS");
-    let process = variable("LISTEN_PID");
-    // Without a process it is meant for whoever reads it.
-    let is_for_us = process.is_empty() || process == own.to_string();
-    (is_for_us && !matches!(&*sockets, "" | "0")).then(|| {
-        format!(
-            "LISTEN_FDS is set to '{sockets}', but sockets of a service manager are not supported; \
-             listening on the address and port of the command line instead"
-        )
-    })
+    let paragraph = paragraph.trim_end().replace("\n  ", " ");
+    match environment::origin(error, &command) {
+        Some(variable) => format!("{paragraph} (from {variable})"),
+        None => paragraph,
+    }
 }
 
 fn usage_error(text: &str) -> ExitCode {

@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{RequestHandler, log_text};
+use crate::base::RequestHandler;
 use crate::connection::stream::{Memory, Stream};
 use crate::connection::{Buffers, Connection, Next, Readiness};
 use crate::error::guarded;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
+use crate::log::text::report_line;
 use crate::shutdown::ShutdownHandle;
 
 /// How long the program may take for an answer that it has in its hands.
@@ -65,7 +66,7 @@ fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
             let _ = guarded(|| {
                 if !error.is_client_fault() {
                     // It is shown with the test that fails.
-                    eprint!("{}", log_text::report_line(&error, &Peer::Memory));
+                    eprint!("{}", report_line(&error, &Peer::Memory));
                 }
                 Ok(())
             });

@@ -14,6 +14,7 @@ use self::event_loop::{EventLoop, Left, Shared, Step};
 use self::worker_pool::WorkerPool;
 use crate::base::RequestHandler;
 use crate::connection::Buffers;
+use crate::error::guarded;
 use crate::info::{Peer, ServerInfo};
 use crate::shutdown::ShutdownHandle;
 use crate::{Error, Result};
@@ -350,18 +351,31 @@ impl EventLoop {
                 self.shared.run_notices();
                 return Ok(Served::Stopped);
             }
-            let task = self.run_hook(step);
-            let Some(mut task) = task.and_then(|task| self.prepare(task, &mut buffers)) else {
-                continue;
-            };
-            task.conn.set_one_at_a_time(is_one);
+            // Whatever goes wrong, the thread lives on.
+            let served = guarded(|| Ok(self.serve_step(handler, step, is_one, &mut buffers)));
             let has_answered;
-            (left, has_answered) = self.run_handler(handler, task, &mut buffers);
+            (left, has_answered) = served.unwrap_or_default();
             if is_one && has_answered {
                 self.lock().put_back(left);
                 return Ok(Served::Answered);
             }
         }
+    }
+
+    /// Does what was picked. True: a request was answered.
+    fn serve_step<H: RequestHandler>(
+        &self,
+        handler: &H,
+        step: Step,
+        is_one: bool,
+        buffers: &mut Buffers,
+    ) -> (Left, bool) {
+        let task = self.run_hook(step);
+        let Some(mut task) = task.and_then(|task| self.prepare(task, buffers)) else {
+            return (Left::Nothing, false);
+        };
+        task.conn.set_one_at_a_time(is_one);
+        self.run_handler(handler, task, buffers)
     }
 }
 

@@ -4,14 +4,14 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::tails::Tails;
 
-pub(crate) use self::tails::TailGuard;
+pub(crate) use self::tails::{ItIsOver, TailGuard};
 use crate::sys::{self, BorrowedSocket, SignalEnd};
 
 mod tails;
@@ -89,6 +89,23 @@ impl ShutdownHandle {
         control.running()
     }
 
+    /// Begins to take the server out of service: from now on every response says that its connection closes, and closes it.
+    /// New connections are still accepted and served, and idle ones stay open, so that no client and no balancer loses a
+    /// request meanwhile. [`shutdown`](Self::shutdown) ends that, but lets the connections that were accepted since then
+    /// send their first request and get the answer, until its deadline.
+    ///
+    /// A program calls it when it gets SIGTERM, has its page for health checks answer 503 ([`is_draining`](Self::is_draining))
+    /// and waits until its balancer has seen that, before it shuts the server down.
+    #[doc(alias = "graceful shutdown")]
+    pub fn drain(&self) {
+        self.0.drain();
+    }
+
+    /// Whether the server is [draining](Self::drain) or stopping.
+    pub fn is_draining(&self) -> bool {
+        self.0.is_draining()
+    }
+
     /// Whether the stop was asked for.
     pub fn is_stopping(&self) -> bool {
         self.0.is_stopping()
@@ -118,10 +135,16 @@ thread_local! {
     static SERVING: Cell<usize> = const { Cell::new(0) };
 }
 
+/// No connection is kept any more.
+const DRAINING: u8 = 1;
+/// Nothing is accepted any more.
+const STOPPING: u8 = 2;
+
 /// The state behind the handles.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    stopping: AtomicBool,
+    /// How far the server is on its way out: `DRAINING`, then `STOPPING`.
+    stage: AtomicU8,
     cut: AtomicBool,
     /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut. Made under the
     /// lock of that.
@@ -154,13 +177,22 @@ impl Control {
 
     pub(crate) fn stop(&self) {
         // Once is enough: they don't wait again.
-        if !self.stopping.swap(true, Ordering::SeqCst) {
+        if self.stage.swap(STOPPING, Ordering::SeqCst) != STOPPING {
             self.wake();
         }
     }
 
+    fn drain(&self) {
+        self.stage.fetch_max(DRAINING, Ordering::SeqCst);
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        self.stage.load(Ordering::Relaxed) == STOPPING
+    }
+
+    /// No connection is kept behind its present request.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.stage.load(Ordering::Relaxed) >= DRAINING
     }
 
     /// Whether the sockets of running requests are to be given up.

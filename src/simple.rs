@@ -24,7 +24,7 @@ pub(crate) use self::head::redirect;
 pub(crate) use self::hooks::Sealed;
 pub use self::hooks::ServeFiles;
 pub(crate) use self::hosts::refuse as refuse_host;
-pub use self::listing::Entry;
+pub use self::listing::{Crumb, DirectoryListing, Entry, Listing, html_escape, listing_page};
 pub use self::missing::send_missing;
 pub use self::open::{Directory, Symlinks};
 pub use self::validators::FileFacts;
@@ -56,7 +56,6 @@ pub(crate) mod listing;
 mod media;
 mod mime;
 mod missing;
-mod names;
 #[cfg_attr(windows, path = "simple/open/windows.rs")]
 pub(crate) mod open;
 mod parts;
@@ -139,7 +138,7 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    outermost_files!(h, x => head::list(h, x, directory))
+    outermost_files!(h, x => listing::list(h, x, directory))
 }
 
 /// The body of [`ServeFiles::translate_path`].

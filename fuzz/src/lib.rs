@@ -7,6 +7,7 @@ pub mod conditions;
 pub mod exchange;
 pub mod head;
 pub mod path;
+pub mod proxy;
 pub mod ranges;
 pub mod request;
 pub mod tls;

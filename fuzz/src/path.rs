@@ -144,12 +144,30 @@ fn check_page(target: &str, names: &[(OsString, bool, bool)]) {
     let (title, rest) = rest.split_once("</title>").unwrap();
     let (_, rest) = rest.split_once("<h1>").unwrap();
     let (heading, rest) = rest.split_once("</h1>").unwrap();
-    for text in [title, heading] {
-        assert_eq!(unescape(text), format!("Directory listing for {shown}"));
+    assert_eq!(unescape(title), format!("Directory listing for {shown}"));
+    let mut crumbs = heading.split("<a href=\"");
+    let mut text = crumbs.next().unwrap().to_owned();
+    for crumb in crumbs {
+        let (link, rest) = crumb.split_once('"').unwrap();
+        assert!(link == "./" || link.replace("../", "").is_empty(), "{link}");
+        let rest = rest.strip_prefix(" aria-current=\"page\"").unwrap_or(rest);
+        let crumb = rest
+            .strip_prefix('>')
+            .unwrap()
+            .strip_suffix("</a>")
+            .unwrap();
+        text += &unescape(crumb);
+    }
+    assert_eq!(text, format!("Directory listing for {shown}"));
+    if names.is_empty() {
+        assert!(rest.contains("<p>This directory is empty.</p>"));
+        return;
     }
     let (_, rest) = rest.split_once("<ul>\n").unwrap();
     let (list, end) = rest.split_once("</ul>").unwrap();
-    assert_eq!(end, "\n<hr>\n</body>\n</html>\n");
+    assert!(
+        end.starts_with("\n<script>") && end.ends_with("</script>\n</main>\n</body>\n</html>\n")
+    );
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!(lines.len(), names.len(), "{list}");
     for (line, (name, is_dir, is_link)) in lines.into_iter().zip(names) {

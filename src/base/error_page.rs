@@ -2,45 +2,50 @@
 
 use std::io::Write;
 
+use crate::log::text::push_json;
 use crate::{Exchange, RequestHandler, Result, Status};
 
-/// The head of the pages of this crate, up to their title. There is no `%` in it.
-macro_rules! page_head {
+/// The style that all pages of this crate have.
+macro_rules! page_style {
     () => {
-        r#"<!DOCTYPE html>
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/base/page.css"))
+    };
+}
+pub(crate) use page_style;
+
+/// The head of the pages of this crate, up to their title; the style is given. There is no `%` in it.
+///
+/// The empty icon keeps browsers from asking for `/favicon.ico`.
+macro_rules! page_head {
+    ($style:expr) => {
+        concat!(
+            r#"<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<style>
-:root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
-body { max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem; }
-h1 { font-size: 1.3rem; }
-h1, p, a { overflow-wrap: anywhere; }
-h1, a { white-space: pre-wrap; }
-ul { list-style: none; padding: 0; }
-a { display: block; text-decoration: none; }
-a:hover, a:focus { text-decoration: underline; }
-</style>
-<title>"#
+<link rel="icon" href="data:,">
+<style>"#,
+            $style,
+            "</style>\n"
+        )
     };
 }
 pub(crate) use page_head;
 
 /// The page that `send_error` fills in unless a handler has its own.
 pub const DEFAULT_ERROR_MESSAGE: &str = concat!(
-    page_head!(),
-    r#"Error response</title>
+    page_head!(page_style!()),
+    r#"<title>%(code)d %(message)s</title>
 </head>
 <body>
-<h1>Error response</h1>
-<hr>
+<main>
+<h1>%(message)s</h1>
+<p>%(explain)s.</p>
 <p>Error code: %(code)d</p>
-<p>Message: %(message)s.</p>
-<p>Error code explanation: %(code)s - %(explain)s.</p>
-<hr>
-<a href="/">To the start page</a>
+<p><a href="/">To the start page</a></p>
+</main>
 </body>
 </html>
 "#
@@ -60,7 +65,10 @@ pub(super) fn send<H: RequestHandler + ?Sized>(
         let (short, long) = h.responses(code).unwrap_or(("???", "???"));
         let message = status.message().unwrap_or(short);
         let explain = status.explain().unwrap_or(long);
+        let is_page = &x.context.scope.logs_page;
+        is_page.set(true);
         h.log_error(x, format_args!("code {code}, message {message}"));
+        is_page.set(false);
         status
             .has_content()
             .then(|| render(h.error_message_format(), code, message, explain))
@@ -105,10 +113,10 @@ pub(crate) fn render(format: &str, code: u16, message: &str, explain: &str) -> S
             push_html(&mut page, explain);
             after
         } else if let Some(after) = place.strip_prefix("(message)j") {
-            push_json(&mut page, message);
+            push_json(&mut page, message, usize::MAX);
             after
         } else if let Some(after) = place.strip_prefix("(explain)j") {
-            push_json(&mut page, explain);
+            push_json(&mut page, explain, usize::MAX);
             after
         } else {
             page.push('%');
@@ -138,20 +146,6 @@ fn push_html(page: &mut String, text: &str) {
     }
 }
 
-/// A string of JSON (RFC 8259, 7), with its quotes.
-fn push_json(page: &mut String, text: &str) {
-    page.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => page.extend(['\\', c]),
-            // `<` too: a page of the wrong type is none of HTML then.
-            '\0'..='\x1f' | '\x7f' | '<' => page.push_str(&format!("\\u{:04x}", u32::from(c))),
-            _ => page.push(c),
-        }
-    }
-    page.push('"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,11 +164,10 @@ mod tests {
             "<meta charset=\"utf-8\">",
             "<meta name=\"viewport\" ",
             "content=\"light dark\"",
-            "<title>Error response</title>",
-            "<h1>Error response</h1>",
-            "Error code: 404<",
-            "Message: Not Found.<",
-            "Error code explanation: 404 - Nothing matches the given URI.<",
+            "<title>404 Not Found</title>",
+            "<h1>Not Found</h1>",
+            "<p>Error code: 404</p>",
+            "<p>Nothing matches the given URI.</p>",
             "<a href=\"/\">",
         ] {
             assert!(page.contains(part), "{part} is not in {page}");

@@ -12,7 +12,9 @@ use super::RequestHandler;
 use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
-use crate::simple::{Content, Directory, FileFacts, Sealed, ServeFiles, SimpleHandler, Visibility};
+use crate::simple::{
+    Content, Directory, DirectoryListing, FileFacts, Sealed, ServeFiles, SimpleHandler, Visibility,
+};
 use crate::{Exchange, Result, Status, base};
 
 /// The result of an exchange, for a log; see [`Layer::end_request`].
@@ -23,6 +25,8 @@ pub struct Outcome {
     pub code: u16,
     /// The size of the response in bytes, with its head. Some of them may still be on their way to a slow client.
     pub bytes: u64,
+    /// The size of its body in bytes, as it was sent: without the head, with what chunks add.
+    pub body_bytes: u64,
     /// The time from the end of the request's head to the end of the response.
     pub elapsed: Duration,
     /// Whether the response is incomplete and its connection was dropped: the client left or was too slow, or the
@@ -393,6 +397,7 @@ layer! {
         fn send_head(x: &mut Exchange<'_>) -> Result<Option<Content>>;
         fn send_missing(x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>>;
         fn list_directory(x: &mut Exchange<'_>, directory: &Directory<'_>) -> Result<Option<Content>>;
+        fn listing_page(x: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>>;
         fn translate_path(path: &str) -> PathBuf;
         fn visibility(name: &OsStr) -> Visibility;
         fn guess_type(path: &Path) -> Cow<'_, str>;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Outcome, RequestHandler};
+use super::{Outcome, RequestHandler, log_lines};
 use crate::connection::cycle::Due;
 use crate::connection::observer::Observation;
 use crate::error::{Fault, guarded};
@@ -26,7 +26,7 @@ pub(super) fn answer<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, du
     settle(h, x, result)
 }
 
-/// Tells a layer what came of the exchange.
+/// Tells a layer, and the log, what came of the exchange.
 #[cold]
 pub(super) fn tell<H: RequestHandler + ?Sized>(
     h: &H,
@@ -41,10 +41,24 @@ pub(super) fn tell<H: RequestHandler + ?Sized>(
     };
     let told = guarded(|| {
         h.end_request(x, &outcome);
+        log_request(h, x, &outcome);
         Ok(())
     });
+    x.context.scope.logged_code.set(0);
     if let Err(error) = &told {
         log(h, x, error);
+    }
+}
+
+/// Writes the line of a request that tells what came of it.
+fn log_request<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, outcome: &Outcome) {
+    let scope = x.context.scope;
+    if let Some(format) = x.server.late_format()
+        && scope.is_to_log.get()
+    {
+        let line = log_lines::request(h, x, outcome, format);
+        scope.logged_code.set(outcome.code.max(1));
+        h.log_line(x, &line);
     }
 }
 

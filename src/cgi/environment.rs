@@ -72,6 +72,9 @@ pub(super) fn of<H: RunScripts + ?Sized>(
         "REMOTE_PORT",
         OsStr::new(&x.client_address.port().to_string()),
     );
+    if x.scheme() == "https" {
+        set("HTTPS", OsStr::new("on"));
+    }
     #[cfg(feature = "tls-config")]
     if let Some(tls) = x.tls() {
         set_tls(tls, &mut set);
@@ -92,7 +95,6 @@ pub(super) fn of<H: RunScripts + ?Sized>(
 /// What Apache's `mod_ssl` sets, as far as it is known.
 #[cfg(feature = "tls-config")]
 fn set_tls(tls: &TlsInfo, set: &mut impl FnMut(&str, &OsStr)) {
-    set("HTTPS", OsStr::new("on"));
     set("SSL_PROTOCOL", OsStr::new(tls.version));
     set("SSL_CIPHER", OsStr::new(&tls.cipher));
     if let Some(name) = &tls.server_name {
@@ -118,21 +120,11 @@ pub(super) fn query_arguments(path: &str) -> Vec<OsString> {
     }
 }
 
-#[cfg(feature = "tls-config")]
-fn has_tls(x: &Exchange<'_>) -> bool {
-    x.tls().is_some()
-}
-
-#[cfg(not(feature = "tls-config"))]
-fn has_tls(_: &Exchange<'_>) -> bool {
-    false
-}
-
 /// `SERVER_NAME` and `SERVER_PORT`: what the server is bound to, or what the client has addressed.
 fn server(x: &Exchange<'_>, cgi: &CgiHandler, variables: &Variables) -> (String, u16) {
-    // Also where a proxy in front speaks it.
+    // Also where the program says that a proxy in front speaks it.
     let is_https = |(name, value): &(OsString, OsString)| name == "HTTPS" && value == "on";
-    let usual_port = match has_tls(x) || variables.iter().any(is_https) {
+    let usual_port = match x.scheme() == "https" || variables.iter().any(is_https) {
         true => 443,
         false => 80,
     };

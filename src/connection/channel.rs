@@ -85,8 +85,15 @@ impl Channel {
         self.write_rate.set(MinRate::default());
     }
 
-    /// Whether the connection will end after the present response, as far as is known by now.
+    /// Whether the connection will end after the present response, as far as is known by now. A head that is written now
+    /// says so.
     pub(crate) fn is_closing(&self) -> bool {
+        self.can_not_be_kept() || self.wire.control().is_draining()
+    }
+
+    /// Whether it ends whatever the head of the response has said. (A server that has begun to drain behind that head ends
+    /// no connection that the client was told is kept: it may be sending the next request.)
+    fn can_not_be_kept(&self) -> bool {
         self.close.get()
             || self.doomed.get()
             || self.awaits_continue.get()
@@ -102,7 +109,15 @@ impl Channel {
 
     /// Whether it ends, now that the response is over.
     pub(super) fn must_close(&self) -> bool {
-        self.is_closing() || self.broken.get() || self.out.borrow().must_close()
+        self.can_not_be_kept() || self.broken.get() || self.out.borrow().must_close()
+    }
+
+    /// Whether the connection has TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        return self.tls().is_some();
+        #[cfg(not(feature = "tls-config"))]
+        false
     }
 
     /// What TLS has agreed on, if it is there.

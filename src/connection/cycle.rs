@@ -19,6 +19,7 @@ use crate::http1::chunked::Decoder;
 use crate::http1::framing::BodyLength;
 use crate::http1::head::{self, Extent, Found, Head};
 use crate::http1::{Refusal, is_11};
+use crate::proxies::forwarded::Origin;
 
 /// How an exchange is to be answered.
 #[derive(Debug)]
@@ -87,8 +88,12 @@ impl Connection {
                 whole_path
             }
         };
+        let origin = match self.is_unnamed {
+            false => self.server.proxies.origin(self.peer, &head.fields),
+            true => Origin::of(self.peer),
+        };
         let mut exchange = Exchange {
-            client_address: self.peer,
+            client_address: origin.client,
             server: &self.server,
             requestline: head.requestline,
             command: head.command,
@@ -102,7 +107,8 @@ impl Connection {
             },
             wfile: ResponseWriter { channel },
             close_connection: &channel.close,
-            authority: head.target.authority,
+            authority: origin.host.or(head.target.authority),
+            is_https: origin.is_https,
             expects_continue: head.meta.expects_continue,
             redirects: 0,
             context,

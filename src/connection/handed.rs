@@ -212,6 +212,11 @@ impl Connection {
         rest.tail.is_some() || rest.handed.is_some()
     }
 
+    /// A server that stops goes on with it.
+    pub(crate) fn outlasts_stop(&self) -> bool {
+        self.first_request.is_some() || self.is_unfinished()
+    }
+
     pub(crate) fn is_handed(&self) -> bool {
         self.channel.is_handed()
     }

@@ -73,6 +73,8 @@ pub(crate) struct Outgoing {
     rare: Option<Box<Rare>>,
     /// Bytes of the present response that have left the buffer, or went past it.
     gone: u64,
+    /// How many of them are its head.
+    head: u32,
     /// More was written than declared.
     overlong: bool,
 }
@@ -115,6 +117,7 @@ impl Outgoing {
             must_close: false,
             rare: None,
             gone: 0,
+            head: 0,
             overlong: false,
         }
     }
@@ -125,6 +128,7 @@ impl Outgoing {
         self.begun = false;
         self.code = 0;
         self.gone = 0;
+        self.head = 0;
         self.drop_unsent();
     }
 
@@ -273,6 +277,7 @@ impl Outgoing {
         Outcome {
             code: self.code,
             bytes: self.gone,
+            body_bytes: self.gone.saturating_sub(self.head.into()),
             ..Outcome::default()
         }
     }
@@ -346,8 +351,8 @@ impl Outgoing {
     }
 
     /// Puts finished responses back that were taken out of the buffer.
-    pub(crate) fn put_back(&mut self, responses: Vec<u8>) {
-        self.buffer.extend_from_slice(&responses);
+    pub(crate) fn put_back(&mut self, responses: &[u8]) {
+        self.buffer.extend_from_slice(responses);
         self.start = self.buffer.len();
     }
 

@@ -108,6 +108,14 @@ impl Stream {
         }
     }
 
+    /// As [`recv`](Self::recv), but what is there stays there.
+    pub(super) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        retry(|| {
+            let (_, count) = rustix::net::recv(self.socket()?, &mut *buffer, RecvFlags::PEEK)?;
+            Ok(count)
+        })
+    }
+
     /// Whether [`discard`](Self::discard) does without copying.
     pub(crate) fn drops_in_kernel(&self) -> bool {
         cfg!(target_os = "linux") && self.tcp().is_some()

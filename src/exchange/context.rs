@@ -28,6 +28,12 @@ pub(crate) struct Scope<'a> {
     pub(crate) is_logging: Cell<bool>,
     /// It logs the request.
     pub(crate) is_logging_request: Cell<bool>,
+    /// The log gets a line of this request at its end.
+    pub(crate) is_to_log: Cell<bool>,
+    /// The line that is being written is that of the request, which is answered with this code; 0: it is a message.
+    pub(crate) logged_code: Cell<u16>,
+    /// The message that is being logged is that of an error page.
+    pub(crate) logs_page: Cell<bool>,
     /// How deep calls through the exchange are nested.
     pub(super) depth: Cell<u8>,
     pub(crate) data: Data,
@@ -40,6 +46,9 @@ impl<'a> Scope<'a> {
             first,
             is_logging: Cell::new(false),
             is_logging_request: Cell::new(false),
+            is_to_log: Cell::new(false),
+            logged_code: Cell::new(0),
+            logs_page: Cell::new(false),
             depth: Cell::new(0),
             data,
         }

@@ -55,11 +55,6 @@ impl<'a> Headers<'a> {
         self.0.of_lengths(lengths)
     }
 
-    /// Whether there are any of them.
-    pub(crate) fn has_lengths(&self, lengths: u64) -> bool {
-        self.of_lengths(lengths).next().is_some()
-    }
-
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0.iter()

@@ -174,6 +174,8 @@ impl<'a> Exchange<'a> {
         scope.depth.set(nesting.depth);
         scope.is_logging.set(nesting.is_logging);
         scope.is_logging_request.set(nesting.is_logging_request);
+        scope.logged_code.set(0);
+        scope.logs_page.set(false);
     }
 }
 

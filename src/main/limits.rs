@@ -7,6 +7,7 @@ use servette::Limits;
 
 /// Options for [`Limits`]; what is not given keeps its default.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
 pub(super) struct LimitArguments {
     /// Maximum open connections; beyond that the longest-idle one is closed [default: 16384]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]

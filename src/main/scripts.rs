@@ -1,5 +1,6 @@
 //! The options of the command that have to do with scripts.
 
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use servette::cgi::{command_without, inherited_descriptors};
 use servette::simple::values;
 use servette::{CgiHandler, SimpleHandler};
 
+use super::systemd;
+
 #[path = "strays.rs"]
 mod strays;
 
@@ -17,6 +20,7 @@ const AGAIN: &str = "SERVETTE_STARTED_AGAIN";
 
 /// `--cgi`, and what goes with it.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Scripts")]
 pub(crate) struct ScriptArguments {
     /// Run the scripts in /cgi-bin and /htbin
     #[arg(long)]
@@ -93,12 +97,19 @@ pub(crate) enum Handler {
 }
 
 impl ScriptArguments {
+    /// Keeps what the command has inherited from scripts, if there are any. To be called before anything is opened.
+    pub(crate) fn shed_inherited(&self) -> Result<(), String> {
+        if !self.cgi {
+            return Ok(());
+        }
+        start_anew(&systemd::descriptors()?).map_err(|error| format!("cannot start again: {error}"))
+    }
+
     /// The handler that these options ask for.
     pub(crate) fn handler(&self, files: SimpleHandler) -> Result<Handler, String> {
         if !self.cgi {
             return Ok(Handler::Files(files.into()));
         }
-        shed_inherited().map_err(|error| format!("cannot start again: {error}"))?;
         let root = files.directory().to_owned();
         let mut handler = CgiHandler::from(files)
             .with_index_scripts(&self.cgi_index)
@@ -173,10 +184,11 @@ fn split<'a>(pair: &'a str, option: &str) -> Result<(&'a str, &'a str), String> 
     })
 }
 
-/// Starts the command anew without the descriptors that it has inherited, if there are any: its scripts
-/// would inherit them, too.
-fn shed_inherited() -> io::Result<()> {
-    let inherited = inherited_descriptors();
+/// Starts the command anew without the descriptors that it has inherited, if there are any but the `sockets` of a service
+/// manager: its scripts would inherit them, too.
+fn start_anew(sockets: &Range<u32>) -> io::Result<()> {
+    let mut inherited = inherited_descriptors();
+    inherited.retain(|descriptor| !sockets.contains(descriptor));
     if inherited.is_empty() || env::var_os(AGAIN).is_some() {
         return Ok(());
     }

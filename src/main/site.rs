@@ -4,10 +4,11 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use servette::SimpleHandler;
-use servette::simple::{Visibility, values};
+use servette::simple::{Listing, Visibility, values};
 
 /// Options that Python's command has not; each of them is off by default.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Sites")]
 pub(super) struct SiteArguments {
     /// Send FILE.br, FILE.zst or FILE.gz instead of FILE to clients that accept it
     #[arg(long)]
@@ -32,6 +33,10 @@ pub(super) struct SiteArguments {
     /// Names that begin with a dot, but for /.well-known: shown, unlisted (not in listings), or hidden (404)
     #[arg(long, value_name = "VISIBILITY", default_value = "shown")]
     dot_files: DotFiles,
+
+    /// Listings of directories: full (with sizes and times), names, or off (404)
+    #[arg(long, value_name = "LISTING", default_value = "full")]
+    listing: Listings,
 
     /// Let pages of all origins read the files, and answer their preflights (CORS)
     #[arg(long)]
@@ -58,6 +63,14 @@ enum DotFiles {
     Hidden,
 }
 
+/// [`Listing`], as it is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Listings {
+    Full,
+    Names,
+    Off,
+}
+
 impl SiteArguments {
     /// Sets what is asked for. What the server is bound to may be one of its names.
     pub(super) fn apply(
@@ -72,6 +85,11 @@ impl SiteArguments {
                 DotFiles::Shown => Visibility::Shown,
                 DotFiles::Unlisted => Visibility::Unlisted,
                 DotFiles::Hidden => Visibility::Hidden,
+            })
+            .listing(match self.listing {
+                Listings::Full => Listing::Full,
+                Listings::Names => Listing::Names,
+                Listings::Off => Listing::Off,
             });
         for directory in &self.immutable {
             // An empty rest is that of `/`.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use servette::server::Builder;
-use servette::{ClientAuth, RequestHandler, Result, SimpleHandler, Tls};
+use servette::{ClientAuth, Log, RequestHandler, Result, Tls};
 
 /// How often a failure of one kind is logged.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -18,6 +18,7 @@ const KINDS: usize = 64;
 
 /// `--tls-cert`, and what goes with it.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "HTTPS")]
 pub(super) struct TlsArguments {
     /// Speak HTTPS; without --tls-cert, with a certificate made for this run
     #[arg(long)]
@@ -106,6 +107,7 @@ impl TlsArguments {
 pub(super) fn secure<H: RequestHandler, S>(
     builder: Builder<H, S>,
     tls: Option<&Tls>,
+    log: &Log,
     quiet: bool,
 ) -> Builder<H, S> {
     let Some(tls) = tls else {
@@ -115,13 +117,11 @@ pub(super) fn secure<H: RequestHandler, S>(
     if quiet {
         return builder;
     }
-    let (kinds, dates) = (Kinds::default(), SimpleHandler::new("."));
+    let (kinds, log) = (Kinds::default(), log.clone());
     builder.tls_failed(move |error, peer| {
         let text = error.to_string();
         if kinds.is_due(&text, Instant::now()) {
-            let address = peer.ip().map_or(peer.to_string(), |ip| ip.to_string());
-            let date = dates.log_date_time_string();
-            super::log(&format!("{address} - - [{date}] {text}"));
+            log.message(peer, format_args!("{text}"));
         }
     })
 }

@@ -15,7 +15,7 @@ use super::options::Options;
 use super::task::Speaks;
 use crate::info::Peer;
 use crate::limits::Limits;
-use crate::{Error, Result};
+use crate::{Error, Log, Result};
 
 /// Builds a server `S` for a handler `H`; made by `HttpServer::builder` and
 /// `ThreadingHttpServer::builder`. The closures are socketserver's hooks.
@@ -36,6 +36,10 @@ use crate::{Error, Result};
 pub struct Builder<H, S> {
     handler: H,
     options: Options,
+    /// The first of the trusted proxies that is none.
+    wrong_proxy: Option<Error>,
+    /// The mode of Unix sockets.
+    mode: Option<u32>,
     /// Where it listens beside the address of `bind`.
     also: Vec<(Place, Speaks)>,
     /// None: as many as there are cores.
@@ -48,6 +52,7 @@ enum Place {
     Addresses(io::Result<Vec<SocketAddr>>),
     #[cfg(unix)]
     Path(PathBuf),
+    Listener(Listener),
 }
 
 impl<H, S> Builder<H, S> {
@@ -59,6 +64,8 @@ impl<H, S> Builder<H, S> {
         Builder {
             handler,
             options: Options::default(),
+            wrong_proxy: None,
+            mode: None,
             also: Vec::new(),
             event_loops,
             make,
@@ -101,12 +108,91 @@ impl<H, S> Builder<H, S> {
         self
     }
 
+    /// Trusts proxies at these addresses (`127.0.0.1`), in these networks (`10.0.0.0/8`), or, with `unix`, at the other
+    /// end of a Unix socket, to say who their clients are. Default: none. May be called several times.
+    ///
+    /// Of a request that comes from one of them, [`Exchange::client_address`](crate::Exchange::client_address) is what
+    /// `X-Forwarded-For` says, or, if there is no such field, `Forwarded` (RFC 7239): the last address in the list that
+    /// is not a trusted proxy itself; up to one that can't be read. [`scheme`](crate::Exchange::scheme) and
+    /// [`host`](crate::Exchange::host) are those of the same place in `X-Forwarded-Proto` and `X-Forwarded-Host`, or of the
+    /// same element of `Forwarded`. The log and the variables of scripts have the same. Fields of other peers are ignored.
+    ///
+    /// A proxy that is trusted must set these fields or remove them: what it passes on from its client unseen is believed.
+    ///
+    /// ```
+    /// use servette::{HttpServer, Status, handler_fn};
+    ///
+    /// let handler = handler_fn(|h, x| {
+    ///     let client = format!("{} {}", x.client_address, x.scheme());
+    ///     h.send_content(x, Status::OK, "text/plain", client.as_bytes())
+    /// });
+    /// let server = HttpServer::builder(handler)
+    ///     .trusted_proxies(["127.0.0.1", "10.0.0.0/8"])
+    ///     .bind("127.0.0.1:0")?
+    ///     .spawn()?;
+    /// # use std::io::{Read, Write};
+    /// # let mut client = std::net::TcpStream::connect(server.addr()).unwrap();
+    /// # client.write_all(b"GET / HTTP/1.0\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n").unwrap();
+    /// # let mut answer = String::new();
+    /// # client.read_to_string(&mut answer).unwrap();
+    /// assert!(answer.ends_with("192.0.2.7:0 https"));
+    /// # Ok::<(), servette::Error>(())
+    /// ```
+    ///
+    /// What is no address and no network is an error of `bind`.
+    #[doc(alias = "X-Forwarded-For")]
+    pub fn trusted_proxies<P: AsRef<str>>(mut self, proxies: impl IntoIterator<Item = P>) -> Self {
+        for proxy in proxies {
+            if let Err(error) = self.options.trusted_proxies.add(proxy.as_ref()) {
+                self.wrong_proxy.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// Requires that every connection begins with a header of the PROXY protocol, version 1 or 2, from one of the
+    /// [`trusted_proxies`](Self::trusted_proxies). The client that it names is the peer of the connection then, for
+    /// [`verify_request`](Self::verify_request), too. Default: false.
+    ///
+    /// The header comes before TLS, and has [`Limits::head_deadline`](crate::Limits) together with the first request. A
+    /// header `LOCAL` or `UNKNOWN`, as checks of a balancer send it, leaves the proxy's own address, and fields are not
+    /// believed then. A connection without a header, with a malformed one, or from another peer is closed without an
+    /// answer and reported to [`handle_error`](Self::handle_error).
+    ///
+    /// Without a trusted proxy it is an error of `bind`, for nobody could connect.
+    pub fn proxy_protocol(mut self, is_required: bool) -> Self {
+        self.options.proxy_protocol = is_required;
+        self
+    }
+
     /// Called when a connection ends by an error that no response could report: an override of
-    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked, or `verify_request` panicked. And,
+    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked, or `verify_request` panicked, or
+    /// the header of [`proxy_protocol`](Self::proxy_protocol) is wrong. And,
     /// with the server's own address, when connections run short, at most once in ten seconds, or when
     /// `service_actions` or `handle_timeout` panicked. Default: a line on stderr. Clients that leave are no errors.
     pub fn handle_error(mut self, handle: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
         self.options.handle_error = Some(Box::new(handle));
+        self
+    }
+
+    /// Writes the log there, in its format: see [`Log`]. Default: Python's format, on stderr.
+    ///
+    /// The hooks decide what is in it, as they do without: of a request there is a line if
+    /// [`log_request`](crate::RequestHandler::log_request) is called and not overridden by a silent one, a format that tells
+    /// status, size and time writes it at the end of the request, and every line passes through
+    /// [`log_line`](crate::RequestHandler::log_line).
+    ///
+    /// ```
+    /// use servette::{Log, LogFormat, SimpleHandler, ThreadingHttpServer};
+    ///
+    /// let server = ThreadingHttpServer::builder(SimpleHandler::new("."))
+    ///     .log(Log::stderr().with_format(LogFormat::Json))
+    ///     .bind("127.0.0.1:0")?;
+    /// # drop(server);
+    /// # Ok::<(), servette::Error>(())
+    /// ```
+    pub fn log(mut self, log: Log) -> Self {
+        self.options.log = Some(log);
         self
     }
 
@@ -229,14 +315,31 @@ impl<H, S> Builder<H, S> {
         self
     }
 
+    /// Serves a socket that listens already, too: one more of those that a service manager has opened.
+    pub fn also_listen(mut self, listener: impl Into<Listener>) -> Self {
+        self.also
+            .push((Place::Listener(listener.into()), Speaks::AsTheServer));
+        self
+    }
+
+    #[cfg(unix)]
+    /// The mode of the Unix sockets that are bound, such as `0o660`: who may write to a socket may connect to it. Default:
+    /// that of the system, which is `0o777` without the bits of the umask. It is set before anybody can connect.
+    pub fn socket_mode(mut self, mode: u32) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
     #[cfg(unix)]
     /// Binds to a Unix socket at this path, and listens. One that a server has left there, to which nobody listens any
-    /// more, is replaced. Who may connect is decided by the permissions of the directory.
+    /// more, is replaced. Who may connect is decided by [`socket_mode`](Self::socket_mode) and the permissions of the
+    /// directory.
     ///
     /// # Errors
     /// With the path in its text, if it can't be bound: there is something else, or another server listens.
     pub fn bind_unix(self, path: impl AsRef<Path>) -> Result<S> {
-        let listener = listener::bind_unix(path.as_ref())?;
+        let queue = self.options.request_queue_size;
+        let listener = listener::bind_unix(path.as_ref(), self.mode, queue)?;
         self.from_listener(listener)
     }
 
@@ -254,19 +357,28 @@ impl<H, S> Builder<H, S> {
     /// `std::os::unix::net::UnixListener`.
     ///
     /// # Errors
-    /// If the server's own descriptors can't be made.
+    /// If the server's own descriptors can't be made, or the settings contradict each other.
     pub fn from_listener(self, listener: impl Into<Listener>) -> Result<S> {
+        if let Some(error) = self.wrong_proxy {
+            return Err(error);
+        }
+        if self.options.proxy_protocol && self.options.trusted_proxies.is_empty() {
+            return Err(Error::other(
+                "the PROXY protocol needs trusted proxies: nobody else may connect",
+            ));
+        }
         // Asked only if need be: it opens files of the system, to learn of quotas.
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         // Leaders run handlers themselves while there are threads to replace all of them.
         let most = (self.options.limits.max_threads / 2).max(1);
         let count = self.event_loops.unwrap_or_else(cores).min(most);
-        let queue = self.options.request_queue_size;
+        let (queue, mode) = (self.options.request_queue_size, self.mode);
         let bound = self.also.into_iter().map(|(place, speaks)| {
             let listener = match place {
                 Place::Addresses(addresses) => listener::bind_all(addresses, queue),
                 #[cfg(unix)]
-                Place::Path(path) => listener::bind_unix(&path),
+                Place::Path(path) => listener::bind_unix(&path, mode, queue),
+                Place::Listener(listener) => Ok(listener),
             };
             Ok((listener?, speaks))
         });

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
@@ -29,6 +30,7 @@ use crate::shutdown::{Control, ShutdownHandle, lock};
 use crate::{Error, Result};
 
 mod accept;
+mod announced;
 mod notices;
 mod serve;
 mod wait;
@@ -152,7 +154,7 @@ impl EventLoop {
 
     fn set_up(
         listeners: Vec<(Listener, Speaks)>,
-        options: Options,
+        mut options: Options,
         count: usize,
     ) -> io::Result<Vec<Self>> {
         let (acceptor, addresses) = Acceptor::new(listeners)?;
@@ -162,10 +164,15 @@ impl EventLoop {
         control.cut_signal()?;
         let patience = Patience::of(&options.limits);
         let spare = spare_descriptors();
+        let info = ServerInfo {
+            log: options.log.clone(),
+            proxies: mem::take(&mut options.trusted_proxies),
+            ..ServerInfo::new(addresses, handle, options.speaks_tls())
+        };
         let shared = Arc::new(Shared {
             max_connections: options.limits.max_connections.min(spare),
             descriptors: spare,
-            info: Arc::new(ServerInfo::new(addresses, handle, options.speaks_tls())),
+            info: Arc::new(info),
             control,
             open: AtomicUsize::new(0),
             led: AtomicUsize::new(1),
@@ -305,7 +312,7 @@ impl EventLoop {
             picked.extend(state.ready.drain(..));
         }
         for task in picked {
-            match !is_over && task.conn.is_unfinished() {
+            match !is_over && task.conn.outlasts_stop() {
                 true => state.ready.push_back(task),
                 false => self.close(task),
             }
@@ -316,7 +323,7 @@ impl EventLoop {
         if is_first || is_over {
             let parked = self
                 .table()
-                .take_all(|conn| is_over || !conn.is_unfinished());
+                .take_all(|conn| is_over || !conn.outlasts_stop());
             for task in parked {
                 self.close(task);
             }

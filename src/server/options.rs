@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
-use crate::base::log_text;
 use crate::error::guarded;
 use crate::info::{Peer, ServerInfo};
 use crate::limits::Limits;
+use crate::log::text::report_line;
+use crate::log::{self, Log};
+use crate::proxies::TrustedProxies;
 
 type VerifyRequest = dyn Fn(&Peer) -> bool + Send + Sync;
 type HandleError = dyn Fn(&Error, &Peer) + Send + Sync;
@@ -18,11 +20,16 @@ pub(super) struct Options {
     pub(super) limits: Arc<Limits>,
     pub(super) request_queue_size: u32,
     pub(super) timeout: Option<Duration>,
+    pub(super) trusted_proxies: TrustedProxies,
+    /// Every connection begins with the header of a trusted proxy.
+    pub(super) proxy_protocol: bool,
     pub(super) verify_request: Option<Box<VerifyRequest>>,
     /// Clients that `verify_request` turns away are reset.
     #[cfg(feature = "testing")]
     pub(super) resets_refused: bool,
     pub(super) handle_error: Option<Box<HandleError>>,
+    /// None: Python's, on stderr.
+    pub(super) log: Option<Log>,
     pub(super) service_actions: Option<Box<Hook>>,
     pub(super) handle_timeout: Option<Box<Hook>>,
     #[cfg(feature = "tls-config")]
@@ -37,10 +44,13 @@ impl Default for Options {
             limits: Arc::new(Limits::default()),
             request_queue_size: 1024,
             timeout: None,
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: false,
             verify_request: None,
             #[cfg(feature = "testing")]
             resets_refused: false,
             handle_error: None,
+            log: None,
             service_actions: None,
             handle_timeout: None,
             #[cfg(feature = "tls-config")]
@@ -88,7 +98,10 @@ impl Options {
             return;
         }
         let Some(handle) = &self.handle_error else {
-            return log_text::report(error, peer);
+            return match &self.log {
+                Some(log) => log.message(peer, format_args!("{error}")),
+                None => log::write_stderr(&report_line(error, peer)),
+            };
         };
         // There is nobody to tell that this one panics.
         let _ = guarded(|| {

@@ -81,31 +81,38 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             return;
         };
         let mut buffers = Buffers::of(any.shared.control.enter_thread());
-        let mut arrived = true;
-        loop {
-            match self.next_work(mem::take(&mut arrived)) {
-                Work::Lead(number) => {
-                    // Whatever goes wrong, the thread lives on, and the loop has another leader.
-                    let _ = guarded(|| {
-                        self.lead(number, &mut buffers);
-                        Ok(())
-                    });
-                    buffers.hook = None;
+        let (mut arrived, mut is_over) = (true, false);
+        while !is_over {
+            let work = self.next_work(mem::take(&mut arrived));
+            // Whatever goes wrong, the thread lives on, and its loop has another leader.
+            let _ = guarded(|| {
+                match work {
+                    Work::Lead(number) => self.lead(number, &mut buffers),
+                    Work::Run(task) => self.take_over(task, &mut buffers),
+                    Work::Wait(idle) => match self.wait(&idle, first) {
+                        true => arrived = true,
+                        false => is_over = true,
+                    },
+                    Work::Exit => is_over = true,
                 }
-                // It was not read yet.
-                Work::Run(task) if task.is_new => self.serve_on(task, &mut buffers),
-                Work::Run(mut task) => {
-                    task.take_up(&mut buffers);
-                    if let Some(task) = self.run_handler(task, &mut buffers) {
-                        self.serve_on(task, &mut buffers);
-                    }
-                }
-                Work::Wait(idle) => match self.wait(&idle, first) {
-                    true => arrived = true,
-                    false => return,
-                },
-                Work::Exit => return,
+                Ok(())
+            });
+            buffers.hook = None;
+        }
+    }
+
+    /// Serves a connection that waited for a thread.
+    fn take_over(&self, mut task: Box<Task>, buffers: &mut Buffers) {
+        // A new one was not read yet.
+        let task = match task.is_new {
+            true => Some(task),
+            false => {
+                task.take_up(buffers);
+                self.run_handler(task, buffers)
             }
+        };
+        if let Some(task) = task {
+            self.serve_on(task, buffers);
         }
     }
 

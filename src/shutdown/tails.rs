@@ -57,6 +57,21 @@ impl Control {
         guard.may_go().then_some(guard).filter(|_| has_room)
     }
 
+    /// Counts a connection that a draining server is about to accept, until its first request is answered. `None` if the
+    /// server does not drain.
+    ///
+    /// # Errors
+    /// If the server is over, and it must not be accepted.
+    pub(crate) fn enter_draining(self: &Arc<Self>) -> Result<Option<TailGuard>, ItIsOver> {
+        match self.is_draining() {
+            false => Ok(None),
+            true => match self.enter_tail(0, false, usize::MAX) {
+                None => Err(ItIsOver),
+                guard => Ok(guard),
+            },
+        }
+    }
+
     /// How many answers the program has in its own hands.
     pub(crate) fn handed(&self) -> usize {
         self.tails.handed.load(SeqCst)
@@ -109,6 +124,10 @@ impl Control {
     }
 }
 
+/// The event loops of a server that stops have ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ItIsOver;
+
 /// A tail that counts.
 #[derive(Debug)]
 pub(crate) struct TailGuard {
@@ -140,7 +159,7 @@ impl Drop for TailGuard {
         tails.handed.fetch_sub(usize::from(self.is_handed), SeqCst);
         // Sequentially consistent on both sides, as in `enter_tail`.
         let was_last = tails.count.fetch_sub(1, SeqCst) == 1;
-        if was_last && self.control.stopping.load(SeqCst) {
+        if was_last && self.control.stage.load(SeqCst) == super::STOPPING {
             self.control.wake();
         }
     }

@@ -74,6 +74,11 @@ impl Cache {
         None
     }
 
+    /// Whether a file is small enough to be kept, in memory or open.
+    pub(super) fn takes(description: &Description) -> bool {
+        description.size() <= MOST_OF_AN_OPEN_FILE
+    }
+
     /// Makes a file ready that was just opened. It is kept if it is small and has not changed lately, or,
     /// where it is cheap to learn whether it is unchanged, if it is not very large.
     pub(super) fn keep(
@@ -92,7 +97,7 @@ impl Cache {
         };
         let is_read = content.is_some();
         let stays_open = !is_small
-            && size <= MOST_OF_AN_OPEN_FILE
+            && Cache::takes(&description)
             && description.version().is_settled(now)
             && way.is_one_call()
             && sys::has_spare_descriptors(&file);

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::http1::bytes;
 use crate::http1::date::HttpDate;
 
 pub(crate) use self::tags::Tags;
@@ -53,7 +54,7 @@ impl<'a> Asked<'a> {
     pub(crate) fn of(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut asked = Asked::default();
         for (name, value) in fields {
-            let is = |known: &str| name.eq_ignore_ascii_case(known);
+            let is = |known: &str| bytes::is_named(name.as_bytes(), known.as_bytes());
             match name.len() {
                 8 if is("If-Match") => asked.if_match.push(value),
                 13 if is("If-None-Match") => asked.if_none_match.push(value),

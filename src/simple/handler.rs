@@ -268,11 +268,11 @@ impl SimpleHandler {
         let now = SystemTime::now();
         match &self.cache {
             _ if description.is_doubtful() => ReadyFile::measure(file, description, now),
-            None => Ok(ReadyFile::open(file, description, now)),
-            Some(cache) => {
+            Some(cache) if Cache::takes(&description) => {
                 let way = Way::new(&self.directory, path, self.symlinks);
                 Ok(cache.keep(path, file, description, way, now))
             }
+            _ => Ok(ReadyFile::open(file, description, now)),
         }
     }
 

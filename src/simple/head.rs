@@ -2,7 +2,6 @@
 //! in [`representation`](super::representation).
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
@@ -15,7 +14,7 @@ use super::ready::ReadyFile;
 use super::representation::{Representation, Source};
 use super::sidecar;
 use super::site::Within;
-use super::{Directory, NOT_FOUND, ServeFiles, fields, listing, media, path, visibility};
+use super::{NOT_FOUND, ServeFiles, fields, media, path, visibility};
 use crate::{Exchange, Result, Status};
 
 /// What a file is sent as.
@@ -46,33 +45,6 @@ pub(super) fn send<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Resul
     };
     path::give_back(path);
     sent
-}
-
-/// The body of [`list_directory`](super::list_directory).
-pub(super) fn list<H: ServeFiles + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    directory: &Directory<'_>,
-) -> Result<Option<Content>> {
-    let is_root = directory.is_root();
-    let is_listed = |name: &OsStr| visibility::is_listed(h, name, is_root);
-    let Ok(names) = listing::names(directory, is_listed) else {
-        let status = Status::NOT_FOUND.with_message("No permission to list directory");
-        return h.send_error(x, status).map(|()| None);
-    };
-    let page = listing::page(&x.whole_path(), names.lines());
-    h.send_response(x, Status::OK);
-    h.send_header(x, "Content-type", "text/html; charset=utf-8");
-    h.send_header(x, "Content-Length", itoa::Buffer::new().format(page.len()));
-    let cache_control = caching::of_listing(h, directory);
-    if let Some(value) = cache_control {
-        h.send_header(x, "Cache-Control", value);
-    }
-    fields::send_extra_headers(h, x, |name| {
-        cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control")
-    });
-    h.end_headers(x)?;
-    Ok(Some(Content::Page(io::Cursor::new(page))))
 }
 
 /// What the path leads to, and that is not kept.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::{Content, Directory, FileFacts, SimpleHandler, Visibility};
+use super::{Content, Directory, DirectoryListing, FileFacts, SimpleHandler, Visibility};
 use crate::{Exchange, RequestHandler, Result, simple};
 
 /// A supertrait that other crates can't name. A handler of files must say that it is one where a layer around it asks
@@ -98,8 +98,8 @@ pub trait ServeFiles: RequestHandler + Sealed {
         simple::send_missing(self, x, path)
     }
 
-    /// Answers with the head for the listing of a directory, and returns its page; or answers with 404
-    /// if the directory can't be read.
+    /// Answers with the head for the listing of a directory, and returns its page, as HTML, JSON or plain text; or answers
+    /// with 404 if the directory can't be read.
     ///
     /// # Errors
     /// Those of the hooks that it calls.
@@ -109,6 +109,44 @@ pub trait ServeFiles: RequestHandler + Sealed {
         directory: &Directory<'_>,
     ) -> Result<Option<Content>> {
         simple::list_directory(self, x, directory)
+    }
+
+    /// The HTML page of a listing, in UTF-8: for a page of your own. The head is sent later, so fields may be sent here, such
+    /// as a `Content-Security-Policy`, which the default sets for its own page.
+    ///
+    /// ```
+    /// use servette::simple::{DirectoryListing, html_escape};
+    /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond};
+    ///
+    /// struct Plain(SimpleHandler);
+    ///
+    /// impl Layer for Plain {
+    ///     fn inner(&self) -> &dyn RequestHandler {
+    ///         &self.0
+    ///     }
+    ///     fn listing_page(&self, _: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>> {
+    ///         let mut page = format!("<!DOCTYPE html><meta charset=utf-8><h1>{}</h1>", html_escape(&listing.path()));
+    ///         for entry in listing.entries() {
+    ///             page += &format!("<p><a href=\"{}\">{}</a>", entry.href(), html_escape(&entry.text()));
+    ///         }
+    ///         Ok(page.into_bytes())
+    ///     }
+    /// }
+    ///
+    /// let site = Plain(SimpleHandler::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    /// let answer = String::from_utf8(respond(&site, "GET / HTTP/1.0\r\n\r\n")).unwrap();
+    /// assert!(answer.contains("<h1>/</h1>"));
+    /// assert!(answer.contains("<p><a href=\"base/\">base/</a><p><a href=\"base.rs\">base.rs</a>"));
+    /// ```
+    ///
+    /// # Errors
+    /// Those of an override; it is answered with 500, or the status of the error. The default has none.
+    fn listing_page(
+        &self,
+        x: &mut Exchange<'_>,
+        listing: &DirectoryListing<'_>,
+    ) -> Result<Vec<u8>> {
+        simple::listing_page(self, x, listing)
     }
 
     /// The path of the file that a request's path (with its query) names: below

@@ -1,16 +1,50 @@
-//! The HTML page that shows a directory.
+//! The listing of a directory: for people, and for programs.
+//!
+//! [`entries`] reads the directory into [`names`], [`asked`] is what the client wants, [`order`] sorts, and one of
+//! [`html`] (with [`directory`], which a page of the program gets, too) and [`json`] writes.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::time::SystemTime;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use self::asked::{Asked, Format, Order};
+pub use self::directory::{Crumb, DirectoryListing};
+pub(super) use self::entries::all;
+pub use self::escape::html_escape;
+use self::escape::{mark, push_link};
+use self::names::{Details, Kind, Line};
+use super::site::Within;
+use super::{Content, Directory, ServeFiles, caching, fields, visibility};
+use crate::{Exchange, Result, Status};
 
-use super::names::Names;
-use super::open::{Directory, FileType};
-use super::path::decoded_path;
-use crate::base::page_head;
+mod asked;
+mod directory;
+mod entries;
+mod escape;
+pub(crate) mod html;
+mod json;
+pub(crate) mod names;
+mod order;
+mod units;
 
-/// One line of a listing.
+/// Up to so many entries a page has sizes and times without being asked: they cost a system call for each entry.
+const DETAILED: usize = 2000;
+
+/// What listings show; see [`SimpleHandler::listing`](super::SimpleHandler::listing).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Listing {
+    /// Names, sizes and times.
+    #[default]
+    Full,
+    /// Names only.
+    Names,
+    /// There are none: 404, as for a directory that can't be read.
+    Off,
+}
+
+/// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
@@ -20,242 +54,152 @@ pub struct Entry {
     pub is_dir: bool,
     /// A symbolic link.
     pub is_link: bool,
+    /// The size of a file in bytes; of a link that of its target. `None` for directories, for what is not served, and where
+    /// it was not asked for.
+    pub size: Option<u64>,
+    /// The time of the last change, in whole seconds. `None` for links that are not followed, and where it was not asked for.
+    pub modified: Option<SystemTime>,
 }
 
-/// An [`Entry`], lent.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Line<'a> {
-    pub(crate) name: &'a [u8],
-    pub(crate) is_dir: bool,
-    pub(crate) is_link: bool,
-}
-
-/// The names of a directory that are to be listed, in the order of their lower case.
-///
-/// The file system says the kind of an entry along with its name, so only links cost a call.
-pub(crate) fn names(
-    directory: &Directory<'_>,
-    is_listed: impl Fn(&OsStr) -> bool,
-) -> io::Result<Names> {
-    let mut names = Names::default();
-    directory.read(|name, file_type| {
-        if !is_listed(name) {
-            return;
-        }
-        let file_type = match file_type {
-            FileType::Unknown => directory.file_type(name),
-            known => known,
-        };
-        let is_link = file_type.is_symlink();
-        names.push(Line {
-            name: name.as_encoded_bytes(),
-            is_dir: file_type.is_dir() || (is_link && directory.leads_to_directory(name)),
-            is_link,
-        });
-    })?;
-    names.sort();
-    Ok(names)
-}
-
-/// All names, each as a value of its own.
-pub(crate) fn entries(directory: &Directory<'_>) -> io::Result<Vec<Entry>> {
-    let names = names(directory, |_| true)?;
-    let entry = |line: Line<'_>| Entry {
-        name: crate::sys::name(line.name).unwrap_or_default().to_owned(),
-        is_dir: line.is_dir,
-        is_link: line.is_link,
-    };
-    Ok(names.lines().map(entry).collect())
-}
-
-/// The page for the directory that the request target `shown_path` names.
-///
-/// A link is a name in percent-encoding, relative to the page; nothing that has a meaning in a URL
-/// or in HTML stays plain in it. A `:` is encoded too, and such a link begins with `./` besides, so
-/// that it is no scheme even for a client that decodes before it looks.
-pub(crate) fn page<'a>(shown_path: &str, lines: impl Iterator<Item = Line<'a>> + Clone) -> Vec<u8> {
-    // Enough for names that need no escapes, and most others.
-    let each = |line: Line<'_>| 2 * line.name.len() + 32;
-    let mut page =
-        Vec::with_capacity(2048 + 2 * shown_path.len() + lines.clone().map(each).sum::<usize>());
-    let shown_path = decoded_path(shown_path);
-    page.extend_from_slice(HEAD.as_bytes());
-    push_text(&mut page, &shown_path);
-    page.extend_from_slice(BODY.as_bytes());
-    push_text(&mut page, &shown_path);
-    page.extend_from_slice(LIST.as_bytes());
-    for line in lines {
-        push_line(&mut page, line);
-    }
-    page.extend_from_slice(END.as_bytes());
-    page
-}
-
-fn push_line(page: &mut Vec<u8>, line: Line<'_>) {
-    let name = line.name;
-    let is_plain = name.iter().copied().all(is_plain);
-    page.extend_from_slice(b"<li><a href=\"");
-    if is_plain {
-        page.extend_from_slice(name);
-    } else {
-        if name.contains(&b':') {
-            page.extend_from_slice(b"./");
-        }
-        for part in percent_encode(name, QUOTED) {
-            page.extend_from_slice(part.as_bytes());
+impl Entry {
+    fn of(line: &Line<'_>) -> Self {
+        Entry {
+            name: OsStr::from_bytes(line.name).to_owned(),
+            is_dir: line.is_dir(),
+            is_link: line.is_link,
+            size: line.details.size,
+            modified: line.details.modified,
         }
     }
-    page.extend_from_slice(if line.is_dir { b"/\">" } else { b"\">" });
-    match is_plain {
-        true => page.extend_from_slice(name),
-        false => push_text(page, name),
-    }
-    page.extend_from_slice(match (line.is_link, line.is_dir) {
-        (true, _) => b"@</a></li>\n",
-        (false, true) => b"/</a></li>\n",
-        (false, false) => b"</a></li>\n",
-    });
-}
 
-/// What means itself in a URL and in HTML.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~')
-}
-
-/// Adds bytes as text that is safe in elements and attributes. What is not UTF-8, and control
-/// characters, which HTML does not allow, become U+FFFD.
-fn push_text(page: &mut Vec<u8>, bytes: &[u8]) {
-    for chunk in bytes.utf8_chunks() {
-        let mut rest = chunk.valid();
-        while let Some((plain, special, after)) = split_at_special(rest) {
-            page.extend_from_slice(plain.as_bytes());
-            page.extend_from_slice(match special {
-                '&' => b"&amp;",
-                '<' => b"&lt;",
-                '>' => b"&gt;",
-                '"' => b"&quot;",
-                '\'' => b"&#x27;",
-                _ => REPLACEMENT,
-            });
-            rest = after;
-        }
-        page.extend_from_slice(rest.as_bytes());
-        if !chunk.invalid().is_empty() {
-            page.extend_from_slice(REPLACEMENT);
-        }
-    }
-}
-
-fn split_at_special(text: &str) -> Option<(&str, char, &str)> {
-    let at = text.find(|c: char| matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_control())?;
-    let (plain, rest) = text.split_at_checked(at)?;
-    let special = rest.chars().next()?;
-    Some((plain, special, rest.get(special.len_utf8()..)?))
-}
-
-/// U+FFFD.
-const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
-
-/// All but what a URL never needs to encode.
-const QUOTED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'~');
-
-const HEAD: &str = concat!(page_head!(), "Directory listing for ");
-
-const BODY: &str = "</title>
-</head>
-<body>
-<h1>Directory listing for ";
-
-const LIST: &str = "</h1>
-<hr>
-<ul>
-";
-
-const END: &str = "</ul>
-<hr>
-</body>
-</html>
-";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(name: &[u8]) -> Line<'_> {
+    fn line(&self) -> Line<'_> {
         Line {
-            name,
-            is_dir: false,
-            is_link: false,
+            name: self.name.as_bytes(),
+            kind: match self.is_dir {
+                true => Kind::Directory,
+                false => Kind::File,
+            },
+            is_link: self.is_link,
+            details: Details::default(),
         }
     }
 
-    fn text(shown_path: &str, lines: &[Line<'_>]) -> String {
-        String::from_utf8(page(shown_path, lines.iter().copied())).unwrap()
+    /// The text that Python shows: the name, and behind it `/` for a directory or `@` for a link. What is not UTF-8 is
+    /// replaced by U+FFFD. It is not escaped for HTML; see [`html_escape`].
+    pub fn text(&self) -> String {
+        format!("{}{}", self.name.to_string_lossy(), mark(&self.line()))
     }
 
-    /// The list items of a page with this one line.
-    fn item(line: Line<'_>) -> String {
-        let page = text("/", &[line]);
-        let (_, list) = page.split_once(LIST).unwrap();
-        list.strip_suffix(END).unwrap().to_owned()
+    /// The link, relative to the page: the name in percent-encoding, with a slash behind that of a directory. It is safe in
+    /// HTML.
+    pub fn href(&self) -> String {
+        let mut link = Vec::new();
+        push_link(&mut link, &self.line());
+        String::from_utf8(link).unwrap_or_default()
     }
+}
 
-    #[test]
-    fn names_are_encoded_in_links_and_escaped_in_text() {
-        let table: &[(&[u8], &str)] = &[
-            (b"a.txt", r#"<a href="a.txt">a.txt</a>"#),
-            (b"A-b_c~d.e", r#"<a href="A-b_c~d.e">A-b_c~d.e</a>"#),
-            (b"a b?#%41", r#"<a href="a%20b%3F%23%2541">a b?#%41</a>"#),
-            (b"<i>", r#"<a href="%3Ci%3E">&lt;i&gt;</a>"#),
-            (b"&amp;", r#"<a href="%26amp%3B">&amp;amp;</a>"#),
-            (
-                b"\"x\" 'y'",
-                r#"<a href="%22x%22%20%27y%27">&quot;x&quot; &#x27;y&#x27;</a>"#,
-            ),
-            (
-                b"javascript:alert(1)",
-                r#"<a href="./javascript%3Aalert%281%29">javascript:alert(1)</a>"#,
-            ),
-            ("é€".as_bytes(), r#"<a href="%C3%A9%E2%82%AC">é€</a>"#),
-            (
-                b"a\xff&\xc3",
-                "<a href=\"a%FF%26%C3\">a\u{fffd}&amp;\u{fffd}</a>",
-            ),
-            (
-                b"a\r\nb\x1b\x7f",
-                "<a href=\"a%0D%0Ab%1B%7F\">a\u{fffd}\u{fffd}b\u{fffd}\u{fffd}</a>",
-            ),
-            (b"\\\\host", r#"<a href="%5C%5Chost">\\host</a>"#),
-        ];
-        for (name, link) in table {
-            assert_eq!(item(file(name)), format!("<li>{link}</li>\n"), "{name:?}");
+/// The body of [`ServeFiles::listing_page`]. It sets the `Content-Security-Policy` for the page, too.
+///
+/// # Errors
+/// None.
+pub fn listing_page<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    listing: &DirectoryListing<'_>,
+) -> Result<Vec<u8>> {
+    outermost_files!(h, x => {
+        // Before the status line: it is kept for the response.
+        h.send_header(x, POLICY_FIELD, html::POLICY);
+        Ok(html::page(listing))
+    })
+}
+
+const POLICY_FIELD: &str = "Content-Security-Policy";
+
+/// The body of [`list_directory`](super::list_directory).
+pub(super) fn list<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    directory: &Directory<'_>,
+) -> Result<Option<Content>> {
+    let shown = h.files().site().listing;
+    if shown == Listing::Off {
+        return refuse(h, x);
+    }
+    let is_root = directory.is_root();
+    let is_listed = |name: &OsStr| visibility::is_listed(h, name, is_root);
+    let Ok(mut names) = entries::read(directory, is_listed) else {
+        return refuse(h, x);
+    };
+    let asked = Asked::of(x.path);
+    let format = asked
+        .format
+        .unwrap_or_else(|| Format::of_type(x.accepts(Format::TYPES)));
+    let order = match shown {
+        Listing::Names if asked.order.needs_details() => Order::default(),
+        _ => asked.order,
+    };
+    let is_large = names.len() > DETAILED;
+    let has_details = shown == Listing::Full
+        && (order.needs_details()
+            || match format {
+                Format::Html => asked.details || !is_large,
+                Format::Json => true,
+                Format::Text => false,
+            });
+    if has_details {
+        entries::describe(&mut names, directory);
+    }
+    order::arrange(&mut names, order);
+    let page = match format {
+        Format::Json => json::json(names.lines()),
+        Format::Text => json::text(names.lines()),
+        Format::Html => {
+            let path = x.whole_path();
+            let below = match h.files().site().within(x.path) {
+                Within::Below(below) => below,
+                Within::Itself | Within::Outside => x.path,
+            };
+            let mut listing = DirectoryListing::new(&path, below, &names);
+            listing.order = order;
+            listing.has_details = has_details;
+            listing.may_have_details = shown == Listing::Full && is_large;
+            h.listing_page(x, &listing)?
         }
-    }
+    };
+    send_head(h, x, directory, format, asked.format.is_none(), page.len())?;
+    Ok(Some(Content::Page(io::Cursor::new(page))))
+}
 
-    #[test]
-    fn directories_and_links_are_marked() {
-        let entry = |is_dir, is_link| {
-            item(Line {
-                is_dir,
-                is_link,
-                ..file(b"x")
-            })
-        };
-        assert_eq!(entry(true, false), "<li><a href=\"x/\">x/</a></li>\n");
-        assert_eq!(entry(false, true), "<li><a href=\"x\">x@</a></li>\n");
-        assert_eq!(entry(true, true), "<li><a href=\"x/\">x@</a></li>\n");
+fn send_head<H: ServeFiles + ?Sized>(
+    h: &H,
+    x: &mut Exchange<'_>,
+    directory: &Directory<'_>,
+    format: Format,
+    varies: bool,
+    length: usize,
+) -> Result<()> {
+    h.send_response(x, Status::OK);
+    h.send_header(x, "Content-type", format.content_type());
+    h.send_header(x, "Content-Length", itoa::Buffer::new().format(length));
+    if varies {
+        h.send_header(x, "Vary", "Accept");
     }
+    let cache_control = caching::of_listing(h, directory);
+    if let Some(value) = cache_control {
+        h.send_header(x, "Cache-Control", value);
+    }
+    let has_policy = x.channel().out.borrow().keeps(POLICY_FIELD);
+    fields::send_extra_headers(h, x, |name| {
+        (cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control"))
+            || (has_policy && name.eq_ignore_ascii_case(POLICY_FIELD))
+    });
+    h.end_headers(x)
+}
 
-    #[test]
-    fn the_heading_is_the_decoded_path_without_query_and_fragment() {
-        let page = text("/%3Cb%3E/caf%C3%A9/%ff/?a=<script>#x", &[]);
-        let heading = "Directory listing for /&lt;b&gt;/café/\u{fffd}/</";
-        assert!(page.contains(&format!("<h1>{heading}h1>")), "{page}");
-        assert!(page.contains(&format!("<title>{heading}title>")), "{page}");
-        assert!(!page.contains("script"));
-    }
+/// As Python says it.
+fn refuse<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+    let status = Status::NOT_FOUND.with_message("No permission to list directory");
+    h.send_error(x, status).map(|()| None)
 }

@@ -32,6 +32,13 @@ fn usual(media_type: &str) -> Option<&'static str> {
 }
 
 fn has_charset_to_say(media_type: &str) -> bool {
+    let begins = |with: &str| {
+        let start = media_type.get(..with.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(with))
+    };
+    if !begins("text/") && !begins("application/javascript") {
+        return false;
+    }
     let (essence, parameters) = media_type.split_once(';').unwrap_or((media_type, ""));
     let essence = essence.trim_end().to_ascii_lowercase();
     let is_text = match &*essence {

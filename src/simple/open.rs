@@ -119,7 +119,15 @@ impl Directory<'_> {
     /// # Errors
     /// If the directory can't be read.
     pub fn entries(&self) -> io::Result<Vec<Entry>> {
-        listing::entries(self)
+        listing::all(self, false)
+    }
+
+    /// The same with sizes and times, which cost a system call for each entry. An entry that vanishes meanwhile is left out.
+    ///
+    /// # Errors
+    /// If the directory can't be read.
+    pub fn entries_with_details(&self) -> io::Result<Vec<Entry>> {
+        listing::all(self, true)
     }
 
     pub(super) fn is_root(&self) -> bool {
@@ -154,7 +162,12 @@ impl Directory<'_> {
     /// Calls `each` with the name and kind of every entry but `.` and `..`, in no order.
     pub(super) fn read(&self, mut each: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
         // opened once more, for `fd` may have no right to read, and its position is shared
-        let fd = open_following(self.fd.as_fd(), Path::new(""), READ | OFlags::DIRECTORY)?;
+        let flags = READ | OFlags::DIRECTORY;
+        let fd = match open_following(self.fd.as_fd(), Path::new(""), flags) {
+            // It may be read, but not entered.
+            Err(Errno::ACCESS) => open_below(self.place, flags),
+            opened => opened,
+        }?;
         read_names(fd, |name, file_type| {
             if !matches!(name.to_bytes(), b"." | b"..") {
                 each(OsStr::from_bytes(name.to_bytes()), file_type);
@@ -162,17 +175,18 @@ impl Directory<'_> {
         })
     }
 
-    /// The kind of an entry itself, not of what it links to.
-    pub(super) fn file_type(&self, name: &OsStr) -> FileType {
-        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-            Err(_) => FileType::Unknown,
+    /// What the file system says of an entry: of itself, or (`follows`) of what would be served, with the links that may be
+    /// followed.
+    pub(super) fn describe(&self, name: &OsStr, follows: bool) -> Result<Description, Errno> {
+        match follows {
+            false => {
+                statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| Description::of(&stat))
+            }
+            true => {
+                let fd = self.open_entry(Path::new(name), LOCATE)?;
+                Ok(Description::of(&rustix::fs::fstat(fd)?))
+            }
         }
-    }
-
-    /// Whether an entry would be served as a directory, with the links that may be followed.
-    pub(super) fn leads_to_directory(&self, name: &OsStr) -> bool {
-        self.open_entry(Path::new(name), ENTER).is_ok()
     }
 
     fn is_regular(&self, name: &str) -> bool {

@@ -28,9 +28,10 @@ impl Frames {
     pub(super) fn new(ranges: &[ByteRange], size: u64, media_type: &str) -> Self {
         let boundary = new_boundary();
         let mut texts = Vec::with_capacity(ranges.len() + 1);
-        for ByteRange { first, last } in ranges {
+        for range in ranges {
+            let range = range.of_size(size);
             texts.push(format!(
-                "\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: bytes {first}-{last}/{size}\r\n\r\n"
+                "\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {range}\r\n\r\n"
             ));
         }
         texts.push(format!("\r\n--{boundary}--\r\n"));

@@ -193,7 +193,7 @@ impl<'a> Parts<'a> {
 }
 
 /// The path alone: what is before the first `?` or `#`.
-fn path_of(target: &str) -> &str {
+pub(crate) fn path_of(target: &str) -> &str {
     let target = after_authority(target).unwrap_or(target);
     let mut bytes = target.as_bytes().iter();
     let end = bytes.position(|byte| matches!(byte, b'?' | b'#'));

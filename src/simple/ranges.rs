@@ -34,28 +34,38 @@ impl ByteRange {
     pub(crate) fn length(&self) -> u64 {
         (self.last - self.first).saturating_add(1)
     }
+
+    /// As in `Content-Range`, of a file of this size.
+    pub(super) fn of_size(&self, size: u64) -> String {
+        let mut digits = itoa::Buffer::new();
+        let mut text = String::with_capacity(3 * 20 + 8);
+        text.push_str("bytes ");
+        text.push_str(digits.format(self.first));
+        text.push('-');
+        text.push_str(digits.format(self.last));
+        text.push('/');
+        text.push_str(digits.format(size));
+        text
+    }
 }
 
 impl Ranges {
     /// What the value of a field `Range` asks for of a file of this size. A field that is wrong, that has
     /// more than `most` ranges, or that would cost more than the whole, counts as none.
     pub(crate) fn of(field: &str, size: u64, most: usize) -> Self {
-        let Some(members) = asked_for(field, most) else {
+        let Some(mut ranges) = asked_for(field, size, most) else {
             return Ranges::Whole;
         };
         // Some clients ask for the first bytes of everything.
-        if size == 0 {
+        if size == 0 || (ranges.len() > UNORDERED && !are_ascending(&ranges)) {
             return Ranges::Whole;
         }
-        let ranges: Vec<ByteRange> = members.iter().filter_map(|asked| asked.of(size)).collect();
-        if ranges.len() > UNORDERED && !are_ascending(&ranges) {
-            return Ranges::Whole;
-        }
-        match &*joined(&ranges) {
+        join(&mut ranges);
+        match &*ranges {
             [] => Ranges::Unsatisfiable,
             [one] => Ranges::One(*one),
             several if cost(several) > size.saturating_add(EXCESS) => Ranges::Whole,
-            several => Ranges::Several(several.to_vec()),
+            _ => Ranges::Several(ranges),
         }
     }
 }
@@ -93,24 +103,26 @@ impl Asked {
     }
 }
 
-/// The members of the list; `None` if there is none, or something else, or too many of them.
-fn asked_for(field: &str, most: usize) -> Option<Vec<Asked>> {
+/// The ranges of the list that there are in a file of this size; `None` if the list is empty, or has something else in it,
+/// or too many of them.
+fn asked_for(field: &str, size: u64, most: usize) -> Option<Vec<ByteRange>> {
     let (unit, list) = field.split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {
         return None;
     }
-    let mut members = Vec::new();
+    let (mut count, mut ranges) = (0, Vec::new());
     for member in list.split(',') {
         let member = member.trim_matches([' ', '\t']);
         if member.is_empty() {
             continue;
         }
-        if members.len() >= most {
+        count += 1;
+        if count > most {
             return None;
         }
-        members.push(Asked::parse(member)?);
+        ranges.extend(Asked::parse(member)?.of(size));
     }
-    (!members.is_empty()).then_some(members)
+    (count > 0).then_some(ranges)
 }
 
 /// Digits only; a number that is too large is the largest.
@@ -127,20 +139,15 @@ fn are_ascending(ranges: &[ByteRange]) -> bool {
 }
 
 /// Ascending ranges that overlap, or nearly touch, are sent as one.
-fn joined(ranges: &[ByteRange]) -> Vec<ByteRange> {
-    let mut joined: Vec<ByteRange> = Vec::new();
-    for range in ranges {
-        match joined.last_mut() {
-            Some(before)
-                if before.first <= range.first
-                    && range.first <= before.last.saturating_add(GAP + 1) =>
-            {
-                before.last = before.last.max(range.last);
-            }
-            _ => joined.push(*range),
+fn join(ranges: &mut Vec<ByteRange>) {
+    ranges.dedup_by(|range, before| {
+        let touches =
+            before.first <= range.first && range.first <= before.last.saturating_add(GAP + 1);
+        if touches {
+            before.last = before.last.max(range.last);
         }
-    }
-    joined
+        touches
+    });
 }
 
 fn cost(ranges: &[ByteRange]) -> u64 {

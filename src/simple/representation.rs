@@ -56,12 +56,14 @@ impl<S: Source> Representation<'_, S> {
             coding: self.coding,
             source: self.source,
         };
+        let headers = x.headers;
+        let mut fields = headers.of_lengths(conditions::LENGTHS).peekable();
         // Most requests have neither conditions nor ranges, and for other methods they mean something else.
-        if !x.headers.has_lengths(conditions::LENGTHS) || !matches!(x.command, "GET" | "HEAD") {
+        if fields.peek().is_none() || !matches!(x.command, "GET" | "HEAD") {
             let head = head();
             return self.send_ranges(h, x, &head, None);
         }
-        let asked = Asked::of(x.headers.of_lengths(conditions::LENGTHS));
+        let asked = Asked::of(fields);
         match asked.evaluate(&self.there) {
             Verdict::Failed => h.send_error(x, Status::PRECONDITION_FAILED).map(|()| None),
             Verdict::NotModified => {
@@ -97,7 +99,7 @@ impl<S: Source> Representation<'_, S> {
             Ranges::One(range) => {
                 let mut digits = itoa::Buffer::new();
                 let length = digits.format(range.length());
-                let of = format!("bytes {}-{}/{size}", range.first, range.last);
+                let of = range.of_size(size);
                 let status = Status::PARTIAL_CONTENT;
                 head.send(h, x, status, &media_type, Some(length), Some(&of))?;
                 Ok(Some(source.part(&range)))

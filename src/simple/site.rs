@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::caching::Caching;
 use super::hosts::Hosts;
 use super::sidecar::NamedOnce;
-use super::{SimpleHandler, Visibility, values};
+use super::{Listing, SimpleHandler, Visibility, values};
 use crate::Exchange;
 use crate::exchange::prefix;
 
@@ -19,6 +19,7 @@ pub(super) struct Site {
     pub(super) fallback: Option<PathBuf>,
     pub(super) not_found_page: Option<PathBuf>,
     pub(super) dot_names: Visibility,
+    pub(super) listing: Listing,
     pub(super) has_cors: bool,
     prefix: Option<Box<str>>,
     hosts: Option<Hosts>,
@@ -130,6 +131,15 @@ impl SimpleHandler {
     /// other names there is the hook [`visibility`](super::ServeFiles::visibility).
     pub fn dot_files(mut self, visibility: Visibility) -> Self {
         self.site_mut().dot_names = visibility;
+        self
+    }
+
+    /// What the listings of directories show. Default: [`Listing::Full`]: names, sizes and times.
+    ///
+    /// A page of more than 2,000 entries shows names only, unless a client asks for `?details`, or for the order of sizes or
+    /// times.
+    pub fn listing(mut self, listing: Listing) -> Self {
+        self.site_mut().listing = listing;
         self
     }
 

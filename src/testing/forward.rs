@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::answer::{latin1, problem};
 use super::reply::Reply;
@@ -16,6 +17,8 @@ use crate::shutdown::lock;
 
 /// Bytes of answers that are recorded.
 const MOST_RECORDED: usize = 64 << 20;
+/// So long is waited for answers that are on their way.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Passes requests on to a real server over plain HTTP: the start of a [`Forward`]. `to` is
 /// `http://host:port` or `host:port`.
@@ -33,7 +36,7 @@ pub fn forward(to: &str) -> Forward {
     }
     Forward {
         host: host.to_owned(),
-        recorded: Arc::default(),
+        log: Arc::default(),
     }
 }
 
@@ -75,14 +78,49 @@ pub fn forward(to: &str) -> Forward {
 #[derive(Clone, Debug)]
 pub struct Forward {
     host: String,
-    recorded: Arc<Mutex<Vec<Responded>>>,
+    log: Arc<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    entries: Mutex<Entries>,
+    /// An answer was passed on, or broke off.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    answers: Vec<Responded>,
+    /// Answers that are on their way.
+    coming: usize,
+}
+
+/// An answer is on its way, until this is dropped.
+struct Coming<'a>(&'a Log);
+
+impl<'a> Coming<'a> {
+    fn of(log: &'a Log) -> Self {
+        lock(&log.entries).coming += 1;
+        Coming(log)
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.entries).coming -= 1;
+        self.0.changed.notify_all();
+    }
 }
 
 impl Forward {
-    /// The requests that were passed on and their answers, each as soon as it is complete; at most 64 MiB of
-    /// answers.
+    /// The requests that were passed on and their answers; at most 64 MiB of answers. A client can have all of an answer
+    /// before its end is here, so this waits for those that are on their way, for 5 s at the most.
     pub fn recorded(&self) -> Vec<Responded> {
-        lock(&self.recorded).clone()
+        let entries = lock(&self.log.entries);
+        let waited =
+            (self.log.changed).wait_timeout_while(entries, PATIENCE, |entries| entries.coming > 0);
+        let (entries, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        entries.answers.clone()
     }
 
     /// Passes the request on in a handler, and sends the answer.
@@ -91,6 +129,7 @@ impl Forward {
     /// Those of reading the request and of writing the answer. If the server can't be reached or breaks off,
     /// the test fails, too.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
+        let coming = Coming::of(&self.log);
         let mut request = Request::of(x);
         x.rfile.read_to_end(&mut request.body)?;
         request.is_complete = true;
@@ -119,6 +158,7 @@ impl Forward {
             ));
         }
         self.record(x, request, answer);
+        drop(coming);
         Ok(())
     }
 
@@ -145,7 +185,7 @@ impl Forward {
     }
 
     fn record(&self, x: &Exchange<'_>, request: Request, answer: Vec<u8>) {
-        let mut recorded = lock(&self.recorded);
+        let recorded = &mut lock(&self.log.entries).answers;
         let total: usize = recorded.iter().map(|own| own.bytes.len()).sum();
         if total + answer.len() <= MOST_RECORDED {
             recorded.push(Responded::of(answer, vec![request], Vec::new()));

@@ -10,7 +10,7 @@ use super::matching::RequestPattern;
 use super::recording::Recording;
 use super::request::Request;
 #[cfg(feature = "json")]
-use crate::base::log_text::char_boundary;
+use crate::log::text::char_boundary;
 
 /// Requests that a message shows.
 const SHOWN: usize = 20;

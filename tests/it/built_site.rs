@@ -180,7 +180,7 @@ fn without_its_file_there_is_no_fallback_and_none_leads_out() {
         let answer = accepting(&handler, "/user", DOCUMENT);
         assert_eq!(answer.status(), 404, "{page}");
         assert!(!answer.text().contains(SECRET), "{page}");
-        assert!(answer.text().contains("Error response"), "{page}");
+        assert!(answer.text().contains("Error code: "), "{page}");
     }
 }
 
@@ -229,7 +229,7 @@ fn a_404_page_of_the_site_is_a_404_without_validators() {
     assert_eq!(below.field("Cache-Control"), Some("no-cache"));
     // Other errors have the usual page.
     let method = ask(&handler, "BREW /none HTTP/1.0\r\n\r\n");
-    assert!(method.text().contains("Error response"));
+    assert!(method.text().contains("Error code: "));
     // Asked for by its name it is a file like others.
     assert_eq!(plain.status(), 200);
     // The application goes first where both are set.
@@ -511,6 +511,10 @@ fn pages_of_other_origins_read_all_answers_and_ask_before() {
             let methods = answer.field("Access-Control-Allow-Methods");
             assert_eq!(methods, None, "{request}");
         }
+        // It asks for nothing.
+        let no_preflight = "OPTIONS / HTTP/1.0\r\nOrigin: http://o\r\n\r\n";
+        let answer = ask(handler, no_preflight);
+        assert_eq!(answer.field("Access-Control-Allow-Methods"), None);
         let refused = ask(handler, "GET\r\n\r\n");
         let origin = refused.field("Access-Control-Allow-Origin");
         assert_eq!((refused.status(), origin), (400, Some("*")));

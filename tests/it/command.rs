@@ -173,6 +173,8 @@ fn options_of_sites_reach_the_answers() {
         "gone.html",
         "--dot-files",
         "hidden",
+        "--listing",
+        "names",
         "--cors",
         "--prefix",
         "/app",
@@ -198,6 +200,8 @@ fn options_of_sites_reach_the_answers() {
     let gone = ask("/app/user", "Accept: */*");
     assert_eq!((gone.status(), &*gone.text()), (404, "gone"));
     assert_eq!(ask("/app/.env", "X: y").status(), 404);
+    let listing = ask("/app/assets/", "X: y").text();
+    assert!(listing.contains(">a.js</a>") && !listing.contains("<time "));
     assert_eq!(ask("/m.x-own", "X: y").status(), 404);
     assert_eq!(ask("/app/m.x-own", "Host: evil.test").status(), 421);
 }
@@ -267,6 +271,10 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
             &["--dot-files", "perhaps"],
             "[possible values: shown, unlisted, hidden]",
         ),
+        (
+            &["--listing", "some"],
+            "[possible values: full, names, off]",
+        ),
         (&["--cache-control", "a\nb"], "--cache-control"),
         (&["--prefix", "/a", "--cgi"], "--cgi"),
         (&["-d", "/no\nsuch\x1b[31m"], "not a directory"),
@@ -279,7 +287,10 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
         (&["-H", "X", "€"], "'€'"),
         (&["--content-type", "a\nb"], "'a\\nb'"),
         (&["--content-type", "a\rb"], "'a\\rb'"),
-        (&["--he", "0"], "'--he' could be --header, --head-timeout"),
+        (
+            &["--he", "0"],
+            "'--he' could be --header, --health, --head-timeout, --help",
+        ),
         (&["--cgi-s", "3"], "--cgi-same-user, --cgi-silence"),
         (&["--headex", "X"], "unexpected argument '--headex'"),
         (&["--cgi-sil", "x"], "'--cgi-silence <SECONDS>'"),
@@ -346,36 +357,6 @@ fn long_options_can_be_abbreviated() {
     assert_eq!(answer.line, "HTTP/1.1 200 OK");
     assert_eq!(answer.field("Content-type"), Some("a/b"));
     assert_eq!(answer.field("X-A"), Some("b"));
-}
-
-/// systemd's socket activation.
-#[test]
-fn sockets_of_a_service_manager_are_said_to_be_unused() {
-    let root = WebRoot::new();
-    let first_line = |sockets: &str, process: Option<&str>, arguments: &[&str]| {
-        let mut command = servette();
-        command
-            .args(["0", "-b", "127.0.0.1", "-d"])
-            .arg(root.path());
-        command.args(arguments).env("LISTEN_FDS", sockets);
-        if let Some(process) = process {
-            command.env("LISTEN_PID", process);
-        }
-        let running = Running::start(&mut command);
-        get(running.banner_port(), "/");
-        running.err()
-    };
-    for arguments in [&[][..], &["--cgi"]] {
-        let line = first_line("1", None, arguments);
-        assert!(
-            line.starts_with("servette: warning: LISTEN_FDS is set to '1', "),
-            "{line}"
-        );
-    }
-    for (sockets, process) in [("1", Some("1")), ("0", None), ("", None)] {
-        let line = first_line(sockets, process, &[]);
-        assert!(line.starts_with("127.0.0.1 - - ["), "{line}");
-    }
 }
 
 #[test]

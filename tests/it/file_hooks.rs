@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use servette::simple::{Content, Directory, FileFacts, Visibility};
+use servette::simple::{Content, Directory, DirectoryListing, FileFacts, Visibility};
 use servette::{
     Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, Status, base, respond,
     simple,
@@ -224,6 +224,9 @@ impl Layer for Recorder {
     fn list_directory(&self, _: &mut Exchange<'_>, _: &Directory<'_>) -> Result<Option<Content>> {
         self.note("list_directory", Ok(None))
     }
+    fn listing_page(&self, _: &mut Exchange<'_>, _: &DirectoryListing<'_>) -> Result<Vec<u8>> {
+        self.note("listing_page", Ok(Vec::new()))
+    }
     fn translate_path(&self, _: &str) -> PathBuf {
         self.note("translate_path", PathBuf::new())
     }
@@ -270,7 +273,15 @@ impl<P: ServeFiles> Layer for Probe<P> {
         inner.entity_tag(Path::new("x"), &FileFacts::of(&file)?);
         inner.cache_control(Path::new("x"));
         inner.copyfile(x, Content::Page(Default::default()))?;
-        x.send_content(Status::NO_CONTENT, "", b"").map(|()| None)
+        self.0.list_directory(x, directory)
+    }
+
+    fn listing_page(
+        &self,
+        x: &mut Exchange<'_>,
+        listing: &DirectoryListing<'_>,
+    ) -> Result<Vec<u8>> {
+        self.1.listing_page(x, listing)
     }
     fn log_message(&self, _: &Exchange<'_>, _: fmt::Arguments<'_>) {}
 }
@@ -291,6 +302,7 @@ fn pointers_hand_on_every_hook() {
         "entity_tag",
         "cache_control",
         "copyfile",
+        "listing_page",
     ];
     let of_trait = include_str!("../../src/simple/hooks.rs");
     let hooks = of_trait
@@ -302,7 +314,7 @@ fn pointers_hand_on_every_hook() {
 
     fn ran(answer: Vec<u8>) {
         assert!(
-            answer.starts_with(b"HTTP/1.0 204 "),
+            answer.starts_with(b"HTTP/1.0 200 "),
             "{}",
             String::from_utf8_lossy(&answer)
         );

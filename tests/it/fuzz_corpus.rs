@@ -55,6 +55,12 @@ fn no_record_panics() {
 }
 
 #[test]
+fn what_a_proxy_says_of_a_client_has_one_reading() {
+    replay("proxy", checks::proxy::check);
+    replay("forwarded", checks::proxy::check_forwarded);
+}
+
+#[test]
 fn nothing_is_found_in_a_request_that_was_not_sent() {
     replay("request", checks::request::check);
 }

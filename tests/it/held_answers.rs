@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
 use crate::lifesupport::{secured, spawn_both};
-use crate::support::{PATIENCE, echo, handler, limits, until};
+use crate::support::{PATIENCE, echo, handler, is_late, limits, until};
 use servette::{
     Connection, Error, Exchange, HttpServer, Next, RequestHandler, Result, ThreadingHttpServer,
 };

@@ -2,7 +2,7 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm,
 };
 use servette::rustls::pki_types::pem::PemObject;
 use servette::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -33,7 +33,12 @@ fn params(name: &str, names: &[&str]) -> CertificateParams {
 
 /// A certificate for these hosts that its own key has signed.
 pub(crate) fn pair(names: &[&str]) -> Pair {
-    let key = KeyPair::generate().unwrap();
+    pair_of(&PKCS_ECDSA_P256_SHA256, names)
+}
+
+/// The same with this kind of key.
+pub(crate) fn pair_of(kind: &'static SignatureAlgorithm, names: &[&str]) -> Pair {
+    let key = KeyPair::generate_for(kind).unwrap();
     let certificate = params(names[0], names).self_signed(&key).unwrap();
     Pair {
         certificate: certificate.pem(),

@@ -38,6 +38,8 @@ mod child;
 mod client;
 #[cfg(all(unix, feature = "cli"))]
 mod command;
+#[cfg(feature = "cli")]
+mod command_options;
 mod deadlines;
 mod deferred;
 mod errors;
@@ -68,7 +70,14 @@ mod links;
 mod listeners;
 #[cfg(unix)]
 mod listing;
+#[cfg(feature = "cli")]
+mod listing_clients;
+mod log_command;
+#[cfg(feature = "json")]
+mod log_hooks;
 mod one_loop;
+#[cfg(feature = "cli")]
+mod operation;
 #[cfg(feature = "self-signed")]
 mod over_tls;
 mod overriding;
@@ -79,6 +88,7 @@ mod paths;
 mod pipelining;
 #[cfg(target_os = "linux")]
 mod pressure;
+mod proxied;
 mod python_base;
 #[cfg(all(unix, feature = "cli"))]
 mod python_clients;

@@ -165,7 +165,7 @@ fn test_return_explain_error() {
     assert!(
         response
             .text()
-            .contains("999 - This is a long \n explanation.")
+            .contains("<p>This is a long \n explanation.</p>")
     );
 }
 

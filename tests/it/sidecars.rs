@@ -294,6 +294,24 @@ fn only_types_that_are_worth_it_have_sidecars_and_only_beside_the_plain_file() {
 }
 
 #[test]
+fn there_is_one_coding_whatever_fields_are_added() {
+    let root = site();
+    let handler = root.handler_with(|files| {
+        files
+            .precompressed(true)
+            .extra_response_header("content-encoding", "own")
+    });
+    for (codings, expected) in [("br", "br"), ("identity", "own")] {
+        let answer = taking(&handler, "/app.js", codings);
+        let is_coding =
+            |(name, _): &&(String, String)| name.eq_ignore_ascii_case("Content-Encoding");
+        let found: Vec<_> = answer.fields.iter().filter(is_coding).collect();
+        assert_eq!(found.len(), 1, "{codings}");
+        assert_eq!(found[0].1, expected);
+    }
+}
+
+#[test]
 fn nothing_is_sent_for_another_file_unless_asked() {
     let root = site();
     let answer = taking(&root.handler(), "/app.js", BROWSER);

@@ -28,6 +28,9 @@ impl Process {
             command.env(name, value);
         }
         let child = command.spawn().unwrap();
+        let path = format!("/proc/{}/environ", child.id());
+        // For a moment a new program has none.
+        until("its environment", || fs::read(&path).unwrap() == environ);
         Process { child, environ }
     }
 
@@ -113,6 +116,11 @@ fn a_file_that_says_a_page_is_as_long_as_it_is() {
         Some(&*content.len().to_string())
     );
     assert!(answer.body == content, "{answer:?}");
+    // Parts of two readings would not fit together.
+    let request = "GET /mtu HTTP/1.0\r\nRange: bytes=0-1\r\n\r\n";
+    let whole = ask(&Silent(SimpleHandler::new(directory)), request);
+    assert_eq!((whole.status(), &whole.body), (200, &content));
+    assert_eq!(whole.field("Accept-Ranges"), None);
 }
 
 #[test]

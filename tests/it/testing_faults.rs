@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::{PATIENCE, message};
+use crate::support::{PATIENCE, is_late, message};
 use servette::testing::{
     Answer, ChunkFault, Reply, Script, Stubs, TestServer, any, close, gate, get, hang, method,
     pause, raw, reset, respond_or_panic, status,

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::support::message;
-use servette::testing::{ReservedPort, Stubs, TestServer, any, close, forward, get, post, status};
+use servette::testing::{
+    ReservedPort, Stubs, TestServer, any, close, forward, gate, get, post, raw, status,
+};
 
 fn ask(server: &TestServer, request: &str) -> String {
     let mut client = TcpStream::connect(server.addr()).unwrap();
@@ -50,6 +52,25 @@ fn the_request_goes_on_and_the_answer_comes_back_to_the_byte() {
     assert_eq!(recorded[0].request().requestline, "POST /in?q=1 HTTP/1.1");
     assert_eq!(recorded[1].response().text(), "abc");
     assert_eq!(recorded[1].response().header("X-Real"), Some("é"));
+}
+
+/// A client knows by its length that the answer is complete; the end of the real server's stream comes later.
+#[test]
+fn what_a_client_has_whole_is_recorded() {
+    let whole = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nreal";
+    let real = TestServer::start(raw(whole).then(gate("the end")));
+    let passes = forward(&real.url("/"));
+    let server = TestServer::start(passes.clone());
+    let mut client = TcpStream::connect(server.addr()).unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        .unwrap();
+    let mut answer = vec![0; whole.len()];
+    client.read_exact(&mut answer).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| real.gate("the end").open());
+        assert_eq!(passes.recorded()[0].bytes, whole.as_bytes());
+    });
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -238,7 +239,11 @@ fn a_server_that_is_full_closes_without_a_handshake() {
         echo(h, x)
     });
     let server = ThreadingHttpServer::builder(handler).tls(made());
-    let server = server.limits(limits(|limits| limits.max_connections = 1));
+    let server = server.limits(limits(|limits| {
+        limits.max_connections = 1;
+        // Not for this.
+        limits.head_deadline = Duration::from_secs(3600);
+    }));
     let server = server
         .handle_error(|_, _| ())
         .bind("127.0.0.1:0")
@@ -338,6 +343,46 @@ fn a_panic_in_the_handshake_ends_one_connection_and_no_thread() {
         assert!(ask(&mut connect(server.addr()), CLOSING).ends_with("/x"));
         assert_eq!(log.lines(), ["TLS: panic: on purpose"]);
     }
+}
+
+/// A resolver that panics when it is dropped: by the last session of its configuration, on a thread of the server.
+#[derive(Debug)]
+struct Bomb(Arc<CertifiedKey>, Arc<AtomicBool>);
+
+impl ResolvesServerCert for Bomb {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.1.store(true, Relaxed);
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_panic_at_the_end_of_a_session_ends_no_thread() {
+    let pair = pair(&["localhost"]);
+    let provider = Arc::new(ring::default_provider());
+    let key = CertifiedKey::from_der(vec![pair.der()], pair.key_der(), &provider).unwrap();
+    let has_panicked = Arc::new(AtomicBool::new(false));
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Bomb(key.into(), has_panicked.clone())));
+    let tls = Tls::from(Arc::new(config));
+    let server = HttpServer::builder(handler(echo)).tls(tls.clone());
+    let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
+    let silent = TcpStream::connect(server.addr()).unwrap();
+    // It is accepted behind the first one.
+    assert!(ask(&mut connect(server.addr()), CLOSING).ends_with("/x"));
+    tls.replace(made());
+    drop(silent);
+    until("the panic", || has_panicked.load(Relaxed));
+    assert!(ask(&mut connect(server.addr()), CLOSING).ends_with("/x"));
 }
 
 #[test]

@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use servette::rustls::client::Resumption;
 use servette::rustls::pki_types::ServerName;
-use servette::rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+use servette::rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, SignatureScheme,
+    StreamOwned,
+};
 use servette::testing::{HttpsFault, TestServer, status};
 use servette::{CgiHandler, ClientAuth, RunningServer, SimpleHandler, ThreadingHttpServer, Tls};
 
 use crate::cgi_site::Site;
-use crate::keys::{Authority, Pair, pair};
+use crate::keys::{Authority, Pair, pair, pair_of};
 use crate::over_tls::trusting;
 use crate::support::{Log, PATIENCE, echo, handler, text, until};
 use crate::webroot::WebRoot;
@@ -85,6 +88,57 @@ fn a_client_gets_the_certificate_of_the_name_that_it_asks_for() {
         ("127.0.0.1", 0),
     ] {
         assert!(shown(&server, name) == *pairs[number].der(), "{name}");
+    }
+}
+
+#[test]
+fn of_two_kinds_of_keys_for_a_name_a_client_gets_the_first_that_it_can_use() {
+    let pairs = [&rcgen::PKCS_ED25519, &rcgen::PKCS_ECDSA_P256_SHA256];
+    let pairs = pairs.map(|kind| pair_of(kind, &["localhost"]));
+    let tls = pairs.iter().fold(Tls::builder(), with).build().unwrap();
+    let (server, _) = serve(&tls);
+    let mut provider = (**trusting().crypto_provider()).clone();
+    let known = &mut provider.signature_verification_algorithms;
+    known.mapping = known.mapping.get(..2).unwrap();
+    let schemes = [
+        SignatureScheme::ECDSA_NISTP384_SHA384,
+        SignatureScheme::ECDSA_NISTP256_SHA256,
+    ];
+    assert_eq!(known.supported_schemes(), schemes);
+    let mut narrow = ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    crate::over_tls::trust(&mut narrow);
+    for (config, pair) in [trusting(), narrow].into_iter().zip(&pairs) {
+        let mut client = connect(&server, "localhost", &Arc::new(config));
+        assert!(ask(&mut client, REQUEST).unwrap().ends_with("/x"));
+        assert!(client.conn.peer_certificates().unwrap()[0] == pair.der());
+    }
+}
+
+/// Not even where a configuration of the program's own allows it.
+#[test]
+fn early_data_is_never_accepted() {
+    let own = pair(&["localhost"]);
+    let mut config = ServerConfig::builder_with_provider(trusting().crypto_provider().clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.der()], own.key_der())
+        .unwrap();
+    config.max_early_data_size = 1 << 10;
+    let (server, _) = serve(&Tls::from(Arc::new(config)));
+    let mut config = trusting();
+    config.enable_early_data = true;
+    config.resumption = Resumption::in_memory_sessions(8);
+    let config = Arc::new(config);
+    for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+        let mut client = connect(&server, "localhost", &config);
+        assert!(client.conn.early_data().is_none(), "{kind:?}");
+        assert!(ask(&mut client, REQUEST).unwrap().ends_with("/x"));
+        assert_eq!(client.conn.handshake_kind(), Some(kind));
     }
 }
 

@@ -1,14 +1,14 @@
 //! Records in every shape: where they begin and end, and what stands behind them, makes no difference to HTTP.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use servette::rustls::ClientConnection;
 use servette::rustls::pki_types::ServerName;
 use servette::testing::TestServer;
-use servette::{SimpleHandler, handler_fn};
+use servette::{SimpleHandler, ThreadingHttpServer, Tls, handler_fn};
 
 use crate::client::get;
 use crate::over_tls::trusting;
@@ -239,6 +239,34 @@ fn a_slow_reader_gets_everything() {
         sockopt::set_socket_recv_buffer_size(&client.stream, 1 << 20).unwrap();
         assert!(client.body_bytes() == content, "{path}");
         assert_eq!(client.body(), "/small");
+    }
+}
+
+/// Of what is encrypted at once it takes a part, again and again.
+#[test]
+fn a_socket_that_takes_little_at_a_time_loses_nothing() {
+    let root = WebRoot::new();
+    let content: Vec<u8> = (0..(300 << 10)).map(|at: u32| (at % 251) as u8).collect();
+    std::fs::write(root.join("big"), &content).unwrap();
+    let files = SimpleHandler::new(root.path())
+        .with_protocol_version("HTTP/1.1")
+        .quiet(true);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Those that are accepted have it, too.
+    rustix::net::sockopt::set_socket_send_buffer_size(&listener, 4096).unwrap();
+    let server = ThreadingHttpServer::builder(Both(files, content.clone()))
+        .tls(Tls::self_signed(["localhost"]).unwrap().0)
+        .from_listener(listener)
+        .unwrap()
+        .spawn()
+        .unwrap();
+    for path in ["/big", "/written"] {
+        let mut client = Records::new(server.addr());
+        client.shake();
+        // Nothing follows that would push the rest of it.
+        let records = client.record(get(path));
+        client.send(records);
+        assert!(client.body_bytes() == content, "{path}");
     }
 }
 

@@ -289,6 +289,9 @@ impl EventLoop {
                 Readiness::Ended => {
                     task.conn.reclaim(buffers);
                     self.close(task);
+                    if self.shared.control.panics() {
+                        resume_unwind(Box::new(Planned));
+                    }
                     return None;
                 }
             }

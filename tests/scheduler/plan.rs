@@ -14,7 +14,7 @@ pub(crate) struct Plan {
     pub(crate) clients: Vec<Script>,
     /// What the handlers of all requests do.
     pub(crate) requests: Vec<Does>,
-    /// Hooks that panic while a thread leads.
+    /// Hooks that panic while a thread leads, and ends of connections that panic.
     pub(crate) panics: usize,
     pub(crate) polling_fails: bool,
     /// The server is stopped at any time, else when all clients are served.

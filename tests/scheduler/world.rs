@@ -223,7 +223,7 @@ impl World {
         });
     }
 
-    /// Is asked before each poll.
+    /// Is asked before each poll, and at the end of each connection.
     pub(crate) fn panics(&self) -> bool {
         let panics = self.panics.load(Relaxed) < self.plan.panics && one_in(8);
         self.panics.fetch_add(usize::from(panics), Relaxed);

@@ -174,6 +174,12 @@ impl Outgoing {
         }
     }
 
+    /// Whether a field of this name was sent before the status line.
+    pub(crate) fn keeps(&self, name: &str) -> bool {
+        let mut kept = self.rare.iter().flat_map(|rare| &rare.kept);
+        kept.any(|(kept, _)| kept.eq_ignore_ascii_case(name))
+    }
+
     /// Whether the head of the present response, up to `end` in the buffer, has a field of this name.
     fn has_field(&self, name: &str, end: usize) -> bool {
         let declares = match Kind::of(name) {

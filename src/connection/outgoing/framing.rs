@@ -66,10 +66,16 @@ impl Outgoing {
         if is_told && persists && self.may_chunk() && self.buffer.len() == self.fields_end {
             // Most often nothing is to be added.
             self.buffer.extend_from_slice(b"\r\n");
+            self.note_head(self.buffer.len());
             self.stage = Stage::Open(framing);
         } else {
             self.complete(framing, closing);
         }
+    }
+
+    /// The head ends here in the buffer.
+    fn note_head(&mut self, end: usize) {
+        self.head = u32::try_from(end.saturating_sub(self.start)).unwrap_or(u32::MAX);
     }
 
     /// Writes what the framing and the connection's fate add to the head, and its blank line, before
@@ -107,6 +113,7 @@ impl Outgoing {
         }
         added.push(b"\r\n");
         let used = added.bytes().len();
+        self.note_head(self.fields_end + used);
         if held == 0 {
             self.buffer.extend_from_slice(added.bytes());
         } else {

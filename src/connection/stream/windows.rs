@@ -47,7 +47,10 @@ pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
     // Only the end is something to read without bytes.
     its_end
         && found.contains(PollFlags::IN)
-        && matches!(rustix::net::recv(socket, &mut [0; 1][..], RecvFlags::PEEK), Ok((_, 0)))
+        && matches!(
+            rustix::net::recv(socket, &mut [0; 1][..], RecvFlags::PEEK),
+            Ok((_, 0))
+        )
 }
 
 impl Stream {

@@ -74,12 +74,8 @@ impl Session {
     ) -> Result<T, Failure> {
         let conn = self.0.as_mut().ok_or(Failure::NotOpen)?;
         guarded(|| Ok(call(conn))).unwrap_or_else(|panic| {
-            let conn = self.0.take();
             // It may be in any state.
-            let _ = guarded(|| {
-                drop(conn);
-                Ok(())
-            });
+            *self = Session::none();
             Err(Failure::Panic(panic.to_string()))
         })
     }
@@ -224,6 +220,17 @@ fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, out: &mut Output) {
         Err(EncodeError::InsufficientSize(more)) => Err(more),
         Err(EncodeError::AlreadyEncoded) => Ok(None),
     });
+}
+
+impl Drop for Session {
+    /// The last session of a configuration drops that as well, and the program's code in it.
+    fn drop(&mut self) {
+        let conn = self.0.take();
+        let _ = guarded(|| {
+            drop(conn);
+            Ok(())
+        });
+    }
 }
 
 impl fmt::Debug for Session {

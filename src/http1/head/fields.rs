@@ -77,7 +77,7 @@ impl<'a> FieldLines<'a> {
     }
 
     /// The values of all fields of this name, in any case.
-    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn values(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
         let FieldLines { text, places } = *self;
         places
             .iter()

@@ -16,7 +16,7 @@ use crate::http1::Refusal;
 #[cfg(any(feature = "tls-config", test))]
 use crate::server::task::Speaks;
 use crate::server::task::Task;
-use crate::shutdown::lock;
+use crate::shutdown::{ItIsOver, lock};
 use crate::sys;
 
 /// Connections accepted between two polls; without a bound the parked ones would starve.
@@ -86,6 +86,14 @@ impl EventLoop {
                     "too many connections: accepting rests",
                 )));
             }
+            // Before it is accepted: else another loop might end the last one meanwhile, and the connection with it.
+            let first_request = match self.shared.control.enter_draining() {
+                Ok(guard) => guard,
+                Err(ItIsOver) => {
+                    state.accepts_no_more();
+                    return None;
+                }
+            };
             state.accepts -= 1;
             if state.accepts == 0 {
                 // There may be more: the poller reports them once only.
@@ -112,7 +120,8 @@ impl EventLoop {
                 }
             };
             let limits = self.shared.options.limits.clone();
-            let conn = Connection::new(stream, peer, self.shared.info.clone(), limits);
+            let mut conn = Connection::new(stream, peer, self.shared.info.clone(), limits);
+            conn.first_request = first_request.map(Box::new);
             state.next_home = (state.next_home + 1) % self.shared.led.load(Relaxed).max(1);
             self.shared.open.fetch_add(1, Relaxed);
             let task = Task::new(conn, speaks, state.next_home, Moment::now());

@@ -35,6 +35,9 @@ impl EventLoop {
         buffers: &mut Buffers,
     ) -> Option<Box<Task>> {
         if task.is_new {
+            if self.shared.options.proxy_protocol {
+                task = self.await_proxy_header(task)?;
+            }
             task = self.admit(task, buffers)?;
         }
         loop {
@@ -118,7 +121,7 @@ impl EventLoop {
     }
 
     /// Reports an error that no answer can report.
-    fn report(&self, error: Error, conn: &Connection) {
+    pub(super) fn report(&self, error: Error, conn: &Connection) {
         let peer = conn.client_address();
         // The program's own errors may panic when they are shown or dropped.
         let _ = guarded(move || {
@@ -140,6 +143,7 @@ impl EventLoop {
         let next = self.call(handler, conn);
         drop(running);
         let has_answered = conn.answered() > before;
+        conn.first_request.take_if(|_| has_answered);
         let is_spent = conn.is_spent();
         conn.reclaim(buffers);
         task.end_may_follow = true;
@@ -221,10 +225,10 @@ impl EventLoop {
         let mut table = self.table();
         let slot = *task.slot.get_or_insert_with(|| table.reserve());
         let token = Token(slot + FIRST_SLOT);
-        let is_unfinished = task.conn.is_unfinished();
         let is_registered = task.conn.watch(&self.registry, token).is_ok();
         let control = &self.shared.control;
-        let is_over = control.is_stopping() && !(is_unfinished && control.carries_tails());
+        let is_over =
+            control.is_stopping() && !(task.conn.outlasts_stop() && control.carries_tails());
         if !is_registered || is_over {
             drop(table);
             self.close(task);

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 #[cfg(not(target_os = "linux"))]
 use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::{fs, io};
@@ -14,7 +14,7 @@ use mio::{Interest, event::Source, unix::SourceFd};
 use mio::{Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::connection::stream::Stream;
 use crate::info::Peer;
@@ -48,13 +48,7 @@ pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    #[cfg(not(target_vendor = "apple"))]
-    let flags = SocketFlags::CLOEXEC;
-    #[cfg(target_vendor = "apple")]
-    let flags = SocketFlags::empty();
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-    #[cfg(target_vendor = "apple")]
-    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    let socket = new_socket(family)?;
     if address.ip().is_unspecified() && address.is_ipv6() {
         // Both families on one socket, as Python's command does.
         sockopt::set_ipv6_v6only(&socket, false)?;
@@ -74,6 +68,18 @@ pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// A socket that no child gets.
+fn new_socket(family: AddressFamily) -> io::Result<OwnedFd> {
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = SocketFlags::CLOEXEC;
+    #[cfg(target_vendor = "apple")]
+    let flags = SocketFlags::empty();
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    #[cfg(target_vendor = "apple")]
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(socket)
+}
+
 pub(crate) fn listen(socket: impl AsFd, queue: u32) -> io::Result<()> {
     // Connections inherit it, and can linger while the port is bound again.
     sockopt::set_socket_reuseaddr(&socket, true)?;
@@ -82,15 +88,26 @@ pub(crate) fn listen(socket: impl AsFd, queue: u32) -> io::Result<()> {
 }
 
 /// Binds and listens at a path. A socket there to which nobody listens any more is replaced.
-pub(in crate::server) fn bind_unix(path: &Path) -> Result<Listener> {
-    let bound = match UnixListener::bind(path) {
+pub(in crate::server) fn bind_unix(path: &Path, mode: Option<u32>, queue: u32) -> Result<Listener> {
+    let bound = match bind_path(path, mode, queue) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
-            fs::remove_file(path).and_then(|()| UnixListener::bind(path))
+            fs::remove_file(path).and_then(|()| bind_path(path, mode, queue))
         }
         bound => bound,
     };
     let error = |error| Error::context(format!("cannot bind {}", path.display()), error);
     bound.map(Listener::Unix).map_err(error)
+}
+
+fn bind_path(path: &Path, mode: Option<u32>, queue: u32) -> io::Result<UnixListener> {
+    let socket = new_socket(AddressFamily::UNIX)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    // Nobody can connect before it listens.
+    if let Some(mode) = mode {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    rustix::net::listen(&socket, i32::try_from(queue).unwrap_or(i32::MAX))?;
+    Ok(UnixListener::from(socket))
 }
 
 /// Whether a path is a socket that a server has left behind.

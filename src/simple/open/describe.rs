@@ -33,7 +33,7 @@ pub(crate) struct Description {
 impl Description {
     // The types of these fields differ from system to system.
     #[allow(clippy::unnecessary_cast)]
-    fn of(stat: &Stat) -> Self {
+    pub(super) fn of(stat: &Stat) -> Self {
         Description {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,

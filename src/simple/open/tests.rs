@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::super::listing::{self, Entry};
+use super::super::listing::Entry;
 use super::*;
 
 mod ways;
@@ -101,7 +101,7 @@ fn directory<'a>(root: &'a Path, relative: &'a str, symlinks: Symlinks) -> Direc
 }
 
 fn list(root: &Path, relative: &str, symlinks: Symlinks) -> Vec<(OsString, bool, bool)> {
-    let entries = listing::entries(&directory(root, relative, symlinks)).unwrap();
+    let entries = directory(root, relative, symlinks).entries().unwrap();
     entries
         .into_iter()
         .map(
@@ -109,6 +109,7 @@ fn list(root: &Path, relative: &str, symlinks: Symlinks) -> Vec<(OsString, bool,
                  name,
                  is_dir,
                  is_link,
+                 ..
              }| (name, is_dir, is_link),
         )
         .collect()
@@ -291,7 +292,7 @@ fn a_permission_error_stays_one() {
                 let root = temp.root();
                 let sub = directory(&root, "sub", symlinks);
                 assert_eq!(
-                    listing::entries(&sub).unwrap_err().kind(),
+                    sub.entries().unwrap_err().kind(),
                     io::ErrorKind::PermissionDenied
                 );
                 assert!(sub.open_index(&names).unwrap().is_some());
@@ -398,7 +399,8 @@ fn an_open_directory_stays_itself_when_its_path_becomes_a_link() {
     temp.link("../www-private", "www/sub");
     let (file, description, _) = sub.open_index(&names).unwrap().unwrap();
     assert_eq!(text(Found::File(file, description)), "mine");
-    let names: Vec<_> = listing::entries(&sub)
+    let names: Vec<_> = sub
+        .entries()
         .unwrap()
         .into_iter()
         .map(|entry| entry.name)
@@ -458,5 +460,5 @@ fn any_path_may_be_opened_and_its_index_too() {
         panic!("www is a directory")
     };
     assert!(directory.open_index(&["out".to_owned()]).unwrap().is_some());
-    assert_eq!(listing::entries(&directory).unwrap().len(), 3);
+    assert_eq!(directory.entries().unwrap().len(), 3);
 }

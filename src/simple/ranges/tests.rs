@@ -166,13 +166,7 @@ proptest! {
     /// Every byte that was asked for is sent, in the order of the request, and little besides.
     #[test]
     fn what_is_sent_is_what_was_asked_for(field in field(), size in 1..3000_u64) {
-        let asked: Option<Vec<(u64, u64)>> = asked_for(&field, MOST).map(|members| {
-            members.iter().filter_map(|member| match *member {
-                Asked::From(first, last) if first < size => Some((first, last.min(size - 1))),
-                Asked::Last(count) if count > 0 => Some((size - count.min(size), size - 1)),
-                _ => None,
-            }).collect()
-        });
+        let asked = asked_for(&field, size, MOST);
         let sent = match Ranges::of(&field, size, MOST) {
             Ranges::Whole => return Ok(()),
             Ranges::Unsatisfiable => {
@@ -186,7 +180,7 @@ proptest! {
             }
         };
         let mut at = 0;
-        for (first, last) in asked.unwrap() {
+        for ByteRange { first, last } in asked.unwrap() {
             let found = sent[at..].iter().position(|part| part.first <= first && last <= part.last);
             prop_assert!(found.is_some(), "{}-{} of {:?}", first, last, sent);
             at += found.unwrap();

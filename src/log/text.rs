@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 
 use crate::{Error, Peer};
 
@@ -41,6 +40,8 @@ pub(crate) struct Escaped<'a> {
     /// How many bytes may still follow.
     room: usize,
     is_cut: bool,
+    /// It stands between quotes: those in it are escaped, and backslashes like them.
+    is_quoted: bool,
 }
 
 impl<'a> Escaped<'a> {
@@ -50,7 +51,20 @@ impl<'a> Escaped<'a> {
             out,
             room,
             is_cut: false,
+            is_quoted: false,
         }
+    }
+
+    /// For text between quotes, in the logs of Apache's kind: every special character is `\xNN`.
+    fn quoted(out: &'a mut String, room: usize) -> Escaped<'a> {
+        Escaped {
+            is_quoted: true,
+            ..Escaped::new(out, room)
+        }
+    }
+
+    fn is_special(&self, c: char) -> bool {
+        is_special(c) || (c == '"' && self.is_quoted)
     }
 
     /// Text without special characters: as much of it as there is room for.
@@ -62,7 +76,7 @@ impl<'a> Escaped<'a> {
 
     /// One escape, whole or not at all.
     fn push_special(&mut self, c: char) -> fmt::Result {
-        if c == '\\' {
+        if c == '\\' && !self.is_quoted {
             self.take_room(2)?;
             self.out.push_str("\\\\");
             return Ok(());
@@ -90,7 +104,7 @@ impl fmt::Write for Escaped<'_> {
             return Err(fmt::Error);
         }
         let mut rest = text;
-        while let Some(start) = rest.find(is_special) {
+        while let Some(start) = rest.find(|c| self.is_special(c)) {
             let (plain, tail) = rest.split_at_checked(start).unwrap_or((rest, ""));
             self.push_plain(plain)?;
             let mut tail = tail.chars();
@@ -107,16 +121,52 @@ fn is_special(c: char) -> bool {
     c.is_control() || c == '\\'
 }
 
-/// In bytes, after escaping.
-const LONGEST_MESSAGE: usize = 8 * 1024;
-
-/// Reports an error that no response could report, in a line on stderr.
-pub(crate) fn report(error: &Error, peer: &Peer) {
-    // There is no place to report that stderr can't be written.
-    let _ = std::io::stderr().write_all(report_line(error, peer).as_bytes());
+/// Writes text between quotes, escaped; `-` for none.
+pub(crate) fn push_quoted(out: &mut String, text: Option<&str>, room: usize) {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return out.push_str("\"-\"");
+    };
+    out.push('"');
+    let _ = Escaped::quoted(out, room).write_str(text);
+    out.push('"');
 }
 
-/// That line.
+/// Writes a string of JSON (RFC 8259, 7), with its quotes. Of a longer text than `most` bytes the beginning, and `...`.
+pub(crate) fn push_json(out: &mut String, text: &str, most: usize) {
+    // `<` too: a page of the wrong type is none of HTML then. And a terminal obeys the controls behind DEL.
+    let is_special = |c: char| c.is_control() || matches!(c, '"' | '\\' | '<');
+    out.push('"');
+    let mut rest = text.get(..char_boundary(text, most)).unwrap_or(text);
+    let is_cut = rest.len() < text.len();
+    while let Some(start) = rest.find(is_special) {
+        let (plain, tail) = rest.split_at_checked(start).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let mut tail = tail.chars();
+        match tail.next() {
+            Some(c @ ('"' | '\\')) => out.extend(['\\', c]),
+            Some(c) => drop(write!(out, "\\u{:04x}", u32::from(c))),
+            None => {}
+        }
+        rest = tail.as_str();
+    }
+    out.push_str(rest);
+    if is_cut {
+        out.push_str("...");
+    }
+    out.push('"');
+}
+
+/// Of a message, in bytes, after escaping.
+pub(crate) const LONGEST_MESSAGE: usize = 8 * 1024;
+/// Of a field of a request.
+pub(crate) const LONGEST_FIELD: usize = 1024;
+/// Of the request line in the logs of Apache's kind. With two fields the whole line has less than 4 KiB: GoAccess reads no
+/// longer ones, and a pipe takes no longer ones at once.
+pub(crate) const LONGEST_REQUEST: usize = 1536;
+/// Of an address and the name of a user.
+pub(crate) const LONGEST_WORD: usize = 128;
+
+/// A line about an error that no response could report.
 pub(crate) fn report_line(error: &Error, peer: &Peer) -> String {
     let error = error.to_string();
     format!("servette: {peer}: {}\n", escape(&error))
@@ -152,6 +202,36 @@ mod tests {
         ] {
             assert_eq!(escape(text), escaped);
         }
+    }
+
+    #[test]
+    fn text_between_quotes_has_none_and_is_cut() {
+        let quoted = |text, room| {
+            let mut out = String::new();
+            push_quoted(&mut out, text, room);
+            out
+        };
+        assert_eq!(
+            quoted(Some("a\"\\\n\u{85}é"), 99),
+            r#""a\x22\x5c\x0a\x85é""#
+        );
+        assert_eq!(quoted(Some("abc\"d"), 6), "\"abc...\"");
+        assert_eq!([quoted(None, 9), quoted(Some(""), 9)], ["\"-\""; 2]);
+    }
+
+    #[test]
+    fn a_string_of_json_reads_back() {
+        let json = |text, most| {
+            let mut out = String::new();
+            push_json(&mut out, text, most);
+            out
+        };
+        assert_eq!(
+            json("a\"\\<\n\x7f\u{9f}é", 99),
+            r#""a\"\\\u003c\u000a\u007f\u009fé""#
+        );
+        assert_eq!(json("abé", 3), "\"ab...\"");
+        assert_eq!(json("abc", 3), "\"abc\"");
     }
 
     #[test]

@@ -1,0 +1,71 @@
+//! Options by environment variables: `--log-file` is `SERVETTE_LOG_FILE`, PORT is `SERVETTE_PORT`.
+//!
+//! An option of the command line wins over its variable, and that over the default. A variable that is empty counts as not
+//! set. There is one rule for all options, so no option has to name its variable.
+
+use std::env;
+use std::ffi::OsString;
+
+use clap::builder::BoolishValueParser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
+
+/// What `--help` says of it.
+const HELP: &str = "Each option but --help, --version, --man and --completions can be set by an environment variable, too: \
+--log-file by SERVETTE_LOG_FILE, PORT by SERVETTE_PORT. The command line wins. A variable for an option without a value is \
+1 or 0; one for an option that may be repeated has a value on each line.";
+
+/// The arguments: those of the command line, and of the environment.
+pub(super) fn parse<A: CommandFactory + FromArgMatches>() -> Result<A, clap::Error> {
+    parse_from(env::args_os(), |name| env::var_os(name))
+}
+
+fn parse_from<A: CommandFactory + FromArgMatches>(
+    arguments: impl IntoIterator<Item = OsString>,
+    value: impl Fn(&str) -> Option<OsString>,
+) -> Result<A, clap::Error> {
+    let command = command::<A>().mut_args(|arg| match variable(&arg) {
+        Some(name) if value(&name).is_some_and(|value| !value.is_empty()) => of_variable(arg, name),
+        _ => arg,
+    });
+    A::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+/// The definition of all options, from which help, man page, completions and `docs/command.md` are made.
+pub(super) fn command<A: CommandFactory>() -> Command {
+    A::command().after_help(HELP)
+}
+
+/// The name of the variable of an option.
+pub(super) fn variable(arg: &Arg) -> Option<String> {
+    let id = arg.get_id().as_str();
+    let name = arg.get_long().unwrap_or(id);
+    let is_about_itself = matches!(name, "help" | "version" | "man" | "completions");
+    (!is_about_itself).then(|| format!("SERVETTE_{}", name.replace('-', "_").to_uppercase()))
+}
+
+fn of_variable(arg: Arg, name: String) -> Arg {
+    // Values may be secrets, and help is not the place for them.
+    let arg = arg.env(name).hide_env(true).hide_env_values(true);
+    match arg.get_action() {
+        ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+        ArgAction::Append => arg.value_delimiter('\n'),
+        _ => arg,
+    }
+}
+
+/// Which variable the value came from that is wrong, if it did.
+pub(super) fn origin(error: &clap::Error, command: &Command) -> Option<String> {
+    let (Some(ContextValue::String(given)), Some(ContextValue::String(value))) = (
+        error.get(ContextKind::InvalidArg),
+        error.get(ContextKind::InvalidValue),
+    ) else {
+        return None;
+    };
+    let arg = command
+        .get_arguments()
+        .find(|arg| &arg.to_string() == given)?;
+    let name = variable(arg)?;
+    let is_there = env::var_os(&name).is_some_and(|set| set.to_string_lossy().contains(&**value));
+    (is_there && !value.is_empty()).then_some(name)
+}

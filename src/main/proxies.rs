@@ -1,0 +1,25 @@
+//! The options of the command that have to do with proxies in front of it.
+
+use clap::Args;
+use servette::server::Builder;
+
+/// `--trusted-proxy`, and what goes with it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Proxies")]
+pub(super) struct ProxyArguments {
+    /// Believe what this proxy says of its clients: an address, a network such as 10.0.0.0/8, or unix; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    trusted_proxy: Vec<String>,
+
+    /// Require the PROXY protocol, version 1 or 2, of the trusted proxies
+    #[arg(long, requires = "trusted_proxy")]
+    proxy_protocol: bool,
+}
+
+impl ProxyArguments {
+    pub(super) fn apply<H, S>(&self, builder: Builder<H, S>) -> Builder<H, S> {
+        builder
+            .trusted_proxies(&self.trusted_proxy)
+            .proxy_protocol(self.proxy_protocol)
+    }
+}

@@ -1,0 +1,74 @@
+//! How the command ends: by SIGINT and SIGTERM, and in which order.
+
+use std::io;
+use std::process::exit;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use servette::ShutdownHandle;
+
+use super::listen::SocketFile;
+use super::systemd;
+
+/// What a shell reports for a program that Ctrl-C has ended.
+const INTERRUPTED: i32 = 130;
+
+/// `--health`, `--drain` and `--grace`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Health and stop")]
+pub(super) struct StopArguments {
+    /// Answer GET of this path for health checks: 200, or 503 once the server was told to stop; not logged
+    #[arg(long, value_name = "PATH", value_parser = super::health::path)]
+    pub(super) health: Option<String>,
+
+    /// Time after SIGTERM during which the server still listens, while --health answers 503 and no connection is kept
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    drain: u32,
+
+    /// Time that running answers get to end when the server stops
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    grace: u32,
+}
+
+impl StopArguments {
+    /// Stops the server at the first signal, and ends the process at the second one.
+    ///
+    /// # Errors
+    /// If the signals can't be caught.
+    pub(super) fn stop_at_signals(
+        &self,
+        stopper: ShutdownHandle,
+        mut file: Option<SocketFile>,
+    ) -> io::Result<()> {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let (drain, grace) = (seconds(self.drain), seconds(self.grace));
+        let mut stopping = false;
+        super::system::at_signals(move |is_of_keyboard| {
+            if stopping {
+                exit(INTERRUPTED);
+            }
+            stopping = true;
+            if is_of_keyboard {
+                super::say("\nKeyboard interrupt received, exiting.\n");
+            }
+            let (stopper, file) = (stopper.clone(), file.take());
+            // Nobody waits for a balancer in front of somebody's keyboard.
+            let drain = drain * u32::from(!is_of_keyboard);
+            thread::spawn(move || stop(&stopper, file, drain, grace));
+        })
+    }
+}
+
+/// Lets balancers see it, then running answers end, and then the process, even if a handler does not.
+fn stop(stopper: &ShutdownHandle, file: Option<SocketFile>, drain: Duration, grace: Duration) {
+    systemd::notify("STOPPING=1");
+    stopper.drain();
+    thread::sleep(drain);
+    if let Some(file) = file {
+        file.remove();
+    }
+    if stopper.shutdown(grace) > 0 {
+        exit(0);
+    }
+}

@@ -1,0 +1,46 @@
+//! New connections of a server that requires the PROXY protocol: nothing else is done for one before its header is there.
+
+use super::EventLoop;
+use crate::Error;
+use crate::connection::proxy_header::Announcement;
+use crate::server::task::Task;
+
+impl EventLoop {
+    /// Reads the header that a new connection must begin with, without waiting. The connection is returned once its
+    /// client is known; else it was parked or closed.
+    pub(super) fn await_proxy_header(&self, mut task: Box<Task>) -> Option<Box<Task>> {
+        if !self
+            .shared
+            .info
+            .proxies
+            .contains(task.conn.client_address())
+        {
+            self.refuse_proxy(task, "this peer is no trusted proxy");
+            return None;
+        }
+        loop {
+            match task.conn.take_proxy_header() {
+                Announcement::Complete => return Some(task),
+                // The deadline for the first head runs.
+                Announcement::Awaited => task = self.park(task)?,
+                Announcement::Gone => {
+                    self.close(task);
+                    return None;
+                }
+                Announcement::Invalid(reason) => {
+                    self.refuse_proxy(task, reason);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Says why, and closes the connection, with an end and not a reset as far as that goes.
+    #[cold]
+    fn refuse_proxy(&self, task: Box<Task>, reason: &str) {
+        let error = Error::other(format!("PROXY protocol: {reason}"));
+        self.report(error, &task.conn);
+        task.conn.drop_what_is_there();
+        self.close(task);
+    }
+}

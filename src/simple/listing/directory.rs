@@ -1,0 +1,159 @@
+//! [`DirectoryListing`]: what a page shows, as a hook is given it.
+
+use percent_encoding::percent_decode_str;
+
+use super::Entry;
+use super::asked::Order;
+use super::escape::push_text;
+use super::names::{Line, Names};
+use crate::simple::path;
+
+/// A directory that is listed, for a page of your own: [`listing_page`](crate::ServeFiles::listing_page).
+#[derive(Debug)]
+pub struct DirectoryListing<'a> {
+    crumbs: Vec<Crumb>,
+    names: &'a Names,
+    pub(super) order: Order,
+    pub(super) has_details: bool,
+    /// Whether a client may ask for details.
+    pub(super) may_have_details: bool,
+}
+
+/// A directory on the way to the one that is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Crumb {
+    /// The name with a slash behind it, decoded; `/` or the mount point for the first one. It is not escaped for HTML.
+    pub text: String,
+    /// The link, relative to the page: `../`.
+    pub href: String,
+}
+
+impl<'a> DirectoryListing<'a> {
+    /// That of a target, `path` as the client knows it, of which `below` is what follows a mount point or a prefix.
+    pub(crate) fn new(path: &str, below: &str, names: &'a Names) -> Self {
+        DirectoryListing {
+            crumbs: crumbs(path::path_of(path), path::path_of(below)),
+            names,
+            order: Order::default(),
+            has_details: false,
+            may_have_details: false,
+        }
+    }
+
+    /// The path of the request, decoded, with the mount point or the prefix of the handler. What is not UTF-8 and control
+    /// characters are replaced by U+FFFD. It is not escaped for HTML; see [`html_escape`](crate::simple::html_escape).
+    pub fn path(&self) -> String {
+        self.crumbs
+            .iter()
+            .map(|crumb| crumb.text.as_str())
+            .collect()
+    }
+
+    /// The directories on the way, from the root of the handler (or its mount point) to this one, which is the last. There
+    /// is a parent directory to link to, `../`, if there are two or more.
+    pub fn crumbs(&self) -> &[Crumb] {
+        &self.crumbs
+    }
+
+    /// The entries to show, in the order that the client asks for; those of [`visibility`](crate::ServeFiles::visibility)
+    /// other than `Shown` are left out. By default they have sizes and times if there are at most 2,000.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        self.lines().map(|line| Entry::of(&line))
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.names.lines()
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        self.names
+    }
+}
+
+/// The parts of a path between its slashes. Their links go up by as many segments as follow, as the client counts them:
+/// in the path as it was written.
+fn crumbs(path: &str, below: &str) -> Vec<Crumb> {
+    let mount = path.strip_suffix(below).unwrap_or_default();
+    let (_, names) = below.split_once('/').unwrap_or(("", below));
+    let first = path.strip_suffix(names).unwrap_or(mount);
+    let mut crumbs: Vec<(String, usize)> = vec![(shown(first), 0)];
+    for segment in names.split_inclusive('/') {
+        match crumbs.last_mut() {
+            // An empty name is a slash more.
+            Some((text, depth)) if segment == "/" => {
+                text.push('/');
+                *depth += 1;
+            }
+            _ => crumbs.push((shown(segment), 1)),
+        }
+    }
+    let mut left: usize = crumbs.iter().map(|(_, depth)| depth).sum();
+    let linked = crumbs.into_iter().map(|(text, depth)| {
+        left -= depth;
+        let href = match left {
+            0 => "./".to_owned(),
+            left => "../".repeat(left),
+        };
+        Crumb { text, href }
+    });
+    linked.collect()
+}
+
+/// Decoded, for people.
+fn shown(path: &str) -> String {
+    let bytes: Vec<u8> = percent_decode_str(path).collect();
+    let text = String::from_utf8_lossy(&bytes);
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+/// The path, escaped for HTML.
+pub(super) fn push_path(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
+    for crumb in &listing.crumbs {
+        push_text(page, crumb.text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crumbs_lead_to_the_directories_on_the_way() {
+        type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+        let table: [Row<'_>; 11] = [
+            ("/", "/", &[("/", "./")]),
+            ("/a/", "/a/", &[("/", "../"), ("a/", "./")]),
+            (
+                "/a/b%20c/?x=/y/",
+                "/a/b%20c/?x=/y/",
+                &[("/", "../../"), ("a/", "../"), ("b c/", "./")],
+            ),
+            // A mount point or a prefix is the first one.
+            ("/files/", "/", &[("/files/", "./")]),
+            ("/x/files/a/", "/a/", &[("/x/files/", "../"), ("a/", "./")]),
+            // For a client, an encoded slash is part of a name, and an empty name is one.
+            ("/a%2fb/", "/a%2fb/", &[("/", "../"), ("a/b/", "./")]),
+            (
+                "/a//b/",
+                "/a//b/",
+                &[("/", "../../../"), ("a//", "../"), ("b/", "./")],
+            ),
+            ("//a/", "//a/", &[("//", "../"), ("a/", "./")]),
+            ("/files%2fa/", "%2fa/", &[("/files/a/", "./")]),
+            (
+                "/%ff%0a/",
+                "/%ff%0a/",
+                &[("/", "../"), ("\u{fffd}\u{fffd}/", "./")],
+            ),
+            ("http://h/a/", "http://h/a/", &[("/", "../"), ("a/", "./")]),
+        ];
+        for (path, below, expected) in table {
+            let names = Names::default();
+            let listing = DirectoryListing::new(path, below, &names);
+            let crumbs = listing.crumbs().iter();
+            let found: Vec<_> = crumbs.map(|crumb| (&*crumb.text, &*crumb.href)).collect();
+            assert_eq!(found, expected, "{path} {below}");
+        }
+    }
+}
