@@ -6,12 +6,9 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
-
-use rustix::fs::OFlags;
 
 use self::output::Output;
 use self::sink::Sink;
@@ -22,6 +19,7 @@ use crate::{Error, Result};
 
 pub(crate) mod colours;
 mod output;
+#[cfg_attr(windows, path = "log/sink/windows.rs")]
 mod sink;
 pub(crate) mod text;
 
@@ -220,13 +218,7 @@ fn stderr() -> &'static Arc<Output> {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let file = File::options()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        // A FIFO must not wait for its reader.
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path);
+    let file = sink::options().open(path);
     file.map_err(|error| cannot_open(path, error))
 }
 

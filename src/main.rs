@@ -42,7 +42,8 @@ mod stop;
 #[cfg_attr(unix, path = "main/system/unix.rs")]
 #[cfg_attr(windows, path = "main/system/windows.rs")]
 mod system;
-#[path = "main/systemd.rs"]
+#[cfg_attr(unix, path = "main/systemd.rs")]
+#[cfg_attr(windows, path = "main/no_systemd.rs")]
 mod systemd;
 #[path = "main/tls.rs"]
 mod tls;
@@ -181,10 +182,12 @@ fn main() -> ExitCode {
     };
     let served = match (arguments.cgi.handler(handler), &arguments.stop.health) {
         (Ok(Handler::Files(handler)), None) => serve(&arguments, sockets, *handler),
+        #[cfg(unix)]
         (Ok(Handler::Scripts(handler)), None) => serve(&arguments, sockets, *handler),
         (Ok(handler), Some(path)) => {
             let inner: Arc<dyn RequestHandler + Send + Sync> = match handler {
                 Handler::Files(handler) => Arc::new(*handler),
+                #[cfg(unix)]
                 Handler::Scripts(handler) => Arc::new(*handler),
             };
             let path = path.clone();

@@ -1,6 +1,6 @@
 //! [`Sink`]: a descriptor that lines are written to, with or without waiting.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -96,6 +96,15 @@ impl Sink {
         }
         Ok(())
     }
+}
+
+/// How a log is opened.
+pub(super) fn options() -> OpenOptions {
+    let mut options = File::options();
+    options.append(true).create(true).mode(0o640);
+    // A FIFO must not wait for its reader.
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    options
 }
 
 #[cfg(target_os = "linux")]

@@ -3,14 +3,13 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use servette::server::{Builder, Listener};
 use servette::{Log, Peer, RequestHandler, Result, ServerInfo, ThreadingHttpServer};
 
-use super::{Arguments, tls};
+use super::{Arguments, system, tls};
 
 /// What goes with `--bind`.
 #[derive(Debug, Args)]
@@ -53,8 +52,8 @@ where
     let builder = || {
         let builder = ThreadingHttpServer::builder(handler.clone())
             .limits(arguments.limits.limits())
-            .log(log.clone())
-            .socket_mode(arguments.listen.socket_mode);
+            .log(log.clone());
+        let builder = system::with_socket_mode(builder, arguments.listen.socket_mode);
         let builder = arguments.proxies.apply(builder);
         tls::secure(builder, tls.as_ref(), log, arguments.quiet)
     };
@@ -65,7 +64,7 @@ where
             .from_listener(first);
     }
     match unix_path(arguments.bind.as_deref()) {
-        Some(path) => builder().bind_unix(path),
+        Some(path) => system::bind_unix(builder(), path),
         None => arguments.port.bind(|port| bind_port(host, port, builder)),
     }
 }
@@ -120,21 +119,16 @@ pub(super) struct SocketFile {
 impl SocketFile {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         Ok(SocketFile {
-            identity: identity(path)?,
+            identity: system::identity(path)?,
             path: path.to_owned(),
         })
     }
 
     /// Removes it. Must be called while the server listens: then no other file has its number.
     pub(super) fn remove(self) {
-        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+        if system::identity(&self.path).is_ok_and(|identity| identity == self.identity) {
             // There is nobody to tell, and the next server replaces it.
             let _ = fs::remove_file(&self.path);
         }
     }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let metadata = fs::symlink_metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
 }

@@ -16,6 +16,11 @@ pub(crate) enum Handler {
 }
 
 impl ScriptArguments {
+    /// Nothing is handed over to this process that scripts could inherit.
+    pub(crate) fn shed_inherited(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The handler that these options ask for.
     pub(crate) fn handler(&self, files: SimpleHandler) -> Result<Handler, String> {
         match self.cgi {

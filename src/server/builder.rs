@@ -39,6 +39,7 @@ pub struct Builder<H, S> {
     /// The first of the trusted proxies that is none.
     wrong_proxy: Option<Error>,
     /// The mode of Unix sockets.
+    #[cfg(unix)]
     mode: Option<u32>,
     /// Where it listens beside the address of `bind`.
     also: Vec<(Place, Speaks)>,
@@ -65,6 +66,7 @@ impl<H, S> Builder<H, S> {
             handler,
             options: Options::default(),
             wrong_proxy: None,
+            #[cfg(unix)]
             mode: None,
             also: Vec::new(),
             event_loops,
@@ -372,7 +374,9 @@ impl<H, S> Builder<H, S> {
         // Leaders run handlers themselves while there are threads to replace all of them.
         let most = (self.options.limits.max_threads / 2).max(1);
         let count = self.event_loops.unwrap_or_else(cores).min(most);
-        let (queue, mode) = (self.options.request_queue_size, self.mode);
+        let queue = self.options.request_queue_size;
+        #[cfg(unix)]
+        let mode = self.mode;
         let bound = self.also.into_iter().map(|(place, speaks)| {
             let listener = match place {
                 Place::Addresses(addresses) => listener::bind_all(addresses, queue),

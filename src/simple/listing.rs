@@ -5,7 +5,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::time::SystemTime;
 
 use self::asked::{Asked, Format, Order};
@@ -64,7 +63,7 @@ pub struct Entry {
 impl Entry {
     fn of(line: &Line<'_>) -> Self {
         Entry {
-            name: OsStr::from_bytes(line.name).to_owned(),
+            name: crate::sys::name(line.name).unwrap_or_default().to_owned(),
             is_dir: line.is_dir(),
             is_link: line.is_link,
             size: line.details.size,
@@ -74,7 +73,7 @@ impl Entry {
 
     fn line(&self) -> Line<'_> {
         Line {
-            name: self.name.as_bytes(),
+            name: self.name.as_encoded_bytes(),
             kind: match self.is_dir {
                 true => Kind::Directory,
                 false => Kind::File,

@@ -177,10 +177,11 @@ impl Directory<'_> {
 
     /// What the file system says of an entry: of itself, or (`follows`) of what would be served, with the links that may be
     /// followed.
-    pub(super) fn describe(&self, name: &OsStr, follows: bool) -> Result<Description, Errno> {
+    pub(super) fn describe(&self, name: &OsStr, follows: bool) -> io::Result<Description> {
         match follows {
             false => {
-                statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| Description::of(&stat))
+                let stat = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                Ok(Description::of(&stat))
             }
             true => {
                 let fd = self.open_entry(Path::new(name), LOCATE)?;

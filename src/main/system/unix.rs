@@ -1,6 +1,11 @@
 //! Signals and names of Unix.
 
-use std::{io, thread};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fs, io, thread};
+
+use servette::server::Builder;
+use servette::{RequestHandler, Result, ThreadingHttpServer};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -26,4 +31,24 @@ pub(crate) fn at_hang_ups(told: impl Fn() + Send + 'static) -> io::Result<()> {
 pub(crate) fn host_name() -> String {
     let name = rustix::system::uname();
     name.nodename().to_string_lossy().into_owned()
+}
+
+pub(crate) fn bind_unix<H: RequestHandler>(
+    builder: Builder<H, ThreadingHttpServer<H>>,
+    path: &Path,
+) -> Result<ThreadingHttpServer<H>> {
+    builder.bind_unix(path)
+}
+
+/// What tells a file from others: device and number.
+pub(crate) fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+pub(crate) fn with_socket_mode<H, S>(builder: Builder<H, S>, mode: u32) -> Builder<H, S>
+where
+    H: RequestHandler,
+{
+    builder.socket_mode(mode)
 }

@@ -1,6 +1,10 @@
 //! Signals and names of Windows.
 
 use std::io;
+use std::path::Path;
+
+use servette::server::Builder;
+use servette::{Error, Result, ThreadingHttpServer};
 
 /// Calls `told` at each Ctrl-C and Ctrl-Break, and when the console is closed or the user logs off: whether it came from
 /// the keyboard, which nothing tells apart.
@@ -15,4 +19,24 @@ pub(crate) fn at_hang_ups(_: impl Fn() + Send + 'static) -> io::Result<()> {
 
 pub(crate) fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "localhost".to_owned())
+}
+
+/// There are no Unix sockets.
+pub(crate) fn bind_unix<H>(
+    _: Builder<H, ThreadingHttpServer<H>>,
+    path: &Path,
+) -> Result<ThreadingHttpServer<H>> {
+    let path = path.display();
+    Err(Error::other(format!(
+        "cannot bind {path}: there are no Unix sockets on Windows"
+    )))
+}
+
+/// There is no file of a socket.
+pub(crate) fn identity(_: &Path) -> io::Result<(u64, u64)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn with_socket_mode<H, S>(builder: Builder<H, S>, _: u32) -> Builder<H, S> {
+    builder
 }

@@ -2,10 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::FileType;
-use rustix::io::Errno;
+use crate::simple::open::FileType;
 
 use super::Entry;
 use super::asked::Order;
@@ -34,7 +32,7 @@ pub(super) fn read(
         };
         let is_link = file_type.is_symlink();
         names.push(&Line {
-            name: name.as_bytes(),
+            name: name.as_encoded_bytes(),
             kind: match is_link {
                 true => directory
                     .describe(name, true)
@@ -52,7 +50,7 @@ pub(super) fn read(
 pub(super) fn describe(names: &mut Names, directory: &Directory<'_>) {
     names.describe(|name, is_link| match directory.describe(name, is_link) {
         Ok(description) => Some((kind(description.file_type()), details(&description))),
-        Err(Errno::NOENT) if !is_link => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_link => None,
         Err(_) => Some((Kind::Other, Details::default())),
     });
 }

@@ -7,7 +7,6 @@
 
 use std::ffi::OsStr;
 use std::ops::Range;
-use std::os::unix::ffi::OsStrExt;
 use std::time::SystemTime;
 
 /// One entry of a directory, lent.
@@ -122,7 +121,7 @@ impl Names {
         let mut is_gone = Vec::new();
         for (at, place) in self.places.iter_mut().enumerate() {
             let name = self.text.get(place.name.clone()).unwrap_or_default();
-            let told = ask(OsStr::from_bytes(name), place.is_link);
+            let told = crate::sys::name(name).and_then(|name| ask(name, place.is_link));
             let (kind, of_place) = told.unwrap_or_else(|| {
                 is_gone.push(at);
                 (Kind::Other, Details::default())

@@ -57,10 +57,6 @@ pub(crate) enum FileType {
 }
 
 impl FileType {
-    pub(crate) fn is_dir(self) -> bool {
-        self == FileType::Directory
-    }
-
     pub(crate) fn is_symlink(self) -> bool {
         self == FileType::Symlink
     }
@@ -266,7 +262,15 @@ impl Directory<'_> {
     /// # Errors
     /// If the directory can't be read.
     pub fn entries(&self) -> io::Result<Vec<Entry>> {
-        listing::entries(self)
+        listing::all(self, false)
+    }
+
+    /// The same with sizes and times, which cost a system call for each entry. An entry that vanishes meanwhile is left out.
+    ///
+    /// # Errors
+    /// If the directory can't be read.
+    pub fn entries_with_details(&self) -> io::Result<Vec<Entry>> {
+        listing::all(self, true)
     }
 
     pub(super) fn is_root(&self) -> bool {
@@ -310,18 +314,14 @@ impl Directory<'_> {
         Ok(())
     }
 
-    /// The kind of an entry itself, not of what it links to.
-    pub(super) fn file_type(&self, name: &OsStr) -> FileType {
-        let file = open_at(&self.file, name);
-        let description = file.and_then(|file| Description::of_open(&file));
-        description.map_or(FileType::Unknown, |description| description.file_type)
-    }
-
-    /// Whether an entry would be served as a directory, with the links that may be followed.
-    pub(super) fn leads_to_directory(&self, name: &OsStr) -> bool {
-        self.open_entry(name)
-            .and_then(|file| Description::of_open(&file))
-            .is_ok_and(|description| description.file_type().is_dir())
+    /// What the file system says of an entry: of itself, or (`follows`) of what would be served, with the links that may be
+    /// followed.
+    pub(super) fn describe(&self, name: &OsStr, follows: bool) -> io::Result<Description> {
+        let file = match follows {
+            false => open_at(&self.file, name)?,
+            true => self.open_entry(name)?,
+        };
+        Description::of_open(&file)
     }
 
     fn open_entry(&self, name: &OsStr) -> io::Result<File> {
