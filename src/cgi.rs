@@ -1,5 +1,7 @@
 //! `CGIHTTPRequestHandler`: programs that answer requests (RFC 3875).
 //!
+//! On Unix only: on Windows this module is absent.
+//!
 //! [`RunScripts`] has the hooks, [`CgiHandler`] the attributes, and the functions here are the hooks'
 //! bodies, to call as `super()`. Below them: `script` (from path to script), `spool` (the request's
 //! body), `environment`, `user` and `inherited` (what a script gets, and what it does not),

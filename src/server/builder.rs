@@ -309,8 +309,8 @@ impl<H, S> Builder<H, S> {
         self
     }
 
+    /// Listens at a Unix socket, too; see [`bind_unix`](Self::bind_unix). Absent on Windows.
     #[cfg(unix)]
-    /// Listens at a Unix socket, too; see [`bind_unix`](Self::bind_unix).
     pub fn also_bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
         self.also
             .push((Place::Path(path.into()), Speaks::AsTheServer));
@@ -324,21 +324,23 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    #[cfg(unix)]
     /// The mode of the Unix sockets that are bound, such as `0o660`: who may write to a socket may connect to it. Default:
     /// that of the system, which is `0o777` without the bits of the umask. It is set before anybody can connect.
+    #[cfg(unix)]
     pub fn socket_mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
         self
     }
 
-    #[cfg(unix)]
     /// Binds to a Unix socket at this path, and listens. One that a server has left there, to which nobody listens any
     /// more, is replaced. Who may connect is decided by [`socket_mode`](Self::socket_mode) and the permissions of the
     /// directory.
     ///
+    /// Absent on Windows.
+    ///
     /// # Errors
     /// With the path in its text, if it can't be bound: there is something else, or another server listens.
+    #[cfg(unix)]
     pub fn bind_unix(self, path: impl AsRef<Path>) -> Result<S> {
         let queue = self.options.request_queue_size;
         let listener = listener::bind_unix(path.as_ref(), self.mode, queue)?;

@@ -301,8 +301,8 @@ impl SimpleHandler {
         }
     }
 
-    #[cfg(unix)]
     /// Finds what a path that `translate_path` made leads to, by the same rules, without opening it.
+    #[cfg(unix)]
     pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
         match open::relative_to(&self.directory, path) {
             Some(relative) => open::locate(&self.directory, relative, self.symlinks),
@@ -310,8 +310,8 @@ impl SimpleHandler {
         }
     }
 
-    #[cfg(unix)]
     /// From now on no file below these directories, which are relative, is sent.
+    #[cfg(unix)]
     pub(crate) fn keep_unserved(&mut self, directories: Vec<PathBuf>) {
         self.unserved = directories;
         self.forget_files();

@@ -172,8 +172,8 @@ impl Numbers {
     }
 }
 
-#[cfg(unix)]
 /// Makes a FIFO, by the command that every Unix has.
+#[cfg(unix)]
 pub(crate) fn make_fifo(path: &std::path::Path) {
     let made = std::process::Command::new("mkfifo").arg(path).status();
     assert!(made.unwrap().success(), "{path:?}");
