@@ -145,6 +145,7 @@ impl WaitHook for HandoffHook {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
     use std::io::Write;
     use std::net::TcpListener;
 

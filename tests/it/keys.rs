@@ -1,9 +1,8 @@
 //! Certificates and keys for the tests of HTTPS.
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm,
-};
+#[cfg(unix)]
+use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use servette::rustls::pki_types::pem::PemObject;
 use servette::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 

@@ -38,7 +38,7 @@ mod child;
 mod client;
 #[cfg(all(unix, feature = "cli"))]
 mod command;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod command_options;
 mod deadlines;
 mod deferred;
@@ -70,13 +70,15 @@ mod links;
 mod listeners;
 #[cfg(unix)]
 mod listing;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod listing_clients;
+#[cfg(unix)]
 mod log_command;
 #[cfg(feature = "json")]
+#[cfg(unix)]
 mod log_hooks;
 mod one_loop;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod operation;
 #[cfg(feature = "self-signed")]
 mod over_tls;
@@ -88,6 +90,7 @@ mod paths;
 mod pipelining;
 #[cfg(target_os = "linux")]
 mod pressure;
+#[cfg(unix)]
 mod proxied;
 mod python_base;
 #[cfg(all(unix, feature = "cli"))]

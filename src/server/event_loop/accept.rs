@@ -261,14 +261,13 @@ pub(super) fn spare_descriptors() -> usize {
     usize::try_from(spare).unwrap_or(usize::MAX)
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::server::options::Options;
 
-    #[cfg(unix)]
     #[test]
     fn no_connection_makes_room_for_one_that_is_not_there() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
