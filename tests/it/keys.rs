@@ -2,7 +2,10 @@
 
 #[cfg(unix)]
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose};
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256,
+    SignatureAlgorithm,
+};
 use servette::rustls::pki_types::pem::PemObject;
 use servette::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
