@@ -190,6 +190,8 @@ fn sockets_for_another_process_and_none_at_all_are_not_looked_for() {
     }
 }
 
+/// Names without a file are Linux's.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
     let root = root();
