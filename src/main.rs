@@ -69,7 +69,7 @@ struct Arguments {
     #[arg(short, long, value_name = "DIRECTORY", default_value = ".")]
     directory: PathBuf,
 
-    /// Speak this version of HTTP; 1.1 keeps connections
+    /// Speak this version of HTTP; HTTP/1.1 keeps connections
     #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.0", value_parser = protocol)]
     protocol: String,
 
@@ -156,8 +156,11 @@ fn main() -> ExitCode {
         .with_default_content_type(&*arguments.content_type)
         .follow_symlinks(arguments.follow_symlinks)
         .quiet(arguments.quiet);
-    for pair in arguments.headers.chunks_exact(2) {
-        if let [name, value] = pair {
+    for pair in arguments.headers.chunks(2) {
+        let [name, value] = pair else {
+            return usage_error("SERVETTE_HEADER has a name and a value, on a line each");
+        };
+        {
             if let Err(error) = field_name(name).and_then(|()| field_value(value).map(drop)) {
                 return usage_error(&format!("invalid value for '--header': {error}"));
             }

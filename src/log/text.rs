@@ -81,8 +81,17 @@ impl<'a> Escaped<'a> {
             self.out.push_str("\\\\");
             return Ok(());
         }
-        self.take_room(4)?;
-        write!(self.out, "\\x{:02x}", u32::from(c))
+        // Where it takes several bytes, each of them: as Apache writes it.
+        let (mut room, code) = ([0; 4], u32::from(c));
+        if code < 0x100 {
+            self.take_room(4)?;
+            return write!(self.out, "\\x{code:02x}");
+        }
+        let bytes = c.encode_utf8(&mut room).as_bytes();
+        self.take_room(4 * bytes.len())?;
+        bytes
+            .iter()
+            .try_for_each(|byte| write!(self.out, "\\x{byte:02x}"))
     }
 
     /// An error, and nothing more from then on, if the room is less than that.
@@ -118,7 +127,13 @@ impl fmt::Write for Escaped<'_> {
 }
 
 fn is_special(c: char) -> bool {
-    c.is_control() || c == '\\'
+    c == '\\' || moves_text(c)
+}
+
+/// Control characters, and those by which a terminal or an editor breaks a line or turns text around (U+2028, bidi controls).
+fn moves_text(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes text between quotes, escaped; `-` for none.
@@ -134,7 +149,7 @@ pub(crate) fn push_quoted(out: &mut String, text: Option<&str>, room: usize) {
 /// Writes a string of JSON (RFC 8259, 7), with its quotes. Of a longer text than `most` bytes the beginning, and `...`.
 pub(crate) fn push_json(out: &mut String, text: &str, most: usize) {
     // `<` too: a page of the wrong type is none of HTML then. And a terminal obeys the controls behind DEL.
-    let is_special = |c: char| c.is_control() || matches!(c, '"' | '\\' | '<');
+    let is_special = |c: char| moves_text(c) || matches!(c, '"' | '\\' | '<');
     out.push('"');
     let mut rest = text.get(..char_boundary(text, most)).unwrap_or(text);
     let is_cut = rest.len() < text.len();
@@ -197,6 +212,10 @@ mod tests {
             ("\x1f\x20\x7e\x7f", r"\x1f ~\x7f"),
             ("\u{80}\u{85}\u{9f}\u{a0}", "\\x80\\x85\\x9f\u{a0}"),
             (r"C:\x0a", r"C:\\x0a"),
+            (
+                "a\u{2028}\u{202e}b\u{2030}",
+                "a\\xe2\\x80\\xa8\\xe2\\x80\\xaeb\u{2030}",
+            ),
             ("\\", r"\\"),
             ("é\n日本\u{1f600}\\", "é\\x0a日本\u{1f600}\\\\"),
         ] {
@@ -227,8 +246,8 @@ mod tests {
             out
         };
         assert_eq!(
-            json("a\"\\<\n\x7f\u{9f}é", 99),
-            r#""a\"\\\u003c\u000a\u007f\u009fé""#
+            json("a\"\\<\n\x7f\u{9f}\u{202e}é", 99),
+            r#""a\"\\\u003c\u000a\u007f\u009f\u202eé""#
         );
         assert_eq!(json("abé", 3), "\"ab...\"");
         assert_eq!(json("abc", 3), "\"abc\"");

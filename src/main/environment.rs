@@ -4,9 +4,9 @@
 //! set. There is one rule for all options, so no option has to name its variable.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
@@ -25,8 +25,11 @@ fn parse_from<A: CommandFactory + FromArgMatches>(
     value: impl Fn(&str) -> Option<OsString>,
 ) -> Result<A, clap::Error> {
     let command = command::<A>().mut_args(|arg| match variable(&arg) {
-        Some(name) if value(&name).is_some_and(|value| !value.is_empty()) => of_variable(arg, name),
-        _ => arg,
+        Some(name) => match value(&name) {
+            Some(value) if !is_unset(&arg, &value) => of_variable(arg, name),
+            _ => arg,
+        },
+        None => arg,
     });
     A::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
@@ -44,11 +47,18 @@ pub(super) fn variable(arg: &Arg) -> Option<String> {
     (!is_about_itself).then(|| format!("SERVETTE_{}", name.replace('-', "_").to_uppercase()))
 }
 
+/// An option without a value that is switched off is as if it were not there: others may need it, or exclude it.
+fn is_unset(arg: &Arg, value: &OsStr) -> bool {
+    value.is_empty() || (value == "0" && matches!(arg.get_action(), ArgAction::SetTrue))
+}
+
 fn of_variable(arg: Arg, name: String) -> Arg {
     // Values may be secrets, and help is not the place for them.
     let arg = arg.env(name).hide_env(true).hide_env_values(true);
     match arg.get_action() {
-        ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()),
+        ArgAction::SetTrue => {
+            arg.value_parser(PossibleValuesParser::new(["0", "1"]).map(|value| value == "1"))
+        }
         ArgAction::Append => arg.value_delimiter('\n'),
         _ => arg,
     }

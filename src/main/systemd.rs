@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use listenfd::ListenFd;
+#[cfg(not(target_vendor = "apple"))]
 use rustix::net::sockopt;
 use servette::server::Listener;
 
@@ -59,7 +60,11 @@ pub(super) fn sockets() -> Result<Vec<Listener>, String> {
 }
 
 fn take(handed_over: &mut ListenFd, number: usize) -> Option<Listener> {
+    #[cfg(not(target_vendor = "apple"))]
     let listens = |socket: &dyn AsFd| sockopt::socket_acceptconn(socket.as_fd()).unwrap_or(false);
+    // There is no such question to Apple's systems.
+    #[cfg(target_vendor = "apple")]
+    let listens = |_: &dyn AsFd| true;
     if let Ok(Some(socket)) = handed_over.take_unix_listener(number) {
         return listens(&socket).then(|| socket.into());
     }

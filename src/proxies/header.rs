@@ -62,7 +62,9 @@ fn line(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
         };
     };
     let text = bytes.get(LINE_START.len()..end).unwrap_or_default();
-    let source = str::from_utf8(text).ok().and_then(source_of_line);
+    let is_text = text.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    let text = str::from_utf8(text).ok().filter(|_| is_text);
+    let source = text.and_then(source_of_line);
     let source = source.ok_or(MALFORMED_LINE)?;
     let length = end + 2;
     Ok(Some(Header { length, source }))
@@ -229,6 +231,9 @@ mod tests {
             "PROXY TCP4 192.0.2.1\t192.0.2.2 1 2",
             "PROXY TCP4 \rx",
             "PROXY UNKNOWN \0",
+            "PROXY UNKNOWN \0\r\n",
+            "PROXY UNKNOWN a\rb",
+            "PROXY UNKNOWN a\rb\r\n",
             &long,
         ] {
             assert!(parse(text.as_bytes()).is_err(), "{text:?}");

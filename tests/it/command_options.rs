@@ -45,7 +45,7 @@ fn a_variable_beats_the_default_and_an_option_the_variable() {
     assert_eq!(line(&[("SERVETTE_PROTOCOL", "")], &[]), "HTTP/1.0 200 OK");
     let variables = [
         ("SERVETTE_CORS", "1"),
-        ("SERVETTE_QUIET", "no"),
+        ("SERVETTE_QUIET", "0"),
         ("SERVETTE_TYPE", ".x=text/x\n.y=text/y"),
         ("SERVETTE_HEADER", "X-One\n1\nX-Two\n2"),
     ];
@@ -73,12 +73,32 @@ fn a_wrong_variable_is_named() {
             "invalid value 'http' for '[PORT]': it is a number from 0 to 65535, or such a number and + (from SERVETTE_PORT)",
         ),
         ("SERVETTE_LOG_FORMAT", "xml", "(from SERVETTE_LOG_FORMAT)"),
-        ("SERVETTE_QUIET", "perhaps", "(from SERVETTE_QUIET)"),
+        ("SERVETTE_QUIET", "yes", "(from SERVETTE_QUIET)"),
+        (
+            "SERVETTE_HEADER",
+            "X-Frame-Options: DENY",
+            "SERVETTE_HEADER has a name and a value, on a line each",
+        ),
     ] {
         let (_, stderr, status) = Running::start(servette().env(name, value)).end();
         assert_eq!((status.code(), stderr.len()), (Some(2), 1), "{stderr:?}");
         assert!(stderr[0].contains(expected), "{stderr:?}");
     }
+}
+
+/// So it neither needs nor excludes other options.
+#[test]
+fn an_option_that_a_variable_switches_off_is_as_if_it_were_not_there() {
+    let root = WebRoot::new();
+    root.file("a", "a");
+    let off = [("SERVETTE_PROXY_PROTOCOL", "0"), ("SERVETTE_CGI", "0")];
+    let (running, port) = with(&root, &off, &["--prefix", "/x"]);
+    assert_eq!(get(port, "/x/a").text(), "a");
+    drop(running);
+    let mut needing = servette();
+    needing.env("SERVETTE_CGI", "0").args(["--cgi-env", "A=1"]);
+    let (_, stderr, status) = Running::start(&mut needing).end();
+    assert_eq!((status.code(), stderr.len()), (Some(2), 1), "{stderr:?}");
 }
 
 #[test]

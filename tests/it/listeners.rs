@@ -175,6 +175,21 @@ fn one_server_may_listen_at_several_places() {
     std::fs::remove_file(&path).unwrap();
 }
 
+/// Whoever connects would wait there.
+#[test]
+#[cfg(unix)]
+fn a_unix_socket_whose_queue_is_full_is_in_use() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+    let path = std::env::temp_dir().join(format!("servette-full-{}", std::process::id()));
+    let own = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    bind(&own, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    listen(&own, 0).unwrap();
+    let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let error = HttpServer::builder(address()).bind_unix(&path).unwrap_err();
+    assert!(error.to_string().contains("in use"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+}
+
 #[test]
 fn an_address_that_is_none_is_explained() {
     for error in [

@@ -280,7 +280,7 @@ fn large_directories_have_details_when_they_are_asked_for() {
         assert_eq!(page.contains("<time "), page.contains("<table>"));
         assert_eq!(
             page.contains("<ul class=\"long\">"),
-            page.contains("?details\"")
+            page.contains("details\">Show")
         );
         page.contains("<time ")
     };
@@ -294,6 +294,8 @@ fn large_directories_have_details_when_they_are_asked_for() {
     ] {
         assert_eq!(has_details(query), expected, "{query}");
     }
+    let natural = get(&handler, "/?sort=natural&order=desc").text();
+    assert!(natural.contains("\"?sort=natural&amp;order=desc&amp;details\">Show sizes and times"));
     let entries = read_json(&get(&handler, "/?format=json"));
     assert_eq!(
         (
@@ -393,7 +395,7 @@ fn programs_get_every_name_and_nothing_that_is_not_served() {
         .link("gone", "none")
         .dir("d");
     let pipe = root.join("pipe");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    crate::support::make_fifo(&pipe);
     let handler = root.handler();
     let mut expected: Vec<Vec<u8>> = names.map(<[u8]>::to_vec).into();
     expected.push(b"-rf".to_vec());

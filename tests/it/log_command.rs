@@ -5,12 +5,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::child::{Running, get, servette};
 use crate::client::Client;
-use crate::support::until;
+use crate::support::{make_fifo, until};
 use crate::webroot::{PATIENCE, WebRoot};
 
 /// The command with a log in this file, and its port.
@@ -89,7 +88,7 @@ fn sighup_opens_the_file_again() {
 fn a_log_that_cannot_be_opened_is_one_line_and_exit_code_1() {
     let root = WebRoot::new();
     let fifo = root.join("fifo");
-    mkfifoat(CWD, &fifo, Mode::from_raw_mode(0o600)).unwrap();
+    make_fifo(&fifo);
     for (path, reason) in [
         (root.path(), "Is a directory"),
         (root.join("no/such/file"), "No such file or directory"),

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::{fs, io};
 
@@ -110,11 +110,16 @@ fn bind_path(path: &Path, mode: Option<u32>, queue: u32) -> io::Result<UnixListe
     Ok(UnixListener::from(socket))
 }
 
-/// Whether a path is a socket that a server has left behind.
+/// Whether a path is a socket that a server has left behind. Where one listens whose queue is full, it is not waited for.
 fn is_stale(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let connect = || {
+        let socket = new_socket(AddressFamily::UNIX)?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?)
+    };
     let refuses = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-    is_socket && UnixStream::connect(path).is_err_and(refuses)
+    is_socket && connect().is_err_and(refuses)
 }
 
 #[derive(Debug)]

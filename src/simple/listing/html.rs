@@ -110,7 +110,13 @@ fn push_list(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     if listing.may_have_details {
         push_order(page, listing, Key::Size, "Size");
         push_order(page, listing, Key::Modified, "Modified");
-        page.extend_from_slice(b" <a href=\"?details\">Show sizes and times</a>");
+        let order = match (listing.order.key, listing.order.is_descending) {
+            (Key::Name, false) => String::new(),
+            (key, false) => format!("sort={}&amp;", key.name()),
+            (key, true) => format!("sort={}&amp;order=desc&amp;", key.name()),
+        };
+        let link = format!(" <a href=\"?{order}details\">Show sizes and times</a>");
+        page.extend_from_slice(link.as_bytes());
     }
     page.extend_from_slice(b"</nav>\n");
     page.extend_from_slice(match listing.names().len() > LONG {
