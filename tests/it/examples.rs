@@ -271,7 +271,8 @@ fn todo_does_all_that_it_says() {
     let Some(mut example) = Example::start_in(root.path(), "todo", &arguments) else {
         return;
     };
-    let curl = Curl(&example, &root.path());
+    let folder = root.path();
+    let curl = Curl(&example, &folder);
     let anna = ["-u", "anna:secret"];
     let with = |more: &[&'static str]| [&anna[..], more].concat();
     // Cookies, CORS, basic auth, JSON and forms.
