@@ -160,12 +160,10 @@ fn main() -> ExitCode {
         let [name, value] = pair else {
             return usage_error("SERVETTE_HEADER has a name and a value, on a line each");
         };
-        {
-            if let Err(error) = field_name(name).and_then(|()| field_value(value).map(drop)) {
-                return usage_error(&format!("invalid value for '--header': {error}"));
-            }
-            handler = handler.extra_response_header(name, value);
+        if let Err(error) = field_name(name).and_then(|()| field_value(value).map(drop)) {
+            return usage_error(&format!("invalid value for '--header': {error}"));
         }
+        handler = handler.extra_response_header(name, value);
     }
     let host = listen::host(arguments.bind.as_deref());
     let handler = match arguments.site.apply(handler, host) {

@@ -56,7 +56,6 @@ pub(crate) mod listing;
 mod media;
 mod mime;
 mod missing;
-#[cfg_attr(windows, path = "simple/open/windows.rs")]
 pub(crate) mod open;
 mod parts;
 pub(crate) mod path;

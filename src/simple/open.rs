@@ -2,31 +2,27 @@
 //! meanwhile, and only regular files and directories.
 //!
 //! A path is never checked first and opened later, for a link could be put there in between. It is
-//! opened in a way that cannot leave the root: by `openat2` where there is one, else name by name
-//! without following links.
+//! opened in a way that cannot leave the root; how is in the file of each system.
 
-use std::ffi::{CStr, OsStr};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-pub(crate) use rustix::fs::FileType;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
-use rustix::io::{Errno, retry_on_intr};
-
-use self::below::is_plain;
-pub(crate) use self::below::relative_to;
-pub(crate) use self::describe::{Description, Way};
-pub(crate) use self::locate::{Located, locate};
+pub(crate) use self::description::Description;
+#[cfg(unix)]
+pub(crate) use self::unix::{FileType, Located, Way, locate, open, relative_to};
+#[cfg(windows)]
+pub(crate) use self::windows::{FileType, Way, open, relative_to};
 use super::listing::{self, Entry};
 
-mod below;
-mod describe;
-mod locate;
+mod description;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
-/// Which symbolic links below the root are followed. The root itself may be reached through links.
+/// Which symbolic links below the root are followed; the junctions of Windows are links, too. The root itself may be reached
+/// through links.
 ///
 /// This holds for paths below the handler's directory. An overridden
 /// [`translate_path`](super::ServeFiles::translate_path) that leads elsewhere has its own word, and
@@ -52,44 +48,21 @@ pub(crate) enum Found<'a> {
     Directory(Directory<'a>),
 }
 
-/// Opens `relative`, which must have plain names only, below `root`.
-///
-/// What is neither a regular file nor a directory counts as not found, and so does what is behind
-/// a link that leaves the root. Nothing here waits, not even for a FIFO: it is opened without
-/// blocking, and only then is its kind known. That is one call less for every file than to ask
-/// before, and a kind that was asked before could have changed.
-pub(crate) fn open<'a>(
-    root: &'a Path,
-    relative: &'a Path,
-    symlinks: Symlinks,
-) -> io::Result<Found<'a>> {
-    let place = Place {
-        root: or_dot(root),
-        relative,
-        symlinks,
-    };
-    let opened = match open_below(place, READ) {
-        // A directory that may be entered but not read has no listing, but perhaps an index page.
-        Err(Errno::ACCESS) => match open_below(place, ENTER) {
-            Ok(fd) => return Ok(Found::Directory(Directory { fd, place })),
-            Err(_) => Err(Errno::ACCESS),
-        },
-        opened => opened,
-    };
-    let file = File::from(opened?);
-    let description = Description::of_open(&file)?;
-    if description.is_file() {
-        Ok(Found::File(file, description))
-    } else if description.file_type().is_dir() {
-        Ok(Found::Directory(Directory {
-            fd: file.into(),
-            place,
-        }))
-    } else {
-        Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "neither a regular file nor a directory",
-        ))
+impl<'a> Found<'a> {
+    /// What was opened at this place. What is neither a regular file nor a directory counts as not found.
+    fn of(file: File, place: Place<'a>) -> io::Result<Self> {
+        let description = Description::of_open(&file)?;
+        match description.file_type() {
+            FileType::RegularFile => Ok(Found::File(file, description)),
+            FileType::Directory => Ok(Found::Directory(Directory {
+                handle: file,
+                place,
+            })),
+            _ => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "neither a regular file nor a directory",
+            )),
+        }
     }
 }
 
@@ -102,7 +75,7 @@ pub(crate) fn open_any(path: &Path) -> io::Result<Found<'_>> {
 /// [`list_directory`](super::ServeFiles::list_directory) lists.
 #[derive(Debug)]
 pub struct Directory<'a> {
-    fd: OwnedFd,
+    handle: File,
     place: Place<'a>,
 }
 
@@ -144,78 +117,18 @@ impl Directory<'_> {
         names: &'n [String],
     ) -> io::Result<Option<(File, Description, &'n str)>> {
         for name in names {
-            match self.open_entry(Path::new(name), READ) {
-                Ok(fd) => {
-                    let file = File::from(fd);
+            match self.open_to_read(name) {
+                Ok(file) => {
                     let description = Description::of_open(&file)?;
                     if description.is_file() {
                         return Ok(Some((file, description, name)));
                     }
                 }
-                Err(Errno::ACCESS) if self.is_regular(name) => return Err(Errno::ACCESS.into()),
+                Err(error) if self.forbids(name, &error) => return Err(error),
                 Err(_) => {}
             }
         }
         Ok(None)
-    }
-
-    /// Calls `each` with the name and kind of every entry but `.` and `..`, in no order.
-    pub(super) fn read(&self, mut each: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
-        // opened once more, for `fd` may have no right to read, and its position is shared
-        let flags = READ | OFlags::DIRECTORY;
-        let fd = match open_following(self.fd.as_fd(), Path::new(""), flags) {
-            // It may be read, but not entered.
-            Err(Errno::ACCESS) => open_below(self.place, flags),
-            opened => opened,
-        }?;
-        read_names(fd, |name, file_type| {
-            if !matches!(name.to_bytes(), b"." | b"..") {
-                each(OsStr::from_bytes(name.to_bytes()), file_type);
-            }
-        })
-    }
-
-    /// What the file system says of an entry: of itself, or (`follows`) of what would be served, with the links that may be
-    /// followed.
-    pub(super) fn describe(&self, name: &OsStr, follows: bool) -> io::Result<Description> {
-        match follows {
-            false => {
-                let stat = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
-                Ok(Description::of(&stat))
-            }
-            true => {
-                let fd = self.open_entry(Path::new(name), LOCATE)?;
-                Ok(Description::of(&rustix::fs::fstat(fd)?))
-            }
-        }
-    }
-
-    fn is_regular(&self, name: &str) -> bool {
-        statat(&self.fd, name, AtFlags::empty())
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
-    }
-
-    fn open_entry(&self, name: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-        if !is_plain(name) {
-            return Err(Errno::INVAL);
-        }
-        if self.place.symlinks == Symlinks::Follow {
-            return open_following(self.fd.as_fd(), name, flags);
-        }
-        match open_without_links(self.fd.as_fd(), name, flags) {
-            // a link may leave this directory and still end inside the root
-            Err(Errno::LOOP | Errno::NOTDIR) if self.place.symlinks == Symlinks::InsideRoot => {
-                let relative = self.place.relative.join(name);
-                open_below(
-                    Place {
-                        relative: &relative,
-                        ..self.place
-                    },
-                    flags,
-                )
-            }
-            opened => opened,
-        }
     }
 }
 
@@ -227,190 +140,17 @@ struct Place<'a> {
     symlinks: Symlinks,
 }
 
-/// To read a file or a directory. Without `NONBLOCK` a FIFO would hold the thread until it has a
-/// writer, without `NOCTTY` a terminal could become that of the server.
-const READ: OFlags = OFlags::RDONLY
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NOCTTY);
-
-/// To reach what is in a directory; this needs no right to read it.
-#[cfg(target_os = "linux")]
-const ENTER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-#[cfg(not(target_os = "linux"))]
-const ENTER: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::CLOEXEC);
-
-/// To learn what a path leads to; this needs no right to it.
-#[cfg(target_os = "linux")]
-const LOCATE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
-#[cfg(not(target_os = "linux"))]
-const LOCATE: OFlags = READ;
-
-fn open_below(place: Place<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
-    open_whole(place, &place.root.join(place.relative), flags)
-}
-
-/// The same, where `path` is that of the place already.
-fn open_whole(place: Place<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let Place {
-        root,
-        relative,
-        symlinks,
-    } = place;
-    if !is_plain(relative) {
-        return Err(Errno::INVAL);
-    }
-    // joined with nothing, the root has a slash at its end, and could not be a file
-    let path = match relative.as_os_str().is_empty() {
-        true => root,
-        false => path,
-    };
-    if symlinks == Symlinks::Follow {
-        return open_following(CWD, path, flags);
-    }
-    // Plain names without any link cannot leave the root. Most paths are of this kind, and for
-    // them, if there is no link on the way to the root either, this one call is all.
-    match openat2(CWD, path, flags, Links::None) {
-        Err(Errno::LOOP) => {}
-        Err(error) if is_missing(error) => {}
-        opened => return opened,
-    }
-    let root_fd = open_following(CWD, root, ENTER)?;
-    let root_fd = root_fd.as_fd();
-    if symlinks == Symlinks::Deny {
-        return open_without_links(root_fd, relative, flags);
-    }
-    let opened = match openat2(root_fd, relative, flags, Links::Beneath) {
-        Err(error) if is_missing(error) => walk(root_fd, relative, flags),
-        opened => opened,
-    };
-    match opened {
-        // Refused, but an absolute link or one that goes out and comes back may still end inside.
-        // So ask where the path ends, and go there without links.
-        Err(Errno::XDEV | Errno::LOOP | Errno::NOTDIR) => {
-            let root = fs::canonicalize(root).map_err(errno)?;
-            let path = fs::canonicalize(path).map_err(errno)?;
-            let relative = path.strip_prefix(root).map_err(|_| Errno::NOENT)?;
-            open_without_links(root_fd, relative, flags)
-        }
-        opened => opened,
-    }
-}
-
-fn open_following(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    retry_on_intr(|| openat(dir, or_dot(path), flags, Mode::empty()))
-}
-
-/// Opens plain names below `dir`, and fails at the first link.
-fn open_without_links(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    match openat2(dir, path, flags, Links::None) {
-        Err(error) if is_missing(error) => walk(dir, path, flags),
-        opened => opened,
-    }
-}
-
-/// The same without `openat2`: each directory is opened in the one before it, so none can be
-/// exchanged for a link unseen.
-fn walk(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let mut names = path.components();
-    let Some(last) = names.next_back() else {
-        return open_following(dir, path, flags);
-    };
-    let mut parent = None;
-    for name in names {
-        let dir = parent.as_ref().map_or(dir, OwnedFd::as_fd);
-        parent = Some(open_following(
-            dir,
-            name.as_ref(),
-            ENTER | OFlags::NOFOLLOW,
-        )?);
-    }
-    let dir = parent.as_ref().map_or(dir, OwnedFd::as_fd);
-    let fd = open_following(dir, last.as_ref(), flags | OFlags::NOFOLLOW)?;
-    // What is only located would be the link itself.
-    if flags == LOCATE && FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode).is_symlink() {
-        return Err(Errno::LOOP);
-    }
-    Ok(fd)
-}
-
-/// What `openat2` lets a path do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Links {
-    /// No links at all.
-    None,
-    /// Links, if no step of them leaves the directory.
-    Beneath,
-}
-
-#[cfg(target_os = "linux")]
-fn openat2(
-    dir: BorrowedFd<'_>,
-    path: &Path,
-    flags: OFlags,
-    links: Links,
-) -> Result<OwnedFd, Errno> {
-    use rustix::fs::ResolveFlags;
-
-    #[cfg(test)]
-    if tests::OPENAT2_IS_MISSING.get() {
-        return Err(Errno::NOSYS);
-    }
-    let resolve = match links {
-        Links::None => ResolveFlags::NO_SYMLINKS,
-        Links::Beneath => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
-    };
-    // When something is renamed just now, the kernel may not know whether a `..` stayed below the
-    // directory, and says `AGAIN`.
-    let mut opened = Err(Errno::AGAIN);
-    for _ in 0..16 {
-        opened = rustix::fs::openat2(dir, or_dot(path), flags, Mode::empty(), resolve);
-        if !matches!(opened, Err(Errno::AGAIN | Errno::INTR)) {
-            break;
+impl<'a> Place<'a> {
+    fn new(root: &'a Path, relative: &'a Path, symlinks: Symlinks) -> Self {
+        Place {
+            root: or_dot(root),
+            relative,
+            symlinks,
         }
     }
-    opened
 }
 
-#[cfg(not(target_os = "linux"))]
-fn openat2(_: BorrowedFd<'_>, _: &Path, _: OFlags, _: Links) -> Result<OwnedFd, Errno> {
-    Err(Errno::NOSYS)
-}
-
-/// Whether this error says that there is no `openat2`. Some sandboxes say so with `PERM`, which
-/// the call itself never does with these flags.
-fn is_missing(error: Errno) -> bool {
-    matches!(error, Errno::NOSYS | Errno::PERM)
-}
-
-/// Without memory for each name.
-#[cfg(target_os = "linux")]
-fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
-    let mut block = Vec::with_capacity(64 << 10);
-    let mut names = rustix::fs::RawDir::new(fd, block.spare_capacity_mut());
-    while let Some(entry) = names.next() {
-        match entry {
-            Ok(entry) => each(entry.file_name(), entry.file_type()),
-            // It was removed meanwhile, and so is empty.
-            Err(Errno::NOENT) => break,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
-    for entry in rustix::fs::Dir::new(fd)? {
-        let entry = entry?;
-        each(entry.file_name(), entry.file_type());
-    }
-    Ok(())
-}
-
-/// An empty path means the directory itself, but not to the kernel.
+/// An empty path means the directory itself, but not to the system.
 fn or_dot(path: &Path) -> &Path {
     if path.as_os_str().is_empty() {
         Path::new(".")
@@ -418,10 +158,3 @@ fn or_dot(path: &Path) -> &Path {
         path
     }
 }
-
-fn errno(error: io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::NOENT)
-}
-
-#[cfg(test)]
-mod tests;

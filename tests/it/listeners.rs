@@ -185,7 +185,13 @@ fn a_unix_socket_whose_queue_is_full_is_in_use() {
     bind(&own, &SocketAddrUnix::new(&path).unwrap()).unwrap();
     listen(&own, 0).unwrap();
     let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
-    let error = HttpServer::builder(address()).bind_unix(&path).unwrap_err();
+    let (tell, told) = std::sync::mpsc::channel();
+    let place = path.clone();
+    std::thread::spawn(move || {
+        let bound = HttpServer::builder(address()).bind_unix(place);
+        tell.send(bound.map(drop)).unwrap();
+    });
+    let error = told.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert!(error.to_string().contains("in use"), "{error}");
     std::fs::remove_file(&path).unwrap();
 }

@@ -1,135 +1,20 @@
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::listing::Entry;
+use super::super::open_any;
 use super::*;
 
+use self::tree::{ALL, Temp, assert_look, both_ways, directory, list, look, text};
+
+mod tree;
 mod ways;
 
 thread_local! {
     /// Whether this test acts as on a system without `openat2`.
     pub(super) static OPENAT2_IS_MISSING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs a promise twice: with `openat2` and without it.
-fn both_ways(promise: impl Fn()) {
-    for missing in [false, true] {
-        OPENAT2_IS_MISSING.set(missing);
-        promise();
-    }
-    OPENAT2_IS_MISSING.set(false);
-}
-
-/// A directory of its own for each test, with a root `www` in it; gone at the end.
-struct Temp(PathBuf);
-
-impl Temp {
-    fn new() -> Self {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("servette-open-{}-{number}", std::process::id()));
-        fs::create_dir_all(path.join("www/sub/deep")).unwrap();
-        fs::create_dir(path.join("www-private")).unwrap();
-        let temp = Temp(path);
-        temp.write("www/file", "file");
-        temp.write("www/sub/deep/file", "deep");
-        temp.write("www-private/file", "secret");
-        temp.write("outside", "secret");
-        temp
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.0.join(path)
-    }
-
-    fn root(&self) -> PathBuf {
-        self.path("www")
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        fs::write(self.path(path), text).unwrap();
-    }
-
-    fn link(&self, target: impl AsRef<Path>, path: &str) {
-        symlink(target, self.path(path)).unwrap();
-    }
-
-    fn chmod(&self, path: &str, mode: u32) {
-        fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode)).unwrap();
-    }
-}
-
-impl Drop for Temp {
-    fn drop(&mut self) {
-        // a test that failed may have left a directory closed
-        let _ = fs::set_permissions(self.path("www/sub"), fs::Permissions::from_mode(0o755));
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// What is found, as text: what is in a file, or `dir`, or the kind of the error.
-fn look(root: &Path, relative: impl AsRef<Path>, symlinks: Symlinks) -> String {
-    match open(root, relative.as_ref(), symlinks) {
-        Ok(found) => text(found),
-        Err(error) => format!("{:?}", error.kind()),
-    }
-}
-
-fn text(found: Found<'_>) -> String {
-    match found {
-        Found::File(mut file, description) => {
-            let mut text = String::new();
-            file.read_to_string(&mut text).unwrap();
-            assert_eq!(description.size(), text.len() as u64);
-            text
-        }
-        Found::Directory(_) => "dir".into(),
-    }
-}
-
-fn directory<'a>(root: &'a Path, relative: &'a str, symlinks: Symlinks) -> Directory<'a> {
-    match open(root, Path::new(relative), symlinks).unwrap() {
-        Found::Directory(directory) => directory,
-        Found::File(..) => panic!("{relative} is a file"),
-    }
-}
-
-fn list(root: &Path, relative: &str, symlinks: Symlinks) -> Vec<(OsString, bool, bool)> {
-    let entries = directory(root, relative, symlinks).entries().unwrap();
-    entries
-        .into_iter()
-        .map(
-            |Entry {
-                 name,
-                 is_dir,
-                 is_link,
-                 ..
-             }| (name, is_dir, is_link),
-        )
-        .collect()
-}
-
-const ALL: [Symlinks; 3] = [Symlinks::Deny, Symlinks::InsideRoot, Symlinks::Follow];
-
-/// One path, and what it is under each policy.
-fn assert_look(temp: &Temp, relative: &str, [deny, inside, follow]: [&str; 3]) {
-    let root = temp.root();
-    for (symlinks, expected) in ALL.into_iter().zip([deny, inside, follow]) {
-        let seen = look(&root, relative, symlinks);
-        match expected {
-            "-" => assert!(
-                seen != "secret" && seen != "dir" && seen != "file",
-                "{relative} {symlinks:?}: {seen}"
-            ),
-            _ => assert_eq!(seen, expected, "{relative} {symlinks:?}"),
-        }
-    }
 }
 
 #[test]

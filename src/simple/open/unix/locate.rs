@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-use super::{LOCATE, Place, Symlinks, open_below, or_dot};
+use super::{LOCATE, Place, Symlinks, open_below};
 
 /// What a path leads to, and where that really is.
 #[derive(Debug)]
@@ -20,11 +20,7 @@ pub(crate) struct Located {
 /// Finds what `relative`, which must have plain names only, leads to below `root`, by the rules of
 /// [`open`](super::open). It need not be readable. For what takes a path and no descriptor: to run a program.
 pub(crate) fn locate(root: &Path, relative: &Path, symlinks: Symlinks) -> io::Result<Located> {
-    let place = Place {
-        root: or_dot(root),
-        relative,
-        symlinks,
-    };
+    let place = Place::new(root, relative, symlinks);
     let fd = open_below(place, LOCATE)?;
     let file_type = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
     let path = real_path(&fd, place)?;
