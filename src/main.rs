@@ -144,32 +144,11 @@ fn main() -> ExitCode {
         }
         Err(error) => return usage_error(&error.to_string()),
     }
-    if !arguments.directory.is_dir() {
-        let directory = arguments.directory.display();
-        return usage_error(&format!("not a directory: {directory}"));
-    }
-    if let Err(error) = arguments.tls.check() {
-        return usage_error(&error);
-    }
-    let mut handler = SimpleHandler::new(&arguments.directory)
-        .with_protocol_version(&*arguments.protocol)
-        .with_default_content_type(&*arguments.content_type)
-        .follow_symlinks(arguments.follow_symlinks)
-        .quiet(arguments.quiet);
-    for pair in arguments.headers.chunks(2) {
-        let [name, value] = pair else {
-            return usage_error("SERVETTE_HEADER has a name and a value, on a line each");
+    let handler =
+        match files(&arguments).and_then(|handler| arguments.tls.check().map(|()| handler)) {
+            Ok(handler) => handler,
+            Err(error) => return usage_error(&error),
         };
-        if let Err(error) = field_name(name).and_then(|()| field_value(value).map(drop)) {
-            return usage_error(&format!("invalid value for '--header': {error}"));
-        }
-        handler = handler.extra_response_header(name, value);
-    }
-    let host = listen::host(arguments.bind.as_deref());
-    let handler = match arguments.site.apply(handler, host) {
-        Ok(handler) => handler,
-        Err(error) => return usage_error(&error),
-    };
     let sockets = match arguments
         .cgi
         .shed_inherited()
@@ -203,6 +182,33 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The handler of the directory.
+///
+/// # Errors
+/// What is wrong in the arguments, in words.
+fn files(arguments: &Arguments) -> Result<SimpleHandler, String> {
+    if !arguments.directory.is_dir() {
+        let directory = arguments.directory.display();
+        return Err(format!("not a directory: {directory}"));
+    }
+    let mut handler = SimpleHandler::new(&arguments.directory)
+        .with_protocol_version(&*arguments.protocol)
+        .with_default_content_type(&*arguments.content_type)
+        .follow_symlinks(arguments.follow_symlinks)
+        .quiet(arguments.quiet);
+    for pair in arguments.headers.chunks(2) {
+        let [name, value] = pair else {
+            return Err("SERVETTE_HEADER has a name and a value, on a line each".into());
+        };
+        field_name(name)
+            .and_then(|()| field_value(value).map(drop))
+            .map_err(|error| format!("invalid value for '--header': {error}"))?;
+        handler = handler.extra_response_header(name, value);
+    }
+    let host = listen::host(arguments.bind.as_deref());
+    arguments.site.apply(handler, host)
 }
 
 fn serve<H>(arguments: &Arguments, sockets: Vec<Listener>, handler: H) -> servette::Result<()>
