@@ -144,11 +144,10 @@ fn main() -> ExitCode {
         }
         Err(error) => return usage_error(&error.to_string()),
     }
-    let handler =
-        match files(&arguments).and_then(|handler| arguments.tls.check().map(|()| handler)) {
-            Ok(handler) => handler,
-            Err(error) => return usage_error(&error),
-        };
+    let handler = match arguments.tls.check().and_then(|()| files(&arguments)) {
+        Ok(handler) => handler,
+        Err(error) => return usage_error(&error),
+    };
     let sockets = match arguments
         .cgi
         .shed_inherited()
