@@ -249,8 +249,7 @@ impl Connection {
         let gone_on = self.go_on_with_handed(may_have_left);
         gone_on.inspect_err(|_| {
             self.state = State::Ending(Ending::Close);
-            // It fails only where there is no TCP.
-            let _ = self.channel.wire.stream.reset_on_close();
+            self.channel.wire.stream.end_with_reset();
         })
     }
 
@@ -354,8 +353,8 @@ impl Connection {
         let handed = self.channel.rest.get_mut().handed.take()?;
         let is_stream = matches!(handed.what, What::Stream(_));
         if is_stream {
-            // What was sent must not look like all of it. It fails only where there is no TCP.
-            let _ = self.channel.wire.stream.reset_on_close();
+            // What was sent must not look like all of it.
+            self.channel.wire.stream.end_with_reset();
         }
         handed.close(fault)
     }

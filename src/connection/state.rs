@@ -146,8 +146,8 @@ impl Connection {
         let held = mem::take(&mut self.held_answers);
         let is_whole = |sent: io::Result<usize>| sent.is_ok_and(|sent| sent == held.len());
         if !held.is_empty() && !is_whole(self.channel.wire.stream.send(&held, &[], false)) {
-            // A part of it must not look like all of it. It fails only where there is no connection any more.
-            let _ = self.channel.wire.stream.reset_on_close();
+            // A part of it must not look like all of it.
+            self.channel.wire.stream.end_with_reset();
         }
     }
 
@@ -273,8 +273,7 @@ impl Connection {
     fn cut(&mut self) -> bool {
         let is_ambiguous = self.is_handed() || self.channel.out.borrow().ends_with_close();
         if is_ambiguous {
-            // It fails only where there is no connection any more.
-            let _ = self.channel.wire.stream.reset_on_close();
+            self.channel.wire.stream.end_with_reset();
             self.channel.resets.set(true);
         } else {
             self.channel.out.borrow_mut().give_up();

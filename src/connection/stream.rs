@@ -341,6 +341,11 @@ impl Stream {
         self::system::reset_on_close(socket)
     }
 
+    /// The same where nobody is to be told that it failed: in memory there is no reset, and a socket that is gone needs none.
+    pub(crate) fn end_with_reset(&self) {
+        let _ = self.reset_on_close();
+    }
+
     /// A second descriptor of the socket, for an owner of its own.
     pub(crate) fn duplicate(&self) -> io::Result<OwnedSocket> {
         self.fd().ok_or_else(no_socket)?.try_clone_to_owned()

@@ -213,8 +213,7 @@ impl Connection {
             });
             self.channel.wire.stream.cut_end();
             if !is_visible {
-                // It fails only where there is no TCP.
-                let _ = self.channel.wire.stream.reset_on_close();
+                self.channel.wire.stream.end_with_reset();
             }
             error.into()
         })
@@ -224,8 +223,7 @@ impl Connection {
     /// kernel would also go on offering what is unsent, for minutes.
     pub(crate) fn cut_tail(&self) {
         if self.channel.drop_tail() {
-            // It fails only where there is no TCP.
-            let _ = self.channel.wire.stream.reset_on_close();
+            self.channel.wire.stream.end_with_reset();
         }
     }
 }

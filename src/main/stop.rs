@@ -18,7 +18,7 @@ const INTERRUPTED: i32 = 130;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Health and stop")]
 pub(super) struct StopArguments {
-    /// Answer GET of this path for health checks: 200, or 503 once the server was told to stop; not logged
+    /// Answer GET and HEAD of this path for health checks: 200, or 503 once the server was told to stop; not logged
     #[arg(long, value_name = "PATH", value_parser = super::health::path)]
     pub(super) health: Option<String>,
 

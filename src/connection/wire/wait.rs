@@ -60,9 +60,8 @@ impl Wire {
             if left.is_zero() {
                 min_rate.waited(patience);
                 if direction == Direction::Write {
-                    // Else the kernel would go on offering what is unsent, for minutes. It fails only
-                    // where there is no TCP.
-                    let _ = self.stream.reset_on_close();
+                    // Else the kernel would go on offering what is unsent, for minutes.
+                    self.stream.end_with_reset();
                 }
                 return Err(late.into());
             }

@@ -151,8 +151,7 @@ impl EventLoop {
         if !is_accepted {
             #[cfg(feature = "testing")]
             if options.resets_refused {
-                // It fails only where the client is gone already.
-                let _ = task.conn.wire().stream.reset_on_close();
+                task.conn.wire().stream.end_with_reset();
             }
             self.close(task);
             return None;
