@@ -105,6 +105,12 @@ impl Tls {
         &mut self.socket
     }
 
+    /// The client has ended the session.
+    #[cfg(windows)]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.borrow().has_ended()
+    }
+
     /// What was agreed on; `None` before that.
     pub(crate) fn info(&self) -> Option<&TlsInfo> {
         if self.info.get().is_none() {

@@ -77,6 +77,15 @@ impl Stream {
         }
     }
 
+    /// The client's end has come with bytes that were read. (A session of TLS is ended by a message.)
+    pub(in crate::connection) fn end_is_read(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.has_ended();
+        }
+        false
+    }
+
     /// A stream of this kind, of another descriptor.
     #[cfg(feature = "tls-config")]
     pub(in crate::connection) fn same_with(&self, socket: OwnedSocket) -> Self {

@@ -80,6 +80,12 @@ impl State {
         }
     }
 
+    /// The client has ended the session.
+    #[cfg(windows)]
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
     /// There are decrypted bytes that were not read yet.
     pub(super) fn holds_plaintext(&self) -> bool {
         !self.plain.is_empty()
