@@ -49,16 +49,16 @@ pub struct Limits {
     pub head_deadline: Duration,
     /// How long a kept connection may stay idle before it is closed. Default 75 s: longer than the 60 s
     /// after which nginx gives up an idle connection to a server behind it.
-    pub idle_deadline: Duration,
+    pub idle_timeout: Duration,
     /// The longest wait for a byte of a body, whatever came before, by `rfile` or for a script; then 408.
     /// Default 30 s.
-    pub body_deadline: Duration,
+    pub body_timeout: Duration,
     /// Ranges that one request may ask for of a file; for more of them the whole file is sent. Default 256:
     /// some clients ask for as many at a time. 0 sends no parts of files at all.
     pub ranges: usize,
     /// How long a client may take nothing at all of what is sent to it, by `wfile` or after the handler; then the
     /// connection is cut. Default 30 s.
-    pub write_deadline: Duration,
+    pub write_timeout: Duration,
     /// The average rate in bytes a second below which a body or a response is given up once it has
     /// kept the server waiting for longer than its deadline. Default 500; 0 switches the rate off.
     pub min_rate: u64,
@@ -67,17 +67,17 @@ pub struct Limits {
     pub stream_queue: usize,
     /// How long a [`ResponseStream`](crate::ResponseStream) may be silent before the server writes what keeps it alive,
     /// if the program has said what that is. Default 15 s; zero switches it off.
-    pub stream_silence: Duration,
+    pub stream_keep_alive: Duration,
     /// What all connections together may hold in memory of answers that their clients do not take: the ends of answers,
     /// what waits in response streams, and the heads of requests that are deferred. Beyond it a handler waits for its
     /// client itself, a stream is cut, and nothing is deferred (503).
     /// Default 67,108,864 (64 MiB).
-    pub queued: usize,
+    pub total_queue: usize,
     /// What is read of a request body that the handler left unread, to keep the connection; of a
     /// longer one the connection is closed. Default 262,144.
-    pub drain: u64,
+    pub discard: u64,
     /// How long that reading may take. Default 2 s.
-    pub drain_deadline: Duration,
+    pub discard_deadline: Duration,
     /// What is read and dropped after the last response, so that the client gets to read it (RFC 9112,
     /// 9.6). Default 67,108,864 (64 MiB): a client that sends all of an upload before it reads, and all that
     /// waits in sockets on a fast network.
@@ -93,7 +93,7 @@ pub struct Limits {
     /// loop, and a monitor. Default 512.
     pub max_threads: usize,
     /// How long a thread without work is kept. Default 10 s.
-    pub thread_idle: Duration,
+    pub thread_idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -111,21 +111,21 @@ impl Default for Limits {
             trailers: chunk.trailers,
             max_body: None,
             head_deadline: Duration::from_secs(15),
-            idle_deadline: Duration::from_secs(75),
-            body_deadline: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
             ranges: 256,
-            write_deadline: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             min_rate: 500,
             stream_queue: 256 << 10,
-            stream_silence: Duration::from_secs(15),
-            queued: 64 << 20,
-            drain: 256 << 10,
-            drain_deadline: Duration::from_secs(2),
+            stream_keep_alive: Duration::from_secs(15),
+            total_queue: 64 << 20,
+            discard: 256 << 10,
+            discard_deadline: Duration::from_secs(2),
             linger: 64 << 20,
             linger_deadline: Duration::from_secs(2),
             max_connections: 16_384,
             max_threads: 512,
-            thread_idle: Duration::from_secs(10),
+            thread_idle_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -155,21 +155,21 @@ setters! {
     with_trailers: trailers: usize;
     with_max_body: max_body: Option<u64>;
     with_head_deadline: head_deadline: Duration;
-    with_idle_deadline: idle_deadline: Duration;
-    with_body_deadline: body_deadline: Duration;
+    with_idle_timeout: idle_timeout: Duration;
+    with_body_timeout: body_timeout: Duration;
     with_ranges: ranges: usize;
-    with_write_deadline: write_deadline: Duration;
+    with_write_timeout: write_timeout: Duration;
     with_min_rate: min_rate: u64;
     with_stream_queue: stream_queue: usize;
-    with_stream_silence: stream_silence: Duration;
-    with_queued: queued: usize;
-    with_drain: drain: u64;
-    with_drain_deadline: drain_deadline: Duration;
+    with_stream_keep_alive: stream_keep_alive: Duration;
+    with_total_queue: total_queue: usize;
+    with_discard: discard: u64;
+    with_discard_deadline: discard_deadline: Duration;
     with_linger: linger: u64;
     with_linger_deadline: linger_deadline: Duration;
     with_max_connections: max_connections: usize;
     with_max_threads: max_threads: usize;
-    with_thread_idle: thread_idle: Duration;
+    with_thread_idle_timeout: thread_idle_timeout: Duration;
 }
 
 impl Limits {

@@ -28,7 +28,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// let handler = CgiHandler::new("public")
 ///     .interpreter(".py", "/usr/bin/python3")
 ///     .env("DATABASE", "/var/lib/app.db")
-///     .with_silence_deadline(Duration::from_secs(10));
+///     .with_silence_timeout(Duration::from_secs(10));
 /// ThreadingHttpServer::bind("127.0.0.1:8000", handler)?.serve_forever()?;
 /// # Ok::<(), servette::Error>(())
 /// ```
@@ -51,7 +51,7 @@ pub struct CgiHandler {
     path: OsString,
     inherit: Vec<OsString>,
     env: Variables,
-    silence_deadline: Duration,
+    silence_timeout: Duration,
     total_deadline: Option<Duration>,
     max_output_head: usize,
     max_scripts: usize,
@@ -200,10 +200,10 @@ impl CgiHandler {
 
     /// How long a script may neither write output nor take input before it is killed; then 504, or the
     /// end of the connection. Time that the server waits for the client does not count: the client has a
-    /// deadline of its own, [`Limits::body_deadline`](crate::Limits). Default: 60 s.
+    /// deadline of its own, [`Limits::body_timeout`](crate::Limits). Default: 60 s.
     #[must_use]
-    pub fn with_silence_deadline(mut self, deadline: Duration) -> Self {
-        self.silence_deadline = deadline;
+    pub fn with_silence_timeout(mut self, deadline: Duration) -> Self {
+        self.silence_timeout = deadline;
         self
     }
 
@@ -269,8 +269,8 @@ impl CgiHandler {
         self.as_server_user
     }
 
-    pub(super) fn silence_deadline(&self) -> Duration {
-        self.silence_deadline
+    pub(super) fn silence_timeout(&self) -> Duration {
+        self.silence_timeout
     }
 
     pub(super) fn total_deadline(&self) -> Option<Duration> {
@@ -344,7 +344,7 @@ impl From<SimpleHandler> for CgiHandler {
             path: PATH.into(),
             inherit: Vec::new(),
             env: Vec::new(),
-            silence_deadline: Duration::from_secs(60),
+            silence_timeout: Duration::from_secs(60),
             total_deadline: None,
             max_output_head: 64 << 10,
             max_scripts: 64,

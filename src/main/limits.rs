@@ -23,7 +23,7 @@ pub(super) struct LimitArguments {
 
     /// Time for a client to send the head of a request [default: 15]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    head_timeout: Option<u32>,
+    head_deadline: Option<u32>,
 
     /// Drop clients that read nothing of their answer for this time [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
@@ -41,13 +41,13 @@ impl LimitArguments {
             limits.max_threads = threads as usize;
         }
         if let Some(time) = self.idle_timeout {
-            limits.idle_deadline = seconds(time);
+            limits.idle_timeout = seconds(time);
         }
-        if let Some(time) = self.head_timeout {
+        if let Some(time) = self.head_deadline {
             limits.head_deadline = seconds(time);
         }
         if let Some(time) = self.write_timeout {
-            limits.write_deadline = seconds(time);
+            limits.write_timeout = seconds(time);
         }
         limits
     }

@@ -102,7 +102,10 @@ mod tests {
         command.build();
         let mut text = String::new();
         let mut heading = None;
-        for arg in command.get_arguments() {
+        // The sort is stable: the options without a heading, which clap puts first and last, are one group.
+        let mut arguments: Vec<_> = command.get_arguments().collect();
+        arguments.sort_by_key(|arg| arg.get_help_heading().is_some());
+        for arg in arguments {
             if heading != Some(arg.get_help_heading()) {
                 heading = Some(arg.get_help_heading());
                 let title = arg.get_help_heading().unwrap_or("General");

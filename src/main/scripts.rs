@@ -73,16 +73,16 @@ pub(crate) struct ScriptArguments {
     /// Kill scripts that are silent for this time
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "cgi",
           value_parser = clap::value_parser!(u64).range(1..))]
-    cgi_silence: u64,
+    cgi_silence_timeout: u64,
 
     /// Kill scripts that run for this time; 0 for no limit
     #[arg(long, value_name = "SECONDS", default_value_t = 0, requires = "cgi")]
-    cgi_total: u64,
+    cgi_total_deadline: u64,
 
     /// Maximum scripts at a time
     #[arg(long, value_name = "COUNT", default_value_t = 64, requires = "cgi",
           value_parser = clap::value_parser!(u32).range(1..))]
-    cgi_scripts: u32,
+    cgi_max_scripts: u32,
 
     /// Maximum size of a request body; 0 for no limit
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, requires = "cgi")]
@@ -119,10 +119,10 @@ impl ScriptArguments {
             .pass_authorization(self.cgi_pass_authorization)
             .query_arguments(self.cgi_query_arguments)
             .run_as_server_user(self.cgi_same_user)
-            .with_silence_deadline(Duration::from_secs(self.cgi_silence))
-            .with_total_deadline(or_none(self.cgi_total).map(Duration::from_secs))
+            .with_silence_timeout(Duration::from_secs(self.cgi_silence_timeout))
+            .with_total_deadline(or_none(self.cgi_total_deadline).map(Duration::from_secs))
             .with_max_body(or_none(self.cgi_max_body))
-            .with_max_scripts(self.cgi_scripts as usize);
+            .with_max_scripts(self.cgi_max_scripts as usize);
         if !self.cgi_directory.is_empty() {
             handler = handler.with_cgi_directories(&self.cgi_directory);
         }

@@ -72,11 +72,11 @@ enum Listings {
 }
 
 impl SiteArguments {
-    /// Sets what is asked for. What the server is bound to may be one of its names.
-    pub(super) fn apply(
+    /// Applies the options to the handler. The `hosts` that the server is bound to are allowed hosts, too.
+    pub(super) fn apply<'a>(
         &self,
         handler: SimpleHandler,
-        bind: Option<&str>,
+        hosts: impl Iterator<Item = &'a str>,
     ) -> Result<SimpleHandler, String> {
         let mut handler = handler
             .precompressed(self.precompressed)
@@ -127,7 +127,7 @@ impl SiteArguments {
         }
         if !self.allow_host.is_empty() {
             let names = self.allow_host.iter().map(String::as_str);
-            handler = handler.with_allowed_hosts(names.chain(bind));
+            handler = handler.with_allowed_hosts(names.chain(hosts));
         }
         Ok(handler)
     }

@@ -1,6 +1,7 @@
 //! How the command ends: by SIGINT and SIGTERM, and in which order.
 
 use std::io;
+use std::mem;
 use std::process::exit;
 use std::thread;
 use std::time::Duration;
@@ -39,7 +40,7 @@ impl StopArguments {
     pub(super) fn stop_at_signals(
         &self,
         stopper: ShutdownHandle,
-        mut file: Option<SocketFile>,
+        mut files: Vec<SocketFile>,
     ) -> io::Result<()> {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         let (drain, grace) = (seconds(self.drain), seconds(self.grace));
@@ -52,22 +53,20 @@ impl StopArguments {
             if is_of_keyboard {
                 super::say("\nKeyboard interrupt received, exiting.\n");
             }
-            let (stopper, file) = (stopper.clone(), file.take());
+            let (stopper, files) = (stopper.clone(), mem::take(&mut files));
             // Nobody waits for a balancer in front of somebody's keyboard.
             let drain = drain * u32::from(!is_of_keyboard);
-            thread::spawn(move || stop(&stopper, file, drain, grace));
+            thread::spawn(move || stop(&stopper, files, drain, grace));
         })
     }
 }
 
 /// Lets balancers see it, then running answers end, and then the process, even if a handler does not.
-fn stop(stopper: &ShutdownHandle, file: Option<SocketFile>, drain: Duration, grace: Duration) {
+fn stop(stopper: &ShutdownHandle, files: Vec<SocketFile>, drain: Duration, grace: Duration) {
     systemd::notify("STOPPING=1");
     stopper.drain();
     thread::sleep(drain);
-    if let Some(file) = file {
-        file.remove();
-    }
+    files.into_iter().for_each(SocketFile::remove);
     if stopper.shutdown(grace) > 0 {
         exit(0);
     }
