@@ -48,7 +48,7 @@ mod systemd;
 #[path = "main/tls.rs"]
 mod tls;
 
-/// Serves the files of a directory over HTTP.
+/// Serves the files of a directory over HTTP or HTTPS.
 #[derive(Debug, Parser)]
 #[command(
     name = "servette",
@@ -57,7 +57,7 @@ mod tls;
     infer_long_args = true
 )]
 struct Arguments {
-    /// Port to listen on; 0 takes any free one, 8000+ the first free one from 8000 on
+    /// Port to listen on; 0 for any free port, 8000+ for the first free port from 8000 on
     #[arg(value_name = "PORT", default_value = "8000")]
     port: port::Port,
 
@@ -65,24 +65,24 @@ struct Arguments {
     #[arg(short, long, value_name = "ADDRESS")]
     bind: Vec<String>,
 
-    /// Serve this directory
+    /// Directory to serve
     #[arg(short, long, value_name = "DIRECTORY", default_value = ".")]
     directory: PathBuf,
 
-    /// Speak this version of HTTP; HTTP/1.1 keeps connections
+    /// HTTP version: HTTP/1.0 or HTTP/1.1 (or 1.0, 1.1); 1.1 keeps connections open (keep-alive)
     #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.0", value_parser = protocol)]
     protocol: String,
 
-    /// Content-Type of files whose name says nothing
+    /// Content-Type of files with an unknown suffix
     #[arg(long, value_name = "TYPE", default_value = "application/octet-stream", value_parser = field_value)]
     content_type: String,
 
-    /// Add a field to the answers for files and listings; may be repeated
+    /// Add a header field to responses with files and listings; repeatable
     #[arg(short = 'H', long = "header", value_names = ["NAME", "VALUE"], num_args = 2,
           allow_negative_numbers = true)]
     headers: Vec<String>,
 
-    /// Follow all symbolic links, also those that lead out of the directory
+    /// Follow symbolic links that lead out of the directory, too
     #[arg(long)]
     follow_symlinks: bool,
 

@@ -52,8 +52,8 @@ impl<'a> RawStream<'a> {
     /// Gives a client that takes nothing only so long, in place of
     /// [`Limits::write_timeout`](crate::Limits).
     #[cfg(feature = "testing")]
-    pub(crate) fn set_write_timeout(&mut self, deadline: Duration) {
-        self.write_timeout = deadline;
+    pub(crate) fn set_write_timeout(&mut self, timeout: Duration) {
+        self.write_timeout = timeout;
     }
 
     /// How many bytes the system has taken of what was written.

@@ -43,7 +43,7 @@ enum Place<'a> {
     Host(&'a str),
 }
 
-fn place(bind: &String) -> Place<'_> {
+fn place(bind: &str) -> Place<'_> {
     match bind.strip_prefix("unix:") {
         Some(path) => Place::Unix(Path::new(path)),
         None => Place::Host(bind.trim_matches(['[', ']'])),
@@ -94,7 +94,7 @@ where
             .fold(builder(), Builder::also_listen)
             .from_listener(first);
     }
-    let places: Vec<_> = arguments.bind.iter().map(place).collect();
+    let places: Vec<_> = arguments.bind.iter().map(|bind| place(bind)).collect();
     match &*places {
         [] => arguments
             .port

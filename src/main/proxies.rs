@@ -12,7 +12,7 @@ pub(super) struct ProxyArguments {
     #[arg(long, value_name = "ADDRESS", value_parser = values::proxy)]
     trusted_proxy: Vec<String>,
 
-    /// Require the PROXY protocol, version 1 or 2, of the trusted proxies
+    /// Require a PROXY protocol header (version 1 or 2) on each connection, from a trusted proxy
     #[arg(long, requires = "trusted_proxy")]
     proxy_protocol: bool,
 }

@@ -19,15 +19,15 @@ const INTERRUPTED: i32 = 130;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Health and stop")]
 pub(super) struct StopArguments {
-    /// Answer GET and HEAD of this path for health checks: 200, or 503 once the server was told to stop; not logged
+    /// Answer health checks at this path: 200, or 503 while the server stops; they are not logged
     #[arg(long, value_name = "PATH", value_parser = super::health::path)]
     pub(super) health: Option<String>,
 
-    /// Time after SIGTERM during which the server still listens, while --health answers 503 and no connection is kept
+    /// Time after SIGTERM in which the server still accepts requests, but closes connections, and --health answers 503
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     drain: u32,
 
-    /// Time that running answers get to end when the server stops
+    /// Time for running responses to complete when the server stops
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     grace: u32,
 }

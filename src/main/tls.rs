@@ -20,23 +20,23 @@ const KINDS: usize = 64;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTPS")]
 pub(super) struct TlsArguments {
-    /// Speak HTTPS; without --tls-cert, with a certificate made for this run
+    /// Serve HTTPS; without --tls-cert, with a self-signed certificate for this run
     #[arg(long)]
     tls: bool,
 
-    /// Speak HTTPS with the certificates in this PEM file, the server's own first; may be repeated, for other hosts
+    /// Serve HTTPS with the certificate chain in this PEM file, the server's own first; repeatable, for other hosts
     #[arg(long, value_name = "FILE")]
     tls_cert: Vec<PathBuf>,
 
-    /// The private key in PEM, if it is not in the file of the certificates
+    /// PEM file with the private key, if it is not in the file of --tls-cert
     #[arg(long, value_name = "FILE")]
     tls_key: Vec<PathBuf>,
 
-    /// File with the password of the key
+    /// File with the password of the private key
     #[arg(long, value_name = "FILE")]
     tls_password_file: Option<PathBuf>,
 
-    /// Require client certificates that an authority in this PEM file has signed
+    /// Require client certificates signed by an authority in this PEM file (mutual TLS)
     #[arg(long, value_name = "FILE")]
     tls_client_ca: Option<PathBuf>,
 }
@@ -171,7 +171,7 @@ fn self_signed(hosts: &[&str]) -> Result<Tls> {
 fn names(hosts: &[&str]) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     let own = super::system::host_name();
-    let hosts = if hosts.is_empty() { &["::"] } else { hosts };
+    let hosts: &[&str] = if hosts.is_empty() { &["::"] } else { hosts };
     for &host in hosts {
         match host.parse::<IpAddr>() {
             Ok(address) if !address.is_unspecified() => names.push(address.to_string()),

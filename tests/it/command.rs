@@ -331,7 +331,6 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
             "a suffix is missing",
         ),
         (&["-H", "date", "v"], "sends 'date' itself"),
-        (&["-p", "2"], "expected HTTP/1.0 or HTTP/1.1"),
         (&["--trusted-proxy", "x"], "'x' is not a trusted proxy"),
         (&["--socket-mode", "600"], "--socket-mode requires --bind"),
         (
@@ -360,7 +359,7 @@ fn long_options_can_be_abbreviated() {
     root.file("a", "hello");
     let mut command = servette();
     command.arg("0").arg("--dir").arg(root.path());
-    command.args(["--bi=127.0.0.1", "--prot", "HTTP/1.1", "--content", "a/b"]);
+    command.args(["--bi=127.0.0.1", "--prot", "1.1", "--content", "a/b"]);
     command.args(["--heade", "X-A", "b", "--cgi"]);
     let running = Running::start(&mut command);
     let answer = get(running.banner_port(), "/a");
