@@ -155,7 +155,7 @@ fn a_script_that_does_not_start_is_no_empty_answer() {
     // Where tests are started with descriptors that are to be closed, it is a shell that fails.
     if servette::cgi::inherited_descriptors().is_empty() {
         assert_eq!(get(&server, "/cgi-bin/missing").status, 500);
-        let name = "no program \"/no/such/interpreter\" to run it";
+        let name = "its interpreter \"/no/such/interpreter\" is missing or not executable";
         server.wait_for_log(&format!(
             "CGI script /cgi-bin/missing can't be started: {name}"
         ));

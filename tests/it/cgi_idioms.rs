@@ -89,12 +89,15 @@ fn a_wrong_interpreter_is_named() {
     site.file("cgi-bin/mapped.py", "print(1)\n", 0o644);
     let server = serve(site.handler().interpreter(".py", "no-such-python"));
     for (script, program) in [
-        ("missing", r#""/no/such/perl" to run it"#),
+        ("missing", r#""/no/such/perl" is missing or not executable"#),
         (
             "windows",
-            r#""/bin/sh\x0d" to run it (its lines end in CR LF)"#,
+            r#""/bin/sh\x0d" is missing or not executable (its lines end in CR LF)"#,
         ),
-        ("mapped.py", r#""no-such-python" to run it"#),
+        (
+            "mapped.py",
+            r#""no-such-python" is missing or not executable"#,
+        ),
     ] {
         let status = get(&server, &format!("/cgi-bin/{script}")).status;
         // Where tests are started with descriptors that are to be closed, it is a shell that fails.
@@ -103,7 +106,7 @@ fn a_wrong_interpreter_is_named() {
             _ => (502, ""),
         };
         assert_eq!(status, expected);
-        let line = format!("CGI script /cgi-bin/{script}{what}: no program {program}");
+        let line = format!("CGI script /cgi-bin/{script}{what}: its interpreter {program}");
         server.wait_for_log(&line);
     }
 }
