@@ -40,19 +40,18 @@ pub struct ResponseWriter<'a> {
 }
 
 impl ResponseWriter<'_> {
-    /// Hands the rest of the body over to a stream that outlives the handler, for any thread to write to. What was
-    /// written so far is sent first, and `wfile` takes nothing more.
+    /// Returns a stream for the rest of the body, which outlives the handler: any thread can write to it. Bytes that were
+    /// written before are sent first; `wfile` can't be written any more.
     ///
-    /// Call it after [`end_headers`](crate::RequestHandler::end_headers). The body is framed as the head says: with a
-    /// `Content-Length` it takes exactly that much; else it is chunked, or ends with the connection where one side
-    /// speaks HTTP/1.0. A response without a body (to HEAD, 204, 205, 304) is complete at once, and its stream is
-    /// [closed](ResponseStream::is_closed) from the start.
+    /// Call it after [`end_headers`](crate::RequestHandler::end_headers). With a `Content-Length` the body has exactly that
+    /// length; otherwise it is chunked, or ends with the connection if one side speaks HTTP/1.0. A response without a body
+    /// (to HEAD, 204, 205, 304) is complete at once, and its stream is [closed](ResponseStream::is_closed) from the start.
     ///
-    /// If the handler then returns an error, the stream is cut.
+    /// If the handler then returns an error, the connection is dropped.
     ///
     /// # Errors
-    /// `InvalidInput` before the end of the head, and if the body was handed over before. An error that is answered with
-    /// 503 where the server stops, and nobody would send what the stream is given.
+    /// `InvalidInput` before the end of the head, or if the stream was started already. An error with status 503 if the
+    /// server is stopping.
     pub fn start_stream(&mut self) -> io::Result<ResponseStream> {
         self.channel.start_stream()
     }

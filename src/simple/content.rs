@@ -77,7 +77,7 @@ impl OpenFile {
         }
     }
 
-    /// The file. Whoever reads it, or moves its position, does so for all that share it.
+    /// The file. Its position is shared by all clones of the `Arc`.
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -86,12 +86,12 @@ impl OpenFile {
         &self.file
     }
 
-    /// Where in the file the next byte is read.
+    /// The position in the file of the next byte.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// How many bytes of those that were announced have not been read.
+    /// The number of bytes that have not been read yet.
     pub fn remaining(&self) -> u64 {
         self.end.saturating_sub(self.position)
     }

@@ -167,17 +167,18 @@ impl SimpleHandler {
         self
     }
 
-    /// Whether files are kept: those of up to 64 KiB in memory, 16 MiB in all. The file system is asked on
-    /// every request whether the file is unchanged, so an edit is seen by the next request in any case. That is
-    /// one call for files directly in the directory, or if all links are followed; else it is three, for a
-    /// directory on the way could have become a link that leads out.
+    /// Sets whether files are cached: files of up to 64 KiB in memory, 16 MiB in total. Default: true.
     ///
-    /// Where it is one call, the 32 files of up to 1 MiB that were opened last stay open too. One that
-    /// was deleted takes its space until the next request for it, or until others take its place; and
-    /// the file system can't be unmounted meanwhile. Default: true.
+    /// Each request checks in the file system that the file is unchanged, so the next request always sees an edit. The check
+    /// is one system call for files directly in the directory, or if all links are followed; otherwise it is three, because
+    /// a directory in the path could have become a link that leads out.
+    ///
+    /// If the check is one call, the 32 most recently opened files of up to 1 MiB stay open, too. A deleted file among them
+    /// uses disk space until the next request for it, or until other files replace it; and the file system can't be
+    /// unmounted meanwhile.
     #[must_use]
-    pub fn cache_files(mut self, keep: bool) -> Self {
-        self.cache = keep.then(Arc::default);
+    pub fn cache_files(mut self, is_cached: bool) -> Self {
+        self.cache = is_cached.then(Arc::default);
         self
     }
 

@@ -89,8 +89,8 @@ pub trait ServeFiles: RequestHandler + Sealed {
         simple::send_head(self, x)
     }
 
-    /// Answers where no file is: with the page of [`SimpleHandler::with_fallback`] or
-    /// [`SimpleHandler::with_not_found_page`], or with 404. `path` is what `translate_path` has made.
+    /// Responds to a request for a file that does not exist: with the page of [`SimpleHandler::with_fallback`] or
+    /// [`SimpleHandler::with_not_found_page`], or with 404. `path` is the result of `translate_path`.
     ///
     /// # Errors
     /// As those of [`send_head`](Self::send_head).

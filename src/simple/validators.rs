@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::open::Description;
 
-/// What the file system says of a file, for [`ServeFiles::entity_tag`](super::ServeFiles::entity_tag).
+/// Metadata of a file, for [`ServeFiles::entity_tag`](super::ServeFiles::entity_tag).
 #[derive(Clone, Debug)]
 pub struct FileMetadata {
     version: Version,
@@ -50,10 +50,10 @@ impl FileMetadata {
         FileMetadata { version, tag }
     }
 
-    /// Of an open file.
+    /// Returns the metadata of an open file.
     ///
     /// # Errors
-    /// If the file system says nothing of it.
+    /// If the file system does not return it.
     pub fn of(file: &File) -> io::Result<Self> {
         let description = Description::of_open(file)?;
         let is_dated = !description.is_doubtful();
@@ -61,22 +61,22 @@ impl FileMetadata {
         Ok(FileMetadata::new(description.version(), is_dated, now))
     }
 
-    /// Its length in bytes.
+    /// The length in bytes.
     pub fn size(&self) -> u64 {
         self.version.size
     }
 
-    /// When its content was changed last. Programs can set this time.
+    /// The time of the last change of the content (mtime). Programs can set it.
     pub fn modified(&self) -> SystemTime {
         moment(self.version.modified)
     }
 
-    /// When anything of it was changed last: content, names, owner, times. Programs can't set this time.
+    /// The time of the last change of content, name, owner or times (ctime). Programs can't set it.
     pub fn changed(&self) -> SystemTime {
         moment(self.version.changed)
     }
 
-    /// Its number in its file system.
+    /// The inode number.
     pub fn inode(&self) -> u64 {
         self.version.inode
     }

@@ -179,16 +179,14 @@ impl RequestPattern {
         self.with(Condition::Json(Json::part(part)))
     }
 
-    /// Requires that the request passes a test; `what` names it in messages: `"a signed request"`.
+    /// Requires that a closure accepts the request; `what` names the condition in messages: `"a signed request"`.
     ///
-    /// The test returns a `bool`, or a `Result` whose error is the reason that messages give: see
-    /// [`Verdict`].
+    /// The closure returns a `bool`, or a `Result` whose error is the reason in messages: see [`Verdict`].
     ///
-    /// The test runs only if everything else matches: once or more for a request, and again for messages.
-    /// So its result should depend on the request only; it may use the [`Stubs`](super::Stubs) it is in.
-    /// It sees as much of the body as [`body`](Self::body) does, and
-    /// [`is_truncated`](Request::is_truncated) if there is more. If it panics, the request is answered
-    /// with 500, and the test that owns the server fails.
+    /// The closure runs only if everything else matches: once or more for a request, and again for messages. So its result
+    /// should depend on the request only; it may use the [`Stubs`](super::Stubs) it is in. It sees as much of the body as
+    /// [`body`](Self::body) does, and [`is_truncated`](Request::is_truncated) if there is more. If it panics, the request
+    /// is answered with 500, and the test that owns the server fails.
     ///
     /// ```
     /// use servette::testing::post;
