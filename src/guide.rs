@@ -15,7 +15,7 @@
 
 // Each page stands behind definitions of the links between pages: here they lead to these modules, on a forge to
 // the files. The page has definitions of its own at its end, and the first definition of a link is the one that
-// counts. The test `pages::the_links_of_the_guide_lead_to_its_modules` has them written: it says how.
+// counts. `UPDATE_DOCS=1 cargo test --manifest-path tests/pages/Cargo.toml` writes `guide/*.md`.
 //
 // A page whose programs need a feature is always shown, and compiled with the feature only.
 

@@ -8,8 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use crate::links::resolve;
 use crate::{assert_none, at, guide_pages, read};
 
+const DOCS_RS: &str = "https://docs.rs/crate/servette/latest/source";
+
 /// The definitions that stand before each page in the documentation of the crate. This writes them:
-/// `UPDATE_DOCS=1 cargo test --test pages`.
+/// `UPDATE_DOCS=1 cargo test --manifest-path tests/pages/Cargo.toml`.
 #[test]
 fn the_links_of_the_guide_lead_to_its_modules() {
     let mut links = BTreeMap::new();
@@ -58,8 +60,27 @@ fn place(path: &str) -> String {
     {
         Some(page) => format!("crate::guide::{}", page.replace('-', "_")),
         None if path == "README.md" => "crate".to_owned(),
-        None => format!("https://docs.rs/crate/servette/latest/source/{path}"),
+        // docs.rs shows the sources of the package; a directory there ends with a slash.
+        None if is_published(path) && at(path).is_dir() => format!("{DOCS_RS}/{path}/"),
+        None if is_published(path) => format!("{DOCS_RS}/{path}"),
+        None => format!("{}/blob/main/{path}", repository()),
     }
+}
+
+/// Whether the package has this file: `include` in `Cargo.toml`.
+fn is_published(path: &str) -> bool {
+    let manifest = read("Cargo.toml");
+    let (_, list) = manifest.split_once("\ninclude = [").unwrap();
+    let (list, _) = list.split_once(']').unwrap();
+    let patterns = list.split('"').skip(1).step_by(2);
+    let mut places = patterns.map(|pattern| pattern.trim_start_matches('/').split('*').next());
+    places.any(|place| path.starts_with(place.unwrap_or_default()))
+}
+
+fn repository() -> String {
+    let manifest = read("Cargo.toml");
+    let (_, rest) = manifest.split_once("\nrepository = \"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
 }
 
 fn is_written(file: &str, definitions: &BTreeMap<String, String>) {
