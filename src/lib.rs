@@ -77,7 +77,7 @@
 //! | feature | adds | crates |
 //! |---|---|---|
 //! | `testing` | `testing`: a mock server, which can also fail on purpose | none |
-//! | `json` | `RequestBody::read_json`, `Exchange::send_json`, JSON in `testing` | `serde`, `serde_json` |
+//! | `json` | `Exchange::read_json`, `Exchange::send_json`, JSON in `testing` | `serde`, `serde_json` |
 //! | `auth` | `Exchange::basic_auth`: the credentials of Basic authentication | `base64`, `subtle` |
 //! | `tls-config` | HTTPS with a `rustls::ServerConfig` of your own | `rustls` |
 //! | `tls` | HTTPS with certificate files: `Tls::from_files` | `rustls` with `ring`, which needs a C compiler |
