@@ -2,10 +2,12 @@
 
 #![cfg(test)]
 
+mod api;
 mod guide;
 mod links;
 mod markdown;
 mod named_tests;
+mod names;
 
 use std::path::{Path, PathBuf};
 
