@@ -78,20 +78,20 @@ const FOREIGN_OPTIONS: &[&str] = &[
 
 #[test]
 fn options_of_the_command_exist() {
-    let (options, _) = options();
+    let (mut options, _) = options();
+    // Those of the benchmarks' harness.
+    let harness = read("benches/harness/src/options.rs");
+    let quoted = harness.split('"').filter(|text| text.starts_with("--"));
+    options.extend(quoted.map(str::to_owned));
     let pages = all_pages();
     let unknown = |text: &str| {
         let is_unknown =
             |name: &String| !options.contains(name) && !FOREIGN_OPTIONS.contains(&&**name);
         long_options(text).find(is_unknown)
     };
-    let mut found = spans(&pages, |page, span| {
-        if span.contains('…') {
-            return None;
-        }
-        // The performance page is about the harness, and its options.
-        let is_ours = page.path != "docs/performance.md" && span.starts_with("--");
-        (is_ours || span.starts_with("servette ")).then(|| unknown(span))?
+    let mut found = spans(&pages, |_, span| {
+        let is_ours = span.starts_with("--") || span.starts_with("servette ");
+        (is_ours && !span.contains('…')).then(|| unknown(span))?
     });
     for page in &pages {
         for (line, command) in commands(page) {
@@ -184,8 +184,9 @@ fn files_and_examples_exist() {
     let pages = all_pages();
     let missing = |word: &str| {
         let path = word.trim_end_matches(['/', '.', ',']);
-        let is_path =
-            places.iter().any(|place| word.starts_with(place)) && !path.contains(['*', '<', '$']);
+        let is_path = places.iter().any(|place| word.starts_with(place))
+            && !path.contains(['*', '<', '$'])
+            && !path.contains("NAME");
         (is_path && !at(path).exists()).then(|| path.to_owned())
     };
     let mut found = spans(&pages, |_, span| span.split_whitespace().find_map(missing));
