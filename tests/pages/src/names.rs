@@ -68,6 +68,7 @@ fn variables_in(text: &str) -> impl Iterator<Item = String> {
 const FOREIGN_OPTIONS: &[&str] = &[
     // cargo
     "--features",
+    "--release",
     "--no-dedupe",
     // Short for others, on the page about it
     "--bi",
