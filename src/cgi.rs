@@ -3,10 +3,11 @@
 //! On Unix only: on Windows this module is absent.
 //!
 //! [`RunScripts`] has the hooks, [`CgiHandler`] the attributes, and the functions here are the hooks'
-//! bodies, to call as `super()`. Below them: `script` (from path to script), `spool` (the request's
-//! body), `environment`, `user` and `inherited` (what a script gets, and what it does not),
-//! `run` (its start), `process` (its end), `transfer` (bytes in and out meanwhile), `answer`
-//! and `output` (what is made of its output) and `complaints` (its standard error).
+//! bodies, to call as `super()`.
+
+// Below them: `script` (from path to script), `spool` (the request's body), `environment`, `user` and `inherited` (what a
+// script gets, and what it does not), `run` (its start), `process` (its end), `transfer` (bytes in and out meanwhile),
+// `answer` and `output` (what is made of its output) and `complaints` (its standard error).
 
 use std::path::Path;
 

@@ -1,10 +1,9 @@
 //! `HTTPServer` and `ThreadingHTTPServer`: a socket, a poller, and the threads that run handlers.
-//!
-//! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`event_loop`] with its
-//! [`poller`], the [`table`] of its connections ([`task`]) and their [`deadlines`]. A `ThreadingHttpServer` has a
-//! [`worker_pool`]: [`leadership`] says which thread polls, [`scheduler`] what the others do, [`handoff`] and
-//! [`predictor`] when a leader passes its loop on, [`monitor`] when it loses it. [`running`] is a server in the
-//! background.
+
+// Reading order: `builder` and `options` (what can be set), `listener`, then `event_loop` with its `poller`, the `table`
+// of its connections (`task`) and their `deadlines`. A `ThreadingHttpServer` has a `worker_pool`: `leadership` says which
+// thread polls, `scheduler` what the others do, `handoff` and `predictor` when a leader passes its loop on, `monitor` when
+// it loses it. `running` is a server in the background.
 
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};

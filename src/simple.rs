@@ -1,12 +1,12 @@
 //! `SimpleHTTPRequestHandler`: files below a directory, by GET and HEAD.
 //!
 //! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
-//! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
-//! to file, without leaving the root), [`cache`] (what was opened before), [`head`] (the steps from there to
-//! the answer), [`representation`] (those that bytes in memory take, too), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`fields`], [`parts`] and [`listing`].
-//!
-//! What a built site wants beyond that ([`site`]) are steps of their own: [`hosts`], [`cors`],
-//! [`visibility`], [`missing`], [`sidecar`] with [`codings`], and [`caching`].
+//! hooks' bodies, to call as `super()`.
+
+// Below them: `path` (from target to path), `open` (from path to file, without leaving the root), `cache` (files that
+// are kept open), `head` (the steps from there to the response), `representation` (the steps that bytes in memory take,
+// too), `mime`, `media`, `validators`, `conditions`, `ranges`, `fields`, `parts` and `listing`. A built site (`site`) adds
+// `hosts`, `cors`, `visibility`, `missing`, `sidecar` with `codings`, and `caching`.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
