@@ -69,7 +69,7 @@ impl ToSocketAddrs for Peer {
             Some(address) => Ok(Some(address).into_iter()),
             None => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "not an address of the Internet",
+                "not an IP address and port",
             )),
         }
     }

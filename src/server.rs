@@ -386,5 +386,5 @@ fn first(loops: &[EventLoop]) -> &EventLoop {
 }
 
 fn poll_error(error: std::io::Error) -> Error {
-    Error::context("cannot poll", error)
+    Error::context("cannot wait for events", error)
 }

@@ -274,10 +274,10 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             .started
             .checked_add(cgi.total_deadline().unwrap_or(Duration::MAX)))
         {
-            return Err(too_long("CGI script runs for too long"));
+            return Err(too_long("CGI script exceeded its total deadline"));
         }
         if due(self.active.checked_add(cgi.silence_timeout())) {
-            return Err(too_long("CGI script does not answer"));
+            return Err(too_long("CGI script timed out"));
         }
         if let Some(ended) = self.ended {
             if due(Some(ended.max(self.active) + LEFTOVERS)) {
@@ -357,7 +357,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             }
             if let Some(signal) = status.signal() {
                 h.log_error(x, format_args!("CGI script ended by signal {signal}"));
-                return Err(bad_output("an end by a signal"));
+                return Err(bad_output("ended by a signal"));
             }
         }
         self.answer.outcome(self.h, self.x)

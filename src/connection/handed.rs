@@ -134,7 +134,9 @@ impl Channel {
     /// Makes the stream for the rest of the body.
     pub(super) fn start_stream(&self) -> io::Result<ResponseStream> {
         if self.detached.get() {
-            return Err(misuse("the body of a connection that has left its server"));
+            return Err(misuse(
+                "the connection is detached: its body can't be streamed",
+            ));
         }
         let counted = self.count_handed(0)?;
         let framing = self.out.borrow_mut().start_stream(self.is_closing())?;
@@ -157,7 +159,7 @@ impl Channel {
         let out = self.out.borrow();
         if out.has_head() || out.has_begun() || self.is_handed() {
             return Err(misuse(
-                "an exchange put off behind the head of its response",
+                "an exchange can be deferred only once, and before the head of its response",
             ));
         }
         let link = Link::new(None);

@@ -376,7 +376,7 @@ impl<H, S> Builder<H, S> {
         }
         if self.options.proxy_protocol && self.options.trusted_proxies.is_empty() {
             return Err(Error::other(
-                "the PROXY protocol needs trusted proxies: nobody else may connect",
+                "proxy_protocol requires trusted_proxies: no other peer may connect",
             ));
         }
         // Asked only if need be: it opens files of the system, to learn of quotas.

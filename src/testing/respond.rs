@@ -122,8 +122,8 @@ impl Transcript {
         let mut responses = self.responses.iter().filter(|own| !own.is_interim());
         match (responses.next(), responses.next()) {
             (Some(response), None) => response,
-            (None, _) => panic!("there is no response, but {self:?}"),
-            _ => panic!("there is more than one response: {self:?}"),
+            (None, _) => panic!("expected one response, got none, but {self:?}"),
+            _ => panic!("expected one response, got more: {self:?}"),
         }
     }
 
@@ -137,7 +137,7 @@ impl Transcript {
         match &*self.requests {
             [request] => request,
             _ => panic!(
-                "there are {} requests, not 1: {self:?}",
+                "expected one request, got {}: {self:?}",
                 self.requests.len()
             ),
         }
