@@ -53,7 +53,7 @@ fn the_answer_depends_on_the_request() {
     server.mock(|when, then| {
         when.method(POST);
         then.respond_with(|request: &HttpMockRequest| {
-            let body = request.body().to_string();
+            let body = request.body_string();
             HttpMockResponse::builder().status(200).body(body).build()
         });
     });
@@ -89,12 +89,48 @@ fn what_the_page_says() {
     let response = ureq::get(server.url("/twice")).call();
     assert_eq!(response.unwrap().status(), 201);
 
+    // Only the nine methods that it knows.
+    let method = std::panic::catch_unwind(|| httpmock::Method::from("PROPFIND"));
+    assert!(method.is_err());
+
     // Dropping the server checks nothing.
     server.mock(|when, then| {
         when.path("/never");
         then.status(200);
     });
     drop(server);
+}
+
+/// The other names in the table of the page.
+#[test]
+fn the_names_of_the_table() {
+    let server = MockServer::start();
+    let mock = server.mock(|when, then| {
+        when.method(POST)
+            .query_param("q", "x")
+            .header_exists("X-Key")
+            .header_missing("X-Other")
+            .body(r#"{"a":1,"b":2}"#)
+            .body_includes("b")
+            .json_body(json!({"b": 2, "a": 1}))
+            .json_body_includes(r#"{"a": 1}"#)
+            .is_true(|request| request.uri().path() == "/x");
+        then.status(200)
+            .header("X-Key", "abc")
+            .body_from_file("Cargo.toml")
+            .delay(std::time::Duration::from_millis(1));
+    });
+    let request = ureq::post(server.url("/x?q=x")).header("X-Key", "abc");
+    let response = request.send(r#"{"a":1,"b":2}"#).unwrap();
+    assert_eq!(response.headers()["X-Key"], "abc");
+    mock.assert_calls(1);
+    server.reset();
+    let none = server.mock(|when, then| {
+        when.path("/none");
+        then.status(200);
+    });
+    none.assert_calls(0);
+    assert!(server.address().port() > 0);
 }
 
 #[test]

@@ -117,6 +117,18 @@ async fn what_the_page_says() {
     let response = ureq::get(format!("{}/prior", server.uri())).call();
     assert_eq!(response.unwrap().status(), 202);
 
+    Mock::given(method("PROPFIND"))
+        .respond_with(ResponseTemplate::new(207))
+        .mount(&server)
+        .await;
+    let mut client = std::net::TcpStream::connect(server.address()).unwrap();
+    client
+        .write_all(b"PROPFIND / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 207 "), "{answer}");
+
     // A scoped mock is gone with its guard.
     let scoped = Mock::given(path("/scoped"))
         .respond_with(ResponseTemplate::new(200))
@@ -135,6 +147,41 @@ async fn what_the_page_says() {
     let mut frame = [0; 9];
     client.read_exact(&mut frame).unwrap();
     assert_eq!(frame[3], 4, "a SETTINGS frame");
+}
+
+/// The other names in the table of the page.
+#[tokio::test]
+async fn the_names_of_the_table() {
+    use wiremock::matchers::*;
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = MockServer::builder().listener(listener).start().await;
+    let response = ResponseTemplate::new(200)
+        .insert_header("X-Key", "abc")
+        .set_body_bytes(b"ok".to_vec())
+        .set_delay(std::time::Duration::from_millis(1));
+    Mock::given(method("POST"))
+        .and(query_param("q", "x"))
+        .and(header_exists("X-Key"))
+        .and(bearer_token("t"))
+        .and(body_string(r#"{"a":1,"b":2}"#))
+        .and(body_string_contains("b"))
+        .and(body_json(json!({"b": 2, "a": 1})))
+        .and(body_partial_json(json!({"a": 1})))
+        .and(|request: &Request| request.url.path() == "/x")
+        .respond_with(response)
+        .expect(1..)
+        .mount(&server)
+        .await;
+    let request = ureq::post(format!("{}/x?q=x", server.uri())).header("X-Key", "abc");
+    let request = request.header("Authorization", "Bearer t");
+    let response = request.send(r#"{"a":1,"b":2}"#).unwrap();
+    assert_eq!(response.headers()["X-Key"], "abc");
+    server.verify().await;
+    server.reset().await;
+    assert_eq!(server.received_requests().await.unwrap().len(), 0);
+    let never = Mock::given(path("/never")).respond_with(ResponseTemplate::new(200));
+    never.expect(0).mount(&server).await;
 }
 
 #[tokio::test]
