@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::answer::{latin1, problem};
 use super::reply::Reply;
 use super::request::Request;
-use super::respond::Responded;
+use super::respond::Transcript;
 use super::tap::fixture_of;
 use crate::Result;
 use crate::base::RequestHandler;
@@ -31,7 +31,7 @@ pub fn forward(to: &str) -> Forward {
     let host = host.strip_suffix('/').unwrap_or(host);
     let is_port = |port: &str| port.parse::<u16>().is_ok();
     if host.contains('/') || !host.rsplit_once(':').is_some_and(|(_, port)| is_port(port)) {
-        panic!("can't forward to {to:?}: only to http://host:port");
+        panic!("can't forward to {to:?}: expected http://host:port");
     }
     Forward {
         host: host.to_owned(),
@@ -89,7 +89,7 @@ struct Log {
 
 #[derive(Debug, Default)]
 struct Entries {
-    answers: Vec<Responded>,
+    answers: Vec<Transcript>,
     /// Number of responses that are not complete yet.
     coming: usize,
 }
@@ -114,7 +114,7 @@ impl Drop for Coming<'_> {
 impl Forward {
     /// Returns the forwarded requests with their responses: at most 64 MiB of responses. It waits for responses
     /// that are not complete yet, at most 5 s.
-    pub fn recorded(&self) -> Vec<Responded> {
+    pub fn recorded(&self) -> Vec<Transcript> {
         let entries = lock(&self.log.entries);
         let waited =
             (self.log.changed).wait_timeout_while(entries, PATIENCE, |entries| entries.coming > 0);
@@ -187,11 +187,11 @@ impl Forward {
         let recorded = &mut lock(&self.log.entries).answers;
         let total: usize = recorded.iter().map(|own| own.bytes.len()).sum();
         if total + answer.len() <= MOST_RECORDED {
-            recorded.push(Responded::of(answer, vec![request], Vec::new()));
+            recorded.push(Transcript::of(answer, vec![request], Vec::new()));
         } else if let Some(shared) = fixture_of(x) {
             let line = x.requestline;
             shared.note(format!(
-                "the answer to `{line}` is not recorded, for there are 64 MiB"
+                "the answer to `{line}` is not recorded: the recording has reached 64 MiB"
             ));
         }
     }

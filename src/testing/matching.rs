@@ -62,13 +62,13 @@ impl RequestPattern {
         if let Some(method) = &self.method
             && !is_token(method.as_bytes())
         {
-            return Some(format!("{method:?} is not a method, which is one word"));
+            return Some(format!("{method:?} is not a method (one token)"));
         }
         let may_be = |method| self.method.as_deref().is_none_or(|own| own == method);
         let is_authority = !text.starts_with('/') && text.contains([':', '*']);
         if matches!(&self.path, Path::Exact(path) if path == "*") {
             let may = may_be("OPTIONS");
-            return (!may).then(|| "only OPTIONS can ask for `*`".into());
+            return (!may).then(|| "only OPTIONS can have the target `*`".into());
         }
         if may_be("CONNECT") && is_authority {
             return None;
@@ -80,7 +80,7 @@ impl RequestPattern {
             return Some("a path starts with a slash".into());
         }
         if text.starts_with("//") {
-            return Some("the server makes one slash of those a path starts with".into());
+            return Some("the server reduces leading slashes to one".into());
         }
         text.contains('?')
             .then(|| "the path has no query; use .query(name, value) for it".into())
@@ -127,8 +127,8 @@ impl RequestPattern {
     /// Requires exactly this body.
     ///
     /// A body that is not seen completely does not match. A stub sees the first 16 MiB, or the size set with
-    /// [`Builder::keep`](super::Builder::keep) if that is larger; an assertion about recorded requests sees the
-    /// recorded bytes.
+    /// [`Builder::max_recorded`](super::Builder::max_recorded) if that is larger; an assertion about recorded
+    /// requests sees the recorded bytes.
     ///
     /// # Panics
     /// If the pattern already requires another body.
@@ -194,16 +194,16 @@ impl RequestPattern {
     /// ```
     /// use servette::testing::post;
     ///
-    /// let signed = post("/hook").that("a signed request", |request| {
+    /// let signed = post("/hook").predicate("a signed request", |request| {
     ///     match request.header("X-Signature") {
     ///         Some("abc") => Ok(()),
     ///         Some(other) => Err(format!("the signature {other} is of another key")),
     ///         None => Err("there is no signature".to_owned()),
     ///     }
     /// });
-    /// let short = post("/hook").that("a short body", |request| request.body.len() < 100);
+    /// let short = post("/hook").predicate("a short body", |request| request.body.len() < 100);
     /// ```
-    pub fn that<V: Verdict>(
+    pub fn predicate<V: Verdict>(
         self,
         what: &str,
         test: impl Fn(&Request) -> V + Send + Sync + 'static,
@@ -217,7 +217,7 @@ impl RequestPattern {
     fn with(mut self, condition: Condition) -> Self {
         let excludes = |own: &&Condition| own.excludes(&condition) || condition.excludes(own);
         if let Some(own) = self.conditions.iter().find(excludes) {
-            panic!("no request can match `{self}` and `{condition}`: that excludes `{own}`");
+            panic!("no request can match `{self}` and `{condition}`: it contradicts `{own}`");
         }
         self.conditions.push(condition);
         self
@@ -226,7 +226,7 @@ impl RequestPattern {
     /// Returns whether a request matches.
     ///
     /// # Panics
-    /// If a closure given to [`that`](Self::that) panics.
+    /// If a closure given to [`predicate`](Self::predicate) panics.
     pub fn matches(&self, request: &Request) -> bool {
         self.matches_without(Condition::runs_code, request)
             && self.conditions.iter().all(|own| own.passes(request))
@@ -251,7 +251,7 @@ impl RequestPattern {
     pub(super) fn differences(&self, request: &Request) -> Vec<Difference> {
         let mut found = Vec::new();
         if let Some(refusal) = &request.refusal {
-            let what = format!("the server refused it with {refusal}");
+            let what = format!("the server rejected it with {refusal}");
             found.push(Difference::new(what));
             if request.requestline.is_empty() {
                 return found;

@@ -1,4 +1,4 @@
-//! [`Script`]: a sequence of bytes and [`Act`]s that is sent on the raw connection.
+//! [`Script`]: a sequence of bytes and [`Action`]s that is sent on the raw connection.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,7 +23,7 @@ const RESET_PATIENCE: Duration = Duration::from_secs(1);
 /// An action can be a whole answer (then the connection ends after it), or happen at a byte of an
 /// [`Answer`](super::Answer) or in a [`Script`]. Any handler can [`play`](Self::play) it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Act(Kind);
+pub struct Action(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
@@ -35,8 +35,8 @@ enum Kind {
 }
 
 /// Closes the connection (FIN): the client sees the end of the stream.
-pub fn close() -> Act {
-    Act(Kind::Close)
+pub fn close() -> Action {
+    Action(Kind::Close)
 }
 
 /// Resets the connection (RST) when the client's system has acknowledged all bytes before it. If the client
@@ -44,27 +44,27 @@ pub fn close() -> Act {
 /// [`TestServer::notes`] says how many bytes were missing. (Only Linux reports acknowledged bytes.)
 ///
 /// [`TestServer::notes`]: super::TestServer::notes
-pub fn reset() -> Act {
-    Act(Kind::Reset)
+pub fn reset() -> Action {
+    Action(Kind::Reset)
 }
 
 /// Sends nothing more, and keeps the connection open until the client closes it or the server is dropped: for
 /// tests of timeouts.
-pub fn hang() -> Act {
-    Act(Kind::Hang)
+pub fn hang() -> Action {
+    Action(Kind::Hang)
 }
 
 /// Sends nothing for this time. ([`Answer::delay`](super::Answer::delay) delays a whole answer.)
-pub fn pause(time: Duration) -> Act {
-    Act(Kind::Pause(time))
+pub fn pause(time: Duration) -> Action {
+    Action(Kind::Pause(time))
 }
 
 /// Sends nothing until the test opens this gate with `server.gate(name).open()`: see [`Gate`](super::Gate).
-pub fn gate(name: &str) -> Act {
-    Act(Kind::Gate(name.into()))
+pub fn gate(name: &str) -> Action {
+    Action(Kind::Gate(name.into()))
 }
 
-impl Act {
+impl Action {
     /// Performs the action from a handler. Bytes written before are sent first, if the head is complete.
     ///
     /// After [`pause`] and [`gate()`] the handler continues its response. [`close`], [`reset`] and [`hang`] end
@@ -123,7 +123,7 @@ impl Act {
     }
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Close => f.write_str("close"),
@@ -165,8 +165,8 @@ pub fn raw(bytes: impl AsRef<[u8]>) -> Script {
     Script::default().raw(bytes)
 }
 
-impl From<Act> for Script {
-    fn from(act: Act) -> Self {
+impl From<Action> for Script {
+    fn from(act: Action) -> Self {
         Script::default().then(act)
     }
 }
@@ -179,7 +179,7 @@ impl Script {
     }
 
     /// Performs this action next.
-    pub fn then(mut self, act: Act) -> Self {
+    pub fn then(mut self, act: Action) -> Self {
         self.steps.act(act);
         self
     }
@@ -206,10 +206,10 @@ impl Script {
     /// The reason why the script can't be sent.
     pub(super) fn impossible(&self) -> Option<String> {
         let Steps(steps) = &self.steps;
-        let ends = |step: &Step<'_>| matches!(step, Step::Act(act) if act.is_end());
+        let ends = |step: &Step<'_>| matches!(step, Step::Action(act) if act.is_end());
         let end = steps.iter().position(ends)?;
         match steps.get(end..)? {
-            [Step::Act(act), _, ..] => Some(format!("nothing comes behind its {act}")),
+            [Step::Action(act), _, ..] => Some(format!("nothing can follow its {act}")),
             _ => None,
         }
     }
@@ -223,7 +223,7 @@ pub(super) struct Steps<'a>(Vec<Step<'a>>);
 enum Step<'a> {
     Bytes(Cow<'a, [u8]>),
     Drip(usize, Duration),
-    Act(Act),
+    Action(Action),
 }
 
 impl<'a> Steps<'a> {
@@ -231,8 +231,8 @@ impl<'a> Steps<'a> {
         self.0.push(Step::Bytes(bytes.into()));
     }
 
-    pub(super) fn act(&mut self, act: Act) {
-        self.0.push(Step::Act(act));
+    pub(super) fn act(&mut self, act: Action) {
+        self.0.push(Step::Action(act));
     }
 
     pub(super) fn drip(&mut self, bytes: usize, every: Duration) {
@@ -246,7 +246,7 @@ impl<'a> Steps<'a> {
         let mut stream = x.raw()?;
         let mut drip = (0, Duration::ZERO);
         if self.has_reset() {
-            stream.set_write_deadline(RESET_PATIENCE);
+            stream.set_write_timeout(RESET_PATIENCE);
         }
         for step in &self.0 {
             match step {
@@ -259,17 +259,17 @@ impl<'a> Steps<'a> {
                     result => result?,
                 },
                 Step::Drip(bytes, every) => drip = (*bytes, *every),
-                Step::Act(Act(Kind::Close)) => {
+                Step::Action(Action(Kind::Close)) => {
                     // Immediately, whatever the handler does next.
                     stream.shutdown_write();
                     return Ok(());
                 }
-                Step::Act(Act(Kind::Hang)) => return await_end(&mut stream),
-                Step::Act(Act(Kind::Reset)) => {
+                Step::Action(Action(Kind::Hang)) => return await_end(&mut stream),
+                Step::Action(Action(Kind::Reset)) => {
                     let sent = stream.written();
                     return self.reset(x, sent, shared);
                 }
-                Step::Act(act) => act.wait(shared, &asker)?,
+                Step::Action(act) => act.wait(shared, &asker)?,
             }
         }
         Ok(())
@@ -310,7 +310,7 @@ impl<'a> Steps<'a> {
             && let Some(shared) = shared
         {
             shared.note(format!(
-                "`{}` was reset early: the client took about {got} of {all} bytes, and no more",
+                "`{}` was reset early: the client read only about {got} of {all} bytes",
                 x.requestline
             ));
         }
@@ -324,7 +324,7 @@ impl<'a> Steps<'a> {
 
 impl Step<'_> {
     fn is_reset(&self) -> bool {
-        matches!(self, Step::Act(Act(Kind::Reset)))
+        matches!(self, Step::Action(Action(Kind::Reset)))
     }
 }
 
