@@ -48,7 +48,7 @@ mod systemd;
 #[path = "main/tls.rs"]
 mod tls;
 
-/// Serves the files of a directory over HTTP.
+/// Serves the files of a directory over HTTP or HTTPS.
 #[derive(Debug, Parser)]
 #[command(
     name = "servette",
@@ -57,32 +57,32 @@ mod tls;
     infer_long_args = true
 )]
 struct Arguments {
-    /// Port to listen on; 0 takes any free one, 8000+ the first free one from 8000 on
+    /// Port to listen on; 0 for any free port, 8000+ for the first free port from 8000 on
     #[arg(value_name = "PORT", default_value = "8000")]
     port: port::Port,
 
-    /// Bind to this address, or with unix:PATH to a Unix socket [default: all interfaces, IPv4 and IPv6]
+    /// Address to listen on, or unix:PATH for a Unix socket; repeatable [default: all interfaces, IPv4 and IPv6]
     #[arg(short, long, value_name = "ADDRESS")]
-    bind: Option<String>,
+    bind: Vec<String>,
 
-    /// Serve this directory
+    /// Directory to serve
     #[arg(short, long, value_name = "DIRECTORY", default_value = ".")]
     directory: PathBuf,
 
-    /// Speak this version of HTTP; HTTP/1.1 keeps connections
+    /// HTTP version: HTTP/1.0 or HTTP/1.1 (or 1.0, 1.1); 1.1 keeps connections open (keep-alive)
     #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.0", value_parser = protocol)]
     protocol: String,
 
-    /// Content-Type of files whose name says nothing
+    /// Content-Type of files with an unknown suffix
     #[arg(long, value_name = "TYPE", default_value = "application/octet-stream", value_parser = field_value)]
     content_type: String,
 
-    /// Add a field to the answers for files and listings; may be repeated
+    /// Add a header field to responses with files and listings; repeatable
     #[arg(short = 'H', long = "header", value_names = ["NAME", "VALUE"], num_args = 2,
           allow_negative_numbers = true)]
     headers: Vec<String>,
 
-    /// Follow all symbolic links, also those that lead out of the directory
+    /// Follow symbolic links that lead out of the directory, too
     #[arg(long)]
     follow_symlinks: bool,
 
@@ -144,7 +144,11 @@ fn main() -> ExitCode {
         }
         Err(error) => return usage_error(&error.to_string()),
     }
-    let handler = match arguments.tls.check().and_then(|()| files(&arguments)) {
+    let checked = arguments
+        .tls
+        .check()
+        .and_then(|()| arguments.listen.check(&arguments.bind));
+    let handler = match checked.and_then(|()| files(&arguments)) {
         Ok(handler) => handler,
         Err(error) => return usage_error(&error),
     };
@@ -206,22 +210,29 @@ fn files(arguments: &Arguments) -> Result<SimpleHandler, String> {
             .map_err(|error| format!("invalid value for '--header': {error}"))?;
         handler = handler.extra_response_header(name, value);
     }
-    let host = listen::host(arguments.bind.as_deref());
-    arguments.site.apply(handler, host)
+    arguments
+        .site
+        .apply(handler, listen::hosts(&arguments.bind))
 }
 
 fn serve<H>(arguments: &Arguments, sockets: Vec<Listener>, handler: H) -> servette::Result<()>
 where
     H: RequestHandler + Clone + Sync,
 {
-    let path = listen::unix_path(arguments.bind.as_deref()).filter(|_| sockets.is_empty());
+    let paths: Vec<_> = match sockets.is_empty() {
+        true => listen::unix_paths(&arguments.bind).collect(),
+        false => Vec::new(),
+    };
     arguments.announce.prepare()?;
     let log = arguments.log.log()?;
     let server = listen::bind(arguments, &log, sockets, handler)?;
-    let file = path.map(SocketFile::new).transpose()?;
+    let files = paths
+        .iter()
+        .map(|path| SocketFile::new(path))
+        .collect::<io::Result<_>>()?;
     let stopper = server.shutdown_handle();
-    arguments.stop.stop_at_signals(stopper, file)?;
-    say(&listen::banner(server.info(), path));
+    arguments.stop.stop_at_signals(stopper, files)?;
+    say(&listen::banner(server.info(), &paths));
     let _announced = arguments.announce.announce(server.info())?;
     systemd::notify("READY=1");
     let served = server.serve_forever();
@@ -231,8 +242,9 @@ where
 
 fn protocol(version: &str) -> Result<String, String> {
     match version {
-        "HTTP/1.0" | "HTTP/1.1" => Ok(version.to_owned()),
-        _ => Err("it is HTTP/1.0 or HTTP/1.1".into()),
+        "HTTP/1.0" | "1.0" => Ok("HTTP/1.0".into()),
+        "HTTP/1.1" | "1.1" => Ok("HTTP/1.1".into()),
+        _ => Err("expected HTTP/1.0 or HTTP/1.1 (or 1.0, 1.1)".into()),
     }
 }
 

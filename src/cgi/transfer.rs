@@ -276,7 +276,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         {
             return Err(too_long("CGI script runs for too long"));
         }
-        if due(self.active.checked_add(cgi.silence_deadline())) {
+        if due(self.active.checked_add(cgi.silence_timeout())) {
             return Err(too_long("CGI script does not answer"));
         }
         if let Some(ended) = self.ended {
@@ -343,7 +343,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
     fn end(mut self) -> Result<ScriptResult> {
         self.stdin = None;
         if !self.process.wait_ended(UNWINDING) {
-            let deadline = self.h.cgi().silence_deadline();
+            let deadline = self.h.cgi().silence_timeout();
             process::leave_to_a_thread(self.process, self.complaints, deadline);
             return self.answer.outcome(self.h, self.x);
         }

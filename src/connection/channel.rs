@@ -97,7 +97,7 @@ impl Channel {
         self.close.get()
             || self.doomed.get()
             || self.awaits_continue.get()
-            || self.body_left.get() > self.limits.drain
+            || self.body_left.get() > self.limits.discard
             || self.wire.control().is_stopping()
     }
 

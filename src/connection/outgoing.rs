@@ -311,7 +311,7 @@ impl Outgoing {
     }
 
     /// The rest of the body is written elsewhere; how it is framed, or `None` if there is no body to be sent.
-    pub(crate) fn hand_over(
+    pub(crate) fn start_stream(
         &mut self,
         closing: bool,
     ) -> io::Result<Option<stream_queue::RestFraming>> {

@@ -14,7 +14,7 @@ const TOO_DEEP: &str = "a hook that calls itself without end";
 /// Call hooks here, `x.send_header(..)`: that calls the outermost handler, so the overrides of a subclass or of middleware
 /// ([`Layer`](crate::Layer)) apply. `self.send_header(x, ..)` calls the hook of `self` alone.
 impl<'a> Exchange<'a> {
-    /// The outermost handler: the one that the server, or [`hand_to`](Self::hand_to), was given.
+    /// The outermost handler: the one that the server, or [`delegate_to`](Self::delegate_to), was given.
     pub fn handler(&self) -> &'a dyn RequestHandler {
         self.context.handler
     }

@@ -1,4 +1,4 @@
-//! The path below which something is served: one rule for [`Exchange::below`](super::Exchange::below) and
+//! The path below which something is served: one rule for [`Exchange::strip_prefix`](super::Exchange::strip_prefix) and
 //! [`SimpleHandler::with_prefix`](crate::SimpleHandler::with_prefix).
 //!
 //! A path is below a prefix if the file that it names is. So it is read as it is for files: decoded once, divided at

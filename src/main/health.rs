@@ -36,7 +36,7 @@ impl<H: RequestHandler> Layer for Health<H> {
             return self.inner.do_method(x);
         }
         x.send_header("Cache-Control", "no-store");
-        match x.server.shutdown.is_draining() {
+        match x.server.shutdown_handle().is_draining() {
             false => x.send_content(Status::OK, "text/plain", "ok\n"),
             true => x.send_content(Status::SERVICE_UNAVAILABLE, "text/plain", "stopping\n"),
         }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use crate::exchange::prefix;
+use crate::proxies::TrustedProxies;
 
 /// The name of a host, or with a dot before it all names below it.
 ///
@@ -31,6 +32,16 @@ pub fn host(text: &str) -> Result<String, String> {
         None
     };
     unless(problem, text).map(|()| name)
+}
+
+/// A trusted proxy: an address, a network, or `unix`.
+///
+/// # Errors
+/// If it is none of them.
+pub fn proxy(text: &str) -> Result<String, String> {
+    let added = TrustedProxies::default().add(text);
+    added.map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 /// A directory below that of a handler; `/` is all of it.

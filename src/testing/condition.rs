@@ -13,7 +13,7 @@ use crate::http1::is_token;
 
 type Test = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
 
-/// The result of a test that was given to [`RequestPattern::that`](super::RequestPattern::that): a `bool`,
+/// The result of a test that was given to [`RequestPattern::predicate`](super::RequestPattern::predicate): a `bool`,
 /// or a `Result` whose error says why the request does not pass.
 pub trait Verdict {
     /// The reason why not; empty if none is known.
@@ -222,7 +222,7 @@ fn contents_difference(text: &str, request: &Request) -> Difference {
 /// How much there is of a body that is cut, and what changes that.
 fn kept(request: &Request) -> String {
     let length = request.body.len();
-    format!("the first {length} bytes are kept (see `Builder::keep`)")
+    format!("the first {length} bytes are kept (see `Builder::max_recorded`)")
 }
 
 #[track_caller]

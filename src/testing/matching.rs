@@ -127,7 +127,7 @@ impl RequestPattern {
     /// Requires exactly this body.
     ///
     /// A body that is not seen as a whole does not match: a stub sees the first 16 MiB, or as much as
-    /// [`Builder::keep`](super::Builder::keep) sets if that is more; an assertion about recorded requests
+    /// [`Builder::max_recorded`](super::Builder::max_recorded) sets if that is more; an assertion about recorded requests
     /// sees what is kept of them.
     ///
     /// # Panics
@@ -193,16 +193,16 @@ impl RequestPattern {
     /// ```
     /// use servette::testing::post;
     ///
-    /// let signed = post("/hook").that("a signed request", |request| {
+    /// let signed = post("/hook").predicate("a signed request", |request| {
     ///     match request.header("X-Signature") {
     ///         Some("abc") => Ok(()),
     ///         Some(other) => Err(format!("the signature {other} is of another key")),
     ///         None => Err("there is no signature".to_owned()),
     ///     }
     /// });
-    /// let short = post("/hook").that("a short body", |request| request.body.len() < 100);
+    /// let short = post("/hook").predicate("a short body", |request| request.body.len() < 100);
     /// ```
-    pub fn that<V: Verdict>(
+    pub fn predicate<V: Verdict>(
         self,
         what: &str,
         test: impl Fn(&Request) -> V + Send + Sync + 'static,
@@ -225,7 +225,7 @@ impl RequestPattern {
     /// Whether a request matches.
     ///
     /// # Panics
-    /// If a test does that was given to [`that`](Self::that).
+    /// If a test does that was given to [`predicate`](Self::predicate).
     pub fn matches(&self, request: &Request) -> bool {
         self.matches_without(Condition::runs_code, request)
             && self.conditions.iter().all(|own| own.passes(request))

@@ -156,7 +156,7 @@ impl TestServer {
 
     /// The recorded requests, in the order of their heads. A request is recorded when its head is complete,
     /// and has as much of its body as has arrived. If there are too many, the oldest are dropped: see
-    /// [`Builder::keep`].
+    /// [`Builder::max_recorded`].
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests()
     }

@@ -8,7 +8,7 @@ use crate::exchange::Exchange;
 
 impl RequestPattern {
     /// Answers the requests that match: with an [`Answer`](super::Answer), a [`Script`](super::Script), an
-    /// [`Act`](super::Act), or a [`Forward`](super::Forward).
+    /// [`Action`](super::Action), or a [`Forward`](super::Forward).
     ///
     /// # Panics
     /// If the answer can't be given as it says.

@@ -21,7 +21,7 @@ fn number(client: &mut Client) -> String {
 #[test]
 fn a_silent_script_is_killed_and_answered_with_504() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; sleep 1000 & wait\n");
-    let server = serve(site.handler().with_silence_deadline(Duration::from_secs(1)));
+    let server = serve(site.handler().with_silence_timeout(Duration::from_secs(1)));
     let answer = get(&server, "/cgi-bin/script");
     assert_eq!(
         answer.status_line(),
@@ -36,9 +36,7 @@ fn a_script_that_is_never_silent_still_has_an_end() {
     let site = Site::with(
         "#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s\\n' $$; while :; do echo x; sleep 0.01; done\n",
     );
-    let handler = site
-        .handler()
-        .with_silence_deadline(Duration::from_secs(60));
+    let handler = site.handler().with_silence_timeout(Duration::from_secs(60));
     let server = serve(handler.with_total_deadline(Duration::from_millis(1500)));
     let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -51,7 +49,7 @@ fn a_script_that_is_never_silent_still_has_an_end() {
 #[test]
 fn noise_on_stderr_is_no_answer() {
     let site = Site::with("#!/bin/sh\nwhile :; do echo noise >&2; done\n");
-    let server = serve(site.handler().with_silence_deadline(Duration::from_secs(1)));
+    let server = serve(site.handler().with_silence_timeout(Duration::from_secs(1)));
     assert_eq!(get(&server, "/cgi-bin/script").status, 504);
     let lines = server.logged();
     let last_noise = lines.iter().rposition(|line| line == "CGI script: noise");
@@ -283,7 +281,7 @@ fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
     let silence = Duration::from_millis(700);
     let handler = site.handler().full_duplex(true);
-    let server = serve(handler.with_silence_deadline(silence));
+    let server = serve(handler.with_silence_timeout(silence));
     let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\na");
     assert_eq!(client.head().status, 200);
@@ -300,7 +298,7 @@ fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
 #[test]
 fn a_client_that_stalls_inside_its_body_is_answered_with_408() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; cat\n");
-    let limits = limits(|limits| limits.body_deadline = Duration::from_secs(1));
+    let limits = limits(|limits| limits.body_timeout = Duration::from_secs(1));
     let server = Served(TestServer::builder().limits(limits).start(site.handler()));
     let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nb");

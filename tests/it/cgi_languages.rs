@@ -256,7 +256,7 @@ fn faults(server: &TestServer) {
 
 fn stalls(site: &Site) {
     let deadline = Duration::from_secs(2);
-    let server = serve(site.handler().with_silence_deadline(deadline));
+    let server = serve(site.handler().with_silence_timeout(deadline));
     let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script?hang HTTP/1.1\r\nHost: test\r\n\r\n");
     let pid = String::from_utf8(cut_body(&mut client)).unwrap();

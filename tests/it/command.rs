@@ -289,11 +289,11 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
         (&["--content-type", "a\rb"], "'a\\rb'"),
         (
             &["--he", "0"],
-            "'--he' could be --header, --health, --head-timeout, --help",
+            "'--he' could be --header, --health, --head-deadline, --help",
         ),
-        (&["--cgi-s", "3"], "--cgi-same-user, --cgi-silence"),
+        (&["--cgi-s", "3"], "--cgi-same-user, --cgi-silence-timeout"),
         (&["--headex", "X"], "unexpected argument '--headex'"),
-        (&["--cgi-sil", "x"], "'--cgi-silence <SECONDS>'"),
+        (&["--cgi-sil", "x"], "'--cgi-silence-timeout <SECONDS>'"),
         // What no request can match.
         (
             &["--allow-host", "http://x"],
@@ -320,14 +320,23 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
             &["--cgi", "--cgi-inherit", "A=b"],
             "not the name of a variable",
         ),
-        (&["--cgi", "--cgi-scripts", "0"], "--cgi-scripts"),
-        (&["--cgi", "--cgi-silence", "0"], "--cgi-silence"),
+        (&["--cgi", "--cgi-max-scripts", "0"], "--cgi-max-scripts"),
+        (
+            &["--cgi", "--cgi-silence-timeout", "0"],
+            "--cgi-silence-timeout",
+        ),
         (&["--cgi", "--cgi-interpreter", ".py="], "has no program"),
         (
             &["--cgi", "--cgi-interpreter", ".=perl"],
             "a suffix is missing",
         ),
         (&["-H", "date", "v"], "sends 'date' itself"),
+        (&["--trusted-proxy", "x"], "'x' is not a trusted proxy"),
+        (&["--socket-mode", "600"], "--socket-mode requires --bind"),
+        (
+            &["--socket-mode", "600", "-b", "127.0.0.1"],
+            "--socket-mode requires --bind unix:PATH",
+        ),
     ];
     for (arguments, part) in table {
         let (stdout, stderr, status) = Running::start(servette().args(*arguments)).end();
@@ -350,7 +359,7 @@ fn long_options_can_be_abbreviated() {
     root.file("a", "hello");
     let mut command = servette();
     command.arg("0").arg("--dir").arg(root.path());
-    command.args(["--bi=127.0.0.1", "--prot", "HTTP/1.1", "--content", "a/b"]);
+    command.args(["--bi=127.0.0.1", "--prot", "1.1", "--content", "a/b"]);
     command.args(["--heade", "X-A", "b", "--cgi"]);
     let running = Running::start(&mut command);
     let answer = get(running.banner_port(), "/a");

@@ -307,9 +307,9 @@ fn a_body_over_its_limit_is_a_413() {
 fn lists_of_a_request_are_bounded_however_long_they_are() {
     let start = std::time::Instant::now();
     let handler = handler_fn(|_, x| {
-        let form = x.form(8 << 20)?;
+        let form = x.read_form(8 << 20)?;
         let found = form.value("last").map(|value| value.into_owned());
-        let pairs = form.pairs().count() + x.target()?.pairs().count();
+        let pairs = form.pairs().count() + x.target()?.query_pairs().count();
         let text = format!(
             "{found:?} {pairs} {:?} {:?}",
             x.cookie("z"),

@@ -161,7 +161,9 @@ fn of_what_is_refused_unfinished_all_that_came_is_recorded() {
     let text = message(|| server.assert_received(&get("/")));
     assert!(text.contains(r#"bytes "\x16\x03\x01"#), "{text}");
 
-    let server = TestServer::builder().keep(10, 10).start(status(200));
+    let server = TestServer::builder()
+        .max_recorded(10, 10)
+        .start(status(200));
     let mut client = TcpStream::connect(server.addr()).unwrap();
     // It may be refused before all of it was sent.
     let _ = client.write_all(format!("GET /{}", "x".repeat(100_000)).as_bytes());
@@ -340,7 +342,7 @@ fn a_recorded_request_has_the_target_that_its_handler_had() {
         let shown = format!(
             "{:?} {:?} {:?}",
             target.segments(),
-            target.value("q"),
+            target.query_value("q"),
             target.query()
         );
         x.send_content(Status::OK, "text/plain", shown)
@@ -352,7 +354,7 @@ fn a_recorded_request_has_the_target_that_its_handler_had() {
         let recorded = format!(
             "{:?} {:?} {:?}",
             target.segments(),
-            target.value("q"),
+            target.query_value("q"),
             target.query()
         );
         assert_eq!(recorded, shown, "{path}");

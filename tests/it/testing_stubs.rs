@@ -66,7 +66,7 @@ fn methods_and_conditions_all_have_to_hold() {
             .body_contains("part")
             .answer(status(226)))
         .on(post("/")
-            .that("a body of ten bytes", |r| r.body.len() == 10)
+            .predicate("a body of ten bytes", |r| r.body.len() == 10)
             .answer(status(218)));
     for (request, expected) in [
         ("HEAD /", 201),
@@ -466,7 +466,7 @@ fn the_reason_of_a_test_stands_in_the_message() {
         None => Err(String::new()),
     };
     let stubs = Stubs::new()
-        .on(get("/a").that("signed", signed).answer(status(200)))
+        .on(get("/a").predicate("signed", signed).answer(status(200)))
         .strict();
     let ask = |field: &str| {
         ask(

@@ -19,7 +19,7 @@ fn serve() -> (RunningServer, Log) {
     let tls = Tls::self_signed(["localhost"]).unwrap().0;
     let server = ThreadingHttpServer::builder(handler(echo))
         .tls(tls)
-        .tls_failed(move |error, _| kept.push(error));
+        .handle_tls_error(move |error, _| kept.push(error));
     (server.bind("127.0.0.1:0").unwrap().spawn().unwrap(), log)
 }
 

@@ -35,7 +35,7 @@ fn serve(tls: &Tls) -> (RunningServer, Log) {
     });
     let server = ThreadingHttpServer::builder(handler)
         .tls(tls.clone())
-        .tls_failed(move |error, _| kept.push(error));
+        .handle_tls_error(move |error, _| kept.push(error));
     (server.bind("127.0.0.1:0").unwrap().spawn().unwrap(), log)
 }
 
