@@ -176,6 +176,11 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../docs/python.md")]
     struct Python;
+    #[cfg(all(feature = "testing", feature = "json", feature = "auth"))]
+    #[doc = include_str!("../docs/tutorial.md")]
+    struct Tutorial;
+    #[doc = include_str!("../docs/from-tiny-http.md")]
+    struct FromTinyHttp;
     #[doc = include_str!("../docs/files.md")]
     struct Files;
     #[doc = include_str!("../docs/listing.md")]
