@@ -28,7 +28,9 @@ impl RequestHandler for App {
         let target = x.target()?;
         match (x.command, &*target.segments()) {
             ("GET" | "HEAD", []) => self.start_page(x),
-            ("GET" | "HEAD", ["todos"]) => self.list(x, &target.value("q").unwrap_or_default()),
+            ("GET" | "HEAD", ["todos"]) => {
+                self.list(x, &target.query_value("q").unwrap_or_default())
+            }
             ("POST", ["todos"]) => self.create(x),
             ("GET" | "HEAD", ["todos", id]) => {
                 let id = id.parse().or_status(Status::NOT_FOUND)?;
@@ -47,8 +49,8 @@ impl RequestHandler for App {
             }
             ("PUT", ["files", name]) => self.upload(x, name),
             ("GET" | "HEAD", ["files", ..]) => {
-                let mut x = x.below("/files").or_status(Status::NOT_FOUND)?;
-                x.hand_to(&self.files)
+                let mut x = x.strip_prefix("/files").or_status(Status::NOT_FOUND)?;
+                x.delegate_to(&self.files)
             }
             (_, ["todos" | "files" | "events", ..]) => {
                 x.send_header("Allow", "GET, HEAD, POST, PUT, DELETE");
@@ -96,9 +98,9 @@ impl App {
     }
     fn create(&self, x: &mut Exchange<'_>) -> Result<()> {
         let todo: Todo = match x.headers.get("Content-Type") {
-            Some("application/json") => x.rfile.read_json(10_000)?,
+            Some("application/json") => x.read_json(10_000)?,
             _ => {
-                let form = x.form(10_000)?;
+                let form = x.read_form(10_000)?;
                 let title = form.value("title").or_status(Status::BAD_REQUEST)?.into();
                 Todo { title }
             }
