@@ -1,10 +1,9 @@
 //! Servers: Python's `HTTPServer` and `ThreadingHTTPServer`, with the settings of [`Builder`].
-//!
-//! Reading order of the code: [`builder`] and [`options`] (settings), [`listener`], then [`event_loop`] with its
-//! [`poller`], the [`table`] of its connections ([`task`]) and their [`deadlines`]. A `ThreadingHttpServer` has a
-//! [`worker_pool`]: [`leadership`] says which thread polls, [`scheduler`] what the other threads do, [`handoff`] and
-//! [`predictor`] when a leader passes its loop on, [`monitor`] when it loses its loop. [`running`] is a server in the
-//! background.
+
+// Reading order: `builder` and `options` (what can be set), `listener`, then `event_loop` with its `poller`, the `table`
+// of its connections (`task`) and their `deadlines`. A `ThreadingHttpServer` has a `worker_pool`: `leadership` says which
+// thread polls, `scheduler` what the others do, `handoff` and `predictor` when a leader passes its loop on, `monitor` when
+// it loses it. `running` is a server in the background.
 
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};

@@ -38,19 +38,18 @@ pub struct ResponseWriter<'a> {
 }
 
 impl ResponseWriter<'_> {
-    /// Returns a stream for the rest of the body, which any thread may write after the handler has returned. Bytes that
-    /// were written so far are sent first; further writes to `wfile` fail.
+    /// Returns a stream for the rest of the body, which outlives the handler: any thread can write to it. Bytes that were
+    /// written before are sent first; `wfile` can't be written any more.
     ///
-    /// Call it after [`end_headers`](crate::RequestHandler::end_headers). With a `Content-Length`, the stream takes exactly
-    /// the rest of it; otherwise the body is chunked, or ends with the connection if client or handler speak HTTP/1.0. A
-    /// response without a body (to HEAD, 204, 205, 304) is complete at once, and its stream is
-    /// [closed](ResponseStream::is_closed) from the start.
+    /// Call it after [`end_headers`](crate::RequestHandler::end_headers). With a `Content-Length` the body has exactly that
+    /// length; otherwise it is chunked, or ends with the connection if one side speaks HTTP/1.0. A response without a body
+    /// (to HEAD, 204, 205, 304) is complete at once, and its stream is [closed](ResponseStream::is_closed) from the start.
     ///
-    /// If the handler returns an error after this, the connection is dropped.
+    /// If the handler then returns an error, the connection is dropped.
     ///
     /// # Errors
-    /// `InvalidInput` before the end of the head, and on a second call. While the server stops, an error that is answered
-    /// with 503.
+    /// `InvalidInput` before the end of the head, or if the stream was started already. An error with status 503 if the
+    /// server is stopping.
     pub fn start_stream(&mut self) -> io::Result<ResponseStream> {
         self.channel.start_stream()
     }

@@ -231,17 +231,17 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Sets a closure that is called when TLS fails on a connection, with the client's address: the client does not trust
-    /// the certificate, supports only old versions, has no certificate although one is required, or does not send TLS.
-    /// Clients that leave during the handshake, or send nothing, are not reported. Default: failures are ignored.
+    /// Sets a function that is called with the error and the client's address when TLS fails on a connection: the client
+    /// does not trust the certificate, offers only old versions, has no client certificate, or does not speak TLS. It is not
+    /// called for clients that disconnect during the handshake, or send nothing. Default: errors are ignored.
     ///
-    /// Every client can cause such calls, so a program that logs them should limit their number.
+    /// Any client can cause such calls, so limit the rate if you log them.
     #[cfg(feature = "tls-config")]
     pub fn handle_tls_error(
         mut self,
-        tell: impl Fn(&Error, &Peer) + Send + Sync + 'static,
+        handle: impl Fn(&Error, &Peer) + Send + Sync + 'static,
     ) -> Self {
-        self.options.handle_tls_error = Some(Box::new(tell));
+        self.options.handle_tls_error = Some(Box::new(handle));
         self
     }
 
