@@ -203,7 +203,9 @@ fn files(arguments: &Arguments) -> Result<SimpleHandler, String> {
         .quiet(arguments.quiet);
     for pair in arguments.headers.chunks(2) {
         let [name, value] = pair else {
-            return Err("SERVETTE_HEADER has a name and a value, on a line each".into());
+            return Err(
+                "SERVETTE_HEADER needs two lines for each field: the name, then the value".into(),
+            );
         };
         field_name(name)
             .and_then(|()| field_value(value).map(drop))
@@ -251,7 +253,10 @@ fn protocol(version: &str) -> Result<String, String> {
 fn field_name(name: &str) -> Result<(), String> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || !name.chars().all(token) {
-        return Err(format!("'{}' is not a field name", name.escape_debug()));
+        return Err(format!(
+            "'{}' is not a valid field name",
+            name.escape_debug()
+        ));
     }
     let own = [
         "Transfer-Encoding",
@@ -262,7 +267,7 @@ fn field_name(name: &str) -> Result<(), String> {
         "Content-Length",
     ];
     match own.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-        true => Err(format!("servette sends '{name}' itself")),
+        true => Err(format!("'{name}' is set by the server itself")),
         false => Ok(()),
     }
 }
@@ -270,7 +275,7 @@ fn field_name(name: &str) -> Result<(), String> {
 /// A value that says something.
 fn some_value(value: &str) -> Result<String, String> {
     match value.trim().is_empty() {
-        true => Err("it is an empty value".into()),
+        true => Err("the value is empty".into()),
         false => field_value(value),
     }
 }
@@ -281,7 +286,10 @@ fn field_value(value: &str) -> Result<String, String> {
         .all(|c| c == '\t' || (!c.is_control() && u32::from(c) < 0x100))
     {
         true => Ok(value.to_owned()),
-        false => Err(format!("'{}' can't stand in a field", value.escape_debug())),
+        false => Err(format!(
+            "'{}' has characters that a field value can't have",
+            value.escape_debug()
+        )),
     }
 }
 

@@ -144,7 +144,7 @@ macro_rules! layer {
         /// A router is not a layer: it passes the exchange on with [`Exchange::delegate_to`], and its branches respond with their
         /// own hooks.
         #[diagnostic::on_unimplemented(
-            message = "`{Self}` is no handler",
+            message = "`{Self}` is not a handler",
             note = "implement `RequestHandler`, or `Layer` for a handler around another one"
         )]
         #[doc(alias = "middleware")]

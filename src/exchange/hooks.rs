@@ -7,7 +7,7 @@ use crate::{Error, RequestHandler, Result, Status};
 
 /// So deep hooks may call each other; they do it some five times.
 const DEEPEST: u8 = 64;
-const TOO_DEEP: &str = "a hook that calls itself without end";
+const TOO_DEEP: &str = "hooks call each other without end";
 
 /// The hooks of the outermost handler: what Python calls on `self`.
 ///

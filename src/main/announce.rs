@@ -30,7 +30,7 @@ impl AnnounceArguments {
             Ok(metadata) if metadata.is_file() => {
                 fs::remove_file(path).map_err(|error| failed(path, error))
             }
-            Ok(_) => Err(failed(path, io::Error::other("it is no regular file"))),
+            Ok(_) => Err(failed(path, io::Error::other("it is not a regular file"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(path, error)),
         }

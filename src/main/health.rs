@@ -15,7 +15,7 @@ pub(super) fn path(text: &str) -> Result<String, String> {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\"".contains(&byte);
     match text.starts_with('/') && text.bytes().all(is_plain) {
         true => Ok(text.to_owned()),
-        false => Err("it is a path as in a URL, which starts with /".into()),
+        false => Err("expected a URL path that begins with / and has no query".into()),
     }
 }
 

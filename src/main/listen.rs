@@ -130,7 +130,7 @@ where
 fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let addresses = (host, port)
         .to_socket_addrs()
-        .map_err(|error| io::Error::other(format!("cannot find the address '{host}': {error}")))?;
+        .map_err(|error| io::Error::other(format!("cannot resolve '{host}': {error}")))?;
     Ok(addresses.collect())
 }
 

@@ -66,7 +66,7 @@ pub(crate) struct ScriptArguments {
     #[arg(long, requires = "cgi")]
     cgi_query_arguments: bool,
 
-    /// Run scripts as the user of the server, even if that is root
+    /// Run scripts as the user of the server, even as root (by default root runs them as nobody)
     #[arg(long, requires = "cgi")]
     cgi_same_user: bool,
 
@@ -102,7 +102,8 @@ impl ScriptArguments {
         if !self.cgi {
             return Ok(());
         }
-        start_anew(&systemd::descriptors()?).map_err(|error| format!("cannot start again: {error}"))
+        start_anew(&systemd::descriptors()?)
+            .map_err(|error| format!("cannot restart without the inherited descriptors: {error}"))
     }
 
     /// The handler that these options ask for.
@@ -159,7 +160,7 @@ fn directory(text: &str) -> Result<String, String> {
 /// The name of a script.
 fn name(text: &str) -> Result<String, String> {
     match text.is_empty() || text.contains('/') || matches!(text, "." | "..") {
-        true => Err("it is not the name of a file".into()),
+        true => Err("expected a file name without /".into()),
         false => Ok(text.to_owned()),
     }
 }
@@ -167,7 +168,7 @@ fn name(text: &str) -> Result<String, String> {
 /// The name of a variable.
 fn variable(text: &str) -> Result<String, String> {
     match text.is_empty() || text.contains('=') {
-        true => Err("it is not the name of a variable".into()),
+        true => Err("expected the name of an environment variable".into()),
         false => Ok(text.to_owned()),
     }
 }

@@ -136,6 +136,6 @@ impl SiteArguments {
 /// It may come later, so this is no error.
 fn warn_of_missing(root: &Path, page: &str, option: &str) {
     if !root.join(page.trim_start_matches('/')).is_file() {
-        super::warn(&format!("no such file in the directory: {option} {page}"));
+        super::warn(&format!("{option} {page}: no such file in the directory"));
     }
 }

@@ -152,7 +152,9 @@ impl Kinds {
 fn reload_at_sighup(tls: Tls) -> Result<()> {
     super::system::at_hang_ups(move || match tls.reload() {
         Ok(()) => super::say("The certificates were read again.\n"),
-        Err(error) => super::complain(&format!("the certificates stay as they were: {error}")),
+        Err(error) => super::complain(&format!(
+            "cannot reload the certificates, the old ones stay in use: {error}"
+        )),
     })?;
     Ok(())
 }
@@ -161,7 +163,7 @@ fn reload_at_sighup(tls: Tls) -> Result<()> {
 fn self_signed(hosts: &[&str]) -> Result<Tls> {
     let (tls, made) = Tls::self_signed(names(hosts))?;
     super::say(&format!(
-        "The certificate was made for this run. SHA-256 fingerprint: {}\n",
+        "Self-signed certificate for this run. SHA-256 fingerprint: {}\n",
         made.fingerprint()
     ));
     Ok(tls)

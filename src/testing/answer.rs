@@ -237,7 +237,7 @@ impl Answer {
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let has_head = x.channel().out.borrow().has_head();
         if has_head {
-            let why = "there is a response already, and a request gets only one";
+            let why = "this request has a response already";
             return Err(problem(x, why));
         }
         let body = self.load(x)?;

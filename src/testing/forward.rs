@@ -32,7 +32,7 @@ pub fn forward(to: &str) -> Forward {
     let host = host.strip_suffix('/').unwrap_or(host);
     let is_port = |port: &str| port.parse::<u16>().is_ok();
     if host.contains('/') || !host.rsplit_once(':').is_some_and(|(_, port)| is_port(port)) {
-        panic!("can't forward to {to:?}: only to http://host:port");
+        panic!("can't forward to {to:?}: expected http://host:port");
     }
     Forward {
         host: host.to_owned(),
@@ -192,7 +192,7 @@ impl Forward {
         } else if let Some(shared) = fixture_of(x) {
             let line = x.requestline;
             shared.note(format!(
-                "the answer to `{line}` is not recorded, for there are 64 MiB"
+                "the answer to `{line}` is not recorded: the recording has reached 64 MiB"
             ));
         }
     }

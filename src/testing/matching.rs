@@ -62,13 +62,13 @@ impl RequestPattern {
         if let Some(method) = &self.method
             && !is_token(method.as_bytes())
         {
-            return Some(format!("{method:?} is not a method, which is one word"));
+            return Some(format!("{method:?} is not a method (one token)"));
         }
         let may_be = |method| self.method.as_deref().is_none_or(|own| own == method);
         let is_authority = !text.starts_with('/') && text.contains([':', '*']);
         if matches!(&self.path, Path::Exact(path) if path == "*") {
             let may = may_be("OPTIONS");
-            return (!may).then(|| "only OPTIONS can ask for `*`".into());
+            return (!may).then(|| "only OPTIONS can have the target `*`".into());
         }
         if may_be("CONNECT") && is_authority {
             return None;
@@ -80,7 +80,7 @@ impl RequestPattern {
             return Some("a path starts with a slash".into());
         }
         if text.starts_with("//") {
-            return Some("the server makes one slash of those a path starts with".into());
+            return Some("the server reduces leading slashes to one".into());
         }
         text.contains('?')
             .then(|| "the path has no query; use .query(name, value) for it".into())
@@ -179,16 +179,14 @@ impl RequestPattern {
         self.with(Condition::Json(Json::part(part)))
     }
 
-    /// Requires that the request passes a test; `what` names it in messages: `"a signed request"`.
+    /// Requires that a closure accepts the request; `what` names the condition in messages: `"a signed request"`.
     ///
-    /// The test returns a `bool`, or a `Result` whose error is the reason that messages give: see
-    /// [`Verdict`].
+    /// The closure returns a `bool`, or a `Result` whose error is the reason in messages: see [`Verdict`].
     ///
-    /// The test runs only if everything else matches: once or more for a request, and again for messages.
-    /// So its result should depend on the request only; it may use the [`Stubs`](super::Stubs) it is in.
-    /// It sees as much of the body as [`body`](Self::body) does, and
-    /// [`is_truncated`](Request::is_truncated) if there is more. If it panics, the request is answered
-    /// with 500, and the test that owns the server fails.
+    /// The closure runs only if everything else matches: once or more for a request, and again for messages. So its result
+    /// should depend on the request only; it may use the [`Stubs`](super::Stubs) it is in. It sees as much of the body as
+    /// [`body`](Self::body) does, and [`is_truncated`](Request::is_truncated) if there is more. If it panics, the request
+    /// is answered with 500, and the test that owns the server fails.
     ///
     /// ```
     /// use servette::testing::post;
@@ -216,7 +214,7 @@ impl RequestPattern {
     fn with(mut self, condition: Condition) -> Self {
         let excludes = |own: &&Condition| own.excludes(&condition) || condition.excludes(own);
         if let Some(own) = self.conditions.iter().find(excludes) {
-            panic!("no request can match `{self}` and `{condition}`: that excludes `{own}`");
+            panic!("no request can match `{self}` and `{condition}`: it contradicts `{own}`");
         }
         self.conditions.push(condition);
         self
@@ -250,7 +248,7 @@ impl RequestPattern {
     pub(super) fn differences(&self, request: &Request) -> Vec<Difference> {
         let mut found = Vec::new();
         if let Some(refusal) = &request.refusal {
-            let what = format!("the server refused it with {refusal}");
+            let what = format!("the server rejected it with {refusal}");
             found.push(Difference::new(what));
             if request.requestline.is_empty() {
                 return found;

@@ -82,18 +82,18 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
     }
 }
 
-/// What [`respond`] returns: requests and responses of one connection.
+/// The requests and responses of one connection, as [`respond`] returns them.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transcript {
-    /// The bytes that a client would read.
+    /// The bytes that a client receives.
     pub bytes: Vec<u8>,
-    /// The requests, as a [`TestServer`](super::TestServer) records them: refused ones too, and as much of
-    /// a body as was read.
+    /// The requests, as a [`TestServer`](super::TestServer) records them: rejected requests, too; of a body, the part that
+    /// was read.
     pub requests: Vec<Request>,
-    /// The responses in `bytes`, interim ones (1xx) too, up to bytes that are no response.
+    /// The responses in `bytes`, interim responses (1xx) included, up to the first bytes that are not a response.
     pub responses: Vec<Response>,
-    /// The lines that the handler has logged, at most 200.
+    /// The log lines of the handler, at most 200.
     pub log: Vec<String>,
 }
 
@@ -122,8 +122,8 @@ impl Transcript {
         let mut responses = self.responses.iter().filter(|own| !own.is_interim());
         match (responses.next(), responses.next()) {
             (Some(response), None) => response,
-            (None, _) => panic!("there is no response, but {self:?}"),
-            _ => panic!("there is more than one response: {self:?}"),
+            (None, _) => panic!("expected one response, got none, but {self:?}"),
+            _ => panic!("expected one response, got more: {self:?}"),
         }
     }
 
@@ -137,7 +137,7 @@ impl Transcript {
         match &*self.requests {
             [request] => request,
             _ => panic!(
-                "there are {} requests, not 1: {self:?}",
+                "expected one request, got {}: {self:?}",
                 self.requests.len()
             ),
         }

@@ -206,7 +206,7 @@ impl Script {
         let ends = |step: &Step<'_>| matches!(step, Step::Action(act) if act.is_end());
         let end = steps.iter().position(ends)?;
         match steps.get(end..)? {
-            [Step::Action(act), _, ..] => Some(format!("nothing comes behind its {act}")),
+            [Step::Action(act), _, ..] => Some(format!("nothing can follow its {act}")),
             _ => None,
         }
     }
@@ -307,7 +307,7 @@ impl<'a> Steps<'a> {
             && let Some(shared) = shared
         {
             shared.note(format!(
-                "`{}` was reset early: the client took about {got} of {all} bytes, and no more",
+                "`{}` was reset early: the client read only about {got} of {all} bytes",
                 x.requestline
             ));
         }

@@ -105,7 +105,7 @@ impl Streamed {
         let ends = |step: &Step| matches!(step, Step::Action(act) if act.is_end());
         let end = self.steps.iter().position(ends)?;
         match self.steps.get(end..)? {
-            [Step::Action(act), _, ..] => Some(format!("nothing comes behind its {act}")),
+            [Step::Action(act), _, ..] => Some(format!("nothing can follow its {act}")),
             _ => None,
         }
     }

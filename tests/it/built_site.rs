@@ -625,7 +625,7 @@ fn values_that_never_match_are_refused_where_they_are_given() {
         ),
         (
             |files| files.with_not_found_page("404/"),
-            "'404/': it is a directory",
+            "'404/': it is a directory, not a file",
         ),
         (
             |files| files.extension(".tar.gz", "a/b"),

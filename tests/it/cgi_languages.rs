@@ -241,11 +241,11 @@ fn big_bodies(server: &TestServer) {
 
 fn faults(server: &TestServer) {
     for (query, message) in [
-        ("crash", "Bad output of a CGI script: an end by a signal"),
+        ("crash", "Bad output of a CGI script: ended by a signal"),
         ("nothing", "Bad output of a CGI script: no output"),
         (
             "endless",
-            "Bad output of a CGI script: a head that is too long",
+            "Bad output of a CGI script: the head is too long",
         ),
     ] {
         let answer = get(server, &format!("/cgi-bin/script?{query}"));

@@ -58,7 +58,8 @@ fn a_script_that_streams_both_ways_is_cut_at_the_same_deadline() {
     assert_eq!(cut_body(&mut client).len(), 200_000);
     let pid = fs::read_to_string(site.path("out/pid")).unwrap();
     until("the script is killed and reaped", || !is_there(&pid));
-    let line = "\"POST /cgi-bin/script HTTP/1.1\" the client did not send its body in time";
+    let line =
+        "\"POST /cgi-bin/script HTTP/1.1\" the client stopped sending the request body (timeout)";
     until("a line", || errors(&server) == [line]);
 }
 
@@ -317,7 +318,7 @@ fn a_client_that_stalls_at_any_byte_of_an_answer_holds_nothing() {
         limits.min_rate = 0;
         limits.max_threads = 2;
     });
-    let line = "\"GET /cgi-bin/script HTTP/1.1\" the client did not take the response in time";
+    let line = "\"GET /cgi-bin/script HTTP/1.1\" the client stopped reading the response (timeout)";
     for taken in 0..4 {
         let mut client = Client::new(server.addr());
         client.get("/cgi-bin/script");
@@ -335,8 +336,5 @@ fn a_script_that_takes_nothing_of_its_body_is_silent_whatever_it_has_written() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; exec sleep 1000\n");
     let server = serve(site.handler().with_silence_timeout(SHORT));
     let answer = post(&server, "/cgi-bin/script", &vec![b'x'; 200_000]);
-    assert_eq!(
-        answer.status_line(),
-        "HTTP/1.1 504 CGI script does not answer"
-    );
+    assert_eq!(answer.status_line(), "HTTP/1.1 504 CGI script timed out");
 }

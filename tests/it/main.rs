@@ -84,7 +84,6 @@ mod operation;
 #[cfg(feature = "self-signed")]
 mod over_tls;
 mod overriding;
-mod pages;
 mod panics;
 #[cfg(unix)]
 mod paths;

@@ -144,12 +144,9 @@ fn what_is_wrong_with_them_is_said_in_one_line() {
     let file = || OwnedFd::from(fs::File::open(root.join("a.txt")).unwrap());
     let connected = || OwnedFd::from(UnixStream::pair().unwrap().0);
     let datagrams = || OwnedFd::from(UnixDatagram::unbound().unwrap());
-    let none = |number| {
-        format!(
-            "LISTEN_FDS hands over descriptor {number}, which is no TCP or Unix socket that listens"
-        )
-    };
-    let count = |count| format!("LISTEN_FDS is '{count}', which is no number of sockets up to 64");
+    let none =
+        |number| format!("descriptor {number} of LISTEN_FDS is not a listening TCP or Unix socket");
+    let count = |count| format!("LISTEN_FDS is '{count}', which is not a number from 0 to 64");
     for (descriptors, number, expected) in [
         (vec![file()], "1", none(3)),
         (vec![connected()], "1", none(3)),
@@ -234,7 +231,8 @@ fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
             .arg(root.path());
         let running = Running::start(command.env("NOTIFY_SOCKET", place));
         let warning = running.err();
-        let expected = format!("servette: warning: cannot tell the service manager at '{place}': ");
+        let expected =
+            format!("servette: warning: cannot notify the service manager at '{place}': ");
         assert!(warning.starts_with(&expected), "{warning}");
         assert_eq!(get(running.banner_port(), "/a.txt").text(), "hello");
     }

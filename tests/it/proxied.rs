@@ -297,7 +297,7 @@ fn a_header_of_somebody_else_is_not_read() {
         let mut stream = connect(&server);
         let _ = stream.write_all(bytes.as_bytes());
         assert_eq!(rest(&stream), "");
-        let line = "PROXY protocol: this peer is no trusted proxy";
+        let line = "PROXY protocol: the peer is not a trusted proxy";
         assert_eq!(log.lines()[before..], [line]);
     }
 }

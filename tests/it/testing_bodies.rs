@@ -122,8 +122,8 @@ fn a_pattern_sees_as_much_of_a_body_as_the_fixture_keeps() {
     let server = TestServer::start(stubs.clone());
     assert_eq!(put(&server, "/", body.as_bytes()), 404);
     let text = message(|| server.verify());
-    let why = "of the body only the first 16777216 bytes are kept (see `Builder::max_recorded`); \
-               whether the rest contains \"end\" can't be told\n";
+    let why = "only the first 16777216 bytes of the body are recorded (see `Builder::max_recorded`); \
+               the rest may contain \"end\"\n";
     assert!(text.contains(why), "{text}");
 }
 
@@ -132,28 +132,28 @@ fn an_assertion_says_where_a_body_was_not_kept() {
     let server = TestServer::builder().max_recorded(10, 2).start(status(200));
     put(&server, "/", b"hello");
     let like = || servette::testing::put("/");
-    let kept = "of the body only the first 2 bytes are kept (see `Builder::max_recorded`)";
+    let kept = "only the first 2 bytes of the body are recorded (see `Builder::max_recorded`)";
     for (pattern, why) in [
         (
             like().body("hello"),
-            format!("{kept}: \"he\"; it should be \"hello\""),
+            format!("{kept}: \"he\"; expected \"hello\""),
         ),
         (
             like().body("he"),
-            format!("{kept}: \"he\"; it should be \"he\""),
+            format!("{kept}: \"he\"; expected \"he\""),
         ),
         (
             like().body_contains("lo"),
-            format!("{kept}; whether the rest contains \"lo\" can't be told\n"),
+            format!("{kept}; the rest may contain \"lo\"\n"),
         ),
         (
             like().predicate("long", |r| r.body.len() > 3),
-            "it is not long; of its body only the first 2 bytes are kept".to_owned(),
+            "it is not long; only the first 2 bytes of the body are recorded".to_owned(),
         ),
     ] {
         let text = message(|| server.assert_received(&pattern));
         assert!(text.contains(&why), "{text}");
-        let shown = "    body, 2 bytes and more that are not here:\n      he\n";
+        let shown = "    body, 2 bytes, and more that are not shown:\n      he\n";
         assert!((text + "\n").contains(shown));
     }
     server.assert_received(&like().body_contains("he"));

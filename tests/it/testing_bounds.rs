@@ -35,10 +35,7 @@ fn recording_is_bounded() {
             .all(|request| request.body == b"hello worl" && request.is_truncated)
     );
     let text = message(|| server.assert_received(&get("/none")));
-    assert!(
-        text.contains("(2 earlier ones are not kept any more)"),
-        "{text}"
-    );
+    assert!(text.contains("(2 earlier ones were dropped)"), "{text}");
 
     let server = TestServer::builder().max_recorded(0, 10).start(status(200));
     for index in 0..2 {

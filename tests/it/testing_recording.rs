@@ -133,7 +133,7 @@ fn what_the_server_refuses_is_recorded_with_the_reason() {
     assert_eq!(requests[0].refusal.as_deref(), Some("400 Bad header name"));
     assert_eq!(requests[0].requestline, "GET / HTTP/1.1");
     let text = message(|| server.assert_received(&get("/")));
-    assert!(text.contains("refused with 400 Bad header name"), "{text}");
+    assert!(text.contains("rejected with 400 Bad header name"), "{text}");
 }
 
 #[test]
@@ -193,13 +193,13 @@ fn a_message_counts_the_connections_that_brought_no_request() {
     let _ = TcpStream::connect(server.addr()).and_then(|mut client| client.read(&mut [0]));
     assert!(!vain().contains("brought"));
     let _bare = TcpStream::connect(server.addr()).unwrap();
-    says("\n1 connection has come that brought no complete request.");
+    says("\n1 connection sent no complete request.");
     let mut half = TcpStream::connect(server.addr()).unwrap();
     half.write_all(b"GET / HT").unwrap();
-    says("\n2 connections have come that brought no complete request.");
+    says("\n2 connections sent no complete request.");
     half.write_all(b"TP/1.0\r\n\r\n").unwrap();
     half.read_to_end(&mut Vec::new()).unwrap();
-    says("\n1 connection has come that brought no complete request.");
+    says("\n1 connection sent no complete request.");
 }
 
 #[test]
@@ -329,10 +329,7 @@ fn a_message_says_how_many_lines_of_the_log_it_leaves_out() {
     // The panic is answered with 500, which is three more lines.
     assert!(log(17).ends_with("line 0"), "{}", log(17));
     assert_eq!(log(18), "(1 earlier lines)");
-    assert_eq!(
-        log(300),
-        "(283 earlier lines, 103 of them not kept any more)"
-    );
+    assert_eq!(log(300), "(283 earlier lines, 103 of them dropped)");
 }
 
 #[test]

@@ -313,12 +313,9 @@ fn what_can_never_be_is_refused_where_it_is_written() {
     );
     say(
         message(|| get("/[a*")),
-        "the pattern \"/[a*\" does not compile: a `[` is not closed",
+        "the pattern \"/[a*\" does not compile: unclosed `[`",
     );
-    say(
-        message(|| glob("/{a")),
-        "does not compile: a `{` is not closed",
-    );
+    say(message(|| glob("/{a")), "does not compile: unclosed `{`");
     say(
         message(|| get("/").answer(status(200).body("hello").at(6, close()))),
         "stub `GET /`: a close at byte 6 can't happen: the body has 5 bytes",
@@ -411,11 +408,11 @@ fn a_path_that_looks_like_a_pattern_says_how_it_was_compared() {
         ("/users/:id", " (compared exactly; use `*` for any segment)"),
         (
             "/users/*[0-9]+",
-            " (a glob, no regular expression: `.`, `+`, `(` and `$` stand for themselves)",
+            " (a glob, not a regular expression: `.`, `+`, `(` and `$` are literal)",
         ),
         (
             "/users/.*",
-            " (a glob, no regular expression: `.`, `+`, `(` and `$` stand for themselves)",
+            " (a glob, not a regular expression: `.`, `+`, `(` and `$` are literal)",
         ),
         ("/users/8", ""),
         ("/users/8*", ""),
