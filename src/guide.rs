@@ -20,7 +20,10 @@
 // A page whose programs need a feature is always shown, and compiled with the feature only.
 
 #[doc = include_str!("guide/links.md")]
-#[doc = include_str!("../docs/tutorial.md")]
+#[cfg_attr(
+    any(not(doctest), all(feature = "testing", feature = "json", feature = "auth")),
+    doc = include_str!("../docs/tutorial.md")
+)]
 pub mod tutorial {}
 
 #[doc = include_str!("guide/links.md")]

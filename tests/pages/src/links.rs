@@ -79,7 +79,7 @@ fn no_reference_is_undefined() {
 #[test]
 fn each_block_of_code_says_its_language() {
     let known = [
-        "console", "toml", "text", "json", "html", "sh", "ini", "js", "python",
+        "console", "diff", "toml", "text", "json", "html", "sh", "ini", "js", "python",
     ];
     let mut unknown = Vec::new();
     for page in all_pages() {
