@@ -87,9 +87,8 @@ impl Builder {
         self
     }
 
-    /// Sets how many requests are recorded (at least one), and how many bytes of each body. Default: 10,000
-    /// requests and 1 MiB. All recorded requests together take at most 64 MiB, or are the last one alone; the
-    /// oldest are dropped first.
+    /// Sets the maximum number of recorded requests (at least one), and of bytes of each body. Default: 10,000 and 1 MiB.
+    /// All recorded requests together take at most 64 MiB (the last one is always kept); the oldest are dropped first.
     ///
     /// Patterns of [`Stubs`] see as many bytes of a body, and at least 16 MiB. For a request that no stub
     /// matches, the stubs themselves keep at most 64 KiB of the body.

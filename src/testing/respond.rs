@@ -86,7 +86,7 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transcript {
-    /// The bytes that a client would read.
+    /// The bytes that a client receives.
     pub bytes: Vec<u8>,
     /// The requests, as a [`TestServer`](super::TestServer) records them: rejected ones too, and the part of
     /// the body that was read.

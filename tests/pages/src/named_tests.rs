@@ -1,19 +1,18 @@
-//! What the documentation names is there.
+//! Tests that the pages name.
 
-use std::path::Path;
+use crate::{at, read};
 
 /// `module::test` and `folder::module::test` in code quotes, as far as a file of that name is here.
 #[test]
 fn every_test_that_the_security_page_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let page = read("docs/security.md");
     let mut named = 0;
     for quoted in page.split('`').skip(1).step_by(2) {
         let Some((module, test)) = quoted.split_once("::") else {
             continue;
         };
-        let Ok(source) = std::fs::read_to_string(root.join(format!("tests/it/{module}.rs"))) else {
-            let unit = root.join(format!("src/{}.rs", quoted.replace("::", "/")));
+        let Ok(source) = std::fs::read_to_string(at(&format!("tests/it/{module}.rs"))) else {
+            let unit = at(&format!("src/{}.rs", quoted.replace("::", "/")));
             assert!(unit.exists(), "{quoted} is neither a test nor a module");
             continue;
         };
@@ -30,8 +29,6 @@ fn every_test_that_the_security_page_names_exists() {
 /// Code that needs tokio, reqwest, wiremock or httpmock can't be a doctest of this crate: it is marked `rs`.
 #[test]
 fn code_that_the_pages_about_testing_do_not_run_is_tested_elsewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
     let tests = [
         "reqwest/src/tokio",
         "peers/tests/from_wiremock",
