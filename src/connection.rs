@@ -58,6 +58,20 @@ pub(crate) mod wire;
 /// It is owned and `Send`, and belongs to no thread and no handler: a server takes it out of its poller
 /// when there is something to read, has [`RequestHandler::handle`](crate::RequestHandler::handle)
 /// called, and puts it back. While it waits it owns no buffer.
+///
+/// ```
+/// use servette::{Connection, Next, RequestHandler, Result, base};
+///
+/// struct Polite;
+///
+/// impl RequestHandler for Polite {
+///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+///         let next = base::handle(self, conn); // serves the requests that are there
+///         println!("{:?}", next);
+///         next
+///     }
+/// }
+/// ```
 pub struct Connection {
     channel: Channel,
     input: Input,
@@ -78,6 +92,22 @@ pub struct Connection {
 }
 
 /// What a connection waits for when [`RequestHandler::handle`](crate::RequestHandler::handle) returns.
+///
+/// ```
+/// use servette::{Connection, Next, RequestHandler, Result, base};
+///
+/// /// Ends every connection after the requests that came together.
+/// struct Brief;
+///
+/// impl RequestHandler for Brief {
+///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+///         match base::handle(self, conn)? {
+///             Next::Again => Ok(Next::Again),
+///             Next::Park | Next::Close => Ok(Next::Close),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Another request is already there: call again.

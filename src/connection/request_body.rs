@@ -57,6 +57,18 @@ impl Body {
 /// request is complete, or hang. So read the body to its end before the answer, into a file if it is large,
 /// unless you know the clients.
 ///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+/// use std::io::{BufRead, BufReader};
+///
+/// let count_lines = handler_fn(|_, x| {
+///     let lines = BufReader::new(&mut x.rfile).lines().count();
+///     x.send_content(Status::OK, "text/plain", lines.to_string())
+/// });
+/// let request = "POST / HTTP/1.0\r\nContent-Length: 8\r\n\r\none\ntwo\n";
+/// assert!(respond(&count_lines, request).ends_with(b"\r\n\r\n2"));
+/// ```
+///
 /// # Errors
 /// `UnexpectedEof` if the client ends the body early, `InvalidData` if its chunks are malformed,
 /// `FileTooLarge` past [`Limits::max_body`](crate::Limits), `TimedOut` if it does not come in time,

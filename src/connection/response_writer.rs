@@ -29,6 +29,22 @@ const MOST: u64 = 1 << 30;
 /// [`flush`](Write::flush) sends what there is, and so streams. What of a complete response the client does not take at
 /// once, no more than 256 KiB and a file, is sent on by the server after the handler has returned.
 ///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+/// use std::io::Write;
+///
+/// let handler = handler_fn(|_, x| {
+///     x.send_response(Status::OK);
+///     x.send_header("Content-Type", "text/plain");
+///     x.end_headers()?;
+///     for number in 1..=3 {
+///         writeln!(x.wfile, "{number}")?;
+///     }
+///     Ok(())
+/// });
+/// assert!(respond(&handler, "GET / HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\n1\n2\n3\n"));
+/// ```
+///
 /// # Errors
 /// `InvalidInput` before [`end_headers`](crate::RequestHandler::end_headers), and past the declared
 /// length. `TimedOut` for a client that takes nothing for too long

@@ -23,6 +23,16 @@ const RESET_PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// It can be a whole answer (the connection ends behind it), or happen at a byte of an
 /// [`Answer`](super::Answer) or in a [`Script`]; any handler can [`play`](Self::play) it.
+///
+/// ```
+/// use servette::testing::{Stubs, TestServer, close, get, hang, reset};
+///
+/// let server = TestServer::start(
+///     Stubs::new().on(get("/").answer(reset()).then(close()).then(hang())),
+/// );
+/// assert!(ureq::get(server.url("/")).call().is_err()); // connection reset
+/// assert!(ureq::get(server.url("/")).call().is_err()); // connection closed
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action(Kind);
 
