@@ -182,8 +182,8 @@ impl SimpleHandler {
     /// its space until the next request for it, or until others take its place, and the file system can't be
     /// unmounted meanwhile.
     #[must_use]
-    pub fn cache_files(mut self, keep: bool) -> Self {
-        self.cache = keep.then(Arc::default);
+    pub fn cache_files(mut self, is_cached: bool) -> Self {
+        self.cache = is_cached.then(Arc::default);
         self
     }
 

@@ -50,6 +50,7 @@ mod expect_continue;
 mod file_hooks;
 mod files;
 mod framing;
+mod from_tiny_http;
 #[cfg(all(unix, feature = "_internals"))]
 mod fuzz_corpus;
 mod held_answers;

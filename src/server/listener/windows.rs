@@ -13,7 +13,7 @@ use crate::info::Peer;
 use crate::shutdown::lock;
 use crate::sys::{AsSocket, OwnedSocket};
 
-/// A listening socket that a program made itself; see [`Builder::from_listener`](super::super::Builder::from_listener).
+/// A listening socket that the program made; see [`Builder::from_listener`](super::super::Builder::from_listener).
 ///
 /// ```
 /// use servette::{SimpleHandler, ThreadingHttpServer};
