@@ -10,6 +10,14 @@ use crate::Status;
 mod fault;
 
 /// `Result` of this crate and of every hook.
+///
+/// ```
+/// fn limit(text: &str) -> servette::Result<u64> {
+///     text.parse().map_err(servette::Error::other)
+/// }
+/// assert_eq!(limit("100").unwrap(), 100);
+/// assert!(limit("many").is_err());
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a hook may return with `?`, and what the servers report.
@@ -115,7 +123,7 @@ impl Error {
             Err(payload) => {
                 let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
                 mem::forget(payload);
-                text.unwrap_or_else(|| "with a value that is no text".into())
+                text.unwrap_or_else(|| "with a value that is not a string".into())
             }
         };
         Error::of(Kind::Panic(text))
@@ -246,8 +254,8 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
 /// assert!(answer("x").contains("invalid digit found in string"));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`or_status` needs a `Result` whose error is an error or a text, or an `Option`",
-    note = "else make the error with `map_err(|_| Status::BAD_REQUEST)?`"
+    message = "`or_status` works on an `Option`, or a `Result` whose error is an error or a string",
+    note = "convert the error first, with `map_err(|_| Status::BAD_REQUEST)?`"
 )]
 pub trait OrStatus<T> {
     /// The value, or an error that is answered with this status.

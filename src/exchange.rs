@@ -121,9 +121,9 @@ impl<'a> Exchange<'a> {
     /// ```
     /// use servette::{Status, handler_fn, respond};
     ///
-    /// let handler = handler_fn(|h, x| {
+    /// let handler = handler_fn(|_, x| {
     ///     let url = format!("{}://{}{}", x.scheme(), x.host().unwrap_or("localhost"), x.path);
-    ///     h.send_content(x, Status::OK, "text/plain", url.as_bytes())
+    ///     x.send_content(Status::OK, "text/plain", url.as_bytes())
     /// });
     /// let answer = respond(&handler, "GET /a HTTP/1.0\r\nHost: example.org\r\n\r\n");
     /// assert!(answer.ends_with(b"\r\n\r\nhttp://example.org/a"));
@@ -224,15 +224,15 @@ impl<'a> Exchange<'a> {
         self.channel().tls()
     }
 
-    /// Defers the response: any thread may answer later, for a long poll or a job in a queue. The handler then returns
-    /// `Ok` without an answer, and the connection waits without a thread.
+    /// Defers the response: any thread can send it later, for a long poll or a job in a queue. The handler then returns
+    /// `Ok` without a response, and the connection does not occupy a thread.
     ///
-    /// If the handler returns an error instead, or the first byte of a response was sent, nothing is deferred.
+    /// If the handler returns an error instead, the response is that error, and not deferred.
     ///
     /// # Errors
-    /// `InvalidInput` behind the head of the response, and if it was put off before. An error that is answered with 503
-    /// where the server stops, and nobody would send the answer, or where all that is deferred takes more memory than
-    /// [`Limits::queued`](crate::Limits::queued) allows: the head of the request is kept.
+    /// `InvalidInput` after the head of the response was sent, or if the response is deferred already. An error with status
+    /// 503 if the server is stopping, or if the queued and deferred data of all connections takes more memory than
+    /// [`Limits::total_queue`](crate::Limits::total_queue).
     pub fn defer(&mut self) -> io::Result<Deferred> {
         let fields = self
             .headers
@@ -242,16 +242,17 @@ impl<'a> Exchange<'a> {
             .defer(self.requestline.len() + fields.sum::<usize>())
     }
 
-    /// Whether the client has left: it has closed or reset the connection, or has ended its sending direction, which
-    /// can't be told from closing. For a handler that waits for something else. Nothing is read for that.
+    /// Whether the client has disconnected: it has closed or reset the connection, or shut down its sending direction (which
+    /// looks the same to the server). Use it in a handler that waits for something else. Reads nothing.
     ///
-    /// It asks the system each time. In memory, in [`respond`](crate::respond), no client leaves.
-    pub fn client_has_left(&self) -> bool {
+    /// Each call is a system call. In [`respond`](crate::respond), which has no connection, this is always false.
+    pub fn client_has_disconnected(&self) -> bool {
         self.channel().wire.stream.has_left()
     }
 
-    /// Whether the first byte of the response was handed to the socket, so that it can't be replaced.
-    pub fn has_begun(&self) -> bool {
+    /// Whether the first byte of the response was written to the socket; then no other response, such as an error page, can
+    /// replace it.
+    pub fn response_has_begun(&self) -> bool {
         self.channel().out.borrow().has_begun()
     }
 

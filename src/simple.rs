@@ -1,12 +1,15 @@
-//! `SimpleHTTPRequestHandler`: files below a directory, by GET and HEAD.
+//! Static files: the counterpart of Python's `SimpleHTTPRequestHandler`.
 //!
-//! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
-//! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
-//! to file, without leaving the root), [`cache`] (what was opened before), [`head`] (the steps from there to
-//! the answer), [`representation`] (those that bytes in memory take, too), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`fields`], [`parts`] and [`listing`].
-//!
-//! What a built site wants beyond that ([`site`]) are steps of their own: [`hosts`], [`cors`],
-//! [`visibility`], [`missing`], [`sidecar`] with [`codings`], and [`caching`].
+//! [`SimpleHandler`] serves the files of a directory. [`ServeFiles`] has its hooks; override them with a
+//! [`Layer`](crate::Layer). Each function of this module is the default of the hook of the same name: call it from an
+//! override where Python calls `super()`. [`Blob`] sends bytes in memory as if they were a file.
+
+// From a request to a response: `path` (from target to path), `open` (from path to file, without leaving the root), `cache`
+// (files that were opened before), `head` (the steps from there to the response), `representation` (those of them that
+// bytes in memory take, too), `mime`, `media`, `validators`, `conditions`, `ranges`, `fields`, `parts` and `listing`.
+//
+// Options for built sites (`site`) are steps of their own: `hosts`, `cors`, `visibility`, `missing`, `sidecar` with
+// `codings`, and `caching`.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -25,9 +28,9 @@ pub(crate) use self::hooks::Sealed;
 pub use self::hooks::ServeFiles;
 pub(crate) use self::hosts::refuse as refuse_host;
 pub use self::listing::{Crumb, DirectoryListing, Entry, Listing, html_escape, listing_page};
-pub use self::missing::send_missing;
+pub use self::missing::send_not_found;
 pub use self::open::{Directory, Symlinks};
-pub use self::validators::FileFacts;
+pub use self::validators::FileMetadata;
 pub use self::visibility::{Visibility, visibility};
 
 /// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
@@ -72,93 +75,96 @@ mod visibility;
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 
-/// The `do_method` of a handler that serves files: GET, HEAD, and 501 for the rest. A handler that
-/// embeds a [`SimpleHandler`] calls it from its own
-/// [`do_method`](crate::RequestHandler::do_method).
+/// Answers a request as [`SimpleHandler`] does. This is its [`do_method`](crate::RequestHandler::do_method); a
+/// handler that embeds a [`SimpleHandler`] calls it from its own.
 ///
-/// Hosts that are not [allowed](SimpleHandler::with_allowed_hosts) are refused here, and OPTIONS is answered if
-/// [`SimpleHandler::cors`] is on.
+/// GET and HEAD are answered by [`ServeFiles::do_get`] and [`ServeFiles::do_head`], OPTIONS if
+/// [`SimpleHandler::cors`] is on, and all other methods with 501. A host that is not
+/// [allowed](SimpleHandler::with_allowed_hosts) is rejected with 421.
 ///
 /// # Errors
 /// Those of the hooks.
-pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(h, x => match x.command {
-        _ if !h.files().allows_host(x) => refuse_host(h, x),
-        "GET" => h.do_get(x),
-        "HEAD" => h.do_head(x),
-        "OPTIONS" if h.files().site().has_cors => cors::answer_options(h, x),
-        _ => base::do_method(h, x),
+pub fn do_method<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost_files!(handler, x => match x.command {
+        _ if !handler.files().allows_host(x) => refuse_host(handler, x),
+        "GET" => handler.do_get(x),
+        "HEAD" => handler.do_head(x),
+        "OPTIONS" if handler.files().site().has_cors => cors::answer_options(handler, x),
+        _ => base::do_method(handler, x),
     })
 }
 
-/// The body of [`ServeFiles::do_get`].
+/// The default of [`ServeFiles::do_get`].
 ///
 /// # Errors
 /// Those of [`ServeFiles::send_head`] and [`ServeFiles::copyfile`].
-pub fn do_get<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(h, x => match h.send_head(x)? {
-        Some(content) => h.copyfile(x, content),
+pub fn do_get<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost_files!(handler, x => match handler.send_head(x)? {
+        Some(content) => handler.copyfile(x, content),
         None => Ok(()),
     })
 }
 
-/// The body of [`ServeFiles::do_head`].
+/// The default of [`ServeFiles::do_head`].
 ///
 /// # Errors
 /// Those of [`ServeFiles::send_head`].
-pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(h, x => h.send_head(x)).map(drop)
+pub fn do_head<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost_files!(handler, x => handler.send_head(x)).map(drop)
 }
 
-/// The body of [`ServeFiles::send_head`].
+/// The default of [`ServeFiles::send_head`].
 ///
 /// # Errors
-/// Those of the hooks that it calls; and where the system is out of descriptors or memory.
-pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-    outermost_files!(h, x => head::send(h, x))
+/// Those of the hooks that it calls; and if the system is out of file descriptors or memory.
+pub fn send_head<H: ServeFiles + ?Sized>(
+    handler: &H,
+    x: &mut Exchange<'_>,
+) -> Result<Option<Content>> {
+    outermost_files!(handler, x => head::send(handler, x))
 }
 
-/// The body of [`ServeFiles::entity_tag`].
+/// The default of [`ServeFiles::entity_tag`].
 pub fn entity_tag<'f, H: ServeFiles + ?Sized>(
     _: &H,
     _: &Path,
-    file: &'f FileFacts,
+    file: &'f FileMetadata,
 ) -> Option<Cow<'f, str>> {
     file.tag().map(Cow::Borrowed)
 }
 
-/// The body of [`ServeFiles::list_directory`].
+/// The default of [`ServeFiles::list_directory`].
 ///
 /// # Errors
 /// Those of [`end_headers`](crate::RequestHandler::end_headers) and
 /// [`send_error`](crate::RequestHandler::send_error).
 pub fn list_directory<H: ServeFiles + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    outermost_files!(h, x => listing::list(h, x, directory))
+    outermost_files!(handler, x => listing::list(handler, x, directory))
 }
 
-/// The body of [`ServeFiles::translate_path`].
-pub fn translate_path<H: ServeFiles + ?Sized>(h: &H, path: &str) -> PathBuf {
+/// The default of [`ServeFiles::translate_path`].
+pub fn translate_path<H: ServeFiles + ?Sized>(handler: &H, path: &str) -> PathBuf {
     // A name with a NUL names nothing.
-    path::below(h.files().directory(), path).unwrap_or_else(|_| PathBuf::from("\0"))
+    path::below(handler.files().directory(), path).unwrap_or_else(|_| PathBuf::from("\0"))
 }
 
-/// The body of [`ServeFiles::guess_type`].
-pub fn guess_type<'h, H: ServeFiles + ?Sized>(h: &'h H, path: &Path) -> Cow<'h, str> {
-    let files = h.files();
+/// The default of [`ServeFiles::guess_type`].
+pub fn guess_type<'h, H: ServeFiles + ?Sized>(handler: &'h H, path: &Path) -> Cow<'h, str> {
+    let files = handler.files();
     mime::guess(path, files.extensions())
         .unwrap_or_else(|| files.default_content_type())
         .into()
 }
 
-/// The body of [`ServeFiles::copyfile`].
+/// The default of [`ServeFiles::copyfile`].
 ///
 /// # Errors
-/// Those of [`wfile`](crate::ResponseWriter), and `UnexpectedEof` for a file that has become shorter
-/// than was announced.
+/// Those of [`wfile`](crate::ResponseWriter), and `UnexpectedEof` for a file that has become shorter than its
+/// `Content-Length`.
 pub fn copyfile<H: ServeFiles + ?Sized>(
     _: &H,
     x: &mut Exchange<'_>,
@@ -167,8 +173,8 @@ pub fn copyfile<H: ServeFiles + ?Sized>(
     content::send(x, source)
 }
 
-/// [`server_version`](crate::RequestHandler::server_version) of [`SimpleHandler`]: `SimpleHTTP/` and
-/// the version of this crate.
+/// The [`server_version`](crate::RequestHandler::server_version) of [`SimpleHandler`]: `SimpleHTTP/` and the version
+/// of this crate.
 pub fn server_version<H: ServeFiles + ?Sized>(_: &H) -> &'static str {
     SERVER_VERSION
 }

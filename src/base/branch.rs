@@ -1,4 +1,4 @@
-//! Handlers that hand an exchange on to another one: routers.
+//! [`Exchange::delegate_to`]: routers, mounts and virtual hosts.
 
 use super::outcome;
 use crate::error::guarded;
@@ -8,12 +8,12 @@ use crate::{RequestHandler, Result};
 impl Exchange<'_> {
     /// Lets another handler respond, with its own hooks: for routers, mounts and virtual hosts.
     ///
-    /// `branch.do_method(x)` would keep the hooks of the router instead: whatever `branch` calls on `x` would be a hook of
-    /// the router. Fields that were sent before the response, and [`data`](Self::data), stay. The branch logs to the log of
-    /// the outermost handler, whose `log_request` and `log_line` apply unless the branch overrides them.
+    /// (With `branch.do_method(x)`, the calls on `x` would go to the hooks of the router instead.) Fields that were sent
+    /// before the response, and [`data`](Self::data), stay. The branch writes to the log of the outermost handler, whose
+    /// `log_request` and `log_line` apply unless the branch overrides them.
     ///
-    /// An error, a panic, and `Ok` without a response are answered here, with the error page of the branch, as those of a
-    /// handler that the server was given; then this is `Ok`.
+    /// If the branch fails, panics or sends no response, its error page is sent here, as for the handler of a server; the
+    /// result is `Ok` then.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -26,8 +26,8 @@ impl Exchange<'_> {
     /// impl RequestHandler for Hosts {
     ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
     ///         match x.host() {
-    ///             Some("one.example") => x.hand_to(&self.one),
-    ///             Some("two.example") => x.hand_to(&self.two),
+    ///             Some("one.example") => x.delegate_to(&self.one),
+    ///             Some("two.example") => x.delegate_to(&self.two),
     ///             _ => x.send_error(Status::MISDIRECTED_REQUEST),
     ///         }
     ///     }
@@ -39,9 +39,9 @@ impl Exchange<'_> {
     /// ```
     ///
     /// # Errors
-    /// That of the branch, if its response has begun or the client has left; that of its error page; and one where handlers hand
-    /// the exchange on in a circle, some 64 calls deep.
-    pub fn hand_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
+    /// The error of the branch, if its response has begun or the client has disconnected; an error of its error page; and an
+    /// error if handlers delegate in a circle, after about 64 calls.
+    pub fn delegate_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
         let context = Context {
             handler: branch,
             is_layered: true,

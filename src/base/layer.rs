@@ -13,11 +13,30 @@ use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
 use crate::simple::{
-    Content, Directory, DirectoryListing, FileFacts, Sealed, ServeFiles, SimpleHandler, Visibility,
+    Content, Directory, DirectoryListing, FileMetadata, Sealed, ServeFiles, SimpleHandler,
+    Visibility,
 };
 use crate::{Exchange, Result, Status, base};
 
 /// The result of an exchange, for a log; see [`Layer::end_request`].
+///
+/// ```
+/// use servette::base::Outcome;
+/// use servette::{Exchange, Layer, RequestHandler};
+///
+/// struct Timed<H>(H);
+///
+/// impl<H: RequestHandler> Layer for Timed<H> {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+///         // GET /a.txt: 200 1234 0.000089
+///         println!("{} {}: {outcome}", x.command, x.path);
+///         self.0.end_request(x, outcome);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -140,10 +159,10 @@ macro_rules! layer {
         ///
         /// A hook that calls itself through the exchange fails when it is some 64 calls deep: 500.
         ///
-        /// A router is not a layer: it passes the exchange on with [`Exchange::hand_to`], and its branches respond with their
+        /// A router is not a layer: it passes the exchange on with [`Exchange::delegate_to`], and its branches respond with their
         /// own hooks.
         #[diagnostic::on_unimplemented(
-            message = "`{Self}` is no handler",
+            message = "`{Self}` is not a handler",
             note = "implement `RequestHandler`, or `Layer` for a handler around another one"
         )]
         #[doc(alias = "middleware")]
@@ -208,7 +227,7 @@ macro_rules! layer {
             }
 
             /// See [`ServeFiles::entity_tag`]; by default that of the inner handler.
-            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
                 self.inner_files().entity_tag(path, file)
             }
 
@@ -301,7 +320,7 @@ macro_rules! layer {
             fn files(&self) -> &SimpleHandler {
                 self.inner_files().files()
             }
-            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
                 Layer::entity_tag(self, path, file)
             }
             $(
@@ -395,7 +414,7 @@ layer! {
         fn do_get(x: &mut Exchange<'_>) -> Result<()>;
         fn do_head(x: &mut Exchange<'_>) -> Result<()>;
         fn send_head(x: &mut Exchange<'_>) -> Result<Option<Content>>;
-        fn send_missing(x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>>;
+        fn send_not_found(x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>>;
         fn list_directory(x: &mut Exchange<'_>, directory: &Directory<'_>) -> Result<Option<Content>>;
         fn listing_page(x: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>>;
         fn translate_path(path: &str) -> PathBuf;

@@ -1,7 +1,7 @@
-//! What a proxy says before the first byte of its client: the header of the PROXY protocol on a new connection.
+//! Reading the header of the PROXY protocol from a new connection.
 //!
-//! It is looked at and left in the socket until it is complete, and then exactly the header is read. So what follows,
-//! TLS or a request, is read as if nothing had been before it, and a connection that waits for its header owns nothing.
+//! The header is peeked at until it is complete; then exactly its bytes are read. So TLS or a request that follows is read
+//! as usual, and a connection that waits for its header needs no buffer.
 
 use std::io;
 
@@ -9,20 +9,20 @@ use super::Connection;
 use crate::info::Peer;
 use crate::proxies::header::{self, Header};
 
-/// How far the header has come.
+/// The state of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Announcement {
-    /// It was read, and the peer is the one that it names.
+    /// It was read, and the peer was set to the client that it names.
     Complete,
-    /// More must come.
+    /// It is incomplete.
     Awaited,
-    /// The proxy has closed the connection, and nothing is to be said about that.
+    /// The proxy has closed the connection, which is not reported.
     Gone,
     Invalid(&'static str),
 }
 
 impl Connection {
-    /// Takes the header off a new connection, without waiting.
+    /// Reads the header of a new connection, without waiting.
     pub(crate) fn take_proxy_header(&mut self) -> Announcement {
         let stream = &self.channel.wire.stream;
         let mut room = [0; header::MOST];
@@ -54,7 +54,7 @@ impl Connection {
         Announcement::Gone
     }
 
-    /// Drops what has come: a close with something unread is a reset.
+    /// Drops the received bytes, because closing a socket with unread bytes sends a reset.
     pub(crate) fn drop_what_is_there(&self) {
         // Whatever it is, the connection is closed.
         let _ = self.channel.wire.drop_available();

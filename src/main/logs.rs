@@ -13,11 +13,11 @@ const FLUSH: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log")]
 pub(super) struct LogArguments {
-    /// Format of the lines for requests
+    /// Format of request log lines
     #[arg(long, value_name = "FORMAT", default_value = "python")]
     log_format: Format,
 
-    /// Append the log to this file instead of stderr; SIGHUP opens it again, for logrotate
+    /// Append the log to this file instead of stderr; SIGHUP reopens it (for logrotate)
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
 }
@@ -58,7 +58,7 @@ pub(super) fn flush(log: &Log) {
 fn reopen_at_sighup(log: Log) -> Result<()> {
     super::system::at_hang_ups(move || {
         if let Err(error) = log.reopen() {
-            super::complain(&format!("{error}; it stays in the old file"));
+            super::complain(&format!("{error}; logging continues in the old file"));
         }
     })?;
     Ok(())

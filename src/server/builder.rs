@@ -1,4 +1,4 @@
-//! [`Builder`]: a server with other settings than the defaults.
+//! [`Builder`]: a server with settings of the program.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
@@ -17,8 +17,11 @@ use crate::info::Peer;
 use crate::limits::Limits;
 use crate::{Error, Log, Result};
 
-/// Builds a server `S` for a handler `H`; made by `HttpServer::builder` and
-/// `ThreadingHttpServer::builder`. The closures are socketserver's hooks.
+/// Settings of a server `S` for a handler `H`; returned by [`HttpServer::builder`](crate::HttpServer::builder) and
+/// [`ThreadingHttpServer::builder`](crate::ThreadingHttpServer::builder). [`bind`](Self::bind) makes the server.
+///
+/// The methods that take closures are the hooks of Python's `socketserver`. A panic in one of them is caught and reported
+/// to [`handle_error`](Self::handle_error).
 ///
 /// ```
 /// use servette::{HttpServer, SimpleHandler};
@@ -36,19 +39,19 @@ use crate::{Error, Log, Result};
 pub struct Builder<H, S> {
     handler: H,
     options: Options,
-    /// The first of the trusted proxies that is none.
+    /// The error about the first malformed trusted proxy.
     wrong_proxy: Option<Error>,
     /// The mode of Unix sockets.
     #[cfg(unix)]
     mode: Option<u32>,
-    /// Where it listens beside the address of `bind`.
+    /// Further listeners, beside the address of `bind`.
     also: Vec<(Place, Speaks)>,
-    /// None: as many as there are cores.
+    /// `None`: one for each core.
     event_loops: Option<usize>,
     make: fn(H, Vec<EventLoop>) -> S,
 }
 
-/// Another place to listen, which is bound with the first one.
+/// A further listener, which is bound together with the first one.
 enum Place {
     Addresses(io::Result<Vec<SocketAddr>>),
     #[cfg(unix)]
@@ -74,27 +77,28 @@ impl<H, S> Builder<H, S> {
         }
     }
 
-    /// Limits and deadlines. Default: [`Limits::default`].
+    /// Sets the limits, timeouts and deadlines. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = Arc::new(limits);
         self
     }
 
-    /// How many connections the system queues before they are accepted. Default 1,024 (Python: 5); the
-    /// system may cap it. It has no effect on a listener of your own.
+    /// Sets the backlog: the maximum number of connections that the system queues before the server accepts them. The
+    /// system may cap it. It has no effect on a listener that the program made. Default 1,024 (Python: 5).
     pub fn request_queue_size(mut self, connections: u32) -> Self {
         self.options.request_queue_size = connections;
         self
     }
 
-    /// How long `handle_request` waits for a request. Default: for ever.
+    /// Sets how long `handle_request` waits for a request. Default: no timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
         self
     }
 
-    /// Called with each new client; false closes the connection without an answer. It may block: it counts
-    /// as a handler in [`Limits::max_threads`], and other connections do not wait for it.
+    /// Sets a closure that is called for each new connection, before TLS and the first request. If it returns false, the
+    /// connection is closed without a response. It may block: it counts as a handler in [`Limits::max_threads`], and
+    /// other connections do not wait for it. Default: every client is accepted.
     pub fn verify_request(
         mut self,
         verify: impl Fn(&Peer) -> bool + Send + Sync + 'static,
@@ -103,30 +107,32 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Clients that `verify_request` turns away are reset (RST), whatever they have sent by then.
+    /// Resets (RST) the connections that `verify_request` rejects.
     #[cfg(feature = "testing")]
     pub(crate) fn reset_refused(mut self) -> Self {
         self.options.resets_refused = true;
         self
     }
 
-    /// Trusts proxies at these addresses (`127.0.0.1`), in these networks (`10.0.0.0/8`), or, with `unix`, at the other
-    /// end of a Unix socket, to say who their clients are. Default: none. May be called several times.
+    /// Trusts the reverse proxies at these addresses (`127.0.0.1`), in these networks (`10.0.0.0/8`), or, with `unix`, at
+    /// the other end of a Unix socket: their `X-Forwarded-For` and `Forwarded` headers (RFC 7239) say who the client is.
+    /// May be called several times. Default: no proxy is trusted, and these headers are ignored.
     ///
-    /// Of a request that comes from one of them, [`Exchange::client_address`](crate::Exchange::client_address) is what
-    /// `X-Forwarded-For` says, or, if there is no such field, `Forwarded` (RFC 7239): the last address in the list that
-    /// is not a trusted proxy itself; up to one that can't be read. [`scheme`](crate::Exchange::scheme) and
-    /// [`host`](crate::Exchange::host) are those of the same place in `X-Forwarded-Proto` and `X-Forwarded-Host`, or of the
-    /// same element of `Forwarded`. The log and the variables of scripts have the same. Fields of other peers are ignored.
+    /// For a request from a trusted proxy, [`Exchange::client_address`](crate::Exchange::client_address) is the last address
+    /// in `X-Forwarded-For` that is not a trusted proxy itself; without that header, the last such address in `Forwarded`.
+    /// The search ends at a malformed address. [`scheme`](crate::Exchange::scheme) and [`host`](crate::Exchange::host) come
+    /// from the same position in `X-Forwarded-Proto` and `X-Forwarded-Host`, or from the same element of `Forwarded`. The
+    /// log and the environment of CGI scripts have the same values.
     ///
-    /// A proxy that is trusted must set these fields or remove them: what it passes on from its client unseen is believed.
+    /// A trusted proxy must set or remove these headers. If it forwards headers of its client unchanged, the client chooses
+    /// its own address.
     ///
     /// ```
     /// use servette::{HttpServer, Status, handler_fn};
     ///
-    /// let handler = handler_fn(|h, x| {
+    /// let handler = handler_fn(|_, x| {
     ///     let client = format!("{} {}", x.client_address, x.scheme());
-    ///     h.send_content(x, Status::OK, "text/plain", client.as_bytes())
+    ///     x.send_content(Status::OK, "text/plain", client.as_bytes())
     /// });
     /// let server = HttpServer::builder(handler)
     ///     .trusted_proxies(["127.0.0.1", "10.0.0.0/8"])
@@ -141,7 +147,7 @@ impl<H, S> Builder<H, S> {
     /// # Ok::<(), servette::Error>(())
     /// ```
     ///
-    /// What is no address and no network is an error of `bind`.
+    /// A text that is neither an address nor a network nor `unix` is an error of [`bind`](Self::bind).
     #[doc(alias = "X-Forwarded-For")]
     pub fn trusted_proxies<P: AsRef<str>>(mut self, proxies: impl IntoIterator<Item = P>) -> Self {
         for proxy in proxies {
@@ -152,37 +158,37 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Requires that every connection begins with a header of the PROXY protocol, version 1 or 2, from one of the
-    /// [`trusted_proxies`](Self::trusted_proxies). The client that it names is the peer of the connection then, for
-    /// [`verify_request`](Self::verify_request), too. Default: false.
+    /// Requires a header of the PROXY protocol (version 1 or 2) at the start of every connection, from one of the
+    /// [`trusted_proxies`](Self::trusted_proxies). The client that it names becomes the peer of the connection, also for
+    /// [`verify_request`](Self::verify_request). Default: false.
     ///
-    /// The header comes before TLS, and has [`Limits::head_deadline`](crate::Limits) together with the first request. A
-    /// header `LOCAL` or `UNKNOWN`, as checks of a balancer send it, leaves the proxy's own address, and fields are not
-    /// believed then. A connection without a header, with a malformed one, or from another peer is closed without an
-    /// answer and reported to [`handle_error`](Self::handle_error).
+    /// The header comes before TLS. The header and the first request head share
+    /// [`Limits::head_deadline`](crate::Limits). A `LOCAL` or `UNKNOWN` header, which load balancers send for health checks,
+    /// keeps the proxy's own address; forwarding headers are ignored then. A connection without a header, with a malformed
+    /// one, or from another peer is closed without a response and reported to [`handle_error`](Self::handle_error).
     ///
-    /// Without a trusted proxy it is an error of `bind`, for nobody could connect.
+    /// Without a trusted proxy, [`bind`](Self::bind) fails, because no client could connect.
     pub fn proxy_protocol(mut self, is_required: bool) -> Self {
         self.options.proxy_protocol = is_required;
         self
     }
 
-    /// Called when a connection ends by an error that no response could report: an override of
-    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked, or `verify_request` panicked, or
-    /// the header of [`proxy_protocol`](Self::proxy_protocol) is wrong. And,
-    /// with the server's own address, when connections run short, at most once in ten seconds, or when
-    /// `service_actions` or `handle_timeout` panicked. Default: a line on stderr. Clients that leave are no errors.
+    /// Sets a closure that is called with errors that no response could report. Default: a line on stderr.
+    ///
+    /// With the address of the client: an override of [`RequestHandler::handle`](crate::RequestHandler::handle) failed or
+    /// panicked, `verify_request` panicked, or the header of [`proxy_protocol`](Self::proxy_protocol) is malformed. With the
+    /// address of the server: connections run short (at most once in ten seconds), or `service_actions` or
+    /// `handle_timeout` panicked. A client that leaves is not an error.
     pub fn handle_error(mut self, handle: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
         self.options.handle_error = Some(Box::new(handle));
         self
     }
 
-    /// Writes the log there, in its format: see [`Log`]. Default: Python's format, on stderr.
+    /// Sets where the log goes and its format; see [`Log`]. Default: Python's format, on stderr.
     ///
-    /// The hooks decide what is in it, as they do without: of a request there is a line if
-    /// [`log_request`](crate::RequestHandler::log_request) is called and not overridden by a silent one, a format that tells
-    /// status, size and time writes it at the end of the request, and every line passes through
-    /// [`log_line`](crate::RequestHandler::log_line).
+    /// Hooks still decide what is logged: a request gets a line if its [`log_request`](crate::RequestHandler::log_request)
+    /// is not overridden by an empty one, and every line passes [`log_line`](crate::RequestHandler::log_line). Formats with
+    /// status, size and time write the line at the end of the request.
     ///
     /// ```
     /// use servette::{Log, LogFormat, SimpleHandler, ThreadingHttpServer};
@@ -198,13 +204,12 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Speaks TLS on all connections: Python's `HTTPSServer` and `ThreadingHTTPSServer`. (Feature `tls`, or
+    /// Serves HTTPS on all connections: Python's `HTTPSServer` and `ThreadingHTTPSServer`. (Feature `tls`, or
     /// `tls-config`.)
     ///
-    /// A client that is slow or silent in its handshake occupies no thread, and has
-    /// [`Limits::head_deadline`](crate::Limits) for the handshake and the first head together. One that speaks plain HTTP
-    /// is answered with 400. Beyond [`Limits::max_connections`](crate::Limits) a new connection is closed without an
-    /// answer.
+    /// The TLS handshake occupies no thread. The handshake and the first request head share
+    /// [`Limits::head_deadline`](crate::Limits). A client that sends plain HTTP gets 400. Beyond
+    /// [`Limits::max_connections`](crate::Limits), a new connection is closed without a response.
     ///
     /// ```no_run
     /// use servette::{SimpleHandler, ThreadingHttpServer, Tls};
@@ -226,32 +231,35 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Called when TLS fails on a connection, with the client's address: a client that does not trust the certificate,
-    /// speaks old versions only, has no certificate where one is demanded, or sends something else than TLS. Default:
-    /// nothing is done. Clients that leave during the handshake, or stay silent, are not told of.
+    /// Sets a function that is called with the error and the client's address when TLS fails on a connection: the client
+    /// does not trust the certificate, offers only old versions, has no client certificate, or does not speak TLS. It is not
+    /// called for clients that disconnect during the handshake, or send nothing. Default: errors are ignored.
     ///
-    /// Every client can cause such calls, so a program that logs them should bound how many.
+    /// Any client can cause such calls, so limit the rate if you log them.
     #[cfg(feature = "tls-config")]
-    pub fn tls_failed(mut self, tell: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
-        self.options.tls_failed = Some(Box::new(tell));
+    pub fn handle_tls_error(
+        mut self,
+        handle: impl Fn(&Error, &Peer) + Send + Sync + 'static,
+    ) -> Self {
+        self.options.handle_tls_error = Some(Box::new(handle));
         self
     }
 
-    /// Called about every half second while the server serves, on one of its threads. Without it, a server at rest
-    /// sleeps.
+    /// Sets a closure that is called about every half second while the server serves, on one of its threads. Without it,
+    /// an idle server has no timer.
     pub fn service_actions(mut self, actions: impl Fn() + Send + Sync + 'static) -> Self {
         self.options.service_actions = Some(Box::new(actions));
         self
     }
 
-    /// Called when the [`timeout`](Self::timeout) of `handle_request` is over.
+    /// Sets a closure that is called when `handle_request` reaches its [`timeout`](Self::timeout).
     pub fn handle_timeout(mut self, handle: impl Fn() + Send + Sync + 'static) -> Self {
         self.options.handle_timeout = Some(Box::new(handle));
         self
     }
 
-    /// Listens at another address, too, with the same threads, limits and shutdown; [`ServerInfo::addresses`] has all of
-    /// them. It is bound with the first one, whose error may be about this one then.
+    /// Adds an address to listen on, with the same handler, threads, limits and shutdown. [`ServerInfo::addresses`] has
+    /// all of them. The address is bound by [`bind`](Self::bind), which returns the error if that fails.
     ///
     /// ```
     /// use servette::{SimpleHandler, ThreadingHttpServer};
@@ -273,8 +281,8 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// As [`also_bind`](Self::also_bind), but plain HTTP is spoken there, beside the [`tls`](Self::tls) of the other
-    /// places. In an exchange, [`tls`](crate::Exchange::tls) tells them apart:
+    /// Adds an address for plain HTTP to a server with [`tls`](Self::tls), as [`also_bind`](Self::also_bind) adds one
+    /// for HTTPS. A handler tells them apart with [`Exchange::tls`](crate::Exchange::tls):
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer};
@@ -309,7 +317,7 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Listens at a Unix socket, too; see [`bind_unix`](Self::bind_unix). Absent on Windows.
+    /// Adds a Unix socket to listen on; see [`bind_unix`](Self::bind_unix). Absent on Windows.
     #[cfg(unix)]
     pub fn also_bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
         self.also
@@ -317,29 +325,29 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Serves a socket that listens already, too: one more of those that a service manager has opened.
+    /// Adds a socket that listens already, for example from a service manager.
     pub fn also_listen(mut self, listener: impl Into<Listener>) -> Self {
         self.also
             .push((Place::Listener(listener.into()), Speaks::AsTheServer));
         self
     }
 
-    /// The mode of the Unix sockets that are bound, such as `0o660`: who may write to a socket may connect to it. Default:
-    /// that of the system, which is `0o777` without the bits of the umask. It is set before anybody can connect.
+    /// Sets the file mode of the Unix sockets that this builder binds, such as `0o660`. Clients need write permission to
+    /// connect. The mode is set before clients can connect. Default: `0o777` without the bits of the umask.
     #[cfg(unix)]
     pub fn socket_mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
         self
     }
 
-    /// Binds to a Unix socket at this path, and listens. One that a server has left there, to which nobody listens any
-    /// more, is replaced. Who may connect is decided by [`socket_mode`](Self::socket_mode) and the permissions of the
-    /// directory.
+    /// Binds to a Unix socket at this path and makes the server. A socket file on which no process listens any more is
+    /// replaced. [`socket_mode`](Self::socket_mode) and the permissions of the directory decide which users may connect.
     ///
     /// Absent on Windows.
     ///
     /// # Errors
-    /// With the path in its text, if it can't be bound: there is something else, or another server listens.
+    /// If the path can't be bound, for example because another file is there or another server listens. The error names
+    /// the path.
     #[cfg(unix)]
     pub fn bind_unix(self, path: impl AsRef<Path>) -> Result<S> {
         let queue = self.options.request_queue_size;
@@ -347,28 +355,28 @@ impl<H, S> Builder<H, S> {
         self.from_listener(listener)
     }
 
-    /// Binds to the first of the addresses that can be bound, and listens. Port 0 takes any free port.
-    /// An IPv6 server on all interfaces (`[::]:8000`) serves IPv4 as well.
+    /// Binds to an address, listens, and makes the server. If a host name has several addresses, the first one that can be
+    /// bound is used. Port 0 takes any free port. `[::]` listens on all interfaces, for IPv6 and IPv4.
     ///
     /// # Errors
-    /// With the address in its text, if none can be bound.
+    /// If no address can be bound (the error names the last one), or if the settings contradict each other.
     pub fn bind(self, address: impl ToSocketAddrs) -> Result<S> {
         let listener = listener::bind(address, self.options.request_queue_size)?;
         self.from_listener(listener)
     }
 
-    /// Serves a socket that listens already: a `std::net::TcpListener` or a
+    /// Makes the server of a socket that listens already: a `std::net::TcpListener` or a
     /// `std::os::unix::net::UnixListener`.
     ///
     /// # Errors
-    /// If the server's own descriptors can't be made, or the settings contradict each other.
+    /// If the process has no file descriptors left for the server, or if the settings contradict each other.
     pub fn from_listener(self, listener: impl Into<Listener>) -> Result<S> {
         if let Some(error) = self.wrong_proxy {
             return Err(error);
         }
         if self.options.proxy_protocol && self.options.trusted_proxies.is_empty() {
             return Err(Error::other(
-                "the PROXY protocol needs trusted proxies: nobody else may connect",
+                "proxy_protocol requires trusted_proxies: no other peer may connect",
             ));
         }
         // Asked only if need be: it opens files of the system, to learn of quotas.
@@ -397,8 +405,8 @@ impl<H, S> Builder<H, S> {
 }
 
 impl<H> Builder<H, ThreadingHttpServer<H>> {
-    /// How many event loops (pollers) the server has, each led by a thread of its own. Default: one for each core
-    /// that the process may use, and at most half of [`Limits::max_threads`].
+    /// Sets the number of event loops, each of which has a thread that polls. Default: one for each core that the process
+    /// may use. The maximum is half of [`Limits::max_threads`].
     pub fn event_loops(mut self, event_loops: usize) -> Self {
         self.event_loops = Some(event_loops);
         self

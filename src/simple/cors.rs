@@ -1,9 +1,10 @@
-//! Pages of other origins that read what is served here, by script (CORS: <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//! CORS: scripts in pages of other origins may read what is served
+//! (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
 use super::ServeFiles;
 use crate::{Exchange, Result, Status, base};
 
-/// Every answer has these: who may read it, and which of its fields besides the usual ones.
+/// Fields of every response: who may read it, and which of its fields besides the usual ones.
 const OF_ANSWERS: [(&str, &str); 2] = [
     ("Access-Control-Allow-Origin", "*"),
     (
@@ -12,7 +13,7 @@ const OF_ANSWERS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The answer to the question whether a request may be sent has these.
+/// Further fields of the response to a preflight.
 const OF_PREFLIGHTS: [(&str, &str); 3] = [
     ("Access-Control-Allow-Methods", "GET, HEAD"),
     (
@@ -22,32 +23,34 @@ const OF_PREFLIGHTS: [(&str, &str); 3] = [
     ("Access-Control-Max-Age", "86400"),
 ];
 
-/// The `end_headers` of a handler that serves files: adds the fields of
-/// [`SimpleHandler::cors`](super::SimpleHandler::cors), if that is on. A handler that embeds a
-/// [`SimpleHandler`](super::SimpleHandler) calls it from its own
-/// [`end_headers`](crate::RequestHandler::end_headers).
+/// Ends the response head, and adds the fields of [`SimpleHandler::cors`](super::SimpleHandler::cors) if that is on.
+/// This is the [`end_headers`](crate::RequestHandler::end_headers) of [`SimpleHandler`](super::SimpleHandler); a
+/// handler that embeds one calls it from its own.
 ///
 /// # Errors
 /// Those of [`base::end_headers`].
-pub fn end_headers<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    if h.files().site().has_cors {
-        outermost_files!(h, x => for (name, value) in OF_ANSWERS {
-            h.send_header(x, name, value);
+pub fn end_headers<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    if handler.files().site().has_cors {
+        outermost_files!(handler, x => for (name, value) in OF_ANSWERS {
+            handler.send_header(x, name, value);
         });
     }
-    base::end_headers(h, x)
+    base::end_headers(handler, x)
 }
 
 /// Answers OPTIONS, a preflight or not.
-pub(super) fn answer_options<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+pub(super) fn answer_options<H: ServeFiles + ?Sized>(
+    handler: &H,
+    x: &mut Exchange<'_>,
+) -> Result<()> {
     let has = |name| x.headers.get(name).is_some();
     let is_preflight = has("Origin") && has("Access-Control-Request-Method");
-    h.send_response(x, Status::NO_CONTENT);
-    h.send_header(x, "Allow", "GET, HEAD, OPTIONS");
+    handler.send_response(x, Status::NO_CONTENT);
+    handler.send_header(x, "Allow", "GET, HEAD, OPTIONS");
     if is_preflight {
         for (name, value) in OF_PREFLIGHTS {
-            h.send_header(x, name, value);
+            handler.send_header(x, name, value);
         }
     }
-    h.end_headers(x)
+    handler.end_headers(x)
 }

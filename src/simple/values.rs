@@ -1,11 +1,12 @@
-//! Values of options that can never match what a request brings: they are mistakes, and refused where they are given. The
-//! command takes the same rules for its arguments.
+//! Checks the values of options. A value that can match no request is a mistake, and is rejected where it is set. The
+//! command uses the same rules for its arguments.
 
 use std::net::IpAddr;
 
 use crate::exchange::prefix;
+use crate::proxies::TrustedProxies;
 
-/// The name of a host, or with a dot before it all names below it.
+/// Checks a host name; with a leading dot, it also allows all names below it.
 ///
 /// # Errors
 /// If no request can have it.
@@ -18,78 +19,88 @@ pub fn host(text: &str) -> Result<String, String> {
     let problem = if is_address {
         None
     } else if inner.is_empty() {
-        Some("a name is missing")
+        Some("the name is missing")
     } else if inner.contains([':', '/']) {
-        Some("only the name is compared: without a scheme, a port and a path")
+        Some("expected a host name without a scheme, a port and a path")
     } else if inner.contains('*') {
-        Some("there are no patterns; `.example.org` stands for the domain and all names below it")
+        Some("patterns are not supported; `.example.org` allows the domain and its subdomains")
     } else if !inner.is_ascii() {
-        Some("requests have the ASCII form of such a name, which begins with `xn--`")
+        Some("expected the ASCII form of the name, which begins with `xn--`")
     } else if inner.split('.').any(str::is_empty) || !inner.chars().all(is_of_name) {
-        Some("it is not the name of a host")
+        Some("it is not a host name")
     } else {
         None
     };
     unless(problem, text).map(|()| name)
 }
 
-/// A directory below that of a handler; `/` is all of it.
+/// A trusted proxy: an address, a network, or `unix`.
+///
+/// # Errors
+/// If it is none of them.
+pub fn proxy(text: &str) -> Result<String, String> {
+    let added = TrustedProxies::default().add(text);
+    added.map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
+/// Checks a directory below that of a handler; `/` is all of it.
 ///
 /// # Errors
 /// If nothing can be below it.
 pub fn directory(text: &str) -> Result<String, String> {
     let problem = match text {
-        "" => Some("a directory is missing; `/` stands for all"),
+        "" => Some("the directory is missing; `/` is the whole directory"),
         _ => dots(text),
     };
     let names = text.split('/').filter(|name| !name.is_empty());
     unless(problem, text).map(|()| names.collect::<Vec<_>>().join("/"))
 }
 
-/// A page below the directory of a handler.
+/// Checks a page below the directory of a handler.
 ///
 /// # Errors
 /// If it can't be a file.
 pub fn page(text: &str) -> Result<String, String> {
     let name = text.trim_start_matches('/');
     let problem = match name {
-        "" => Some("the name of a file is missing"),
-        _ if name.ends_with('/') => Some("it is a directory"),
+        "" => Some("the file name is missing"),
+        _ if name.ends_with('/') => Some("it is a directory, not a file"),
         _ => dots(name),
     };
     unless(problem, text).map(|()| name.to_owned())
 }
 
-/// A path in URLs.
+/// Checks a path prefix of URLs.
 ///
 /// # Errors
-/// If no path of a request can begin with it.
+/// If no request path can begin with it.
 pub fn url_prefix(text: &str) -> Result<String, String> {
     unless(prefix::problem(text), text).map(|()| text.to_owned())
 }
 
-/// The suffix of a name, with its dot or without, in lower case and without it.
+/// Checks the suffix of a name, and returns it in lower case without its dot.
 ///
 /// # Errors
 /// If no name can end with it.
 pub fn suffix(text: &str) -> Result<String, String> {
     let suffix = text.trim_start_matches('.').to_ascii_lowercase();
     let problem = if suffix.is_empty() {
-        Some("a suffix is missing")
+        Some("the suffix is missing")
     } else if suffix.contains('/') {
-        Some("a suffix is a part of a name")
+        Some("a suffix has no slash")
     } else if suffix.contains('.') {
-        Some("only what follows the last dot of a name is compared")
+        Some("a suffix has one dot: it is the part of a name from its last dot on")
     } else {
         None
     };
     unless(problem, text).map(|()| suffix)
 }
 
-/// Takes a value that the program has given.
+/// Returns a value that the program has set.
 ///
 /// # Panics
-/// If it can't be.
+/// If it is invalid.
 #[track_caller]
 #[allow(clippy::panic)] // A program that asks for what can't be should stop where it asks.
 pub(crate) fn given<T>(value: Result<T, String>) -> T {
@@ -103,10 +114,10 @@ fn unless(problem: Option<&str>, text: &str) -> Result<(), String> {
     }
 }
 
-/// Why a path below the directory leads to nothing that a request can name.
+/// Returns why a path leads to nothing that a request can name.
 fn dots(path: &str) -> Option<&'static str> {
     let is_resolved = path.split('/').any(|name| matches!(name, "." | ".."));
-    is_resolved.then_some("`.` and `..` are resolved in the paths of requests")
+    is_resolved.then_some("a path with `.` or `..` never matches, as requests have them resolved")
 }
 
 #[cfg(test)]

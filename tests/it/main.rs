@@ -47,6 +47,7 @@ mod expect_continue;
 mod file_hooks;
 mod files;
 mod framing;
+mod from_tiny_http;
 #[cfg(all(unix, feature = "_internals"))]
 mod fuzz_corpus;
 mod held_answers;
@@ -76,7 +77,6 @@ mod operation;
 #[cfg(feature = "self-signed")]
 mod over_tls;
 mod overriding;
-mod pages;
 mod panics;
 mod paths;
 mod pipelining;

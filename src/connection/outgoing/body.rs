@@ -1,11 +1,11 @@
-//! The body of a response: what of it goes into the buffer, past it, or nowhere, and its chunks.
+//! The body of a response: which bytes go into the buffer, bypass it, or are dropped; and its chunks.
 
 use std::io::{self, Write as _};
 
 use super::{BUFFER, Framing, HANDED_OVER, Outgoing, Stage, misuse};
 
 impl Outgoing {
-    /// Takes body bytes into the buffer as far as they fit, and returns how many were used up.
+    /// Copies body bytes into the buffer as far as they fit, and returns how many were used.
     /// `Ok(0)` for a body that is not empty: send first, or [`write_through`](Self::write_through).
     #[inline]
     pub(crate) fn body(
@@ -27,7 +27,7 @@ impl Outgoing {
     /// The same for what is not that simple.
     fn other_body(&mut self, data: &[u8], closing: impl FnOnce() -> bool) -> io::Result<Taken> {
         match self.stage {
-            Stage::Blank | Stage::Fields => Err(misuse("a body before the end of the head")),
+            Stage::Blank | Stage::Fields => Err(misuse("the body was written before end_headers")),
             Stage::Held if self.terms.is_head => {
                 self.counted += data.len() as u64;
                 Ok(Taken::Buffered(data.len()))
@@ -51,9 +51,9 @@ impl Outgoing {
     fn body_of_open(&mut self, data: &[u8]) -> io::Result<Taken> {
         let room = BUFFER.saturating_sub(self.buffer.len());
         match self.stage {
-            Stage::Blank | Stage::Fields | Stage::Held | Stage::HandedOver => {
-                Err(misuse("a body before its framing"))
-            }
+            Stage::Blank | Stage::Fields | Stage::Held | Stage::HandedOver => Err(misuse(
+                "the body was written before its framing was decided",
+            )),
             Stage::Open(Framing::Nothing) => Ok(Taken::Buffered(data.len())),
             Stage::Open(Framing::Length(0)) if !data.is_empty() => {
                 self.overlong = true;
@@ -88,8 +88,7 @@ impl Outgoing {
         }
     }
 
-    /// Prepares `count` bytes that are sent right behind the buffer without passing through it, and
-    /// that the caller promises to send; returns what must follow them.
+    /// Prepares for `count` bytes that the caller sends directly after the buffer. Returns the bytes that must follow them.
     pub(crate) fn write_through(&mut self, count: usize) -> &'static [u8] {
         self.gone += count as u64;
         match &mut self.stage {
@@ -106,7 +105,7 @@ impl Outgoing {
         }
     }
 
-    /// Bytes that a declared length still asks for.
+    /// The number of bytes that are left of a declared length.
     pub(crate) fn left(&self) -> Option<u64> {
         match self.stage {
             Stage::Open(Framing::Length(left)) => Some(left),
@@ -151,7 +150,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether body bytes go to the socket as they are: no chunks, nothing held or dropped.
+    /// Returns true if body bytes are sent unchanged: no chunks, nothing held or dropped.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(
             self.stage,
@@ -159,18 +158,18 @@ impl Outgoing {
         )
     }
 
-    /// Whether body bytes are dropped.
+    /// Returns true if body bytes are dropped.
     pub(crate) fn is_bodiless(&self) -> bool {
         self.stage == Stage::Open(Framing::Nothing)
     }
 }
 
-/// What became of bytes given to [`Outgoing::body`].
+/// The result of [`Outgoing::body`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// So many are in the buffer, or need not be sent at all.
+    /// This number of bytes is in the buffer, or was dropped.
     Buffered(usize),
-    /// So many of them are to be sent past the buffer.
+    /// This number of bytes is to be sent without the buffer.
     Through(usize),
     /// The declared length is used up.
     Refused,

@@ -1,4 +1,4 @@
-//! Whether, and of what, a poller reports.
+//! The registration of a socket with a poller.
 
 #[cfg(unix)]
 pub(super) use self::unix::Registration;
