@@ -57,6 +57,22 @@ pub(crate) mod wire;
 ///
 /// It is `Send` and belongs to no thread. When the client has sent something, the server calls `handle`; between requests
 /// it parks the connection, which then needs no thread and no buffer.
+///
+/// ```
+/// use servette::{Connection, Next, RequestHandler, Result, base};
+///
+/// struct AtMostTen;
+///
+/// impl RequestHandler for AtMostTen {
+///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+///         match base::handle(self, conn)? {
+///             _ if conn.answered() >= 10 => Ok(Next::Close),
+///             next => Ok(next),
+///         }
+///     }
+/// }
+/// # servette::respond(&AtMostTen, "GET / HTTP/1.0\r\n\r\n");
+/// ```
 pub struct Connection {
     channel: Channel,
     input: Input,

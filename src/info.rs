@@ -9,6 +9,15 @@ use crate::proxies::TrustedProxies;
 use crate::shutdown::ShutdownHandle;
 
 /// The address of one end of a connection: Python's `client_address` and `server_address`.
+///
+/// ```
+/// use servette::Peer;
+/// use std::net::SocketAddr;
+///
+/// let peer = Peer::from(SocketAddr::from(([127, 0, 0, 1], 8000)));
+/// assert_eq!(peer.to_string(), "127.0.0.1:8000");
+/// assert_eq!((peer.port(), Peer::Unix.port()), (8000, 0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
@@ -76,6 +85,19 @@ impl ToSocketAddrs for Peer {
 }
 
 /// The server of a connection, as handlers see it: Python's `self.server`.
+///
+/// ```
+/// use servette::{Status, ThreadingHttpServer, handler_fn};
+///
+/// let handler = handler_fn(|_, x| {
+///     let url = x.server.url("/next");
+///     x.send_content(Status::OK, "text/plain", url)
+/// });
+/// let server = ThreadingHttpServer::bind("127.0.0.1:0", handler)?;
+/// let info = server.info();
+/// assert_eq!(info.url("/"), format!("http://127.0.0.1:{}/", info.server_port));
+/// # Ok::<(), servette::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ServerInfo {

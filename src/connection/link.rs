@@ -77,6 +77,24 @@ impl Mailbox {
 
 /// The event that a closure of [`ResponseStream::notify`](crate::ResponseStream::notify) or
 /// [`Deferred::notify`](crate::Deferred::notify) is called with.
+///
+/// ```
+/// use servette::{Notice, Status, handler_fn};
+///
+/// let handler = handler_fn(|_, x| {
+///     x.send_response(Status::OK);
+///     x.end_headers()?;
+///     let stream = x.wfile.start_stream()?;
+///     stream.notify(|notice| match notice {
+///         Notice::Closed => println!("the client has left"),
+///         Notice::Stopping => println!("the server stops"),
+///         _ => {}
+///     });
+///     std::thread::spawn(move || stream.send("hello\n"));
+///     Ok(())
+/// });
+/// # let _ = servette::respond(&handler, "GET / HTTP/1.0\r\n\r\n");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {

@@ -56,6 +56,22 @@ impl Body {
 /// while it reads, but not every client reads while it sends: LWP, Python's `http.client` and proxies such as HAProxy,
 /// Caddy and nginx may hang, or lose a response that begins before the request is complete.
 ///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+/// use std::io::{BufRead, Read};
+///
+/// let count = handler_fn(|_, x| {
+///     let mut lines = 0;
+///     for line in x.rfile.by_ref().lines() {
+///         line?;
+///         lines += 1;
+///     }
+///     x.send_content(Status::OK, "text/plain", format!("{lines} lines"))
+/// });
+/// let response = respond(&count, "POST / HTTP/1.0\r\nContent-Length: 4\r\n\r\na\nb\n");
+/// assert!(response.ends_with(b"2 lines"));
+/// ```
+///
 /// # Errors
 /// `UnexpectedEof` if the client ends the body early, `InvalidData` if its chunks are malformed,
 /// `FileTooLarge` beyond [`Limits::max_body`](crate::Limits), `TimedOut` if it does not arrive in time,

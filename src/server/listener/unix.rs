@@ -21,6 +21,15 @@ use crate::info::Peer;
 use crate::{Error, Result};
 
 /// A listening socket that the program made; see [`Builder::from_listener`](super::super::Builder::from_listener).
+///
+/// ```
+/// use servette::{SimpleHandler, ThreadingHttpServer};
+///
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let server = ThreadingHttpServer::from_listener(listener, SimpleHandler::new("."))?;
+/// # drop(server);
+/// # Ok::<(), servette::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Listener {
