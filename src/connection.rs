@@ -61,17 +61,15 @@ pub(crate) mod wire;
 /// ```
 /// use servette::{Connection, Next, RequestHandler, Result, base};
 ///
-/// struct AtMostTen;
+/// struct Polite;
 ///
-/// impl RequestHandler for AtMostTen {
+/// impl RequestHandler for Polite {
 ///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
-///         match base::handle(self, conn)? {
-///             _ if conn.answered() >= 10 => Ok(Next::Close),
-///             next => Ok(next),
-///         }
+///         let next = base::handle(self, conn); // serves the requests that are there
+///         println!("{:?}", next);
+///         next
 ///     }
 /// }
-/// # servette::respond(&AtMostTen, "GET / HTTP/1.0\r\n\r\n");
 /// ```
 pub struct Connection {
     channel: Channel,
@@ -93,6 +91,22 @@ pub struct Connection {
 }
 
 /// The result of [`RequestHandler::handle`](crate::RequestHandler::handle): what the server does with the connection.
+///
+/// ```
+/// use servette::{Connection, Next, RequestHandler, Result, base};
+///
+/// /// Ends every connection after the requests that came together.
+/// struct Brief;
+///
+/// impl RequestHandler for Brief {
+///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+///         match base::handle(self, conn)? {
+///             Next::Again => Ok(Next::Again),
+///             Next::Park | Next::Close => Ok(Next::Close),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Calls `handle` again: another request is already there.

@@ -79,21 +79,18 @@ impl Mailbox {
 /// [`Deferred::notify`](crate::Deferred::notify) is called with.
 ///
 /// ```
-/// use servette::{Notice, Status, handler_fn};
+/// use servette::{Notice, events, handler_fn};
 ///
 /// let handler = handler_fn(|_, x| {
-///     x.send_response(Status::OK);
-///     x.end_headers()?;
-///     let stream = x.wfile.start_stream()?;
+///     let stream = events::begin(x)?;
 ///     stream.notify(|notice| match notice {
 ///         Notice::Closed => println!("the client has left"),
-///         Notice::Stopping => println!("the server stops"),
+///         Notice::Stopping => println!("the server shuts down"),
 ///         _ => {}
 ///     });
-///     std::thread::spawn(move || stream.send("hello\n"));
+///     std::thread::spawn(move || stream.send(events::Event::new("hello")));
 ///     Ok(())
 /// });
-/// # let _ = servette::respond(&handler, "GET / HTTP/1.0\r\n\r\n");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -58,18 +58,14 @@ impl Body {
 ///
 /// ```
 /// use servette::{Status, handler_fn, respond};
-/// use std::io::{BufRead, Read};
+/// use std::io::{BufRead, BufReader};
 ///
-/// let count = handler_fn(|_, x| {
-///     let mut lines = 0;
-///     for line in x.rfile.by_ref().lines() {
-///         line?;
-///         lines += 1;
-///     }
-///     x.send_content(Status::OK, "text/plain", format!("{lines} lines"))
+/// let count_lines = handler_fn(|_, x| {
+///     let lines = BufReader::new(&mut x.rfile).lines().count();
+///     x.send_content(Status::OK, "text/plain", lines.to_string())
 /// });
-/// let response = respond(&count, "POST / HTTP/1.0\r\nContent-Length: 4\r\n\r\na\nb\n");
-/// assert!(response.ends_with(b"2 lines"));
+/// let request = "POST / HTTP/1.0\r\nContent-Length: 8\r\n\r\none\ntwo\n";
+/// assert!(respond(&count_lines, request).ends_with(b"\r\n\r\n2"));
 /// ```
 ///
 /// # Errors

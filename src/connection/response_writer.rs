@@ -32,18 +32,16 @@ const MOST: u64 = 1 << 30;
 /// use servette::{Status, handler_fn, respond};
 /// use std::io::Write;
 ///
-/// let countdown = handler_fn(|_, x| {
+/// let handler = handler_fn(|_, x| {
 ///     x.send_response(Status::OK);
 ///     x.send_header("Content-Type", "text/plain");
 ///     x.end_headers()?;
-///     for number in (1..=3).rev() {
+///     for number in 1..=3 {
 ///         writeln!(x.wfile, "{number}")?;
-///         x.wfile.flush()?; // sent at once
 ///     }
 ///     Ok(())
 /// });
-/// let response = respond(&countdown, "GET / HTTP/1.0\r\n\r\n");
-/// assert!(response.ends_with(b"\r\n\r\n3\n2\n1\n"));
+/// assert!(respond(&handler, "GET / HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\n1\n2\n3\n"));
 /// ```
 ///
 /// # Errors

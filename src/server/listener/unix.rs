@@ -24,11 +24,13 @@ use crate::{Error, Result};
 ///
 /// ```
 /// use servette::{SimpleHandler, ThreadingHttpServer};
+/// use std::net::TcpListener;
 ///
-/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-/// let server = ThreadingHttpServer::from_listener(listener, SimpleHandler::new("."))?;
-/// # drop(server);
-/// # Ok::<(), servette::Error>(())
+/// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// let port = listener.local_addr().unwrap().port();
+/// let server = ThreadingHttpServer::builder(SimpleHandler::new("public"));
+/// let server = server.from_listener(listener).unwrap();
+/// assert_eq!(server.info().server_port, port);
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]

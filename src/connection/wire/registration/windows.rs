@@ -82,3 +82,45 @@ impl Wire {
         self.registration.is_registered.set(false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use mio::{Events, Poll};
+
+    use super::*;
+    use crate::connection::stream::Stream;
+    use crate::sys;
+
+    #[test]
+    fn what_is_there_is_reported_again_whenever_a_connection_is_parked() {
+        const TOKEN: Token = Token(7);
+        let (ours, theirs) = sys::signal_pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mut wire = Wire::new(Stream::of_pair(ours), Arc::default());
+        let mut poll = Poll::new().unwrap();
+        let registry = poll.registry().try_clone().unwrap();
+        let mut is_reported = |within| {
+            let mut events = Events::with_capacity(4);
+            poll.poll(&mut events, Some(within)).unwrap();
+            events.iter().any(|event| event.token() == TOKEN)
+        };
+        let soon = Duration::from_secs(10);
+        (&theirs).write_all(b"some").unwrap();
+        wire.register(&registry, TOKEN, false).unwrap();
+        assert!(is_reported(soon));
+        // Or the test shows nothing.
+        assert!(!is_reported(Duration::ZERO));
+        wire.watch_on(&registry, TOKEN).unwrap();
+        assert!(is_reported(soon));
+        wire.watch(&registry, TOKEN, WaitsFor::Room, true, true)
+            .unwrap();
+        assert!(is_reported(soon));
+        wire.watch(&registry, TOKEN, WaitsFor::NextHead, false, false)
+            .unwrap();
+        assert!(is_reported(soon));
+    }
+}
