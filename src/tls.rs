@@ -56,14 +56,14 @@ mod server_name;
 /// protocol `http/1.1` (ALPN). Sessions can be resumed with tickets for up to 12 hours. Early data (0-RTT) is not
 /// accepted.
 ///
-/// Clones share the configuration: [`reload`](Self::reload) and [`replace`](Self::replace) apply to all of them.
+/// Clones share the configuration: `reload` and [`replace`](Self::replace) apply to all of them.
 #[derive(Clone)]
 pub struct Tls(Arc<RwLock<Current>>);
 
 #[derive(Clone)]
 struct Current {
     config: Arc<ServerConfig>,
-    /// The builder that made it, to read the files again; `None` if it was made from a `ServerConfig`.
+    /// The builder that made it, to read the files again; `None` if it was not made from files or PEM.
     #[cfg(feature = "tls")]
     source: Option<TlsBuilder>,
     #[cfg(all(feature = "testing", feature = "self-signed"))]
