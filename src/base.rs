@@ -252,7 +252,6 @@ pub fn end_headers<H: RequestHandler + ?Sized>(handler: &H, x: &mut Exchange<'_>
     outermost!(handler, x => handler.flush_headers(x))
 }
 
-/// The body of [`RequestHandler::flush_headers`].
 /// Default implementation of [`RequestHandler::flush_headers`].
 ///
 /// # Errors

@@ -9,8 +9,8 @@ use crate::Status;
 
 mod fault;
 
-/// `Result` of this crate and of every hook.
 /// The `Result` of this crate and of every hook.
+///
 /// ```
 /// fn limit(text: &str) -> servette::Result<u64> {
 ///     text.parse().map_err(servette::Error::other)
@@ -20,7 +20,6 @@ mod fault;
 /// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a hook may return with `?`, and what the servers report.
 /// An error of a hook or of the server.
 ///
 /// A hook returns errors with `?`. `From` converts `io::Error` and [`Status`]; [`Error::other`] wraps any other error.
@@ -29,6 +28,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// can't mistake a truncated response for a complete one.
 ///
 /// `Debug` is the same as `Display`, so a `main` that returns `servette::Result<()>` ends with one readable line.
+///
 /// ```
 /// use servette::{Error, Status};
 ///

@@ -1,7 +1,7 @@
 //! Server-sent events: [`begin`] starts a stream as the response, and an [`Event`] is sent as a [`Chunk`].
 //!
-//! A web page listens with JavaScript's `EventSource`, which reconnects when the stream ends ([HTML, section
-//! 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)). A stream does not occupy a thread between
+//! A web page listens with JavaScript's `EventSource`, which reconnects when the stream ends
+//! ([HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)). A stream does not occupy a thread between
 //! events, and one [`Chunk`] can be sent to any number of streams.
 //!
 //! ```
@@ -32,8 +32,8 @@ use crate::{Chunk, Exchange, ResponseStream, Result, Status};
 /// A comment, which clients ignore; sent to a client that has received nothing for a while.
 const COMMENT: &str = ":\n\n";
 
-/// Starts a stream of events as the response: sends the head (`200`, `Content-Type: text/event-stream`, `Cache-Control:
-/// no-store`), and returns the stream.
+/// Starts a stream of events as the response: sends the head (`200`, `Content-Type: text/event-stream`,
+/// `Cache-Control: no-store`), and returns the stream.
 ///
 /// While nothing is sent, the server sends a comment about every [`Limits::stream_keep_alive`](crate::Limits). This
 /// keeps proxies from closing the connection, and detects clients that have disconnected silently.

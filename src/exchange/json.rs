@@ -29,8 +29,8 @@ impl Exchange<'_> {
     /// # Errors
     /// - 415 if the `Content-Type` of the request is not JSON.
     /// - 400 if the body is not JSON, does not match `T`, or is nested deeper than 128 levels.
-    /// - Errors of [`RequestBody::read_up_to`](crate::RequestBody::read_up_to), such as 413 if the body is longer than
-    /// `limit`.
+    /// - Errors of [`RequestBody::read_up_to`](crate::RequestBody::read_up_to), such as 413 if the body is longer
+    ///   than `limit`.
     pub fn read_json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<T> {
         if !is_json(self.media_type()) {
             let status = Status::UNSUPPORTED_MEDIA_TYPE;

@@ -175,8 +175,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// Returns the prefix at which this handler is mounted, such as `/files`; empty if it is not mounted. See
-    /// [`strip_prefix`](Self::strip_prefix). Put it before the location of a redirect: `x.send_redirect(status,
-    /// &format!("{}/login", x.mount()))`.
+    /// [`strip_prefix`](Self::strip_prefix). Put it before the location of a redirect:
+    /// `x.send_redirect(status, &format!("{}/login", x.mount()))`.
     pub fn mount(&self) -> &'a str {
         self.mount.map_or("", |mount| mount)
     }

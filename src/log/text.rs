@@ -174,23 +174,23 @@ pub(crate) fn push_json(out: &mut String, text: &str, most: usize) {
     out.push('"');
 }
 
-/// Of a message, in bytes, after escaping.
+/// The maximum length of a message in bytes, after escaping.
 pub(crate) const LONGEST_MESSAGE: usize = 8 * 1024;
-/// Of a field of a request.
+/// The maximum length of a field of a request.
 pub(crate) const LONGEST_FIELD: usize = 1024;
-/// Of the request line in the logs of Apache's kind. With two fields the whole line has less than 4 KiB: GoAccess reads no
-/// longer ones, and a pipe takes no longer ones at once.
+/// The maximum length of the request line in the log formats of Apache. With two fields the line has less than 4 KiB:
+/// GoAccess reads no longer lines, and a pipe takes no longer lines at once.
 pub(crate) const LONGEST_REQUEST: usize = 1536;
-/// Of an address and the name of a user.
+/// The maximum length of an address and of a user name.
 pub(crate) const LONGEST_WORD: usize = 128;
 
-/// A line about an error that no response could report.
+/// Formats a line about an error that no response can report.
 pub(crate) fn report_line(error: &Error, peer: &Peer) -> String {
     let error = error.to_string();
     format!("servette: {peer}: {}\n", escape(&error))
 }
 
-/// The end of the last whole character within so many bytes of a text.
+/// Returns the end of the last whole character in the first `most` bytes of a text.
 pub(crate) fn char_boundary(text: &str, most: usize) -> usize {
     let most = most.min(text.len());
     let mut ends = (0..=most).rev();
