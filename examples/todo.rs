@@ -28,9 +28,7 @@ impl RequestHandler for App {
         let target = x.target()?;
         match (x.command, &*target.segments()) {
             ("GET" | "HEAD", []) => self.start_page(x),
-            ("GET" | "HEAD", ["todos"]) => {
-                self.list(x, &target.query_value("q").unwrap_or_default())
-            }
+            ("GET" | "HEAD", ["todos"]) => self.list(x),
             ("POST", ["todos"]) => self.create(x),
             ("GET" | "HEAD", ["todos", id]) => {
                 let id = id.parse().or_status(Status::NOT_FOUND)?;
@@ -77,11 +75,14 @@ impl App {
         x.send_header("Set-Cookie", &cookie);
         x.send_content(Status::OK, "text/html", format!("<p>Visits: {visits}"))
     }
-    fn list(&self, x: &mut Exchange<'_>, wanted: &str) -> Result<()> {
+    fn list(&self, x: &mut Exchange<'_>) -> Result<()> {
+        let wanted = x.target()?.query_value("q").unwrap_or_default();
         let offers = ["application/json", "text/plain"];
         let kind = x.accepts(offers).or_status(Status::NOT_ACCEPTABLE)?;
         let todos = self.todos.lock().unwrap();
-        let found = todos.iter().filter(|(_, todo)| todo.title.contains(wanted));
+        let found = todos
+            .iter()
+            .filter(|(_, todo)| todo.title.contains(&*wanted));
         let body: String = match kind {
             "text/plain" => found.flat_map(|(_, todo)| [&todo.title, "\n"]).collect(),
             _ => serde_json::to_string(&found.collect::<BTreeMap<_, _>>()).unwrap(),

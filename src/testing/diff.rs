@@ -147,8 +147,7 @@ mod tests {
             "the body differs at byte 2:\n  got       aé\n  expected  aè\n             ^",
         );
         let text = first_difference(b"\0\xffa", b"\0\xffb");
-        let expected =
-            "the body differs at byte 2:\n  got       \\0\\xffa\n  expected  \\0\\xffb\n                  ^";
+        let expected = "the body differs at byte 2:\n  got       \\0\\xffa\n  expected  \\0\\xffb\n                  ^";
         assert_eq!(text, expected);
     }
 }

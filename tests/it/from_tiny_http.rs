@@ -52,7 +52,9 @@ fn answer_tiny(mut request: tiny_http::Request) {
             let response = Response::new(200.into(), Vec::new(), &b"abc"[..], Some(10), None);
             request.respond(response).unwrap();
         }
-        "/long" => request.respond(Response::from_data(vec![b'x'; 40_000])).unwrap(),
+        "/long" => request
+            .respond(Response::from_data(vec![b'x'; 40_000]))
+            .unwrap(),
         _ => {
             let mut body = String::new();
             request.as_reader().read_to_string(&mut body).unwrap();
@@ -64,7 +66,9 @@ fn answer_tiny(mut request: tiny_http::Request) {
 
 /// The same handler for servette, as quick as tests need it.
 fn servette(version: &'static str) -> RunningServer {
-    let handler = handler_fn(|_, x| answer(x)).protocol_version(version).quiet();
+    let handler = handler_fn(|_, x| answer(x))
+        .protocol_version(version)
+        .quiet();
     let limits = Limits::default().with_head_deadline(Duration::from_millis(200));
     ThreadingHttpServer::builder(handler)
         .limits(limits)
@@ -135,7 +139,9 @@ fn both(request: &str, end: &str) -> [(String, bool); 2] {
 #[track_caller]
 fn statuses(request: &str, end: &str, expected: [&str; 2]) -> [String; 2] {
     let answers = both(request, end).map(|(answer, _)| answer);
-    let found = answers.each_ref().map(|answer| answer.get(9..12).unwrap_or_default());
+    let found = answers
+        .each_ref()
+        .map(|answer| answer.get(9..12).unwrap_or_default());
     assert_eq!(found, expected, "{answers:?}");
     answers
 }
