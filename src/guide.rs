@@ -20,7 +20,10 @@
 // A page whose programs need a feature is always shown, and compiled with the feature only.
 
 #[doc = include_str!("guide/links.md")]
-#[doc = include_str!("../docs/tutorial.md")]
+#[cfg_attr(
+    any(not(doctest), all(feature = "testing", feature = "json", feature = "auth")),
+    doc = include_str!("../docs/tutorial.md")
+)]
 pub mod tutorial {}
 
 #[doc = include_str!("guide/links.md")]
@@ -32,11 +35,17 @@ pub mod python {}
 pub mod from_tiny_http {}
 
 #[doc = include_str!("guide/links.md")]
-#[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("../docs/from-wiremock.md"))]
+#[cfg_attr(
+    any(not(doctest), all(feature = "testing", feature = "json")),
+    doc = include_str!("../docs/from-wiremock.md")
+)]
 pub mod from_wiremock {}
 
 #[doc = include_str!("guide/links.md")]
-#[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("../docs/testing.md"))]
+#[cfg_attr(
+    any(not(doctest), all(feature = "testing", feature = "json", feature = "self-signed")),
+    doc = include_str!("../docs/testing.md")
+)]
 pub mod testing {}
 
 #[doc = include_str!("guide/links.md")]

@@ -98,6 +98,15 @@ enum At {
 }
 
 /// A fault in the chunked encoding of a body: see [`Answer::chunk_fault`].
+///
+/// ```
+/// use servette::testing::{ChunkFault, TestServer, status};
+///
+/// let broken = status(200).body("hello").chunk_fault(ChunkFault::BadSize);
+/// let server = TestServer::start(broken);
+/// let mut response = ureq::get(server.url("/")).call().unwrap();
+/// assert!(response.body_mut().read_to_string().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChunkFault {

@@ -15,6 +15,23 @@ type Test = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
 
 /// The result of a closure given to [`RequestPattern::predicate`](super::RequestPattern::predicate): a `bool`,
 /// or a `Result` whose error is the reason why the request does not match.
+///
+/// ```
+/// use servette::testing::{Request, Stubs, TestServer, post, status};
+///
+/// fn is_signed(request: &Request) -> Result<(), &'static str> {
+///     match request.header("X-Signature") {
+///         Some("ok") => Ok(()),
+///         Some(_) => Err("the signature is wrong"),
+///         None => Err("there is no signature"),
+///     }
+/// }
+///
+/// let stub = post("/hook").predicate("a signed request", is_signed).answer(status(204));
+/// let server = TestServer::start(Stubs::new().on(stub));
+/// let request = ureq::post(server.url("/hook")).header("X-Signature", "ok");
+/// assert_eq!(request.send_empty().unwrap().status(), 204);
+/// ```
 pub trait Verdict {
     /// Converts to `Ok` if the request matches.
     ///

@@ -169,6 +169,20 @@ impl State {
 /// An answer waits at a gate with the action [`gate`](super::gate()). If it waits longer than the [gate
 /// deadline](super::Builder::gate_deadline) (10 s by default), its connection is cut, and the test fails with
 /// the names of this gate and of the gates that the test used.
+///
+/// ```
+/// use servette::testing::{TestServer, gate, status};
+/// use std::time::Duration;
+///
+/// let server = TestServer::start(status(200).body("done").at(0, gate("go")));
+/// std::thread::scope(|scope| {
+///     let client = scope.spawn(|| ureq::get(server.url("/")).call().unwrap().status());
+///     server.gate("go").wait_for_arrivals(1, Duration::from_secs(10));
+///     // The client waits here.
+///     server.gate("go").open();
+///     assert_eq!(client.join().unwrap(), 200);
+/// });
+/// ```
 #[derive(Clone, Copy)]
 pub struct Gate<'s> {
     pub(super) server: &'s TestServer,

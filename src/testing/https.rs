@@ -8,6 +8,13 @@ const LONG_AGO: std::ops::Range<i64> = -30..-1;
 const NOT_YET: std::ops::Range<i64> = 1..30;
 
 /// A fault of an HTTPS server: see [`Builder::https_fault`](super::Builder::https_fault).
+///
+/// ```
+/// use servette::testing::{HttpsFault, TestServer, status};
+///
+/// let server = TestServer::builder().https_fault(HttpsFault::Expired).start(status(200));
+/// assert!(ureq::get(server.url("/")).call().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpsFault {

@@ -37,6 +37,18 @@ pub fn glob(pattern: &str) -> PathPattern {
 /// A string with `#` is rejected, because clients don't send the fragment of a URL.
 ///
 /// Paths are compared without their query. A path matches as sent or percent-decoded.
+///
+/// ```
+/// use servette::testing::{Stubs, TestServer, get, prefix, status};
+///
+/// let server = TestServer::start(
+///     Stubs::new()
+///         .on(get("/users/*/name").answer(status(200).body("Ada")))
+///         .on(get(prefix("/static/")).answer(status(404))),
+/// );
+/// let mut response = ureq::get(server.url("/users/7/name")).call().unwrap();
+/// assert_eq!(response.body_mut().read_to_string().unwrap(), "Ada");
+/// ```
 #[derive(Clone, Debug)]
 pub struct PathPattern(pub(super) Path);
 

@@ -38,6 +38,15 @@ type Play = dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send 
 
 /// Any answer of a [`Stub`](super::Stub): an [`Answer`], a [`Script`], an [`Action`], a [`Streamed`], a
 /// [`Forward`](super::Forward), or a closure ([`answer_with`](super::RequestPattern::answer_with)).
+///
+/// ```
+/// use servette::testing::{Reply, Stubs, TestServer, get, reset, status};
+///
+/// let replies: [Reply; 2] = [status(503).into(), reset().into()];
+/// let [first, second] = replies;
+/// let server = TestServer::start(Stubs::new().on(get("/").answer(first).then(second)));
+/// assert!(matches!(ureq::get(server.url("/")).call(), Err(ureq::Error::StatusCode(503))));
+/// ```
 // Cloned for each request, so large bodies are shared.
 #[derive(Clone)]
 pub struct Reply(Kind);

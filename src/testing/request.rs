@@ -11,6 +11,20 @@ use crate::Result;
 use crate::exchange::{Exchange, Pairs, Target};
 
 /// A request that a [`TestServer`](super::TestServer) recorded.
+///
+/// ```
+/// use servette::testing::{TestServer, status};
+///
+/// let server = TestServer::start(status(201));
+/// ureq::post(server.url("/users?role=admin")).send("Ada").unwrap();
+///
+/// let request = &server.requests()[0];
+/// assert_eq!(request.command, "POST");
+/// assert_eq!(request.path, "/users");
+/// assert_eq!(request.query_value("role").as_deref(), Some("admin"));
+/// assert_eq!(request.header("content-length"), Some("3"));
+/// assert_eq!(request.text(), "Ada");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {

@@ -83,6 +83,20 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
 }
 
 /// The requests and responses of one connection in memory: returned by [`respond`].
+///
+/// ```
+/// use servette::testing::respond;
+/// use servette::{Status, handler_fn};
+///
+/// let echo = handler_fn(|_, x| {
+///     let text = x.rfile.read_text(100)?;
+///     x.send_content(Status::OK, "text/plain", text)
+/// });
+/// let transcript = respond(&echo, "POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi");
+/// assert_eq!(transcript.request().text(), "hi");
+/// assert_eq!(transcript.response().text(), "hi");
+/// assert!(transcript.log[0].contains("\"POST / HTTP/1.0\" 200"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transcript {

@@ -10,6 +10,18 @@ use crate::http1::chunked::{ChunkLimits, Decoder, Piece};
 const MOST_FIELDS: usize = 256;
 
 /// A parsed response: made by [`respond`](super::respond()).
+///
+/// ```
+/// use servette::testing::respond;
+/// use servette::{Status, handler_fn};
+///
+/// let gone = handler_fn(|_, x| x.send_error(Status::GONE));
+/// let transcript = respond(&gone, "GET / HTTP/1.0\r\n\r\n");
+/// let response = transcript.response();
+/// assert_eq!((response.status, &*response.reason), (410, "Gone"));
+/// assert_eq!(response.header("Content-Type"), Some("text/html;charset=utf-8"));
+/// assert!(response.is_complete);
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Response {

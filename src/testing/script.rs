@@ -22,6 +22,16 @@ const RESET_PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// An action can be a whole answer (then the connection ends after it), or happen at a byte of an
 /// [`Answer`](super::Answer) or in a [`Script`]. Any handler can [`play`](Self::play) it.
+///
+/// ```
+/// use servette::testing::{Stubs, TestServer, close, get, hang, reset};
+///
+/// let server = TestServer::start(
+///     Stubs::new().on(get("/").answer(reset()).then(close()).then(hang())),
+/// );
+/// assert!(ureq::get(server.url("/")).call().is_err()); // connection reset
+/// assert!(ureq::get(server.url("/")).call().is_err()); // connection closed
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action(Kind);
 

@@ -35,6 +35,15 @@ impl RequestPattern {
 }
 
 /// A pattern with its answers: made by [`RequestPattern::answer`].
+///
+/// ```
+/// use servette::testing::{Stub, Stubs, TestServer, get, status};
+///
+/// let stub: Stub = get("/data").answer(status(503)).times(2).then(status(200)).expect(3);
+/// let server = TestServer::start(Stubs::new().on(stub));
+/// let get = || ureq::get(server.url("/data")).call().is_ok();
+/// assert_eq!([get(), get(), get()], [false, false, true]);
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a stub does nothing before it is given to `Stubs::on`"]
 pub struct Stub {

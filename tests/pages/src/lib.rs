@@ -8,6 +8,7 @@ mod links;
 mod markdown;
 mod named_tests;
 mod names;
+mod tutorial;
 
 use std::path::{Path, PathBuf};
 
