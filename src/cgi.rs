@@ -48,6 +48,22 @@ macro_rules! outermost_scripts {
 
 /// An authenticated user, for the variables `AUTH_TYPE` and `REMOTE_USER` of a script. See
 /// [`RunScripts::remote_user`].
+///
+/// ```
+/// use servette::cgi::RemoteUser;
+/// use servette::{CgiHandler, Exchange, Layer, RequestHandler};
+///
+/// struct Signed(CgiHandler);
+///
+/// impl Layer for Signed {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn remote_user(&self, _: &Exchange<'_>) -> Option<RemoteUser> {
+///         Some(RemoteUser::new("Basic", "ada"))
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoteUser {

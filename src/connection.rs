@@ -57,6 +57,20 @@ pub(crate) mod wire;
 ///
 /// It is `Send` and belongs to no thread. When the client has sent something, the server calls `handle`; between requests
 /// it parks the connection, which then needs no thread and no buffer.
+///
+/// ```
+/// use servette::{Connection, Next, RequestHandler, Result, base};
+///
+/// struct Polite;
+///
+/// impl RequestHandler for Polite {
+///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+///         let next = base::handle(self, conn); // serves the requests that are there
+///         println!("{:?}", next);
+///         next
+///     }
+/// }
+/// ```
 pub struct Connection {
     channel: Channel,
     input: Input,
@@ -77,6 +91,22 @@ pub struct Connection {
 }
 
 /// The result of [`RequestHandler::handle`](crate::RequestHandler::handle): what the server does with the connection.
+///
+/// ```
+/// use servette::{Connection, Next, RequestHandler, Result, base};
+///
+/// /// Ends every connection after the requests that came together.
+/// struct Brief;
+///
+/// impl RequestHandler for Brief {
+///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+///         match base::handle(self, conn)? {
+///             Next::Again => Ok(Next::Again),
+///             Next::Park | Next::Close => Ok(Next::Close),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Calls `handle` again: another request is already there.

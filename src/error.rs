@@ -10,6 +10,14 @@ use crate::Status;
 mod fault;
 
 /// `Result` of this crate and of every hook.
+///
+/// ```
+/// fn limit(text: &str) -> servette::Result<u64> {
+///     text.parse().map_err(servette::Error::other)
+/// }
+/// assert_eq!(limit("100").unwrap(), 100);
+/// assert!(limit("many").is_err());
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a hook may return with `?`, and what the servers report.

@@ -35,11 +35,17 @@ pub mod python {}
 pub mod from_tiny_http {}
 
 #[doc = include_str!("guide/links.md")]
-#[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("../docs/from-wiremock.md"))]
+#[cfg_attr(
+    any(not(doctest), all(feature = "testing", feature = "json")),
+    doc = include_str!("../docs/from-wiremock.md")
+)]
 pub mod from_wiremock {}
 
 #[doc = include_str!("guide/links.md")]
-#[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("../docs/testing.md"))]
+#[cfg_attr(
+    any(not(doctest), all(feature = "testing", feature = "json", feature = "self-signed")),
+    doc = include_str!("../docs/testing.md")
+)]
 pub mod testing {}
 
 #[doc = include_str!("guide/links.md")]

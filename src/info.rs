@@ -9,6 +9,16 @@ use crate::proxies::TrustedProxies;
 use crate::shutdown::ShutdownHandle;
 
 /// The address of one end of a connection: Python's `client_address` and `server_address`.
+///
+/// ```
+/// use servette::{Peer, Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|_, x| match x.client_address {
+///     Peer::Ip(address) if !address.ip().is_loopback() => x.send_error(Status::FORBIDDEN),
+///     peer => x.send_content(Status::OK, "text/plain", peer.to_string()),
+/// });
+/// assert!(respond(&handler, "GET / HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\nmemory"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
@@ -76,6 +86,16 @@ impl ToSocketAddrs for Peer {
 }
 
 /// The server of a connection, as handlers see it: Python's `self.server`.
+///
+/// ```
+/// use servette::{ThreadingHttpServer, handler_fn};
+///
+/// let hello = handler_fn(|_, x| x.send_content(servette::Status::OK, "text/plain", x.server.url("/")));
+/// let server = ThreadingHttpServer::bind("127.0.0.1:0", hello).unwrap();
+/// let info = server.info();
+/// assert_eq!(info.server_name, "127.0.0.1");
+/// assert_eq!(info.url("/a"), format!("http://127.0.0.1:{}/a", info.server_port));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ServerInfo {

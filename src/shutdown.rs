@@ -18,10 +18,10 @@ mod tails;
 
 /// The time that handlers get to end after their sockets were closed, on a busy machine, before they are counted.
 const UNWINDING: Duration = Duration::from_millis(500);
-/// How long `shutdown` yields before it sleeps on the condition variable: without handlers the end comes as soon as one
-/// thread is awake, and to fall asleep and be woken takes as long again.
+/// How long `shutdown` yields before it sleeps on the condition variable. Without handlers, the server ends as soon as one
+/// thread is awake, and sleeping would take as long again.
 const AWAKE: Duration = Duration::from_micros(100);
-/// How long a loop gets, on a busy machine, to close its port while handlers still run.
+/// The time that a loop gets, on a busy machine, to close its port while handlers still run.
 #[cfg(feature = "testing")]
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -114,7 +114,7 @@ impl ShutdownHandle {
         self.0.is_stopping()
     }
 
-    /// A handle of a server that does not run yet, or of none: what an exchange in memory shows.
+    /// Makes a handle for a server that does not run yet, or for an exchange in memory.
     pub(crate) fn new() -> Self {
         ShutdownHandle(Arc::default())
     }
@@ -149,15 +149,15 @@ pub(crate) struct Control {
     /// The stage of the shutdown: `DRAINING`, then `STOPPING`.
     stage: AtomicU8,
     cut: AtomicBool,
-    /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut. Made under the
-    /// lock of that.
+    /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut. It is made under the lock of
+    /// `cut_trigger`.
     cut_signal: OnceLock<SignalEnd>,
     cut_trigger: Mutex<Option<SignalEnd>>,
     /// Whether a handler runs, for each thread that serves now.
     threads: Mutex<Vec<Arc<AtomicBool>>>,
-    /// Loops that serve now.
+    /// Number of loops that serve now.
     loops: Mutex<usize>,
-    /// The port is closed, and so are the connections that had nothing to do.
+    /// The port and the idle connections are closed.
     closed: AtomicBool,
     over: Condvar,
     wakers: OnceLock<Vec<Arc<mio::Waker>>>,
@@ -215,11 +215,11 @@ impl Control {
         self.wake();
     }
 
-    /// What a thread that waits for a socket polls beside it. It is made when it is asked for first:
-    /// by a server before it runs, so that later it needs no more descriptors.
+    /// Returns the socket that threads poll beside their client's socket, to notice the shutdown's deadline. It is made at
+    /// the first call, by a server before it runs, so that it needs no more descriptors later.
     ///
     /// # Errors
-    /// If there are no descriptors for it.
+    /// If there are no descriptors left.
     pub(crate) fn cut_signal(&self) -> io::Result<BorrowedSocket<'_>> {
         let mut trigger = lock(&self.cut_trigger);
         let signal = match self.cut_signal.get() {
@@ -284,7 +284,7 @@ impl Control {
         self.wait_until(deadline, |loops| loops == 0)
     }
 
-    /// Waits until it is so with this number of loops; false at the deadline.
+    /// Waits until `is_so` is true for the number of loops. Returns false at the deadline.
     fn wait_until(&self, deadline: Duration, is_so: impl Fn(usize) -> bool) -> bool {
         let start = Instant::now();
         let until = start.checked_add(deadline);
@@ -327,7 +327,7 @@ impl Drop for LoopGuard {
     }
 }
 
-/// A thread that serves. It stays on its thread.
+/// A guard of a thread that serves; it can't leave its thread.
 #[derive(Debug)]
 pub(crate) struct ThreadGuard {
     before: usize,
@@ -337,8 +337,7 @@ pub(crate) struct ThreadGuard {
 }
 
 impl ThreadGuard {
-    /// Counts a handler until the guard is dropped. Every thread counts by itself, so that none
-    /// waits for another.
+    /// Counts a handler until the guard is dropped. Every thread has its own counter, so that none waits for another.
     pub(crate) fn enter_handler(&self) -> HandlerGuard<'_> {
         self.runs.store(true, Ordering::Relaxed);
         HandlerGuard(self)
@@ -361,7 +360,7 @@ impl Drop for HandlerGuard<'_> {
     }
 }
 
-/// A lock that outlives a panic elsewhere: what it guards is consistent between statements.
+/// Locks a mutex and ignores poisoning, because the guarded values are consistent between statements.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -49,7 +49,7 @@ pub use self::streamed::{Streamed, stream};
 pub use self::stub::Stub;
 pub use self::stubs::Stubs;
 
-// A server for a test.
+// The server of a test.
 mod server;
 
 mod builder;
@@ -59,12 +59,12 @@ mod reserved_port;
 #[cfg(feature = "self-signed")]
 mod https;
 
-// Or none.
+// Handlers in memory, without a server.
 mod respond;
 
 mod response;
 
-// What it has seen.
+// Recorded requests.
 mod request;
 
 mod recording;
@@ -73,7 +73,7 @@ mod told;
 
 mod tap;
 
-// What it answers to what.
+// Stubs: patterns and their answers.
 mod stubs;
 
 mod stub;
@@ -95,7 +95,7 @@ mod glob;
 
 mod reply;
 
-// How it answers, and misbehaves.
+// Answers and faults.
 mod answer;
 
 mod script;
@@ -108,7 +108,7 @@ mod gates;
 
 mod delivery;
 
-// What it says to the person whose test has failed.
+// Failure messages.
 mod report;
 
 mod diff;

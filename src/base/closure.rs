@@ -26,6 +26,14 @@ where
 }
 
 /// What [`handler_fn`] makes.
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+///
+/// let hello = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", "hello"));
+/// let hello = hello.protocol_version("HTTP/1.1").quiet();
+/// assert!(respond(&hello, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with(b"HTTP/1.1 200 OK"));
+/// ```
 #[derive(Clone, Copy)]
 pub struct HandlerFn<F> {
     f: F,

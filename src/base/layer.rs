@@ -19,6 +19,24 @@ use crate::simple::{
 use crate::{Exchange, Result, Status, base};
 
 /// The result of an exchange, for a log; see [`Layer::end_request`].
+///
+/// ```
+/// use servette::base::Outcome;
+/// use servette::{Exchange, Layer, RequestHandler};
+///
+/// struct Timed<H>(H);
+///
+/// impl<H: RequestHandler> Layer for Timed<H> {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+///         // GET /a.txt: 200 1234 0.000089
+///         println!("{} {}: {outcome}", x.command, x.path);
+///         self.0.end_request(x, outcome);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {

@@ -22,6 +22,17 @@ const FIRST_LINE: u64 = 256;
 /// A request path, split after the script directory: Python's `cgi_info`.
 ///
 /// Both parts are percent-decoded and contain no `.`, `..` and empty names. They are bytes: `%FF` is the byte FF.
+///
+/// ```
+/// use servette::cgi::RunScripts;
+/// use servette::CgiHandler;
+///
+/// let handler = CgiHandler::new("public");
+/// let info = handler.is_cgi("/cgi-bin/report.py/2026").unwrap();
+/// assert_eq!(info.directory, b"/cgi-bin");
+/// assert_eq!(info.rest, b"report.py/2026");
+/// assert_eq!(handler.is_cgi("/index.html"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CgiInfo {

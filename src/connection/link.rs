@@ -77,6 +77,21 @@ impl Mailbox {
 
 /// The event that a closure of [`ResponseStream::notify`](crate::ResponseStream::notify) or
 /// [`Deferred::notify`](crate::Deferred::notify) is called with.
+///
+/// ```
+/// use servette::{Notice, events, handler_fn};
+///
+/// let handler = handler_fn(|_, x| {
+///     let stream = events::begin(x)?;
+///     stream.notify(|notice| match notice {
+///         Notice::Closed => println!("the client has left"),
+///         Notice::Stopping => println!("the server shuts down"),
+///         _ => {}
+///     });
+///     std::thread::spawn(move || stream.send(events::Event::new("hello")));
+///     Ok(())
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {

@@ -19,6 +19,15 @@ mod system;
 /// The byte stream below an exchange, without HTTP; returned by [`Exchange::raw`](crate::Exchange::raw).
 ///
 /// Reads and writes wait for the client, with the timeouts of `rfile` and `wfile`.
+///
+/// ```
+/// use servette::{handler_fn, respond};
+/// use std::io::Write;
+///
+/// // A response that no server would send, for the test of a client.
+/// let broken = handler_fn(|_, x| Ok(x.raw()?.write_all(b"HTTP/1.1 ???\r\n\r\n")?));
+/// assert_eq!(respond(&broken, "GET / HTTP/1.0\r\n\r\n"), b"HTTP/1.1 ???\r\n\r\n");
+/// ```
 #[derive(Debug)]
 pub struct RawStream<'a> {
     body: RequestBody<'a>,
@@ -107,6 +116,21 @@ impl Write for RawStream<'_> {
 ///
 /// Reading starts with the bytes that the server has read beyond the head. Reads and writes block, without timeouts. Over
 /// TLS, the stream decrypts and encrypts; dropping it ends the session.
+///
+/// ```
+/// use servette::{Status, handler_fn};
+/// use std::io::Write;
+///
+/// let handler = handler_fn(|_, x| {
+///     x.send_response_only(Status::SWITCHING_PROTOCOLS);
+///     x.send_header("Upgrade", "lines");
+///     x.send_header("Connection", "Upgrade");
+///     x.end_headers()?;
+///     let mut stream = x.detach()?;
+///     std::thread::spawn(move || stream.write_all(b"hello\n"));
+///     Ok(())
+/// });
+/// ```
 #[derive(Debug)]
 pub struct DetachedStream {
     ahead: Vec<u8>,

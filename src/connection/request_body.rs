@@ -56,6 +56,18 @@ impl Body {
 /// while it reads, but not every client reads while it sends: LWP, Python's `http.client` and proxies such as HAProxy,
 /// Caddy and nginx may hang, or lose a response that begins before the request is complete.
 ///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+/// use std::io::{BufRead, BufReader};
+///
+/// let count_lines = handler_fn(|_, x| {
+///     let lines = BufReader::new(&mut x.rfile).lines().count();
+///     x.send_content(Status::OK, "text/plain", lines.to_string())
+/// });
+/// let request = "POST / HTTP/1.0\r\nContent-Length: 8\r\n\r\none\ntwo\n";
+/// assert!(respond(&count_lines, request).ends_with(b"\r\n\r\n2"));
+/// ```
+///
 /// # Errors
 /// `UnexpectedEof` if the client ends the body early, `InvalidData` if its chunks are malformed,
 /// `FileTooLarge` beyond [`Limits::max_body`](crate::Limits), `TimedOut` if it does not arrive in time,

@@ -28,6 +28,22 @@ const MOST: u64 = 1 << 30;
 /// buffer at once: for streaming. When the response is complete, the handler does not wait for a slow client: the server sends
 /// up to 256 KiB, and any part of a file, after the handler has returned.
 ///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+/// use std::io::Write;
+///
+/// let handler = handler_fn(|_, x| {
+///     x.send_response(Status::OK);
+///     x.send_header("Content-Type", "text/plain");
+///     x.end_headers()?;
+///     for number in 1..=3 {
+///         writeln!(x.wfile, "{number}")?;
+///     }
+///     Ok(())
+/// });
+/// assert!(respond(&handler, "GET / HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\n1\n2\n3\n"));
+/// ```
+///
 /// # Errors
 /// `InvalidInput` before [`end_headers`](crate::RequestHandler::end_headers), and beyond the declared length. `TimedOut` if
 /// the client reads nothing for [`Limits::write_timeout`](crate::Limits), `ConnectionReset` if it has left,

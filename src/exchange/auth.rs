@@ -11,6 +11,20 @@ use super::Exchange;
 /// The user and the password that a client sent by the scheme `Basic`; read by [`Exchange::basic_auth`].
 ///
 /// Its `Debug` does not show the password.
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|_, x| match x.basic_auth() {
+///     Some(credentials) if credentials.is("ada", "secret") => {
+///         x.send_content(Status::OK, "text/plain", credentials.user)
+///     }
+///     _ => x.send_error(Status::FORBIDDEN),
+/// });
+/// // ada:secret
+/// let request = "GET / HTTP/1.0\r\nAuthorization: Basic YWRhOnNlY3JldA==\r\n\r\n";
+/// assert!(respond(&handler, request).ends_with(b"\r\n\r\nada"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {

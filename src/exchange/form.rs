@@ -8,6 +8,19 @@ use super::Exchange;
 use crate::{Result, Status};
 
 /// A form that was sent as `application/x-www-form-urlencoded`; read by [`Exchange::read_form`].
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|_, x| {
+///     let form = x.read_form(10_000)?; // at most 10,000 bytes
+///     let name = form.value("name").ok_or(Status::BAD_REQUEST)?;
+///     x.send_content(Status::OK, "text/plain", format!("{name}, {} fields", form.pairs().count()))
+/// });
+/// let request = "POST / HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+///     Content-Length: 21\r\n\r\nname=Ada+L.&born=1815";
+/// assert!(respond(&handler, request).ends_with(b"\r\n\r\nAda L., 2 fields"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Form(String);
 
@@ -68,6 +81,18 @@ impl Exchange<'_> {
 ///
 /// A plus sign is a space, a percent sign without two hexadecimal digits stands for itself, and what is not UTF-8 is
 /// replaced by U+FFFD, as in browsers (the URL standard, 5.1).
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|_, x| {
+///     let target = x.target()?;
+///     let pairs = target.query_pairs().map(|(name, value)| format!("{name} is {value}\n"));
+///     x.send_content(Status::OK, "text/plain", pairs.collect::<String>())
+/// });
+/// let response = respond(&handler, "GET /?a=1&b=two%20eggs HTTP/1.0\r\n\r\n");
+/// assert!(response.ends_with(b"\r\n\r\na is 1\nb is two eggs\n"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Pairs<'a>(&'a str);
 

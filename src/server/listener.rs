@@ -106,10 +106,9 @@ impl Acceptor {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::net::TcpStream;
-    use std::os::unix::net::{UnixListener, UnixStream};
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -135,10 +134,14 @@ mod tests {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = tcp.local_addr().unwrap();
         check(tcp.into(), || drop(TcpStream::connect(address).unwrap()));
-        let name = format!("servette-listener-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let unix = UnixListener::bind(&path).unwrap();
-        check(unix.into(), || drop(UnixStream::connect(&path).unwrap()));
-        std::fs::remove_file(&path).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::net::{UnixListener, UnixStream};
+            let name = format!("servette-listener-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let unix = UnixListener::bind(&path).unwrap();
+            check(unix.into(), || drop(UnixStream::connect(&path).unwrap()));
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 }

@@ -18,6 +18,17 @@ use crate::{Exchange, Result};
 ///
 /// Make it once and keep it in the handler, because the entity tag is computed from the bytes. Clones share the
 /// bytes.
+///
+/// ```
+/// use servette::simple::Blob;
+/// use servette::{handler_fn, respond};
+///
+/// let style = Blob::from_static("text/css", b"p { margin: 0 }");
+/// let handler = handler_fn(move |_, x| x.send_blob(&style));
+/// let response = String::from_utf8(respond(&handler, "GET /style.css HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(response.contains("\r\nContent-Type: text/css"));
+/// assert!(response.contains("\r\nETag: "));
+/// ```
 #[derive(Clone)]
 pub struct Blob {
     bytes: Bytes,

@@ -151,5 +151,5 @@ fn cost(path: &[u8], file: &ReadyFile) -> usize {
     content + 2 * path.len() + 416
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

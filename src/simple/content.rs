@@ -9,6 +9,31 @@ use crate::{Exchange, Result};
 
 /// The body that [`ServeFiles::send_head`](super::ServeFiles::send_head) returns: the counterpart of Python's open
 /// file.
+///
+/// ```
+/// use servette::simple::Content;
+/// use servette::{Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, Status, respond};
+///
+/// struct Site(SimpleHandler);
+///
+/// impl Layer for Site {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+///         if x.path != "/version" {
+///             return self.0.send_head(x);
+///         }
+///         x.send_response(Status::OK);
+///         x.send_header("Content-Type", "text/plain");
+///         x.end_headers()?;
+///         Ok(Some(Content::from(&b"1.0"[..])))
+///     }
+/// }
+///
+/// let site = Site(SimpleHandler::new("public"));
+/// assert!(respond(&site, "GET /version HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\n1.0"));
+/// ```
 #[derive(Debug)]
 pub enum Content {
     /// A file, or a part of one.
@@ -56,6 +81,19 @@ impl Read for Content {
 
 /// An open file and the range of it to send. It has a read position of its own, so several responses can read the
 /// same file at the same time.
+///
+/// ```
+/// use servette::simple::OpenFile;
+/// use std::fs::File;
+/// use std::io::Read;
+///
+/// let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+/// let mut part = OpenFile::part(file, 1, 7);
+/// let mut text = String::new();
+/// part.read_to_string(&mut text).unwrap();
+/// assert_eq!(text, "package");
+/// assert_eq!(part.remaining(), 0);
+/// ```
 #[derive(Debug)]
 pub struct OpenFile {
     file: Arc<File>,

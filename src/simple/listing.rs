@@ -31,6 +31,14 @@ mod units;
 const DETAILED: usize = 2000;
 
 /// What directory listings show; see [`SimpleHandler::listing`](super::SimpleHandler::listing).
+///
+/// ```
+/// use servette::simple::Listing;
+/// use servette::{SimpleHandler, respond};
+///
+/// let site = SimpleHandler::new(env!("CARGO_MANIFEST_DIR")).listing(Listing::Off);
+/// assert!(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n").starts_with(b"HTTP/1.0 404 "));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Listing {
@@ -44,6 +52,30 @@ pub enum Listing {
 }
 
 /// An entry of a directory.
+///
+/// ```
+/// use servette::simple::{DirectoryListing, Entry};
+/// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond};
+///
+/// struct Names(SimpleHandler);
+///
+/// impl Layer for Names {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn listing_page(&self, _: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>> {
+///         let line = |entry: Entry| match entry.is_dir {
+///             true => String::new(),
+///             false => format!("<a href=\"{}\">{} bytes</a>\n", entry.href(), entry.size.unwrap_or(0)),
+///         };
+///         Ok(listing.entries().map(line).collect::<String>().into_bytes())
+///     }
+/// }
+///
+/// let site = Names(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// let response = String::from_utf8(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(response.contains("<a href=\"lib.rs\">"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {

@@ -26,6 +26,14 @@ mod windows;
 ///
 /// This does not apply to paths outside the directory that an overridden
 /// [`translate_path`](super::ServeFiles::translate_path) returns: all links are followed there.
+///
+/// ```
+/// use servette::SimpleHandler;
+/// use servette::simple::Symlinks;
+///
+/// // A directory to which others upload.
+/// let site = SimpleHandler::new("uploads").symlinks(Symlinks::Deny);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Symlinks {
@@ -71,6 +79,27 @@ pub(crate) fn open_any(path: &Path) -> io::Result<Found<'_>> {
 }
 
 /// An open directory, as the hook [`list_directory`](super::ServeFiles::list_directory) gets it.
+///
+/// ```
+/// use servette::simple::{Content, Directory};
+/// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, Status, respond};
+///
+/// struct Count(SimpleHandler);
+///
+/// impl Layer for Count {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn list_directory(&self, x: &mut Exchange<'_>, directory: &Directory<'_>) -> Result<Option<Content>> {
+///         let count = directory.entries()?.len();
+///         x.send_content(Status::OK, "text/plain", format!("{count} entries"))?;
+///         Ok(None) // the response is complete
+///     }
+/// }
+///
+/// let site = Count(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// assert!(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n").ends_with(b" entries"));
+/// ```
 #[derive(Debug)]
 pub struct Directory<'a> {
     handle: File,

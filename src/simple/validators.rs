@@ -12,6 +12,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::open::Description;
 
 /// The metadata of a file, for [`ServeFiles::entity_tag`](super::ServeFiles::entity_tag).
+///
+/// ```
+/// use servette::simple::FileMetadata;
+/// use std::fs::File;
+///
+/// let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+/// let metadata = FileMetadata::of(&file).unwrap();
+/// assert_eq!(metadata.size(), file.metadata().unwrap().len());
+/// ```
 #[derive(Clone, Debug)]
 pub struct FileMetadata {
     version: Version,

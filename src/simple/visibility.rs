@@ -7,6 +7,14 @@ use super::{ServeFiles, open, path};
 use crate::sys;
 
 /// Who sees a file or directory with some name; see [`SimpleHandler::dot_files`](super::SimpleHandler::dot_files).
+///
+/// ```
+/// use servette::simple::Visibility;
+/// use servette::{SimpleHandler, respond};
+///
+/// let site = SimpleHandler::new(env!("CARGO_MANIFEST_DIR")).dot_files(Visibility::Hidden);
+/// assert!(respond(&site, "GET /.env HTTP/1.0\r\n\r\n").starts_with(b"HTTP/1.0 404 "));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Visibility {

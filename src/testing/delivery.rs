@@ -1,6 +1,6 @@
-//! How much of what was sent the client's system has taken.
+//! The number of sent bytes that the client's system has acknowledged.
 //!
-//! A reset makes the system forget what it has not delivered, so a reset at byte N has to wait until
+//! A reset makes the system discard bytes that are not delivered yet, so a reset at byte N has to wait until
 //! all bytes before it have arrived. Only the system knows; Linux answers over a netlink socket
 //! (`sock_diag(7)`).
 
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::info::Peer;
 
-/// How often the system is asked. (A poll counts in milliseconds, and rounds up.)
+/// Interval between two queries. (A poll counts in milliseconds, and rounds up.)
 const INTERVAL: Duration = Duration::from_micros(500);
 
-/// Waits until the client has taken all bytes; how many are left when it has not taken any more for
-/// so long, or when `nap`, which waits for a time, says that it is over. Where the system does not say,
-/// that counts as taken.
+/// Waits until the client's system has acknowledged all bytes. The error is the number of bytes that are left:
+/// when it has acknowledged no more for this time, or when `nap`, which waits for a time, returns `false`.
+/// If the system does not report it, all bytes count as acknowledged.
 pub(super) fn wait_until_taken(
     server: Peer,
     client: Peer,
@@ -44,15 +44,15 @@ mod system {
 
     use crate::info::Peer;
 
-    /// The message that asks about a socket, and the one that answers.
+    /// The type of the query about a socket, and of its reply.
     const SOCK_DIAG_BY_FAMILY: u16 = 20;
     const NLM_F_REQUEST: u16 = 1;
     const HEADER: usize = 16;
-    /// Where `idiag_wqueue` stands in the answer, behind the header: four bytes, the socket's identity
+    /// Offset of `idiag_wqueue` in the reply, after the header: four bytes, the socket's identity
     /// of 48, `idiag_expires`, `idiag_rqueue`.
     const SEND_QUEUE: usize = HEADER + 4 + 48 + 8;
 
-    /// What the client has not acknowledged; `None` where the system does not say.
+    /// Number of bytes that the client has not acknowledged; `None` if the system does not report it.
     pub(super) fn untaken(server: Peer, client: Peer) -> Option<u64> {
         let (server, client) = (server.socket_addr()?, client.socket_addr()?);
         let request = request(server, client);
@@ -115,7 +115,7 @@ mod system {
 mod system {
     use crate::info::Peer;
 
-    /// No way is known here.
+    /// Not supported on this system.
     pub(super) fn untaken(_: Peer, _: Peer) -> Option<u64> {
         None
     }

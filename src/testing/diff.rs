@@ -1,13 +1,13 @@
-//! Where a body differs from the one that was wanted, shown to a person.
+//! The first difference between a body and the expected body, for failure messages.
 
 use std::fmt::Write as _;
 
-/// Bytes of a line that are shown before the first difference.
+/// Maximum number of bytes of a line before the first difference.
 const BEFORE: usize = 40;
-/// And from there on.
+/// Maximum number of bytes from the difference on.
 const BEHIND: usize = 40;
 
-/// The first difference between a body and the one that was wanted: the line of both, and a mark below.
+/// The first difference between a body and the expected body: both lines, and a mark below.
 ///
 /// ```text
 /// the body differs at byte 8:
@@ -52,7 +52,7 @@ pub(super) fn first_difference(own: &[u8], wanted: &[u8]) -> String {
     text
 }
 
-/// The end of the line, its line end included, or as much of it as is shown (then true).
+/// The rest of the line with its line end, or the part of it that is shown (then true).
 fn to_line_end(text: &[u8]) -> (&[u8], bool) {
     let end = text
         .iter()
@@ -70,7 +70,7 @@ fn boundary(text: &[u8], at: usize) -> usize {
     (at.saturating_sub(3)..=at).rev().find(starts).unwrap_or(at)
 }
 
-/// Text as it is, but for control characters and bytes that are not UTF-8.
+/// The text, with control characters and invalid UTF-8 escaped.
 pub(super) fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -147,8 +147,7 @@ mod tests {
             "the body differs at byte 2:\n  got       aé\n  expected  aè\n             ^",
         );
         let text = first_difference(b"\0\xffa", b"\0\xffb");
-        let expected =
-            "the body differs at byte 2:\n  got       \\0\\xffa\n  expected  \\0\\xffb\n                  ^";
+        let expected = "the body differs at byte 2:\n  got       \\0\\xffa\n  expected  \\0\\xffb\n                  ^";
         assert_eq!(text, expected);
     }
 }

@@ -16,6 +16,17 @@ use super::{Current, Tls};
 use crate::{Error, Result};
 
 /// Whether clients must show a certificate; see [`TlsBuilder::client_ca_file`].
+///
+/// ```
+/// use servette::{ClientAuth, Tls};
+///
+/// fn with_client_certificates() -> servette::Result<Tls> {
+///     Tls::builder()
+///         .add_files("cert.pem", "key.pem")
+///         .client_ca_file("clients-ca.pem", ClientAuth::Required)
+///         .build()
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClientAuth {
     /// A client without one is turned away in the handshake: Python's `ssl.CERT_REQUIRED`.

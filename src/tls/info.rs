@@ -3,6 +3,15 @@
 use rustls::{CommonState, ProtocolVersion};
 
 /// What TLS has agreed on for a connection; see [`Exchange::tls`](crate::Exchange::tls).
+///
+/// ```
+/// use servette::{Status, handler_fn};
+///
+/// let handler = handler_fn(|_, x| match x.tls() {
+///     Some(tls) => x.send_content(Status::OK, "text/plain", format!("{} {}", tls.version, tls.cipher)),
+///     None => x.send_error(Status::FORBIDDEN),
+/// });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {

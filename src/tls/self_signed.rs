@@ -17,6 +17,14 @@ pub(crate) const USUAL: Range<i64> = -1..396;
 
 /// A certificate that was made for this run; see [`Tls::self_signed`]. Clients that are to trust it need
 /// it.
+///
+/// ```
+/// use servette::Tls;
+///
+/// let (tls, certificate) = Tls::self_signed(["localhost"]).unwrap();
+/// assert!(certificate.pem.starts_with("-----BEGIN CERTIFICATE-----"));
+/// println!("SHA-256 {}", certificate.fingerprint());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SelfSigned {

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+#[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -302,6 +303,7 @@ fn a_header_of_somebody_else_is_not_read() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn it_is_spoken_over_unix_sockets_too() {
     let log = Log::default();

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::client::Receiver;
 use crate::support::{PATIENCE, is_late, message};
 use servette::testing::{
     Answer, ChunkFault, Reply, Script, Stubs, TestServer, any, close, gate, get, hang, method,
@@ -18,7 +19,7 @@ fn receive(server: &TestServer, request: &str) -> (Vec<u8>, io::Result<()>) {
     let mut client = TcpStream::connect(server.addr()).unwrap();
     client.write_all(request.as_bytes()).unwrap();
     let mut got = Vec::new();
-    let result = client.read_to_end(&mut got).map(drop);
+    let result = Receiver(client).read_to_end(&mut got).map(drop);
     (got, result)
 }
 
@@ -61,7 +62,7 @@ fn a_reset_comes_on_a_kept_connection_too_and_whatever_is_unread() {
         .write_all(format!("{GET}and more").as_bytes())
         .unwrap();
     let mut got = Vec::new();
-    let result = client.read_to_end(&mut got).map(drop);
+    let result = Receiver(client).read_to_end(&mut got).map(drop);
     assert!(is_reset(&result), "{result:?}");
     assert_eq!(got, b"half");
 }
@@ -82,7 +83,7 @@ fn a_client_that_takes_no_more_is_reset_early_and_that_is_reported() {
     let note = server.notes().remove(0);
     drop(server);
     let mut got = Vec::new();
-    let result = client.read_to_end(&mut got).map(drop);
+    let result = Receiver(client).read_to_end(&mut got).map(drop);
     assert!(is_reset(&result), "{result:?}");
     let told = note.split("the client took about ").nth(1).unwrap();
     let told: usize = told.split(' ').next().unwrap().parse().unwrap();

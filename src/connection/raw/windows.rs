@@ -9,6 +9,18 @@ use super::DetachedStream;
 pub(super) type Blocking = TcpStream;
 
 /// The socket of a [`DetachedStream`].
+///
+/// ```
+/// use servette::{DetachedSocket, handler_fn};
+///
+/// let handler = handler_fn(|_, x| {
+///     // The bytes that the server has read beyond the head, and the socket.
+///     if let Ok((_ahead, DetachedSocket::Tcp(socket))) = x.detach()?.into_parts() {
+///         socket.set_nodelay(true)?;
+///     }
+///     Ok(())
+/// });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DetachedSocket {

@@ -262,7 +262,7 @@ pub(super) fn spare_descriptors() -> usize {
     usize::try_from(spare).unwrap_or(usize::MAX)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
 

@@ -21,6 +21,17 @@ use crate::info::Peer;
 use crate::{Error, Result};
 
 /// A listening socket that the program made; see [`Builder::from_listener`](super::super::Builder::from_listener).
+///
+/// ```
+/// use servette::{SimpleHandler, ThreadingHttpServer};
+/// use std::net::TcpListener;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// let port = listener.local_addr().unwrap().port();
+/// let server = ThreadingHttpServer::builder(SimpleHandler::new("public"));
+/// let server = server.from_listener(listener).unwrap();
+/// assert_eq!(server.info().server_port, port);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Listener {

@@ -9,6 +9,27 @@ use super::names::{Line, Names};
 use crate::simple::path;
 
 /// The contents of a listing page, for the hook [`listing_page`](crate::ServeFiles::listing_page).
+///
+/// ```
+/// use servette::simple::{DirectoryListing, html_escape};
+/// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond};
+///
+/// struct Count(SimpleHandler);
+///
+/// impl Layer for Count {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn listing_page(&self, _: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>> {
+///         let (path, count) = (html_escape(&listing.path()).into_owned(), listing.entries().count());
+///         Ok(format!("{path}: {count} entries").into_bytes())
+///     }
+/// }
+///
+/// let site = Count(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// let response = String::from_utf8(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(response.contains("\r\n\r\n/src/: "));
+/// ```
 #[derive(Debug)]
 pub struct DirectoryListing<'a> {
     crumbs: Vec<Crumb>,
@@ -20,6 +41,27 @@ pub struct DirectoryListing<'a> {
 }
 
 /// A directory on the path to the listed one, for a breadcrumb link.
+///
+/// ```
+/// use servette::simple::{Crumb, DirectoryListing, html_escape};
+/// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond};
+///
+/// struct Path(SimpleHandler);
+///
+/// impl Layer for Path {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn listing_page(&self, _: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>> {
+///         let link = |crumb: &Crumb| format!("<a href=\"{}\">{}</a>", crumb.href, html_escape(&crumb.text));
+///         Ok(listing.crumbs().iter().map(link).collect::<String>().into_bytes())
+///     }
+/// }
+///
+/// let site = Path(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// let response = String::from_utf8(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(response.ends_with("<a href=\"../\">/</a><a href=\"./\">src/</a>"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Crumb {

@@ -18,8 +18,16 @@ pub(crate) struct Page {
     /// The anchors of its headings, as GitHub and rustdoc make them.
     pub(crate) anchors: Vec<String>,
     /// Code in a line.
-    pub(crate) spans: Vec<(usize, String)>,
+    pub(crate) spans: Vec<Span>,
     pub(crate) blocks: Vec<Block>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Span {
+    pub(crate) line: usize,
+    pub(crate) text: String,
+    /// The heading of its column, if it stands in a table.
+    pub(crate) column: String,
 }
 
 #[derive(Debug)]
@@ -67,8 +75,18 @@ impl Page {
         let mut slugs = Slugs::default();
         let mut heading: Option<String> = None;
         let mut block: Option<Block> = None;
+        let mut table = Table::default();
         for (event, span) in events.into_offset_iter() {
             match event {
+                Event::Start(Tag::Table(_)) => table = Table::default(),
+                Event::End(TagEnd::Table) => table = Table::default(),
+                Event::Start(Tag::TableHead) => table.headings.push(String::new()),
+                Event::End(TagEnd::TableCell) if table.is_in_head => {
+                    table.headings.push(String::new());
+                }
+                Event::End(TagEnd::TableCell) => table.column += 1,
+                Event::End(TagEnd::TableHead) => table.is_in_head = false,
+                Event::Start(Tag::TableRow) => table.column = 0,
                 Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
                 Event::End(TagEnd::Heading(_)) => {
                     let text = heading.take().unwrap_or_default();
@@ -106,9 +124,15 @@ impl Page {
                     if let Some(heading) = &mut heading {
                         heading.push_str(&code);
                     }
-                    page.spans.push((line(span.start), code.into_string()));
+                    table.add(&code);
+                    page.spans.push(Span {
+                        line: line(span.start),
+                        column: table.heading(),
+                        text: code.into_string(),
+                    });
                 }
                 Event::Text(text) => {
+                    table.add(&text);
                     let open = block.as_mut().map(|block| &mut block.text);
                     if let Some(open) = open.or(heading.as_mut()) {
                         open.push_str(&text);
@@ -119,6 +143,41 @@ impl Page {
         }
         page.undefined = undefined;
         page
+    }
+}
+
+/// Where in a table the text is.
+struct Table {
+    headings: Vec<String>,
+    is_in_head: bool,
+    column: usize,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Table {
+            headings: Vec::new(),
+            is_in_head: true,
+            column: 0,
+        }
+    }
+}
+
+impl Table {
+    fn add(&mut self, text: &str) {
+        if let Some(heading) = self.headings.last_mut()
+            && self.is_in_head
+        {
+            heading.push_str(text);
+        }
+    }
+
+    fn heading(&self) -> String {
+        let heading = self.headings.get(self.column);
+        heading
+            .filter(|_| !self.is_in_head)
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
