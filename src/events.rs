@@ -1,8 +1,8 @@
 //! Server-sent events: [`begin`] starts a stream as the response, and an [`Event`] is sent as a [`Chunk`].
 //!
 //! A web page listens with JavaScript's `EventSource`, which reconnects when the stream ends
-//! ([HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)). A stream does not occupy a thread between
-//! events, and one [`Chunk`] can be sent to any number of streams.
+//! ([HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
+//! A stream does not occupy a thread between events, and one [`Chunk`] can be sent to any number of streams.
 //!
 //! ```
 //! use servette::{Chunk, ResponseStream, Status, events, handler_fn, respond};

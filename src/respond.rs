@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// ```
 ///
 /// It waits for a stream ([`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream)) and for a
-/// [deferred](Exchange::defer) response. If the program sends nothing for 30 seconds, the response is truncated.
+/// [deferred](crate::Exchange::defer) response. If the program sends nothing for 30 seconds, the response is truncated.
 pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Vec<u8> {
     let memory = Memory {
         input: requests.as_ref().to_vec(),

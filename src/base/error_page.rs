@@ -34,8 +34,8 @@ macro_rules! page_head {
 }
 pub(crate) use page_head;
 
-/// The default template of error pages. See [`RequestHandler::error_message_format`]. Python's constant of this name has
-/// other text.
+/// The default template of error pages. See [`RequestHandler::error_message_format`]. Python's constant of this
+/// name has another text.
 pub const DEFAULT_ERROR_MESSAGE: &str = concat!(
     page_head!(page_style!()),
     r#"<title>%(code)d %(message)s</title>
