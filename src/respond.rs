@@ -29,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// assert!(answer.starts_with(b"HTTP/1.0 404 File not found\r\n"));
 /// ```
 ///
-/// It waits for a stream ([`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream)) and for a
-/// [deferred](crate::Exchange::defer) response. If the program sends nothing for 30 seconds, the response is truncated.
+/// It waits at most 30 seconds for a stream ([`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream)) to
+/// end, and for a [deferred](crate::Exchange::defer) response. After that the response is truncated.
 pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Vec<u8> {
     let memory = Memory {
         input: requests.as_ref().to_vec(),

@@ -45,18 +45,18 @@ pub struct ShutdownHandle(Arc<Control>);
 impl ShutdownHandle {
     /// Shuts the server down gracefully, and waits until it has stopped or the deadline has passed.
     ///
-    /// The server closes its port and its idle connections at once. Running requests may complete, and their responses are
-    /// sent. A [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred) is notified. At the deadline the
-    /// remaining sockets are closed, so handlers that wait for their client fail.
+    /// The server closes its port and its idle connections at once. Running requests may complete, and their responses
+    /// are sent. A [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred) is notified. After the
+    /// time `deadline`, the remaining sockets are closed, so handlers that wait for their client fail.
     ///
     /// Returns the number of handlers that still run after the deadline, because they wait for something other than
     /// their client, plus the number of streams and deferred requests that were cut. 0 means that everything ended and
     /// the port is free.
     ///
-    /// Called on a thread of this server (in a handler or another hook), it only asks for the stop and returns at once, with
-    /// the number of running handlers, the caller included. (Python's `shutdown` deadlocks there.)
+    /// If it is called on a thread of this server (in a handler or another hook), it requests the stop and returns at
+    /// once, with the number of running handlers including the caller. (Python's `shutdown` deadlocks there.)
     ///
-    /// A stopped server stays stopped: `serve_forever` returns at once. A server that does not serve at the moment keeps its
+    /// A stopped server can't be restarted: `serve_forever` returns at once. A server that is not serving keeps its
     /// port until it is asked to serve or is dropped.
     #[doc(alias = "server_close")]
     pub fn shutdown(&self, deadline: Duration) -> usize {
@@ -94,8 +94,8 @@ impl ShutdownHandle {
 
     /// Starts draining: from now on every response has `Connection: close` and ends its connection. The server still
     /// accepts and serves new connections, and idle ones stay open, so no client and no load balancer loses a request.
-    /// [`shutdown`](Self::shutdown) ends that; until its deadline, connections that were accepted while draining may still
-    /// send their first request and get the response.
+    /// [`shutdown`](Self::shutdown) ends the draining. Until its deadline, connections that were accepted while
+    /// draining may still send their first request and get the response.
     ///
     /// Call it on SIGTERM behind a load balancer: answer health checks with 503 while
     /// [`is_draining`](Self::is_draining), wait until the balancer has noticed, then call `shutdown`.
@@ -215,8 +215,8 @@ impl Control {
         self.wake();
     }
 
-    /// Returns the socket that threads poll beside their client's socket, to notice the shutdown's deadline. It is made at
-    /// the first call, by a server before it runs, so that it needs no more descriptors later.
+    /// Returns the socket that threads poll beside their client's socket, to notice the shutdown's deadline. It is made
+    /// at the first call, by a server before it runs, so that it needs no more descriptors later.
     ///
     /// # Errors
     /// If there are no descriptors left.

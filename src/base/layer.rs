@@ -142,8 +142,8 @@ macro_rules! layer {
         /// }
         /// ```
         ///
-        /// Call hooks on the exchange: `x.send_header(..)`. `self.send_header(x, ..)` is ambiguous, because a layer has the
-        /// hook from two traits, `Layer` and `RequestHandler`:
+        /// Call hooks on the exchange: `x.send_header(..)`. `self.send_header(x, ..)` is ambiguous, because a layer has
+        /// the hook from two traits, `Layer` and `RequestHandler`:
         ///
         /// ```compile_fail,E0034
         /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler};

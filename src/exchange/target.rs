@@ -129,15 +129,15 @@ impl<'a> Exchange<'a> {
         self.requestline.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// Returns the exchange with this prefix removed from its path, to mount another handler there; returns `None` if the
-    /// path does not begin with the prefix. Continue with [`delegate_to`](Self::delegate_to).
+    /// Returns the exchange with this prefix removed from its path, to mount another handler there; returns `None` if
+    /// the path does not begin with the prefix. Continue with [`delegate_to`](Self::delegate_to).
     ///
     /// The prefix `/files` matches `/files`, `/files/a` and `/files?q`, but not `/filesystem`; the rest of the path is
     /// empty, `/a` and `?q`. Redirects and listings still contain the prefix: [`mount`](Self::mount) returns it.
     ///
-    /// Both paths are compared like file names: decoded, split at slashes (`%2F` is one), with `.` and `..` resolved. So
-    /// `/%66iles/a`, `/files%2Fa` and `/x/../files/a` match the prefix `/files`, and `/files/../a` does not. A guard in
-    /// front of a prefix can't be bypassed by another spelling.
+    /// Both paths are compared like file names: decoded, split at slashes (`%2F` is one), with `.` and `..` resolved.
+    /// So `/%66iles/a`, `/files%2Fa` and `/x/../files/a` match the prefix `/files`, and `/files/../a` does not. A guard
+    /// in front of a prefix can't be bypassed by another spelling.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};

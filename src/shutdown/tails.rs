@@ -1,5 +1,5 @@
-//! [`Tails`]: counts the responses that continue without a handler (tails, streams, deferred requests), and decides when a
-//! stopping server is done with them.
+//! [`Tails`]: counts the responses that continue without a handler (tails, streams, deferred requests), and decides
+//! when a stopping server is done with them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -23,8 +23,8 @@ pub(super) struct Tails {
 }
 
 impl Control {
-    /// Counts a tail with this number of bytes in memory, and perhaps a file, until the guard is dropped. Returns `None` if
-    /// no event loop would send it, or if more than `most` bytes would be held: then the caller sends it.
+    /// Counts a tail with this number of bytes in memory, and perhaps a file, until the guard is dropped. Returns
+    /// `None` if no event loop would send it, or if more than `most` bytes would be held. Then the caller sends it.
     pub(crate) fn enter_tail(
         self: &Arc<Self>,
         bytes: usize,
@@ -58,8 +58,8 @@ impl Control {
         guard.may_go().then_some(guard).filter(|_| has_room)
     }
 
-    /// Counts a connection that a draining server is about to accept, until its first request is answered. `None` if the
-    /// server does not drain.
+    /// Counts a connection that a draining server is about to accept, until its first request is answered. Returns
+    /// `None` if the server does not drain.
     ///
     /// # Errors
     /// If the event loops have ended: the connection must not be accepted.
@@ -146,8 +146,8 @@ impl TailGuard {
         tails.handed.fetch_add(usize::from(self.is_handed), SeqCst);
     }
 
-    /// Returns true if the tail may begin. The tail was counted before, so either this call sees that the loops have ended,
-    /// or the thread that ends them sees the tail.
+    /// Returns true if the tail may begin. The tail was counted before, so either this call sees that the loops have
+    /// ended, or the thread that ends them sees the tail.
     fn may_go(&self) -> bool {
         !self.control.tails.is_over.load(SeqCst)
     }
