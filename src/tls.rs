@@ -35,7 +35,7 @@ mod server_name;
 
 /// How a server speaks TLS: its certificates and keys; see
 /// [`Builder::tls`](crate::server::Builder::tls). (Feature `tls`; with `tls-config` alone it is made from a
-/// [`rustls::ServerConfig`].)
+/// [`rustls::ServerConfig`](https://docs.rs/rustls/0.23/rustls/server/struct.ServerConfig.html).)
 ///
 /// ```no_run
 /// # #[cfg(feature = "tls")]
