@@ -33,8 +33,8 @@ mod pem;
 pub(crate) mod self_signed;
 mod server_name;
 
-/// How a server speaks TLS: its certificates and keys; see
-/// [`Builder::tls`](crate::server::Builder::tls). (Feature `tls`; with `tls-config` alone it is made from a
+/// The TLS configuration of a server: its certificates and keys; set by
+/// [`Builder::tls`](crate::server::Builder::tls). (Feature `tls`. With `tls-config` alone, make it from a
 /// [`rustls::ServerConfig`](https://docs.rs/rustls/0.23/rustls/server/struct.ServerConfig.html).)
 ///
 /// ```no_run
