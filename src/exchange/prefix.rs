@@ -239,7 +239,10 @@ mod tests {
         #[test]
         fn a_path_is_below_a_prefix_if_its_file_is(path in "(/|%2f|a|b|\\.|%2e|%61|%){0,12}(\\?/a)?") {
             let path = format!("/{path}");
-            let whole = path::relative(&path).unwrap().path;
+            // On Windows some names are refused.
+            let Ok(path::Relative { path: whole, .. }) = path::relative(&path) else {
+                return Ok(());
+            };
             for prefix in ["a", "a/b", "ab"] {
                 let rest = below(&path, prefix);
                 prop_assert_eq!(rest.is_some(), whole.starts_with(prefix), "{} {}", path, prefix);

@@ -162,7 +162,11 @@ mod tests {
             assert_eq!(&*HttpDate::from(long_before), first);
         }
         assert_eq!(&*date(LAST_SECOND + 1), last);
-        assert_eq!(&*date(1 << 40), last);
+        // Where there are such times, which end on Windows in the year 30828.
+        let far = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1 << 40));
+        if let Some(far) = far {
+            assert_eq!(&*HttpDate::from(far), last);
+        }
     }
 
     #[test]
