@@ -227,7 +227,7 @@ fn the_current_directory_is_served_by_default() {
 #[test]
 fn help_and_version_go_to_stdout() {
     let version = concat!("servette ", env!("CARGO_PKG_VERSION"));
-    let help = "Serves the files of a directory over HTTP";
+    let help = "Serves the files of a directory over HTTP or HTTPS";
     for (argument, first) in [
         ("-h", help),
         ("--help", help),

@@ -399,7 +399,7 @@ fn settings_that_cannot_be_are_errors_of_bind() {
     );
     let nobody = HttpServer::builder(handler(tell)).proxy_protocol(true);
     let error = nobody.bind("127.0.0.1:0").unwrap_err().to_string();
-    assert!(error.contains("needs trusted proxies"), "{error}");
+    assert!(error.contains("requires trusted_proxies"), "{error}");
 }
 
 /// The other clients of a server that drains.

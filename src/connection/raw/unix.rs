@@ -1,4 +1,4 @@
-//! What leaves its server on Unix.
+//! The socket of a detached stream on Unix.
 
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

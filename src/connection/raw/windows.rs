@@ -1,4 +1,4 @@
-//! What leaves its server on Windows.
+//! The socket of a detached stream on Windows.
 
 use std::net::TcpStream;
 use std::os::windows::io::{AsSocket, BorrowedSocket, OwnedSocket};
