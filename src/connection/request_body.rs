@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
-#[cfg(unix)]
-use std::time::Duration;
 
 use self::again::Again;
 pub(super) use self::dropping::Dropped;
@@ -17,6 +15,8 @@ use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
 
 mod again;
+#[cfg(unix)]
+mod beside;
 mod dropping;
 mod whole;
 
@@ -115,17 +115,7 @@ impl RequestBody<'_> {
         }
     }
 
-    /// How many bytes of the body stand at the front of the buffer, without waiting: 0 only at its end,
-    /// `None` if the client has to send more first. For those who wait for something else as well.
-    #[cfg(unix)]
-    pub(crate) fn try_available(&mut self) -> io::Result<Option<usize>> {
-        let available = self.try_next()?;
-        if available.is_none() {
-            self.channel.before_wait()?;
-        }
-        Ok(available)
-    }
-
+    /// As [`available`](Self::available), without waiting: `None` if the client has to send more first.
     fn try_next(&mut self) -> io::Result<Option<usize>> {
         loop {
             if let Some(count) = self.buffered()? {
@@ -155,26 +145,6 @@ impl RequestBody<'_> {
             again => again,
         };
         unread.get(..count).unwrap_or_default()
-    }
-
-    /// How long the client may be waited for by those who use [`try_available`](Self::try_available).
-    #[cfg(unix)]
-    pub(crate) fn patience(&self) -> Duration {
-        let allowance = Allowance::of_body(&self.channel.limits);
-        self.body.min_rate.next_wait(allowance)
-    }
-
-    /// It was waited for; where patience has ended, that is the client's fault.
-    ///
-    /// # Errors
-    /// `TimedOut`.
-    #[cfg(unix)]
-    pub(crate) fn waited(&mut self, time: Duration) -> io::Result<()> {
-        self.body.min_rate.waited(time);
-        match self.patience().is_zero() {
-            true => Err(self.fail(Fault::SlowBody)),
-            false => Ok(()),
-        }
     }
 
     /// As [`available`](Self::available), of what was read; `None` if more must be read first.

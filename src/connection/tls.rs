@@ -40,7 +40,7 @@ const CHUNK: usize = 64 << 10;
 
 /// A socket, and the session on it.
 pub(crate) struct Tls {
-    socket: Stream,
+    pub(super) socket: Stream,
     state: RefCell<State>,
     info: OnceCell<Box<TlsInfo>>,
     /// The end must not look like an orderly one.
@@ -98,11 +98,6 @@ impl Tls {
 
     pub(crate) fn socket(&self) -> &Stream {
         &self.socket
-    }
-
-    #[cfg(windows)]
-    pub(crate) fn socket_mut(&mut self) -> &mut Stream {
-        &mut self.socket
     }
 
     /// What was agreed on; `None` before that.

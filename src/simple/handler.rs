@@ -11,13 +11,14 @@ use std::time::SystemTime;
 
 use super::cache::{Cache, Entry};
 use super::mime::Extensions;
-#[cfg(unix)]
-use super::open::Located;
 use super::open::{self, Description, Found, Symlinks, Way};
 use super::ready::ReadyFile;
 use super::site::Site;
 use super::{SERVER_VERSION, Sealed, ServeFiles, head, path, software, values};
 use crate::{Exchange, RequestHandler, Result, base, simple};
+
+#[cfg(unix)]
+mod scripts;
 
 /// Serves the files below a directory: Python's `SimpleHTTPRequestHandler`, and its attributes for
 /// handlers that embed it.
@@ -299,22 +300,6 @@ impl SimpleHandler {
             Some(relative) => open::open(&self.directory, relative, self.symlinks),
             None => open::open_any(path),
         }
-    }
-
-    /// Finds what a path that `translate_path` made leads to, by the same rules, without opening it.
-    #[cfg(unix)]
-    pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
-        match open::relative_to(&self.directory, path) {
-            Some(relative) => open::locate(&self.directory, relative, self.symlinks),
-            None => open::locate(path, Path::new(""), Symlinks::Follow),
-        }
-    }
-
-    /// From now on no file below these directories, which are relative, is sent.
-    #[cfg(unix)]
-    pub(crate) fn keep_unserved(&mut self, directories: Vec<PathBuf>) {
-        self.unserved = directories;
-        self.forget_files();
     }
 
     /// What a clone with other rules has kept is not served under these.

@@ -16,12 +16,6 @@ pub(crate) const QUIET: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 pub(crate) const QUIET: SendFlags = SendFlags::empty();
 
-/// More follows at once, so a segment that is not full may wait for it.
-#[cfg(target_os = "linux")]
-pub(super) const MORE: SendFlags = SendFlags::MORE;
-#[cfg(not(target_os = "linux"))]
-pub(super) const MORE: SendFlags = SendFlags::empty();
-
 /// Writes as much of all slices as goes at once.
 #[inline]
 pub(super) fn send_slices(
@@ -38,8 +32,19 @@ pub(super) fn reset_on_close(socket: BorrowedSocket<'_>) -> io::Result<()> {
     Ok(sockopt::set_socket_linger(socket, Some(Duration::ZERO))?)
 }
 
-/// Whether the client is gone, or (if that counts) has ended its sending direction. The end behind something unread
-/// does not show.
+/// Whether the client is gone, or (if that counts) has ended its sending direction.
+#[cfg(target_os = "linux")]
+pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut ends = PollFlags::HUP | PollFlags::ERR;
+    ends.set(PollFlags::RDHUP, its_end);
+    let mut polled = [PollFd::from_borrowed_fd(socket, ends)];
+    let found = poll(&mut polled, Some(&Timespec::default()));
+    let [polled] = &polled;
+    found.is_ok() && polled.revents().intersects(ends)
+}
+
+/// The same. The end behind something unread does not show.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
     use rustix::io::Errno;

@@ -15,9 +15,6 @@ use crate::sys::{self, BorrowedSocket};
 /// There are no signals.
 pub(crate) const QUIET: SendFlags = SendFlags::empty();
 
-/// More follows at once: nothing says so.
-pub(super) const MORE: SendFlags = SendFlags::empty();
-
 /// Writes as much of all slices as goes at once.
 pub(super) fn send_slices(
     socket: BorrowedSocket<'_>,
@@ -72,7 +69,7 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => Some(socket),
             #[cfg(feature = "tls-config")]
-            Stream::Tls(tls) => tls.socket_mut().source(),
+            Stream::Tls(tls) => tls.socket.source(),
             _ => None,
         }
     }

@@ -8,12 +8,12 @@ use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
-use super::super::Wire;
+use super::Wire;
 use crate::connection::WaitsFor;
 
 /// What a poller was told.
 #[derive(Debug, Default)]
-pub(in crate::connection::wire) struct Registration {
+pub(super) struct Registration {
     /// It reports what comes.
     is_registered: Cell<bool>,
     /// It reports room to write as well.

@@ -7,12 +7,12 @@ use std::io;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
-use super::super::Wire;
+use super::Wire;
 use crate::connection::WaitsFor;
 
 /// What a poller was told.
 #[derive(Debug, Default)]
-pub(in crate::connection::wire) struct Registration {
+pub(super) struct Registration {
     /// It has the socket, for good.
     is_known: Cell<bool>,
     is_registered: Cell<bool>,
