@@ -52,19 +52,16 @@ fn begins(bytes: &[u8], start: &[u8]) -> bool {
 /// Version 1: `PROXY TCP4 192.0.2.1 192.0.2.2 4321 80`, and the end of a line.
 fn line(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     let longest = bytes.get(..LINE).unwrap_or(bytes);
-    let Some(end) = longest.windows(2).position(|two| two == b"\r\n") else {
-        let (text, last) = longest.split_at(longest.len() - 1);
-        let is_text = text.iter().all(|byte| matches!(byte, b' '..=b'~'));
-        return match is_text && matches!(last, [b' '..=b'~' | b'\r']) {
-            _ if longest.len() == LINE => Err("the PROXY line is longer than 107 bytes"),
-            true => Ok(None),
-            false => Err(MALFORMED_LINE),
-        };
-    };
+    let is_text = |byte: &u8| matches!(byte, b' '..=b'~');
+    let end = longest.iter().take_while(|&byte| is_text(byte)).count();
+    match longest.get(end..).unwrap_or_default() {
+        [b'\r', b'\n', ..] => {}
+        [] | [b'\r'] if longest.len() < LINE => return Ok(None),
+        [] | [b'\r'] => return Err("the PROXY line is longer than 107 bytes"),
+        _ => return Err(MALFORMED_LINE),
+    }
     let text = bytes.get(LINE_START.len()..end).unwrap_or_default();
-    let is_text = text.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    let text = str::from_utf8(text).ok().filter(|_| is_text);
-    let source = text.and_then(source_of_line);
+    let source = str::from_utf8(text).ok().and_then(source_of_line);
     let source = source.ok_or(MALFORMED_LINE)?;
     let length = end + 2;
     Ok(Some(Header { length, source }))
@@ -310,10 +307,18 @@ mod tests {
             prop_assert!(found.length <= MOST && found.source.is_some());
         }
 
+        /// Whatever comes, the first verdict is the last one.
         #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..120), start in 0..3_usize) {
-            let start = [&b""[..], LINE_START, SIGNATURE][start];
-            let _ = parse(&[start, &bytes].concat());
+        fn how_anything_else_comes_makes_no_difference(
+            start in 0..4_usize, text in "[ -~]{0,110}", bytes in prop::collection::vec(any::<u8>(), 0..40),
+            is_ended: bool,
+        ) {
+            let start = [&b""[..], LINE_START, b"PROXY UNKNOWN", SIGNATURE][start];
+            let end: &[u8] = if is_ended { b"\r\n" } else { b"" };
+            let all = [start, text.as_bytes(), &bytes, end].concat();
+            let verdicts = (0..=all.len()).map(|end| parse(&all[..end]));
+            let first = verdicts.into_iter().find(|verdict| *verdict != Ok(None));
+            prop_assert_eq!(parse(&all), first.unwrap_or(Ok(None)));
         }
     }
 }
