@@ -69,8 +69,8 @@ const SYS_VERSION: &str = "servette";
 ///
 /// # Errors
 /// Those of [`RequestHandler::handle_one_request`], and of sending what is finished.
-pub fn handle<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connection) -> Result<Next> {
-    let next = handle_requests(h, conn)?;
+pub fn handle<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) -> Result<Next> {
+    let next = handle_requests(handler, conn)?;
     conn.flush()?;
     Ok(next)
 }
@@ -78,14 +78,14 @@ pub fn handle<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connection) -> Resul
 /// The same for a handler that does not override it: the server sends what is finished, together with the end of the
 /// stream if that follows.
 pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
-    h: &H,
+    handler: &H,
     conn: &mut Connection,
 ) -> Result<Next> {
     for _ in 0..REQUESTS {
         match conn.poll_request()? {
             Readiness::Pending => return Ok(Next::Park),
             Readiness::Ended => return Ok(Next::Close),
-            Readiness::Request => h.handle_one_request(conn)?,
+            Readiness::Request => handler.handle_one_request(conn)?,
         }
         if conn.ending().is_some() {
             return Ok(Next::Close);
@@ -104,15 +104,18 @@ pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
 ///
 /// # Errors
 /// Those of the socket, before there is a request. What goes wrong afterwards is answered, or logged.
-pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connection) -> Result<()> {
+pub fn handle_one_request<H: RequestHandler + ?Sized>(
+    handler: &H,
+    conn: &mut Connection,
+) -> Result<()> {
     if conn.wait_request()? != Readiness::Request {
         return Ok(());
     }
     let Carried { data, start } = conn.take_carried();
-    let scope = Scope::new(&h, conn.version(h.protocol_version()), data);
+    let scope = Scope::new(&handler, conn.version(handler.protocol_version()), data);
     let context = Context {
-        handler: &h,
-        is_layered: h.is_layer(),
+        handler: &handler,
+        is_layered: handler.is_layer(),
         is_branch: false,
         scope: &scope,
     };
@@ -128,11 +131,11 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(h: &H, conn: &mut Connecti
             // It was told before.
             Due::Late(_) => false,
         };
-        let is_cut = outcome::answer(h, x, due);
+        let is_cut = outcome::answer(handler, x, due);
         if let Some(start) = start
             && !x.channel().is_deferred()
         {
-            outcome::tell(h, x, start.elapsed(), is_cut);
+            outcome::tell(handler, x, start.elapsed(), is_cut);
         }
         is_cut
     });
@@ -155,10 +158,10 @@ pub fn handle_expect_100<H: RequestHandler + ?Sized>(_: &H, _: &mut Exchange<'_>
 ///
 /// # Errors
 /// Those of [`RequestHandler::send_error`].
-pub fn do_method<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+pub fn do_method<H: RequestHandler + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
     let message = format!("Unsupported method ({})", quoted(x.command));
     let status = Status::NOT_IMPLEMENTED.with_message(&message);
-    outermost!(h, x => h.send_error(x, status))
+    outermost!(handler, x => handler.send_error(x, status))
 }
 
 /// The body of [`RequestHandler::send_error`].
@@ -166,11 +169,11 @@ pub fn do_method<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Res
 /// # Errors
 /// Those of [`RequestHandler::end_headers`] and of writing the page.
 pub fn send_error<H: RequestHandler + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &mut Exchange<'_>,
     status: Status<'_>,
 ) -> Result<()> {
-    outermost!(h, x => error_page::send(h, x, status))
+    outermost!(handler, x => error_page::send(handler, x, status))
 }
 
 /// The body of [`RequestHandler::send_content`].
@@ -179,37 +182,41 @@ pub fn send_error<H: RequestHandler + ?Sized>(
 /// Those of [`RequestHandler::end_headers`] and of writing the body.
 #[inline(always)]
 pub fn send_content<H: RequestHandler + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &mut Exchange<'_>,
     status: Status<'_>,
     content_type: &str,
     body: &[u8],
 ) -> Result<()> {
     match x.layers() {
-        None => head::content(h, x, status, content_type, body),
-        Some(h) => head::content_of_layers(h, x, status, content_type, body),
+        None => head::content(handler, x, status, content_type, body),
+        Some(handler) => head::content_of_layers(handler, x, status, content_type, body),
     }
 }
 
 /// The body of [`RequestHandler::send_response`].
 #[inline(always)]
-pub fn send_response<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, status: Status<'_>) {
+pub fn send_response<H: RequestHandler + ?Sized>(
+    handler: &H,
+    x: &mut Exchange<'_>,
+    status: Status<'_>,
+) {
     match x.layers() {
-        None => head::response(h, x, status),
-        Some(h) => head::response_of_layers(h, x, status),
+        None => head::response(handler, x, status),
+        Some(handler) => head::response_of_layers(handler, x, status),
     }
 }
 
 /// The body of [`RequestHandler::send_response_only`].
 #[inline(always)]
 pub fn send_response_only<H: RequestHandler + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &mut Exchange<'_>,
     status: Status<'_>,
 ) {
     match x.layers() {
-        None => head::status_line(h, x, status),
-        Some(h) => head::status_line_of_layers(h, x, status),
+        None => head::status_line(handler, x, status),
+        Some(handler) => head::status_line_of_layers(handler, x, status),
     }
 }
 
@@ -242,8 +249,8 @@ fn note_connection(x: &Exchange<'_>, value: &str) {
 /// # Errors
 /// `InvalidInput` for what was wrong with the head: a name or value that can't be sent, two lengths, a
 /// field without a status line. And those of [`RequestHandler::flush_headers`].
-pub fn end_headers<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost!(h, x => h.flush_headers(x))
+pub fn end_headers<H: RequestHandler + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost!(handler, x => handler.flush_headers(x))
 }
 
 /// The body of [`RequestHandler::flush_headers`].
@@ -257,7 +264,7 @@ pub fn flush_headers<H: RequestHandler + ?Sized>(_: &H, x: &mut Exchange<'_>) ->
 /// The body of [`RequestHandler::log_request`]. In a [`LogFormat`] that tells status, size and time, the
 /// line is written at the end of the request.
 pub fn log_request<H: RequestHandler + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &Exchange<'_>,
     code: u16,
     size: Option<u64>,
@@ -272,30 +279,34 @@ pub fn log_request<H: RequestHandler + ?Sized>(
         return scope.is_to_log.set(true);
     }
     scope.logged_code.set(code);
-    outermost!(h, x => match size {
-        Some(size) => h.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
-        None => h.log_message(x, format_args!("\"{}\" {code} -", x.requestline)),
+    outermost!(handler, x => match size {
+        Some(size) => handler.log_message(x, format_args!("\"{}\" {code} {size}", x.requestline)),
+        None => handler.log_message(x, format_args!("\"{}\" {code} -", x.requestline)),
     });
     scope.logged_code.set(0);
 }
 
 /// The body of [`RequestHandler::log_error`].
-pub fn log_error<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, message: fmt::Arguments<'_>) {
-    outermost!(h, x => h.log_message(x, message));
+pub fn log_error<H: RequestHandler + ?Sized>(
+    handler: &H,
+    x: &Exchange<'_>,
+    message: fmt::Arguments<'_>,
+) {
+    outermost!(handler, x => handler.log_message(x, message));
 }
 
 /// The body of [`RequestHandler::log_message`].
 pub fn log_message<H: RequestHandler + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &Exchange<'_>,
     message: fmt::Arguments<'_>,
 ) {
-    outermost!(h, x => match x.server.late_format() {
-        None => h.log_line(x, &log_lines::python(h, x, message)),
+    outermost!(handler, x => match x.server.late_format() {
+        None => handler.log_line(x, &log_lines::python(handler, x, message)),
         // The line of the request has its status.
         Some(_) if x.context.scope.logs_page.get() => {}
-        Some(LogFormat::Json) => h.log_line(x, &log_lines::json_message(h, x, message)),
-        Some(_) => h.log_line(x, &log_lines::python(h, x, message)),
+        Some(LogFormat::Json) => handler.log_line(x, &log_lines::json_message(handler, x, message)),
+        Some(_) => handler.log_line(x, &log_lines::python(handler, x, message)),
     });
 }
 
@@ -331,8 +342,8 @@ pub fn sys_version<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
 }
 
 /// The body of [`RequestHandler::version_string`].
-pub fn version_string<H: RequestHandler + ?Sized>(h: &H) -> Cow<'_, str> {
-    match (h.server_version(), h.sys_version()) {
+pub fn version_string<H: RequestHandler + ?Sized>(handler: &H) -> Cow<'_, str> {
+    match (handler.server_version(), handler.sys_version()) {
         (SERVER_VERSION, SYS_VERSION) => Cow::Borrowed(concat!(software!("BaseHTTP"), " servette")),
         ("", version) | (version, "") => Cow::Borrowed(version),
         (server, sys) => Cow::Owned(format!("{server} {sys}")),

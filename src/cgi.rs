@@ -90,17 +90,17 @@ pub(crate) fn inside_of<L: Layer>(layer: &L) -> &dyn RunScripts {
 ///
 /// # Errors
 /// Those of the hooks.
-pub fn do_method<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_scripts!(h, x => match x.command {
-        _ if !h.files().allows_host(x) => simple::refuse_host(h, x),
-        "GET" => h.do_get(x),
-        "HEAD" => h.do_head(x),
-        "POST" => h.do_post(x),
-        _ if h.cgi().takes_every_method() => match h.is_cgi(x.path) {
-            Some(info) => h.run_cgi(x, &info),
-            None => simple::do_method(h, x),
+pub fn do_method<H: RunScripts + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost_scripts!(handler, x => match x.command {
+        _ if !handler.files().allows_host(x) => simple::refuse_host(handler, x),
+        "GET" => handler.do_get(x),
+        "HEAD" => handler.do_head(x),
+        "POST" => handler.do_post(x),
+        _ if handler.cgi().takes_every_method() => match handler.is_cgi(x.path) {
+            Some(info) => handler.run_cgi(x, &info),
+            None => simple::do_method(handler, x),
         },
-        _ => simple::do_method(h, x),
+        _ => simple::do_method(handler, x),
     })
 }
 
@@ -109,10 +109,13 @@ pub fn do_method<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
 ///
 /// # Errors
 /// Those of [`RunScripts::run_cgi`] and of [`simple::send_head`].
-pub fn send_head<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-    outermost_scripts!(h, x => match h.is_cgi(x.path) {
-        Some(info) => h.run_cgi(x, &info).map(|()| None),
-        None => simple::send_head(h, x),
+pub fn send_head<H: RunScripts + ?Sized>(
+    handler: &H,
+    x: &mut Exchange<'_>,
+) -> Result<Option<Content>> {
+    outermost_scripts!(handler, x => match handler.is_cgi(x.path) {
+        Some(info) => handler.run_cgi(x, &info).map(|()| None),
+        None => simple::send_head(handler, x),
     })
 }
 
@@ -120,19 +123,19 @@ pub fn send_head<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
 ///
 /// # Errors
 /// Those of [`RunScripts::run_cgi`].
-pub fn do_post<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_scripts!(h, x => match h.is_cgi(x.path) {
-        Some(info) => h.run_cgi(x, &info),
+pub fn do_post<H: RunScripts + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost_scripts!(handler, x => match handler.is_cgi(x.path) {
+        Some(info) => handler.run_cgi(x, &info),
         None => {
             let status = Status::NOT_IMPLEMENTED.with_message("Can only POST to CGI scripts");
-            h.send_error(x, status)
+            handler.send_error(x, status)
         }
     })
 }
 
 /// The body of [`RunScripts::is_cgi`].
-pub fn is_cgi<H: RunScripts + ?Sized>(h: &H, path: &str) -> Option<CgiInfo> {
-    CgiInfo::of(path, h.cgi().cgi_directories())
+pub fn is_cgi<H: RunScripts + ?Sized>(handler: &H, path: &str) -> Option<CgiInfo> {
+    CgiInfo::of(path, handler.cgi().cgi_directories())
 }
 
 /// The body of [`RunScripts::is_executable`].
@@ -156,6 +159,10 @@ pub fn remote_user<H: RunScripts + ?Sized>(_: &H, _: &Exchange<'_>) -> Option<Re
 ///
 /// # Errors
 /// As there.
-pub fn run_cgi<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>, info: &CgiInfo) -> Result<()> {
-    outermost_scripts!(h, x => run::run(h, x, info))
+pub fn run_cgi<H: RunScripts + ?Sized>(
+    handler: &H,
+    x: &mut Exchange<'_>,
+    info: &CgiInfo,
+) -> Result<()> {
+    outermost_scripts!(handler, x => run::run(handler, x, info))
 }

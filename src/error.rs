@@ -115,7 +115,7 @@ impl Error {
             Err(payload) => {
                 let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
                 mem::forget(payload);
-                text.unwrap_or_else(|| "with a value that is no text".into())
+                text.unwrap_or_else(|| "with a value that is not a string".into())
             }
         };
         Error::of(Kind::Panic(text))
@@ -246,8 +246,8 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
 /// assert!(answer("x").contains("invalid digit found in string"));
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`or_status` needs a `Result` whose error is an error or a text, or an `Option`",
-    note = "else make the error with `map_err(|_| Status::BAD_REQUEST)?`"
+    message = "`or_status` works on an `Option`, or a `Result` whose error is an error or a string",
+    note = "convert the error first, with `map_err(|_| Status::BAD_REQUEST)?`"
 )]
 pub trait OrStatus<T> {
     /// The value, or an error that is answered with this status.

@@ -35,11 +35,11 @@ const COMMENT: &str = ":\n\n";
 /// Answers with a stream of events: sends the head (`200`, `Content-Type: text/event-stream`, `Cache-Control: no-store`)
 /// and hands over the body.
 ///
-/// While nothing is sent, the server sends a comment every [`Limits::stream_silence`](crate::Limits) or so, so that
+/// While nothing is sent, the server sends a comment every [`Limits::stream_keep_alive`](crate::Limits) or so, so that
 /// proxies keep the connection, and clients that are gone without a word are noticed.
 ///
 /// # Errors
-/// Those of [`Exchange::end_headers`] and [`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over).
+/// Those of [`Exchange::end_headers`] and [`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream).
 pub fn begin(x: &mut Exchange<'_>) -> Result<ResponseStream> {
     x.send_response(Status::OK);
     x.send_header("Content-Type", "text/event-stream");
@@ -47,7 +47,7 @@ pub fn begin(x: &mut Exchange<'_>) -> Result<ResponseStream> {
     // Else nginx, as a proxy, keeps events back until it has some kilobytes of them.
     x.send_header("X-Accel-Buffering", "no");
     x.end_headers()?;
-    let stream = x.wfile.hand_over()?;
+    let stream = x.wfile.start_stream()?;
     stream.keep_alive(COMMENT);
     Ok(stream)
 }

@@ -121,9 +121,9 @@ impl<'a> Exchange<'a> {
     /// ```
     /// use servette::{Status, handler_fn, respond};
     ///
-    /// let handler = handler_fn(|h, x| {
+    /// let handler = handler_fn(|_, x| {
     ///     let url = format!("{}://{}{}", x.scheme(), x.host().unwrap_or("localhost"), x.path);
-    ///     h.send_content(x, Status::OK, "text/plain", url.as_bytes())
+    ///     x.send_content(Status::OK, "text/plain", url.as_bytes())
     /// });
     /// let answer = respond(&handler, "GET /a HTTP/1.0\r\nHost: example.org\r\n\r\n");
     /// assert!(answer.ends_with(b"\r\n\r\nhttp://example.org/a"));
@@ -232,7 +232,7 @@ impl<'a> Exchange<'a> {
     /// # Errors
     /// `InvalidInput` behind the head of the response, and if it was put off before. An error that is answered with 503
     /// where the server stops, and nobody would send the answer, or where all that is deferred takes more memory than
-    /// [`Limits::queued`](crate::Limits::queued) allows: the head of the request is kept.
+    /// [`Limits::total_queue`](crate::Limits::total_queue) allows: the head of the request is kept.
     pub fn defer(&mut self) -> io::Result<Deferred> {
         let fields = self
             .headers
@@ -246,12 +246,12 @@ impl<'a> Exchange<'a> {
     /// can't be told from closing. For a handler that waits for something else. Nothing is read for that.
     ///
     /// It asks the system each time. In memory, in [`respond`](crate::respond), no client leaves.
-    pub fn client_has_left(&self) -> bool {
+    pub fn client_has_disconnected(&self) -> bool {
         self.channel().wire.stream.has_left()
     }
 
     /// Whether the first byte of the response was handed to the socket, so that it can't be replaced.
-    pub fn has_begun(&self) -> bool {
+    pub fn response_has_begun(&self) -> bool {
         self.channel().out.borrow().has_begun()
     }
 

@@ -69,7 +69,7 @@ impl ToSocketAddrs for Peer {
             Some(address) => Ok(Some(address).into_iter()),
             None => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "not an address of the Internet",
+                "not an IP address and port",
             )),
         }
     }
@@ -89,14 +89,13 @@ pub struct ServerInfo {
     /// All places where it listens: that of `bind`, then those of
     /// [`also_bind`](crate::server::Builder::also_bind) in their order.
     pub addresses: Vec<Peer>,
-    /// Stops the server; from inside a handler it only asks for the stop.
-    pub shutdown: ShutdownHandle,
     /// Whether it speaks HTTPS.
     pub is_tls: bool,
     /// Whose word about clients is taken.
     pub(crate) proxies: TrustedProxies,
     /// None: Python's, on stderr.
     pub(crate) log: Option<Log>,
+    pub(crate) shutdown: ShutdownHandle,
 }
 
 impl ServerInfo {
@@ -112,10 +111,10 @@ impl ServerInfo {
             server_port: address.port(),
             server_address: address,
             addresses,
-            shutdown,
             is_tls,
             proxies: TrustedProxies::default(),
             log: None,
+            shutdown,
         }
     }
 
@@ -124,6 +123,13 @@ impl ServerInfo {
     pub(crate) fn late_format(&self) -> Option<LogFormat> {
         let format = self.log.as_ref()?.format();
         (format != LogFormat::Python).then_some(format)
+    }
+
+    /// The handle that stops the server. Inside a handler, `x.server.shutdown_handle().shutdown(..)` asks for the stop and
+    /// returns at once.
+    #[doc(alias = "shutdown")]
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        self.shutdown.clone()
     }
 
     /// The URL of a path on this server: `url("/x")` is `http://127.0.0.1:8000/x`, or `https://...` for a server that

@@ -77,7 +77,7 @@
 //! `tls` adds HTTPS ([`server::Builder`] has `tls`), `self-signed` certificates made at run time, `tls-password` keys that
 //! are encrypted, `tls-config` HTTPS with a configuration of your own.
 //! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate. `json` adds
-//! `RequestBody::read_json`, `Exchange::send_json` and JSON bodies in fixtures (`serde`, `serde_json`), `auth`
+//! `Exchange::read_json`, `Exchange::send_json` and JSON bodies in fixtures (`serde`, `serde_json`), `auth`
 //! `Exchange::basic_auth` (`base64`, `subtle`).
 #![forbid(unsafe_code)]
 // Modules say which of their private parts to read first; in the public pages that is plain text.

@@ -1,14 +1,14 @@
-//! [`Limits`]: how much of everything a client may use, and how long it may take.
+//! [`Limits`]: sizes, numbers, timeouts and deadlines that clients must keep to.
 
 use std::time::Duration;
 
 use crate::http1::HeadLimits;
 use crate::http1::chunked::ChunkLimits;
 
-/// The limits and deadlines of a server, set with
-/// [`Builder::limits`](crate::server::Builder::limits). Sizes are in bytes.
+/// The limits of a server, set with [`Builder::limits`](crate::server::Builder::limits). Sizes are in bytes.
 ///
-/// Every deadline bounds a whole: a client that sends a byte now and then does not extend it.
+/// A *timeout* bounds one wait and starts again with each byte; a *deadline* bounds the whole, so a client that sends a byte
+/// now and then does not extend it.
 ///
 /// ```
 /// use servette::Limits;
@@ -22,78 +22,78 @@ use crate::http1::chunked::ChunkLimits;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The request line with its line end; a longer one is answered with 414. Default 65,536.
+    /// Maximum length of the request line with its line end; a longer one is rejected with 414. Default 65,536.
     pub request_line: usize,
-    /// One field line with its line end; a longer one is answered with 431. Default 65,536.
+    /// Maximum length of a field line with its line end; a longer one is rejected with 431. Default 65,536.
     pub field_line: usize,
-    /// Field lines of a request; more are answered with 431. Default 100. It holds for the trailer section of
-    /// a chunked body as well, where more are a 400.
+    /// Maximum number of field lines in a request; more are rejected with 431. The same limit holds for the trailer section
+    /// of a chunked body, where more are rejected with 400. Default 100.
     pub fields: usize,
-    /// The whole head of a request; a larger one is answered with 431. Default 262,144.
+    /// Maximum size of the head of a request; a larger one is rejected with 431. Default 262,144.
     pub head: usize,
-    /// Empty lines before a request line; more are answered with 400. Default 4.
+    /// Maximum number of empty lines before a request line; more are rejected with 400. Default 4.
     pub empty_lines: usize,
-    /// One chunk-size line of a chunked body with its extensions; a longer one is a 400. Default 1,024.
+    /// Maximum length of a chunk-size line of a chunked body, extensions included; a longer one is rejected with 400.
+    /// Default 1,024.
     pub chunk_line: usize,
-    /// Digits of a chunk's size; more are a 400. Default 16, enough for every size there can be.
+    /// Maximum number of digits in the size of a chunk; more are rejected with 400. Default 16, enough for any 64-bit size.
     pub chunk_digits: usize,
-    /// All chunk extensions of a body together; more are a 400. Default 16,384.
+    /// Maximum total size of the chunk extensions of a body; more is rejected with 400. Default 16,384.
     pub chunk_extensions: usize,
-    /// The trailer section of a chunked body; a larger one is a 400. Default 16,384.
+    /// Maximum size of the trailer section of a chunked body; a larger one is rejected with 400. Default 16,384.
     pub trailers: usize,
-    /// The body of a request: `rfile` fails past it, which is answered with 413. Default `None`, no
-    /// limit: bodies stream, and the handler decides how much it reads.
+    /// Maximum size of a request body: reading `rfile` fails beyond it, and the request is rejected with 413. Default
+    /// `None`, no limit: bodies are streamed, and the handler decides how much it reads.
     pub max_body: Option<u64>,
-    /// From the first byte of a head (for the first request: from the connection's start) to its end;
-    /// then 408, or a plain close where not one byte came. Default 15 s.
+    /// Deadline for the head of a request, from its first byte to its end (for the first request: from the start of the
+    /// connection). Then the client gets 408; if it has sent nothing, the connection is closed. Default 15 s.
     pub head_deadline: Duration,
-    /// How long a kept connection may stay idle before it is closed. Default 75 s: longer than the 60 s
-    /// after which nginx gives up an idle connection to a server behind it.
-    pub idle_deadline: Duration,
-    /// The longest wait for a byte of a body, whatever came before, by `rfile` or for a script; then 408.
+    /// Maximum time that a connection stays open between requests (keep-alive). Default 75 s: longer than the 60 s after
+    /// which nginx closes an idle connection to a server behind it.
+    pub idle_timeout: Duration,
+    /// Maximum wait for the next byte of a request body, whether `rfile` or a script reads it; then the client gets 408.
     /// Default 30 s.
-    pub body_deadline: Duration,
-    /// Ranges that one request may ask for of a file; for more of them the whole file is sent. Default 256:
-    /// some clients ask for as many at a time. 0 sends no parts of files at all.
+    pub body_timeout: Duration,
+    /// Maximum number of ranges that a request may ask for; with more, the whole file is sent. 0 switches range requests
+    /// off. Default 256: some clients ask for that many at once.
     pub ranges: usize,
-    /// How long a client may take nothing at all of what is sent to it, by `wfile` or after the handler; then the
-    /// connection is cut. Default 30 s.
-    pub write_deadline: Duration,
-    /// The average rate in bytes a second below which a body or a response is given up once it has
-    /// kept the server waiting for longer than its deadline. Default 500; 0 switches the rate off.
+    /// Maximum time that a client may read nothing of a response, during the handler or after it; then the connection is
+    /// dropped. Default 30 s.
+    pub write_timeout: Duration,
+    /// Minimum average rate of a body or a response, in bytes per second. It applies as soon as the server has waited longer
+    /// than `body_timeout` or `write_timeout` for the client in total; slower connections are dropped. 0 switches it off.
+    /// Default 500.
     pub min_rate: u64,
-    /// What may wait in one [`ResponseStream`](crate::ResponseStream) when its client takes no more; one that is slower
-    /// is cut. Default 262,144.
+    /// Maximum size of the queue of a [`ResponseStream`](crate::ResponseStream), which holds the bytes that the client has
+    /// not read; beyond it the connection is dropped. Default 262,144.
     pub stream_queue: usize,
-    /// How long a [`ResponseStream`](crate::ResponseStream) may be silent before the server writes what keeps it alive,
-    /// if the program has said what that is. Default 15 s; zero switches it off.
-    pub stream_silence: Duration,
-    /// What all connections together may hold in memory of answers that their clients do not take: the ends of answers,
-    /// what waits in response streams, and the heads of requests that are deferred. Beyond it a handler waits for its
-    /// client itself, a stream is cut, and nothing is deferred (503).
-    /// Default 67,108,864 (64 MiB).
-    pub queued: usize,
-    /// What is read of a request body that the handler left unread, to keep the connection; of a
-    /// longer one the connection is closed. Default 262,144.
-    pub drain: u64,
-    /// How long that reading may take. Default 2 s.
-    pub drain_deadline: Duration,
-    /// What is read and dropped after the last response, so that the client gets to read it (RFC 9112,
-    /// 9.6). Default 67,108,864 (64 MiB): a client that sends all of an upload before it reads, and all that
-    /// waits in sockets on a fast network.
+    /// Interval after which the server sends the keep-alive bytes of a silent [`ResponseStream`](crate::ResponseStream), if
+    /// [`keep_alive`](crate::ResponseStream::keep_alive) has set them. Zero switches it off. Default 15 s.
+    pub stream_keep_alive: Duration,
+    /// Maximum memory for all queued responses of the server: the ends of responses that clients have not read, the queues
+    /// of response streams, and the heads of deferred requests. Beyond it, handlers wait for their clients, streams are
+    /// dropped, and deferring fails with 503. Default 67,108,864 (64 MiB).
+    pub total_queue: usize,
+    /// Maximum size of the rest of a request body that the server reads and discards to keep the connection; if there is
+    /// more, the connection is closed. Default 262,144.
+    pub discard: u64,
+    /// Deadline for reading that rest. Default 2 s.
+    pub discard_deadline: Duration,
+    /// Maximum number of bytes that the server reads and discards after the last response of a connection (lingering close,
+    /// RFC 9112, 9.6), so that the client can read that response. Default 67,108,864 (64 MiB), enough for a client that
+    /// sends a whole upload before it reads.
     pub linger: u64,
-    /// How long that reading may take. Default 2 s.
+    /// Deadline for the lingering close. Default 2 s.
     pub linger_deadline: Duration,
-    /// Open connections. Past it the connection that has been idle for longest is closed; if none is
-    /// idle, or slow, the new one is answered with 503. Default 16,384, and never more than the process's limit
-    /// of descriptors leaves.
+    /// Maximum open connections. Beyond it the longest-idle connection is closed; if none is idle or slow, the new
+    /// connection gets 503. Default 16,384, or less if the process may not open as many descriptors.
     pub max_connections: usize,
-    /// How many handlers a [`ThreadingHttpServer`](crate::ThreadingHttpServer) runs at the same time. Further
-    /// requests wait; accepting and deadlines go on. The server has up to this many threads, one more for each event
-    /// loop, and a monitor. Default 512.
+    /// Maximum number of handlers that a [`ThreadingHttpServer`](crate::ThreadingHttpServer) runs at a time. Further requests
+    /// wait for a worker; the server still accepts connections and enforces timeouts. There is a worker thread for each
+    /// running handler, one more for each event loop, and a monitor. Default 512.
     pub max_threads: usize,
-    /// How long a thread without work is kept. Default 10 s.
-    pub thread_idle: Duration,
+    /// Time after which a worker thread without work ends. Default 10 s.
+    pub thread_idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -111,21 +111,21 @@ impl Default for Limits {
             trailers: chunk.trailers,
             max_body: None,
             head_deadline: Duration::from_secs(15),
-            idle_deadline: Duration::from_secs(75),
-            body_deadline: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
             ranges: 256,
-            write_deadline: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             min_rate: 500,
             stream_queue: 256 << 10,
-            stream_silence: Duration::from_secs(15),
-            queued: 64 << 20,
-            drain: 256 << 10,
-            drain_deadline: Duration::from_secs(2),
+            stream_keep_alive: Duration::from_secs(15),
+            total_queue: 64 << 20,
+            discard: 256 << 10,
+            discard_deadline: Duration::from_secs(2),
             linger: 64 << 20,
             linger_deadline: Duration::from_secs(2),
             max_connections: 16_384,
             max_threads: 512,
-            thread_idle: Duration::from_secs(10),
+            thread_idle_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -155,21 +155,21 @@ setters! {
     with_trailers: trailers: usize;
     with_max_body: max_body: Option<u64>;
     with_head_deadline: head_deadline: Duration;
-    with_idle_deadline: idle_deadline: Duration;
-    with_body_deadline: body_deadline: Duration;
+    with_idle_timeout: idle_timeout: Duration;
+    with_body_timeout: body_timeout: Duration;
     with_ranges: ranges: usize;
-    with_write_deadline: write_deadline: Duration;
+    with_write_timeout: write_timeout: Duration;
     with_min_rate: min_rate: u64;
     with_stream_queue: stream_queue: usize;
-    with_stream_silence: stream_silence: Duration;
-    with_queued: queued: usize;
-    with_drain: drain: u64;
-    with_drain_deadline: drain_deadline: Duration;
+    with_stream_keep_alive: stream_keep_alive: Duration;
+    with_total_queue: total_queue: usize;
+    with_discard: discard: u64;
+    with_discard_deadline: discard_deadline: Duration;
     with_linger: linger: u64;
     with_linger_deadline: linger_deadline: Duration;
     with_max_connections: max_connections: usize;
     with_max_threads: max_threads: usize;
-    with_thread_idle: thread_idle: Duration;
+    with_thread_idle_timeout: thread_idle_timeout: Duration;
 }
 
 impl Limits {

@@ -224,7 +224,7 @@ fn open(path: &Path) -> Result<File> {
 }
 
 fn cannot_open(path: &Path, error: io::Error) -> Error {
-    Error::context(format!("cannot open the log {}", shown(path)), error)
+    Error::context(format!("cannot open the log file {}", shown(path)), error)
 }
 
 fn shown(path: &Path) -> String {

@@ -46,7 +46,7 @@ mod systemd;
 #[path = "main/tls.rs"]
 mod tls;
 
-/// Serves the files of a directory over HTTP.
+/// Serves the files of a directory over HTTP or HTTPS.
 #[derive(Debug, Parser)]
 #[command(
     name = "servette",
@@ -55,32 +55,32 @@ mod tls;
     infer_long_args = true
 )]
 struct Arguments {
-    /// Port to listen on; 0 takes any free one, 8000+ the first free one from 8000 on
+    /// Port to listen on; 0 for any free port, 8000+ for the first free port from 8000 on
     #[arg(value_name = "PORT", default_value = "8000")]
     port: port::Port,
 
-    /// Bind to this address, or with unix:PATH to a Unix socket [default: all interfaces, IPv4 and IPv6]
+    /// Address to listen on, or unix:PATH for a Unix socket; repeatable [default: all interfaces, IPv4 and IPv6]
     #[arg(short, long, value_name = "ADDRESS")]
-    bind: Option<String>,
+    bind: Vec<String>,
 
-    /// Serve this directory
+    /// Directory to serve
     #[arg(short, long, value_name = "DIRECTORY", default_value = ".")]
     directory: PathBuf,
 
-    /// Speak this version of HTTP; HTTP/1.1 keeps connections
+    /// HTTP version: HTTP/1.0 or HTTP/1.1 (or 1.0, 1.1); 1.1 keeps connections open (keep-alive)
     #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.0", value_parser = protocol)]
     protocol: String,
 
-    /// Content-Type of files whose name says nothing
+    /// Content-Type of files with an unknown suffix
     #[arg(long, value_name = "TYPE", default_value = "application/octet-stream", value_parser = field_value)]
     content_type: String,
 
-    /// Add a field to the answers for files and listings; may be repeated
+    /// Add a header field to responses with files and listings; repeatable
     #[arg(short = 'H', long = "header", value_names = ["NAME", "VALUE"], num_args = 2,
           allow_negative_numbers = true)]
     headers: Vec<String>,
 
-    /// Follow all symbolic links, also those that lead out of the directory
+    /// Follow symbolic links that lead out of the directory, too
     #[arg(long)]
     follow_symlinks: bool,
 
@@ -142,7 +142,11 @@ fn main() -> ExitCode {
         }
         Err(error) => return usage_error(&error.to_string()),
     }
-    let handler = match arguments.tls.check().and_then(|()| files(&arguments)) {
+    let checked = arguments
+        .tls
+        .check()
+        .and_then(|()| arguments.listen.check(&arguments.bind));
+    let handler = match checked.and_then(|()| files(&arguments)) {
         Ok(handler) => handler,
         Err(error) => return usage_error(&error),
     };
@@ -191,29 +195,38 @@ fn files(arguments: &Arguments) -> Result<SimpleHandler, String> {
         .quiet(arguments.quiet);
     for pair in arguments.headers.chunks(2) {
         let [name, value] = pair else {
-            return Err("SERVETTE_HEADER has a name and a value, on a line each".into());
+            return Err(
+                "SERVETTE_HEADER needs two lines for each field: the name, then the value".into(),
+            );
         };
         field_name(name)
             .and_then(|()| field_value(value).map(drop))
             .map_err(|error| format!("invalid value for '--header': {error}"))?;
         handler = handler.extra_response_header(name, value);
     }
-    let host = listen::host(arguments.bind.as_deref());
-    arguments.site.apply(handler, host)
+    arguments
+        .site
+        .apply(handler, listen::hosts(&arguments.bind))
 }
 
 fn serve<H>(arguments: &Arguments, sockets: Vec<Listener>, handler: H) -> servette::Result<()>
 where
     H: RequestHandler + Clone + Sync,
 {
-    let path = listen::unix_path(arguments.bind.as_deref()).filter(|_| sockets.is_empty());
+    let paths: Vec<_> = match sockets.is_empty() {
+        true => listen::unix_paths(&arguments.bind).collect(),
+        false => Vec::new(),
+    };
     arguments.announce.prepare()?;
     let log = arguments.log.log()?;
     let server = listen::bind(arguments, &log, sockets, handler)?;
-    let file = path.map(SocketFile::new).transpose()?;
+    let files = paths
+        .iter()
+        .map(|path| SocketFile::new(path))
+        .collect::<io::Result<_>>()?;
     let stopper = server.shutdown_handle();
-    arguments.stop.stop_at_signals(stopper, file)?;
-    say(&listen::banner(server.info(), path));
+    arguments.stop.stop_at_signals(stopper, files)?;
+    say(&listen::banner(server.info(), &paths));
     let _announced = arguments.announce.announce(server.info())?;
     systemd::notify("READY=1");
     let served = server.serve_forever();
@@ -223,15 +236,19 @@ where
 
 fn protocol(version: &str) -> Result<String, String> {
     match version {
-        "HTTP/1.0" | "HTTP/1.1" => Ok(version.to_owned()),
-        _ => Err("it is HTTP/1.0 or HTTP/1.1".into()),
+        "HTTP/1.0" | "1.0" => Ok("HTTP/1.0".into()),
+        "HTTP/1.1" | "1.1" => Ok("HTTP/1.1".into()),
+        _ => Err("expected HTTP/1.0 or HTTP/1.1 (or 1.0, 1.1)".into()),
     }
 }
 
 fn field_name(name: &str) -> Result<(), String> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if name.is_empty() || !name.chars().all(token) {
-        return Err(format!("'{}' is not a field name", name.escape_debug()));
+        return Err(format!(
+            "'{}' is not a valid field name",
+            name.escape_debug()
+        ));
     }
     let own = [
         "Transfer-Encoding",
@@ -242,7 +259,7 @@ fn field_name(name: &str) -> Result<(), String> {
         "Content-Length",
     ];
     match own.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-        true => Err(format!("servette sends '{name}' itself")),
+        true => Err(format!("'{name}' is set by the server itself")),
         false => Ok(()),
     }
 }
@@ -250,7 +267,7 @@ fn field_name(name: &str) -> Result<(), String> {
 /// A value that says something.
 fn some_value(value: &str) -> Result<String, String> {
     match value.trim().is_empty() {
-        true => Err("it is an empty value".into()),
+        true => Err("the value is empty".into()),
         false => field_value(value),
     }
 }
@@ -261,7 +278,10 @@ fn field_value(value: &str) -> Result<String, String> {
         .all(|c| c == '\t' || (!c.is_control() && u32::from(c) < 0x100))
     {
         true => Ok(value.to_owned()),
-        false => Err(format!("'{}' can't stand in a field", value.escape_debug())),
+        false => Err(format!(
+            "'{}' has characters that a field value can't have",
+            value.escape_debug()
+        )),
     }
 }
 

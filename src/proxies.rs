@@ -41,7 +41,7 @@ impl TrustedProxies {
         let network = Network::parse(text).ok_or_else(|| {
             let text = text.escape_debug();
             Error::other(format!(
-                "'{text}' is no trusted proxy, which is an address, a network such as 10.0.0.0/8, or \"unix\""
+                "'{text}' is not a trusted proxy: expected an address, a network such as 10.0.0.0/8, or \"unix\""
             ))
         })?;
         self.networks.push(network);
@@ -170,7 +170,7 @@ mod tests {
             assert!(
                 error
                     .to_string()
-                    .starts_with(&format!("'{shown}' is no trusted proxy"))
+                    .starts_with(&format!("'{shown}' is not a trusted proxy"))
             );
         }
     }

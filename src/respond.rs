@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// assert!(answer.starts_with(b"HTTP/1.0 404 File not found\r\n"));
 /// ```
 ///
-/// A body that is handed over ([`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over)), and an exchange that is
+/// A body that is handed over ([`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream)), and an exchange that is
 /// put off, are waited for, 30 seconds at most for each look; then they are cut.
 pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Vec<u8> {
     let memory = Memory {

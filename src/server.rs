@@ -59,7 +59,7 @@ mod worker_pool;
 ///     "127.0.0.1:0",
 ///     handler_fn(|_, x| {
 ///         visits.set(visits.get() + 1);
-///         x.server.shutdown.shutdown(std::time::Duration::ZERO);
+///         x.server.shutdown_handle().shutdown(std::time::Duration::ZERO);
 ///         x.send_content(Status::OK, "text/plain", b"welcome")
 ///     }),
 /// )?;
@@ -159,7 +159,7 @@ macro_rules! common {
 
             /// Stops the server from another thread, a signal, or a handler.
             pub fn shutdown_handle(&self) -> ShutdownHandle {
-                self.shared().info.shutdown.clone()
+                self.shared().info.shutdown_handle()
             }
 
             /// Handles one request on this thread, and returns true. Returns false if none arrives within the
@@ -236,7 +236,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
             &self.loops,
             &self.handler,
             limits.max_threads,
-            limits.thread_idle,
+            limits.thread_idle_timeout,
         )
         .run()
         .inspect(|()| self.shared().run_notices())
@@ -386,5 +386,5 @@ fn first(loops: &[EventLoop]) -> &EventLoop {
 }
 
 fn poll_error(error: std::io::Error) -> Error {
-    Error::context("cannot poll", error)
+    Error::context("cannot wait for events", error)
 }

@@ -23,9 +23,9 @@ pub(crate) use self::hooks::Sealed;
 pub use self::hooks::ServeFiles;
 pub(crate) use self::hosts::refuse as refuse_host;
 pub use self::listing::{Crumb, DirectoryListing, Entry, Listing, html_escape, listing_page};
-pub use self::missing::send_missing;
+pub use self::missing::send_not_found;
 pub use self::open::{Directory, Symlinks};
-pub use self::validators::FileFacts;
+pub use self::validators::FileMetadata;
 pub use self::visibility::{Visibility, visibility};
 
 /// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
@@ -79,13 +79,13 @@ const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 ///
 /// # Errors
 /// Those of the hooks.
-pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(h, x => match x.command {
-        _ if !h.files().allows_host(x) => refuse_host(h, x),
-        "GET" => h.do_get(x),
-        "HEAD" => h.do_head(x),
-        "OPTIONS" if h.files().site().has_cors => cors::answer_options(h, x),
-        _ => base::do_method(h, x),
+pub fn do_method<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost_files!(handler, x => match x.command {
+        _ if !handler.files().allows_host(x) => refuse_host(handler, x),
+        "GET" => handler.do_get(x),
+        "HEAD" => handler.do_head(x),
+        "OPTIONS" if handler.files().site().has_cors => cors::answer_options(handler, x),
+        _ => base::do_method(handler, x),
     })
 }
 
@@ -93,9 +93,9 @@ pub fn do_method<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<
 ///
 /// # Errors
 /// Those of [`ServeFiles::send_head`] and [`ServeFiles::copyfile`].
-pub fn do_get<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(h, x => match h.send_head(x)? {
-        Some(content) => h.copyfile(x, content),
+pub fn do_get<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost_files!(handler, x => match handler.send_head(x)? {
+        Some(content) => handler.copyfile(x, content),
         None => Ok(()),
     })
 }
@@ -104,23 +104,26 @@ pub fn do_get<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()>
 ///
 /// # Errors
 /// Those of [`ServeFiles::send_head`].
-pub fn do_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(h, x => h.send_head(x)).map(drop)
+pub fn do_head<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    outermost_files!(handler, x => handler.send_head(x)).map(drop)
 }
 
 /// The body of [`ServeFiles::send_head`].
 ///
 /// # Errors
 /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
-pub fn send_head<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
-    outermost_files!(h, x => head::send(h, x))
+pub fn send_head<H: ServeFiles + ?Sized>(
+    handler: &H,
+    x: &mut Exchange<'_>,
+) -> Result<Option<Content>> {
+    outermost_files!(handler, x => head::send(handler, x))
 }
 
 /// The body of [`ServeFiles::entity_tag`].
 pub fn entity_tag<'f, H: ServeFiles + ?Sized>(
     _: &H,
     _: &Path,
-    file: &'f FileFacts,
+    file: &'f FileMetadata,
 ) -> Option<Cow<'f, str>> {
     file.tag().map(Cow::Borrowed)
 }
@@ -131,22 +134,22 @@ pub fn entity_tag<'f, H: ServeFiles + ?Sized>(
 /// Those of [`end_headers`](crate::RequestHandler::end_headers) and
 /// [`send_error`](crate::RequestHandler::send_error).
 pub fn list_directory<H: ServeFiles + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    outermost_files!(h, x => listing::list(h, x, directory))
+    outermost_files!(handler, x => listing::list(handler, x, directory))
 }
 
 /// The body of [`ServeFiles::translate_path`].
-pub fn translate_path<H: ServeFiles + ?Sized>(h: &H, path: &str) -> PathBuf {
+pub fn translate_path<H: ServeFiles + ?Sized>(handler: &H, path: &str) -> PathBuf {
     // A name with a NUL names nothing.
-    path::below(h.files().directory(), path).unwrap_or_else(|_| PathBuf::from("\0"))
+    path::below(handler.files().directory(), path).unwrap_or_else(|_| PathBuf::from("\0"))
 }
 
 /// The body of [`ServeFiles::guess_type`].
-pub fn guess_type<'h, H: ServeFiles + ?Sized>(h: &'h H, path: &Path) -> Cow<'h, str> {
-    let files = h.files();
+pub fn guess_type<'h, H: ServeFiles + ?Sized>(handler: &'h H, path: &Path) -> Cow<'h, str> {
+    let files = handler.files();
     mime::guess(path, files.extensions())
         .unwrap_or_else(|| files.default_content_type())
         .into()

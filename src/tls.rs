@@ -131,8 +131,11 @@ impl Tls {
     #[cfg(feature = "tls")]
     pub fn reload(&self) -> Result<()> {
         let source = self.current().source;
-        let source =
-            source.ok_or_else(|| Error::other("this TLS configuration is not made from files"))?;
+        let source = source.ok_or_else(|| {
+            Error::other(
+                "this TLS configuration was not loaded from files, so it can't be reloaded",
+            )
+        })?;
         self.replace(source.build()?);
         Ok(())
     }

@@ -33,7 +33,7 @@ pub fn check(data: &[u8]) {
         was_asked.set(true);
         look_at(x);
         look_below(x);
-        let form = x.form(100_000)?;
+        let form = x.read_form(100_000)?;
         look_at_form(&form);
         let target = x.target()?;
         look_at_target(&target, x.path);
@@ -75,7 +75,7 @@ fn look_below(x: &mut Exchange<'_>) {
         let is_below = file.starts_with(format!("/r{prefix}"));
         // What no file can have as its name.
         let has_nul = x.path.contains("%00");
-        match x.below(prefix) {
+        match x.strip_prefix(prefix) {
             Some(inner) => {
                 assert!(is_below || has_nul);
                 assert!(inner.path.is_empty() || inner.path.starts_with(['/', '?', '#']));
@@ -100,7 +100,7 @@ fn look_at_target(target: &Target<'_>, path: &str) {
     let slashes = target.path().matches('/').count();
     let segments = target.segments();
     assert!(segments.len() == slashes || (segments.is_empty() && target.path() == "/"));
-    for (name, _) in target.pairs().take(100) {
-        assert!(target.value(&name).is_some());
+    for (name, _) in target.query_pairs().take(100) {
+        assert!(target.query_value(&name).is_some());
     }
 }

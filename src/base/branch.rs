@@ -26,8 +26,8 @@ impl Exchange<'_> {
     /// impl RequestHandler for Hosts {
     ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
     ///         match x.host() {
-    ///             Some("one.example") => x.hand_to(&self.one),
-    ///             Some("two.example") => x.hand_to(&self.two),
+    ///             Some("one.example") => x.delegate_to(&self.one),
+    ///             Some("two.example") => x.delegate_to(&self.two),
     ///             _ => x.send_error(Status::MISDIRECTED_REQUEST),
     ///         }
     ///     }
@@ -41,7 +41,7 @@ impl Exchange<'_> {
     /// # Errors
     /// That of the branch, if its response has begun or the client has left; that of its error page; and one where handlers hand
     /// the exchange on in a circle, some 64 calls deep.
-    pub fn hand_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
+    pub fn delegate_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
         let context = Context {
             handler: branch,
             is_layered: true,

@@ -11,19 +11,20 @@ use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
 use crate::{Result, ServeFiles, Status, base};
 
-/// What answers requests: Python's `BaseHTTPRequestHandler`.
+/// Answers requests: Python's `BaseHTTPRequestHandler`.
 ///
-/// A handler is behaviour: one value serves all connections, so every hook takes `&self`, and what
-/// belongs to a request is in the [`Exchange`]. Override [`do_method`](Self::do_method) to answer;
-/// override any other hook to change one step and keep the rest. In the override, the function of the
-/// same name in [`base`] is what `super()` is in Python. An override that calls itself overflows the stack, and so ends
-/// the process, when a client gets it to run: the compiler's lint `unconditional_recursion` reports only one that does so
-/// in any case. Hooks of the exchange, [`x.send_header`](Exchange::send_header), fail instead.
+/// One value serves all connections, so every method takes `&self`; the state of a request is in its [`Exchange`]. The
+/// methods are called *hooks*, because the server calls them. Override [`do_method`](Self::do_method) to answer requests.
+/// Override any other hook to change one step of a response and keep the rest. In an override, call the function of the
+/// same name in [`base`] where Python calls `super()`. Use [`Layer`](crate::Layer) for middleware and for a subclass of
+/// another handler.
 ///
-/// For a handler around another one, a subclass or middleware, there is [`Layer`](crate::Layer).
+/// A hook may block. It may return an error, which is answered as [`Error`](crate::Error) says. A panic in a hook is
+/// caught, logged, and answered with 500 if nothing was sent yet (with `panic = "unwind"`, the default).
 ///
-/// A hook may return an error: see [`Error`](crate::Error). A panic in a hook is caught, logged, and
-/// answered with 500 if nothing was sent yet; that needs `panic = "unwind"`, the default.
+/// An override must not call itself: that overflows the stack and ends the process. The compiler's lint
+/// `unconditional_recursion` finds only overrides that always call themselves. The hooks on the exchange, such as
+/// [`x.send_header`](Exchange::send_header), detect the recursion and return an error.
 ///
 /// ```
 /// use servette::{Exchange, RequestHandler, Result, Status, base, respond};
@@ -62,19 +63,19 @@ use crate::{Result, ServeFiles, Status, base};
 // What writes the head is inlined wherever it is called: of a name or a value that the compiler knows, it does
 // the checks. That is a sixth of all instructions of a small answer.
 pub trait RequestHandler {
-    /// Serves a connection that has something to read: request after request until none is ready.
-    /// Called again each time there is more. You normally don't need to override this.
+    /// Serves a connection that has bytes to read: one request after the other, until no further request is ready.
+    /// The server calls it again when the client sends more. You normally don't need to override this.
     ///
-    /// All answers are sent when [`base::handle`](super::handle) returns.
+    /// All responses have been sent when [`base::handle`](super::handle) returns.
     ///
     /// # Errors
-    /// Ends the connection, and is given to the server's `handle_error`.
+    /// An error closes the connection, and is passed to the server's `handle_error`.
     fn handle(&self, conn: &mut Connection) -> Result<Next> {
         base::handle_requests(self, conn)
     }
 
-    /// Parses one request, has it answered, completes the response and drains the body. Waits for the
-    /// request if none is there. You normally don't need to override this.
+    /// Reads one request, answers it, completes the response, and reads the rest of the body. Waits for the request if
+    /// none has arrived. You normally don't need to override this.
     ///
     /// # Errors
     /// As [`handle`](Self::handle).
@@ -82,48 +83,49 @@ pub trait RequestHandler {
         base::handle_one_request(self, conn)
     }
 
-    /// Decides about a request of HTTP/1.1 that says `Expect: 100-continue`, before
-    /// [`do_method`](Self::do_method) is called (RFC 9110, 10.1.1); as in Python, also if the request has no
-    /// body. Returns true by default: the first read of `rfile` that waits sends `100 Continue`, whatever
-    /// [`protocol_version`](Self::protocol_version) is, unless this hook has sent it already. False means
-    /// that this hook has sent the answer, usually with [`send_error`](Self::send_error) and 417:
-    /// `do_method` is not called, and the connection is closed if the request has a body.
+    /// Accepts or rejects a request with `Expect: 100-continue` (RFC 9110, section 10.1.1). Called before
+    /// [`do_method`](Self::do_method) for requests of HTTP/1.1, with or without a body, as in Python.
+    ///
+    /// Returns true by default: then the first read of `rfile` that has to wait sends `100 Continue`, whatever
+    /// [`protocol_version`](Self::protocol_version) is, unless this hook has sent it already. To reject the request, send
+    /// a response, usually by [`send_error`](Self::send_error) with 417, and return false: then `do_method` is not called,
+    /// and the connection is closed if the request has a body.
     ///
     /// # Errors
-    /// Answered as those of [`do_method`](Self::do_method).
+    /// Errors are answered as those of [`do_method`](Self::do_method).
     fn handle_expect_100(&self, x: &mut Exchange<'_>) -> Result<bool> {
         base::handle_expect_100(self, x)
     }
 
-    /// Answers a request: Python's methods `do_GET`, `do_POST`, `do_SPAM`. Match on `x.command`, and
-    /// leave other methods to [`base::do_method`], which answers them with 501.
+    /// Answers a request: Python's methods `do_GET`, `do_POST`, `do_SPAM`. Match on `x.command`, and pass other methods
+    /// on to [`base::do_method`], which answers them with 501.
     ///
     /// # Errors
-    /// Whatever you return is answered, as [`Error`](crate::Error) says. `Ok` without any response is
-    /// logged and answered with 500.
+    /// An error is answered as [`Error`](crate::Error) says. `Ok` without a response is logged and answered with 500.
     #[doc(alias = "do_GET")]
     #[doc(alias = "do_POST")]
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         base::do_method(self, x)
     }
 
-    /// Logs an error, and answers with its status and a page made from
-    /// [`error_message_format`](Self::error_message_format). The server's own refusals (400, 408, 414,
-    /// 431, 503) come here too, in an exchange whose request fields are empty.
+    /// Logs an error, and sends an error page with this status, made from
+    /// [`error_message_format`](Self::error_message_format). The server calls it too, to reject requests with 400, 408,
+    /// 414, 431 or 503; the request fields of that exchange are empty.
     ///
-    /// 400, 408, 411, 413, 414, 417, 431 and 505 end the connection, others keep it (Python ends all).
+    /// The connection is closed after 400, 408, 411, 413, 414, 417, 431 and 505, and kept after others. (Python closes it
+    /// after every error.)
     ///
     /// # Errors
-    /// Those of [`end_headers`](Self::end_headers) and of writing the page.
+    /// As [`end_headers`](Self::end_headers), and errors of writing the page.
     fn send_error(&self, x: &mut Exchange<'_>, status: Status<'_>) -> Result<()> {
         base::send_error(self, x, status)
     }
 
-    /// Sends a whole response in one call: status, `Content-Type`, `Content-Length`, body. If the media type is empty, as
-    /// for a 204, there is no `Content-Type`.
+    /// Sends a complete response: status, `Content-Type`, `Content-Length` and body. An empty media type sends no
+    /// `Content-Type`, as for a 204.
     ///
     /// # Errors
-    /// Those of [`end_headers`](Self::end_headers) and of writing the body.
+    /// As [`end_headers`](Self::end_headers), and errors of writing the body.
     #[inline(always)]
     fn send_content(
         &self,
@@ -135,21 +137,24 @@ pub trait RequestHandler {
         base::send_content(self, x, status, content_type, body)
     }
 
-    /// Logs the request, and starts the response: status line, `Server`, `Date`.
+    /// Logs the request, and starts the response with its status line, `Server` and `Date`.
     #[inline(always)]
     fn send_response(&self, x: &mut Exchange<'_>, status: Status<'_>) {
         base::send_response(self, x, status);
     }
 
-    /// The status line alone: for `100 Continue` and other interim responses, or to send other fields.
+    /// Starts the response with its status line alone: for `100 Continue` and other interim responses, or to leave out
+    /// `Server` and `Date`.
     #[inline(always)]
     fn send_response_only(&self, x: &mut Exchange<'_>, status: Status<'_>) {
         base::send_response_only(self, x, status);
     }
 
-    /// Adds a field. One that is sent before the status line is kept for whatever response comes to this request, an
-    /// error page too, unless that response has a field of this name; of several kept ones of a name the last is sent. Of
-    /// `Set-Cookie` and `Vary` all are sent, beside those of the response:
+    /// Adds a field to the head of the response.
+    ///
+    /// A field that is sent before the status line is kept, and added to the response that follows, whichever it is: an
+    /// error page, too. It is dropped if that response has a field of the same name. If several kept fields have the same
+    /// name, the last one is sent; only `Set-Cookie` and `Vary` are all sent:
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
@@ -162,28 +167,27 @@ pub trait RequestHandler {
     /// assert!(answer.starts_with("HTTP/1.0 503 ") && answer.contains("\r\nRetry-After: 3\r\n"));
     /// ```
     ///
-    /// A name that is not a token, or a value with a control character or one beyond
-    /// Latin-1, is reported by [`end_headers`](Self::end_headers); nothing of it is sent.
+    /// A name that is not a token, and a value with control characters or characters beyond Latin-1, is not sent;
+    /// [`end_headers`](Self::end_headers) returns the error.
     ///
-    /// `Content-Length` and `Transfer-Encoding: chunked` decide how [`wfile`](crate::ResponseWriter)
-    /// frames the body. `Connection: close` and `keep-alive` set
-    /// [`close_connection`](Exchange::close_connection).
+    /// `Content-Length` and `Transfer-Encoding: chunked` select the framing of [`wfile`](crate::ResponseWriter).
+    /// `Connection: close` and `Connection: keep-alive` set [`close_connection`](Exchange::close_connection).
     #[inline(always)]
     fn send_header(&self, x: &mut Exchange<'_>, name: &str, value: &str) {
         base::send_header(self, x, name, value);
     }
 
-    /// Ends the fields; the body follows. The head of an interim response (1xx) is sent at once.
+    /// Ends the head of the response; the body follows. The head of an interim response (1xx) is sent at once.
     ///
     /// # Errors
-    /// `InvalidInput` for what was wrong with the head: a name or value that can't be sent, two
-    /// lengths, a field without a status line.
+    /// `InvalidInput` if the head is wrong: a name or value that can't be sent, two lengths, or a field without a status
+    /// line.
     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
         base::end_headers(self, x)
     }
 
-    /// Hands the head to [`wfile`](Exchange::wfile), called by [`end_headers`](Self::end_headers). It
-    /// leaves with the body, or when `wfile` is flushed.
+    /// Passes the head to [`wfile`](Exchange::wfile), which sends it with the body, or when it is flushed. Called by
+    /// [`end_headers`](Self::end_headers).
     ///
     /// # Errors
     /// As [`end_headers`](Self::end_headers).
@@ -191,25 +195,25 @@ pub trait RequestHandler {
         base::flush_headers(self, x)
     }
 
-    /// Logs a request that is answered with `code`; `size` is the length of the body where it is known,
-    /// which [`send_response`](Self::send_response) does not say.
+    /// Logs a request that is answered with `code`. `size` is the length of the body in bytes, if it is known;
+    /// [`send_response`](Self::send_response) passes `None`.
     fn log_request(&self, x: &Exchange<'_>, code: u16, size: Option<u64>) {
         base::log_request(self, x, code, size);
     }
 
-    /// Logs an error: by default like any message.
+    /// Logs an error. By default it calls [`log_message`](Self::log_message).
     fn log_error(&self, x: &Exchange<'_>, message: fmt::Arguments<'_>) {
         base::log_error(self, x, message);
     }
 
-    /// Writes a line to the log: by default to stderr, as `ADDRESS - - [DATE] MESSAGE`, with control
-    /// characters and backslashes escaped. Override it with an empty body for silence.
+    /// Logs a message. By default it writes `ADDRESS - - [DATE] MESSAGE` to stderr, with control characters and
+    /// backslashes escaped. Override it with an empty body to log nothing.
     fn log_message(&self, x: &Exchange<'_>, message: fmt::Arguments<'_>) {
         base::log_message(self, x, message);
     }
 
-    /// Writes a finished line of the log, which ends with a line feed: by default to stderr. Control characters and
-    /// backslashes in it are escaped, so this is the hook for a log of your own: a file, syslog.
+    /// Writes a complete line to the log, by default to stderr. The line ends with a line feed, and its control characters
+    /// and backslashes are escaped. Override it to log elsewhere, such as to a file of your own or to syslog.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler};
@@ -230,31 +234,32 @@ pub trait RequestHandler {
         base::log_line(self, x, line);
     }
 
-    /// The first half of [`version_string`](Self::version_string): `BaseHTTP/0.1.0`, with the version
-    /// of this crate.
+    /// Returns the first half of [`version_string`](Self::version_string). Default: `BaseHTTP/0.1.0`, with the version of
+    /// this crate.
     fn server_version(&self) -> &str {
         base::server_version(self)
     }
 
-    /// The second half: `servette`. (Python's names the version of the interpreter.)
+    /// Returns the second half of [`version_string`](Self::version_string). Default: `servette`, where Python has the
+    /// version of its interpreter.
     fn sys_version(&self) -> &str {
         base::sys_version(self)
     }
 
-    /// The value of the `Server` field.
+    /// Returns the value of the `Server` field.
     fn version_string(&self) -> Cow<'_, str> {
         base::version_string(self)
     }
 
-    /// The version of HTTP that this handler speaks: `HTTP/1.0` by default, as in Python; `HTTP/1.1`
-    /// switches on connections that are kept, and chunked responses.
+    /// Returns the version of HTTP that this handler speaks. Default: `HTTP/1.0`, as in Python. `HTTP/1.1` enables
+    /// keep-alive and chunked responses.
     fn protocol_version(&self) -> &str {
         base::protocol_version(self)
     }
 
-    /// The page of [`send_error`](Self::send_error): `%(code)d`, `%(message)s` and `%(explain)s` are
-    /// replaced, the texts escaped for HTML; `%%` is a percent sign. `%(message)j` and `%(explain)j` are strings of JSON
-    /// with their quotes, for error pages of an API:
+    /// Returns the template of the page of [`send_error`](Self::send_error). `%(code)d`, `%(message)s` and `%(explain)s`
+    /// are replaced, the last two escaped for HTML; `%%` is a percent sign. `%(message)j` and `%(explain)j` are replaced by
+    /// JSON strings, with their quotes:
     ///
     /// ```
     /// use servette::{RequestHandler, respond};
@@ -278,34 +283,34 @@ pub trait RequestHandler {
         base::error_message_format(self)
     }
 
-    /// The `Content-Type` of that page: `text/html;charset=utf-8`.
+    /// Returns the `Content-Type` of error pages. Default: `text/html;charset=utf-8`.
     #[doc(alias = "DEFAULT_ERROR_CONTENT_TYPE")]
     fn error_content_type(&self) -> &str {
         base::error_content_type(self)
     }
 
-    /// The reason phrase and the explanation of a code; `None` for an unknown one.
+    /// Returns the reason phrase and the explanation of a status code; `None` if the code is unknown.
     fn responses(&self, code: u16) -> Option<(&str, &str)> {
         base::responses(self, code)
     }
 
-    /// A time, or the present one, as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// Formats a time, by default the current one, as an HTTP date: `Sun, 06 Nov 1994 08:49:37 GMT`.
     fn date_time_string(&self, timestamp: Option<SystemTime>) -> HttpDate {
         base::date_time_string(self, timestamp)
     }
 
-    /// The present local time, as the log writes it: `23/Nov/2026 14:20:00`.
+    /// Formats the current local time for the log: `23/Nov/2026 14:20:00`.
     fn log_date_time_string(&self) -> String {
         base::log_date_time_string(self)
     }
 
-    /// The client's address, as the log writes it: the IP address, without a look-up.
+    /// Formats the client's address for the log: the IP address, without a DNS lookup.
     fn address_string(&self, x: &Exchange<'_>) -> String {
         base::address_string(self, x)
     }
 
-    // What follows is how a handler is found to be more than this trait says; `Layer` and the handlers of this crate
-    // override it.
+    // The hidden methods tell the crate that a handler is also a layer, a file server or a CGI host. `Layer` and the
+    // handlers of this crate override them.
 
     #[doc(hidden)]
     fn end_request(&self, _: &Exchange<'_>, _: &Outcome) {}

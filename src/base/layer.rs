@@ -14,7 +14,8 @@ use crate::cgi::{self, CgiHandler, CgiInfo, RemoteUser};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
 use crate::simple::{
-    Content, Directory, DirectoryListing, FileFacts, Sealed, ServeFiles, SimpleHandler, Visibility,
+    Content, Directory, DirectoryListing, FileMetadata, Sealed, ServeFiles, SimpleHandler,
+    Visibility,
 };
 use crate::{Exchange, Result, Status, base};
 
@@ -141,10 +142,10 @@ macro_rules! layer {
         ///
         /// A hook that calls itself through the exchange fails when it is some 64 calls deep: 500.
         ///
-        /// A router is not a layer: it passes the exchange on with [`Exchange::hand_to`], and its branches respond with their
+        /// A router is not a layer: it passes the exchange on with [`Exchange::delegate_to`], and its branches respond with their
         /// own hooks.
         #[diagnostic::on_unimplemented(
-            message = "`{Self}` is no handler",
+            message = "`{Self}` is not a handler",
             note = "implement `RequestHandler`, or `Layer` for a handler around another one"
         )]
         #[doc(alias = "middleware")]
@@ -209,7 +210,7 @@ macro_rules! layer {
             }
 
             /// See [`ServeFiles::entity_tag`]; by default that of the inner handler.
-            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
                 self.inner_files().entity_tag(path, file)
             }
 
@@ -294,7 +295,7 @@ macro_rules! layer {
             fn files(&self) -> &SimpleHandler {
                 self.inner_files().files()
             }
-            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+            fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
                 Layer::entity_tag(self, path, file)
             }
             $(
@@ -387,7 +388,7 @@ layer! {
         fn do_get(x: &mut Exchange<'_>) -> Result<()>;
         fn do_head(x: &mut Exchange<'_>) -> Result<()>;
         fn send_head(x: &mut Exchange<'_>) -> Result<Option<Content>>;
-        fn send_missing(x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>>;
+        fn send_not_found(x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>>;
         fn list_directory(x: &mut Exchange<'_>, directory: &Directory<'_>) -> Result<Option<Content>>;
         fn listing_page(x: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>>;
         fn translate_path(path: &str) -> PathBuf;

@@ -97,7 +97,7 @@ fn is_expectation_met<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -
 fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Result<()>) -> bool {
     let channel = x.channel();
     if channel.is_deferred() {
-        if result.is_ok() && !x.has_begun() {
+        if result.is_ok() && !x.response_has_begun() {
             channel.out.borrow_mut().drop_unsent();
             return false;
         }
@@ -144,7 +144,7 @@ fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: 
         Ok(()) => false,
         Err(error) => {
             log(h, x, &error);
-            if !x.has_begun() {
+            if !x.response_has_begun() {
                 x.channel().out.borrow_mut().drop_unsent();
             }
             true
@@ -154,7 +154,7 @@ fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: 
 
 /// Nothing of the response was sent, and the client may still read one.
 pub(super) fn is_answerable(x: &Exchange<'_>, error: &Error) -> bool {
-    !x.has_begun() && error.fault().is_none_or(Fault::is_answerable)
+    !x.response_has_begun() && error.fault().is_none_or(Fault::is_answerable)
 }
 
 /// Has an error answered by the error page of the handler that has failed.

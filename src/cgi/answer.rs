@@ -96,7 +96,7 @@ impl Answer {
                 let most = h.cgi().max_output_head();
                 if end.unwrap_or(head.len()) > most {
                     let line = output::first_line(head);
-                    return Err(self.bad_head(h, x, "a head that is too long", &line));
+                    return Err(self.bad_head(h, x, "the head is too long", &line));
                 }
                 let Some(end) = end else { return Ok(()) };
                 let all = std::mem::take(head);
@@ -175,7 +175,7 @@ impl Answer {
         match &mut self.stage {
             Stage::Head(head, _) if !head.is_empty() => {
                 let line = output::first_line(head);
-                return Err(self.bad_head(h, x, "a head without an end", &line));
+                return Err(self.bad_head(h, x, "the head has no end", &line));
             }
             Stage::Head(..) | Stage::Raw { begun: false } => return Err(bad_output("no output")),
             Stage::Redirect(path) => return Ok(ScriptResult::Redirect(std::mem::take(path))),
@@ -187,7 +187,7 @@ impl Answer {
         }
         match self.left {
             None | Some(0) => Ok(ScriptResult::Answered),
-            Some(_) => Err(bad_output("less than its Content-Length")),
+            Some(_) => Err(bad_output("fewer bytes than its Content-Length")),
         }
     }
 

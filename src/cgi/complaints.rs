@@ -84,7 +84,7 @@ impl Complaints {
         self.logged += line.len() + 64;
         log(&String::from_utf8_lossy(line));
         if self.logged >= MOST {
-            log("(what follows is not logged)");
+            log("(further lines are not logged)");
         }
     }
 }
@@ -120,6 +120,6 @@ mod tests {
         let noise = b"noise\n".repeat(MOST);
         let lines = lines(&[&noise]);
         assert!(lines.len() < MOST / 64, "{}", lines.len());
-        assert_eq!(lines.last().unwrap(), "(what follows is not logged)");
+        assert_eq!(lines.last().unwrap(), "(further lines are not logged)");
     }
 }

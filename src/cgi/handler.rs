@@ -28,7 +28,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// let handler = CgiHandler::new("public")
 ///     .interpreter(".py", "/usr/bin/python3")
 ///     .env("DATABASE", "/var/lib/app.db")
-///     .with_silence_deadline(Duration::from_secs(10));
+///     .with_silence_timeout(Duration::from_secs(10));
 /// ThreadingHttpServer::bind("127.0.0.1:8000", handler)?.serve_forever()?;
 /// # Ok::<(), servette::Error>(())
 /// ```
@@ -51,7 +51,7 @@ pub struct CgiHandler {
     path: OsString,
     inherit: Vec<OsString>,
     env: Variables,
-    silence_deadline: Duration,
+    silence_timeout: Duration,
     total_deadline: Option<Duration>,
     max_output_head: usize,
     max_scripts: usize,
@@ -198,38 +198,39 @@ impl CgiHandler {
         self
     }
 
-    /// How long a script may neither write output nor take input before it is killed; then 504, or the
-    /// end of the connection. Time that the server waits for the client does not count: the client has a
-    /// deadline of its own, [`Limits::body_deadline`](crate::Limits). Default: 60 s.
+    /// Sets the maximum time that a script may neither write output nor read input. Then it is killed, and the client gets
+    /// 504, or the connection is dropped if the response has begun. Time that the server waits for the client does not
+    /// count: [`Limits::body_timeout`](crate::Limits::body_timeout) bounds that. Default: 60 s.
     #[must_use]
-    pub fn with_silence_deadline(mut self, deadline: Duration) -> Self {
-        self.silence_deadline = deadline;
+    pub fn with_silence_timeout(mut self, timeout: Duration) -> Self {
+        self.silence_timeout = timeout;
         self
     }
 
-    /// How long a script may run in all. Default: `None`, as long as it likes.
+    /// Sets the maximum time that a script may run; then it is killed as after the silence timeout. Default: `None`, no
+    /// limit.
     #[must_use]
     pub fn with_total_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.total_deadline = deadline.into();
         self
     }
 
-    /// The most bytes of a script's response head; a longer one is answered with 502. Default: 65,536.
+    /// Sets the maximum size of a script's response head, in bytes; a larger one is answered with 502. Default: 65,536.
     #[must_use]
     pub fn with_max_output_head(mut self, bytes: usize) -> Self {
         self.max_output_head = bytes;
         self
     }
 
-    /// The most scripts that run at the same time; a request beyond is answered with 503. Default: 64.
+    /// Sets the maximum number of scripts that run at a time; further requests get 503. Default: 64.
     #[must_use]
     pub fn with_max_scripts(mut self, scripts: usize) -> Self {
         self.max_scripts = scripts;
         self
     }
 
-    /// The most bytes of a request's body; a longer one is answered with 413. Chunked bodies are kept
-    /// on disk up to that size. Default: 1 GiB; `None` for no limit.
+    /// Sets the maximum size of a request body for scripts, in bytes; a larger one is rejected with 413. Chunked bodies are
+    /// spooled to disk up to that size. `None` is no limit. Default: 1 GiB.
     #[must_use]
     pub fn with_max_body(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.max_body = bytes.into();
@@ -269,8 +270,8 @@ impl CgiHandler {
         self.as_server_user
     }
 
-    pub(super) fn silence_deadline(&self) -> Duration {
-        self.silence_deadline
+    pub(super) fn silence_timeout(&self) -> Duration {
+        self.silence_timeout
     }
 
     pub(super) fn total_deadline(&self) -> Option<Duration> {
@@ -344,7 +345,7 @@ impl From<SimpleHandler> for CgiHandler {
             path: PATH.into(),
             inherit: Vec::new(),
             env: Vec::new(),
-            silence_deadline: Duration::from_secs(60),
+            silence_timeout: Duration::from_secs(60),
             total_deadline: None,
             max_output_head: 64 << 10,
             max_scripts: 64,

@@ -68,15 +68,15 @@ pub(super) struct BadHead {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum HeadFault {
-    #[error("a line of the head is no field")]
+    #[error("a line of the head is not a field")]
     NotAField,
-    #[error("neither Content-Type nor Location nor Status")]
+    #[error("no Content-Type, Location or Status field")]
     NothingSaid,
-    #[error("a field that may be there only once is there twice")]
+    #[error("a field occurs twice that may occur only once")]
     Twice,
-    #[error("a Status that is no status")]
+    #[error("invalid Status field")]
     Status,
-    #[error("a Content-Length that is no number")]
+    #[error("invalid Content-Length field")]
     Length,
 }
 

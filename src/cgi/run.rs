@@ -96,7 +96,8 @@ impl Program<'_> {
         };
         let is_runnable = interpreter.is_file() && access(&interpreter, Access::EXEC_OK).is_ok();
         let name = interpreter.display();
-        (!is_runnable).then(|| format!("no program \"{name}\" to run it{note}"))
+        (!is_runnable)
+            .then(|| format!("its interpreter \"{name}\" is missing or not executable{note}"))
     }
 }
 
@@ -198,7 +199,7 @@ fn command<H: RunScripts + ?Sized>(
 /// Answers with what another path of this server holds, as if GET had asked for that.
 fn hand_on<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>, path: &str) -> Result<()> {
     if x.redirects >= REDIRECTS {
-        let status = Status::BAD_GATEWAY.with_message("CGI scripts redirect without end");
+        let status = Status::BAD_GATEWAY.with_message("Too many CGI redirects");
         return Err(status.into());
     }
     // It names a path of the whole server, of which this handler may have a part.

@@ -274,10 +274,10 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             .started
             .checked_add(cgi.total_deadline().unwrap_or(Duration::MAX)))
         {
-            return Err(too_long("CGI script runs for too long"));
+            return Err(too_long("CGI script exceeded its total deadline"));
         }
-        if due(self.active.checked_add(cgi.silence_deadline())) {
-            return Err(too_long("CGI script does not answer"));
+        if due(self.active.checked_add(cgi.silence_timeout())) {
+            return Err(too_long("CGI script timed out"));
         }
         if let Some(ended) = self.ended {
             if due(Some(ended.max(self.active) + LEFTOVERS)) {
@@ -343,7 +343,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
     fn end(mut self) -> Result<ScriptResult> {
         self.stdin = None;
         if !self.process.wait_ended(UNWINDING) {
-            let deadline = self.h.cgi().silence_deadline();
+            let deadline = self.h.cgi().silence_timeout();
             process::leave_to_a_thread(self.process, self.complaints, deadline);
             return self.answer.outcome(self.h, self.x);
         }
@@ -357,7 +357,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
             }
             if let Some(signal) = status.signal() {
                 h.log_error(x, format_args!("CGI script ended by signal {signal}"));
-                return Err(bad_output("an end by a signal"));
+                return Err(bad_output("ended by a signal"));
             }
         }
         self.answer.outcome(self.h, self.x)

@@ -17,9 +17,9 @@ pub(super) struct Identity {
 /// Why a script can't be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoIdentity {
-    #[error("the server is root, and there is no user nobody to run scripts as")]
+    #[error("the server runs as root, and the user nobody, as which scripts run, does not exist")]
     NoNobody,
-    #[error("the server is root by a set-uid bit, so groups can't be dropped")]
+    #[error("the server is root by a set-uid bit, so it can't drop its groups for scripts")]
     SetUid,
 }
 

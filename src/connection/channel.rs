@@ -97,7 +97,7 @@ impl Channel {
         self.close.get()
             || self.doomed.get()
             || self.awaits_continue.get()
-            || self.body_left.get() > self.limits.drain
+            || self.body_left.get() > self.limits.discard
             || self.wire.control().is_stopping()
     }
 
@@ -300,7 +300,9 @@ impl Channel {
     /// Gives up the framing of the response: what is complete of it goes, and nothing is added.
     pub(super) fn surrender(&self) -> io::Result<()> {
         if self.is_handed() {
-            return Err(misuse("the stream of an exchange that is in other hands"));
+            return Err(misuse(
+                "the exchange is deferred, or a ResponseStream sends its body: there is no raw stream",
+            ));
         }
         self.doom();
         self.out.borrow_mut().prepare_surrender();
@@ -336,7 +338,7 @@ impl Channel {
     pub(crate) fn check_answered(&self) -> crate::Result<()> {
         match self.out.borrow().has_head() || self.is_deferred() {
             true => Ok(()),
-            false => Err(misuse("no response").into()),
+            false => Err(misuse("the handler sent no response").into()),
         }
     }
 

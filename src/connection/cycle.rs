@@ -139,7 +139,7 @@ impl Connection {
             self.state = self.last_state(is_left, is_truncated, client_ends);
         } else if !self.body.is_read(channel) {
             self.state = State::Draining(Drain {
-                left: channel.limits.drain,
+                left: channel.limits.discard,
                 // What has begun to go holds nothing.
                 holds_answer: !channel.has_tail() && !channel.is_handed(),
                 ends: false,

@@ -124,17 +124,22 @@ impl Channel {
     /// # Errors
     /// 503, where the server stops and its event loops are over already, or too much is held in memory with these bytes.
     fn count_handed(&self, bytes: usize) -> io::Result<TailGuard> {
-        let counted = self.wire.control.enter_handed(bytes, self.limits.queued);
+        let counted = self
+            .wire
+            .control
+            .enter_handed(bytes, self.limits.total_queue);
         counted.ok_or_else(|| Error::from(Status::SERVICE_UNAVAILABLE).into())
     }
 
     /// Puts the rest of the body into the program's hands.
-    pub(super) fn hand_over(&self) -> io::Result<ResponseStream> {
+    pub(super) fn start_stream(&self) -> io::Result<ResponseStream> {
         if self.detached.get() {
-            return Err(misuse("the body of a connection that has left its server"));
+            return Err(misuse(
+                "the connection is detached: its body can't be streamed",
+            ));
         }
         let counted = self.count_handed(0)?;
-        let framing = self.out.borrow_mut().hand_over(self.is_closing())?;
+        let framing = self.out.borrow_mut().start_stream(self.is_closing())?;
         let (control, limits) = (self.wire.control.clone(), self.limits.clone());
         let is_bounded = self.wire.stream.fd().is_some();
         let queue = |framing| Queue::new(framing, is_bounded, limits, control.clone());
@@ -154,7 +159,7 @@ impl Channel {
         let out = self.out.borrow();
         if out.has_head() || out.has_begun() || self.is_handed() {
             return Err(misuse(
-                "an exchange put off behind the head of its response",
+                "an exchange can be deferred only once, and before the head of its response",
             ));
         }
         let link = Link::new(None);

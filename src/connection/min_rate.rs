@@ -17,7 +17,7 @@ impl Allowance {
     /// For the body of a request.
     pub(super) fn of_body(limits: &Limits) -> Self {
         Allowance {
-            patience: limits.body_deadline,
+            patience: limits.body_timeout,
             rate: limits.min_rate,
         }
     }
@@ -25,7 +25,7 @@ impl Allowance {
     /// For what the client is to take.
     pub(super) fn of_writes(limits: &Limits) -> Self {
         Allowance {
-            patience: limits.write_deadline,
+            patience: limits.write_timeout,
             rate: limits.min_rate,
         }
     }

@@ -25,7 +25,7 @@ mod tests;
 
 /// As much body as may wait for its end, and the size from which writes are not copied.
 pub(crate) const BUFFER: usize = 32 << 10;
-const HANDED_OVER: &str = "a body that was handed over";
+const HANDED_OVER: &str = "a ResponseStream sends the body: wfile can't write it";
 
 /// What the request says about the framing of its response.
 #[derive(Clone, Copy, Debug)]
@@ -163,11 +163,11 @@ impl Outgoing {
     #[inline]
     pub(crate) fn end_fields(&mut self, closing: bool) -> io::Result<HeadKind> {
         if self.stage == Stage::Blank {
-            self.fail("the end of a head without a status line");
+            self.fail("end_headers was called before send_response");
         } else if self.stage != Stage::Fields {
-            self.fail("the end of a head that is over");
+            self.fail("end_headers was called twice");
         } else if self.declared.length.is_some() && self.declared.chunked {
-            self.fail("both a length and chunked");
+            self.fail("the response has both Content-Length and Transfer-Encoding");
         }
         if self.rare.is_some() {
             self.add_kept();
@@ -242,8 +242,8 @@ impl Outgoing {
             return Err(misuse(error));
         }
         match self.stage {
-            Stage::Blank => return Err(misuse("no response")),
-            Stage::Fields => return Err(misuse("a response without the end of its head")),
+            Stage::Blank => return Err(misuse("the handler sent no response")),
+            Stage::Fields => return Err(misuse("the handler did not call end_headers")),
             Stage::Held if self.terms.is_head => {
                 let framing = match self.counted {
                     0 => Framing::Nothing,
@@ -256,7 +256,9 @@ impl Outgoing {
                 self.commit(Framing::Length(length as u64), closing);
             }
             Stage::Open(Framing::Length(left)) if left > 0 => {
-                return Err(misuse("less body than the declared Content-Length"));
+                return Err(misuse(
+                    "the handler wrote fewer bytes than the declared Content-Length",
+                ));
             }
             Stage::Open(Framing::Chunked(_)) => {
                 self.end_chunk();
@@ -311,13 +313,13 @@ impl Outgoing {
     }
 
     /// The rest of the body is written elsewhere; how it is framed, or `None` if there is no body to be sent.
-    pub(crate) fn hand_over(
+    pub(crate) fn start_stream(
         &mut self,
         closing: bool,
     ) -> io::Result<Option<stream_queue::RestFraming>> {
         match self.stage {
             Stage::Blank | Stage::Fields => {
-                return Err(misuse("a body handed over before the end of the head"));
+                return Err(misuse("start_stream was called before end_headers"));
             }
             Stage::HandedOver => return Err(misuse(HANDED_OVER)),
             Stage::Held if self.terms.is_head => self.commit(Framing::Nothing, closing),

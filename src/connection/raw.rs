@@ -24,14 +24,14 @@ pub struct RawStream<'a> {
     body: RequestBody<'a>,
     read_rate: MinRate,
     write_rate: MinRate,
-    write_deadline: Duration,
+    write_timeout: Duration,
 }
 
 impl<'a> RawStream<'a> {
     pub(crate) fn new<'b>(body: &'a mut RequestBody<'b>) -> io::Result<RawStream<'a>> {
         body.channel.surrender()?;
         Ok(RawStream {
-            write_deadline: body.channel.limits.write_deadline,
+            write_timeout: body.channel.limits.write_timeout,
             body: body.reborrow(),
             read_rate: MinRate::default(),
             write_rate: MinRate::default(),
@@ -50,10 +50,10 @@ impl<'a> RawStream<'a> {
     }
 
     /// Gives a client that takes nothing only so long, in place of
-    /// [`Limits::write_deadline`](crate::Limits).
+    /// [`Limits::write_timeout`](crate::Limits).
     #[cfg(feature = "testing")]
-    pub(crate) fn set_write_deadline(&mut self, deadline: Duration) {
-        self.write_deadline = deadline;
+    pub(crate) fn set_write_timeout(&mut self, timeout: Duration) {
+        self.write_timeout = timeout;
     }
 
     /// How many bytes the system has taken of what was written.
@@ -89,7 +89,7 @@ impl Write for RawStream<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let channel = self.body.channel;
         let allowance = Allowance {
-            patience: self.write_deadline,
+            patience: self.write_timeout,
             rate: channel.limits.min_rate,
         };
         let min_rate = &mut self.write_rate;

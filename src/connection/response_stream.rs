@@ -12,9 +12,9 @@ use crate::shutdown::Control;
 /// The body of a response, written by any thread after its handler has returned: for event streams, long polls,
 /// and answers that other threads compute.
 ///
-/// Made by [`ResponseWriter::hand_over`](crate::ResponseWriter::hand_over). A write never waits: bytes that the client
+/// Made by [`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream). A write never waits: bytes that the client
 /// does not read at once are queued, up to [`Limits::stream_queue`](crate::Limits), and sent by the server. A client that
-/// is slower than that, or reads nothing for [`Limits::write_deadline`](crate::Limits), is disconnected (by a reset), and
+/// is slower than that, or reads nothing for [`Limits::write_timeout`](crate::Limits), is disconnected (by a reset), and
 /// the writer gets an error. The server notices a client that has left: [`is_closed`](Self::is_closed) is true then, and
 /// the closure of [`notify`](Self::notify) is called.
 ///
@@ -28,7 +28,7 @@ use crate::shutdown::Control;
 /// let handler = handler_fn(|_, x| {
 ///     x.send_response(Status::OK);
 ///     x.end_headers()?;
-///     let stream = x.wfile.hand_over()?;
+///     let stream = x.wfile.start_stream()?;
 ///     std::thread::spawn(move || {
 ///         for number in 0..3 {
 ///             if stream.send(format!("{number}\n")).is_err() {
@@ -82,7 +82,7 @@ impl ResponseStream {
         self.0.allow_half_close();
     }
 
-    /// Sends these bytes whenever nothing was sent for [`Limits::stream_silence`](crate::Limits), or up to twice that
+    /// Sends these bytes whenever nothing was sent for [`Limits::stream_keep_alive`](crate::Limits), or up to twice that
     /// time.
     pub fn keep_alive(&self, bytes: impl Into<Chunk>) {
         self.0.keep_alive(bytes.into());

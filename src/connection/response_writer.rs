@@ -32,7 +32,7 @@ const MOST: u64 = 1 << 30;
 /// # Errors
 /// `InvalidInput` before [`end_headers`](crate::RequestHandler::end_headers), and past the declared
 /// length. `TimedOut` for a client that takes nothing for too long
-/// ([`Limits::write_deadline`](crate::Limits)), `ConnectionReset` for one that has gone,
+/// ([`Limits::write_timeout`](crate::Limits)), `ConnectionReset` for one that has gone,
 /// `ConnectionAborted` when the server cuts what still runs at the end of its shutdown.
 #[derive(Debug)]
 pub struct ResponseWriter<'a> {
@@ -53,8 +53,8 @@ impl ResponseWriter<'_> {
     /// # Errors
     /// `InvalidInput` before the end of the head, and if the body was handed over before. An error that is answered with
     /// 503 where the server stops, and nobody would send what the stream is given.
-    pub fn hand_over(&mut self) -> io::Result<ResponseStream> {
-        self.channel.hand_over()
+    pub fn start_stream(&mut self) -> io::Result<ResponseStream> {
+        self.channel.start_stream()
     }
 
     /// Writes `count` bytes of a file from `offset` on, without reading them into memory where the

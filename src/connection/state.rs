@@ -249,7 +249,7 @@ impl Connection {
             let rest = self.rest_of_body().remaining();
             return State::Draining(Drain {
                 left: self.channel.limits.linger,
-                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.drain)
+                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.discard)
                     && !self.is_unfinished(),
                 ends: true,
             });

@@ -324,7 +324,7 @@ impl Stream {
 
 #[cold]
 fn no_socket() -> io::Error {
-    io::Error::other("there is no bare socket")
+    io::Error::other("the exchange has no socket of its own")
 }
 
 #[inline]

@@ -166,7 +166,7 @@ impl Queue {
         if is_bounded && is_full && length > limits.stream_queue {
             return Err(Fault::SlowReader);
         }
-        if !self.control.hold(left, limits.queued) && is_bounded {
+        if !self.control.hold(left, limits.total_queue) && is_bounded {
             self.control.release(left);
             return Err(Fault::SlowReader);
         }
@@ -323,7 +323,7 @@ impl Link<Queue> {
             progress,
             written: state.content.rate.bytes(),
             is_kept_alive: state.content.keep_alive.is_some()
-                && !state.content.limits.stream_silence.is_zero(),
+                && !state.content.limits.stream_keep_alive.is_zero(),
         })
     }
 

@@ -232,6 +232,6 @@ impl Connection {
 pub(super) fn shorter() -> io::Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,
-        "the file has become shorter while it was sent",
+        "the file shrank while it was being sent",
     )
 }

@@ -10,7 +10,7 @@ use crate::Status;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     /// The body, or the connection, ended before its time (RFC 9112, 8).
-    #[error("the client ended the body early")]
+    #[error("the request body ended early")]
     EarlyEnd,
     /// The body breaks the rules of its framing.
     #[error("{message}")]
@@ -19,28 +19,28 @@ pub(crate) enum Fault {
         message: Cow<'static, str>,
     },
     /// The body did not come in time.
-    #[error("the client did not send its body in time")]
+    #[error("the client stopped sending the request body (timeout)")]
     SlowBody,
     /// The client did not take the response in time.
-    #[error("the client did not take the response in time")]
+    #[error("the client stopped reading the response (timeout)")]
     SlowReader,
     /// The body is over the limit.
-    #[error("the request body is over the limit")]
+    #[error("the request body exceeds the limit")]
     TooLarge,
     /// The body is no text.
     #[error("the request body is not UTF-8")]
     NotText,
     /// Reset, broken pipe.
-    #[error("the client left")]
+    #[error("the client closed the connection")]
     Gone,
     /// The server was shut down and cuts what still runs.
     #[error("the server was shut down")]
     Stopped,
     /// The handler wrote more body than it had declared: its own fault, but the response stands.
-    #[error("the handler wrote more than its Content-Length")]
+    #[error("the handler wrote more bytes than its Content-Length")]
     Overlong,
     /// The program gave up a response that it had begun.
-    #[error("the response was not completed")]
+    #[error("the handler ended the response before it was complete")]
     Incomplete,
 }
 

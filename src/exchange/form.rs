@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::Exchange;
 use crate::{Result, Status};
 
-/// A form that was sent as `application/x-www-form-urlencoded`; read by [`Exchange::form`].
+/// A form that was sent as `application/x-www-form-urlencoded`; read by [`Exchange::read_form`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Form(String);
 
@@ -24,13 +24,13 @@ impl Form {
 }
 
 impl Exchange<'_> {
-    /// Reads the body of the request as a form, of `limit` bytes at the most.
+    /// Reads the body of the request as a form (`application/x-www-form-urlencoded`), of `limit` bytes at most.
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
     ///
     /// let handler = handler_fn(|_, x| {
-    ///     let form = x.form(10_000)?;
+    ///     let form = x.read_form(10_000)?;
     ///     let title = form.value("title").ok_or(Status::BAD_REQUEST)?;
     ///     x.send_content(Status::OK, "text/plain", title.as_bytes())
     /// });
@@ -40,19 +40,27 @@ impl Exchange<'_> {
     /// ```
     ///
     /// # Errors
-    /// 415 if the request says that its body is something else, 413 if it is longer, and those of `rfile`.
-    pub fn form(&mut self, limit: u64) -> Result<Form> {
-        let content_type = self.headers.get("Content-Type").unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    /// 415 if the request does not say that its body is such a form; 413 if it is longer than `limit`; and the errors of
+    /// `rfile`.
+    pub fn read_form(&mut self, limit: u64) -> Result<Form> {
+        let media_type = self.media_type();
+        if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             let status = Status::UNSUPPORTED_MEDIA_TYPE;
-            return Err(status.with_explain("A form is expected").into());
+            let explain =
+                "The body must be a form (Content-Type: application/x-www-form-urlencoded)";
+            return Err(status.with_explain(explain).into());
         }
         // What is not UTF-8 is decoded as browsers do it.
         let bytes = self.rfile.read_up_to(limit)?;
         let text = String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         Ok(Form(text))
+    }
+
+    /// The media type of the request, without parameters; empty if there is none.
+    pub(super) fn media_type(&self) -> &str {
+        let content_type = self.headers.get("Content-Type").unwrap_or_default();
+        content_type.split(';').next().unwrap_or_default().trim()
     }
 }
 

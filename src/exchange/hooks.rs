@@ -7,14 +7,14 @@ use crate::{Error, RequestHandler, Result, Status};
 
 /// So deep hooks may call each other; they do it some five times.
 const DEEPEST: u8 = 64;
-const TOO_DEEP: &str = "a hook that calls itself without end";
+const TOO_DEEP: &str = "hooks call each other without end";
 
 /// The hooks of the outermost handler: what Python calls on `self`.
 ///
 /// Call hooks here, `x.send_header(..)`: that calls the outermost handler, so the overrides of a subclass or of middleware
 /// ([`Layer`](crate::Layer)) apply. `self.send_header(x, ..)` calls the hook of `self` alone.
 impl<'a> Exchange<'a> {
-    /// The outermost handler: the one that the server, or [`hand_to`](Self::hand_to), was given.
+    /// The outermost handler: the one that the server, or [`delegate_to`](Self::delegate_to), was given.
     pub fn handler(&self) -> &'a dyn RequestHandler {
         self.context.handler
     }

@@ -4,35 +4,42 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Exchange;
-use crate::connection::request_body::RequestBody;
 use crate::{Error, OrStatus, Result, Status};
 
-impl RequestBody<'_> {
-    /// Reads the whole body, of `limit` bytes at the most, as JSON. (Feature `json`.)
+impl Exchange<'_> {
+    /// Reads the body of the request as JSON, of `limit` bytes at most. (Feature `json`.)
+    ///
+    /// The request says `Content-Type: application/json`, or another `application` type that ends with `+json`. To take
+    /// JSON of any type, read the body with [`RequestBody::read_up_to`](crate::RequestBody::read_up_to).
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
     ///
     /// let sum = handler_fn(|_, x| {
-    ///     let numbers: Vec<i64> = x.rfile.read_json(10_000)?;
+    ///     let numbers: Vec<i64> = x.read_json(10_000)?;
     ///     x.send_json(Status::OK, &numbers.iter().sum::<i64>())
     /// });
-    /// let answer = respond(&sum, "POST / HTTP/1.0\r\nContent-Length: 7\r\n\r\n[1,2,3]");
+    /// let request = "POST / HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n";
+    /// let answer = respond(&sum, format!("{request}[1,2,3]"));
     /// assert!(answer.ends_with(b"\r\n\r\n6"));
-    /// let answer = respond(&sum, "POST / HTTP/1.0\r\nContent-Length: 7\r\n\r\n[1,2,x]");
+    /// let answer = respond(&sum, format!("{request}[1,2,x]"));
     /// assert!(answer.starts_with(b"HTTP/1.0 400 "));
     /// ```
     ///
     /// # Errors
-    /// As [`read_up_to`](Self::read_up_to); and answered with 400 if the body is not JSON, is not what `T` asks for, or is
-    /// nested deeper than 128 levels.
+    /// 415 if the request does not say that its body is JSON; 400 if the body is not JSON, is not a `T`, or is nested
+    /// deeper than 128 levels; and the errors of [`RequestBody::read_up_to`](crate::RequestBody::read_up_to), such as 413
+    /// if the body is longer than `limit`.
     pub fn read_json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<T> {
-        let body = self.read_up_to(limit)?;
+        if !is_json(self.media_type()) {
+            let status = Status::UNSUPPORTED_MEDIA_TYPE;
+            let explain = "The body must be JSON (Content-Type: application/json)";
+            return Err(status.with_explain(explain).into());
+        }
+        let body = self.rfile.read_up_to(limit)?;
         serde_json::from_slice(&body).or_status(Status::BAD_REQUEST)
     }
-}
 
-impl Exchange<'_> {
     /// Answers with a value as JSON. (Feature `json`.)
     ///
     /// # Errors
@@ -46,4 +53,13 @@ impl Exchange<'_> {
         let body = serde_json::to_vec(value).map_err(Error::other)?;
         self.send_content(status, "application/json", body)
     }
+}
+
+/// Whether this is `application/json`, or as `application/problem+json` a type with the suffix of JSON (RFC 6839, 3.1).
+fn is_json(media_type: &str) -> bool {
+    let Some((kind, subtype)) = media_type.split_once('/') else {
+        return false;
+    };
+    let subtype = subtype.to_ascii_lowercase();
+    kind.eq_ignore_ascii_case("application") && (subtype == "json" || subtype.ends_with("+json"))
 }

@@ -1,4 +1,4 @@
-//! The path below which something is served: one rule for [`Exchange::below`](super::Exchange::below) and
+//! The path below which something is served: one rule for [`Exchange::strip_prefix`](super::Exchange::strip_prefix) and
 //! [`SimpleHandler::with_prefix`](crate::SimpleHandler::with_prefix).
 //!
 //! A path is below a prefix if the file that it names is. So it is read as it is for files: decoded once, divided at
@@ -70,10 +70,10 @@ pub(crate) fn in_url(prefix: &str) -> String {
 /// Why no path is below this prefix, if none can be.
 pub(crate) fn problem(prefix: &str) -> Option<&'static str> {
     if prefix.contains("://") {
-        return Some("only the path of the URL is compared");
+        return Some("expected only the path of the URL");
     }
     let is_resolved = names(prefix).any(|name| is(name, ".") || is(name, ".."));
-    is_resolved.then_some("`.` and `..` are resolved in the paths of requests")
+    is_resolved.then_some("a path with `.` or `..` never matches, as requests have them resolved")
 }
 
 /// `%` may stand, for a prefix is encoded where it has to be.

@@ -23,7 +23,7 @@ use crate::{Error, Result, Status};
 ///         let target = x.target()?;
 ///         match (x.command, &*target.segments()) {
 ///             ("GET" | "HEAD", ["todos"]) => {
-///                 let wanted = target.value("q").unwrap_or_default();
+///                 let wanted = target.query_value("q").unwrap_or_default();
 ///                 x.send_content(Status::OK, "text/plain", format!("all with {wanted:?}"))
 ///             }
 ///             ("GET" | "HEAD", ["todos", id]) => {
@@ -104,13 +104,13 @@ impl<'a> Target<'a> {
     }
 
     /// The names and values of the query, decoded, in their order: `application/x-www-form-urlencoded`.
-    pub fn pairs(&self) -> Pairs<'a> {
+    pub fn query_pairs(&self) -> Pairs<'a> {
         Pairs::of(self.query.unwrap_or_default())
     }
 
     /// The first value of this name in the query, decoded.
-    pub fn value(&self, name: &str) -> Option<Cow<'a, str>> {
-        first(self.pairs(), name)
+    pub fn query_value(&self, name: &str) -> Option<Cow<'a, str>> {
+        first(self.query_pairs(), name)
     }
 }
 
@@ -130,7 +130,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Returns the exchange without this prefix of its path, for a handler that is mounted there; `None` if the request is
-    /// for another path. Continue with [`hand_to`](Self::hand_to).
+    /// for another path. Continue with [`delegate_to`](Self::delegate_to).
     ///
     /// `/files` matches `/files`, `/files/a` and `/files?q`, but not `/filesystem`; the rest of the path is empty, `/a` and
     /// `?q`. Redirects and listings have the prefix, which is [`mount`](Self::mount).
@@ -148,8 +148,8 @@ impl<'a> Exchange<'a> {
     ///
     /// impl RequestHandler for Site {
     ///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-    ///         if let Some(mut x) = x.below("/files") {
-    ///             return x.hand_to(&self.files);
+    ///         if let Some(mut x) = x.strip_prefix("/files") {
+    ///             return x.delegate_to(&self.files);
     ///         }
     ///         x.send_content(Status::OK, "text/plain", "start")
     ///     }
@@ -159,7 +159,7 @@ impl<'a> Exchange<'a> {
     /// let answer = String::from_utf8(respond(&site, "GET /files/src HTTP/1.0\r\n\r\n")).unwrap();
     /// assert!(answer.starts_with("HTTP/1.0 301 ") && answer.contains("\r\nLocation: /files/src/\r\n"));
     /// ```
-    pub fn below<'b>(&'b mut self, prefix: &str) -> Option<Exchange<'b>> {
+    pub fn strip_prefix<'b>(&'b mut self, prefix: &str) -> Option<Exchange<'b>> {
         let rest = prefix::below(self.path, prefix)?;
         // These texts live as long as the exchange.
         let data = &self.context.scope.data;
@@ -175,7 +175,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The path below which this handler is mounted, such as `/files`; empty if it is not mounted. Put it before
-    /// locations: `x.send_redirect(status, &format!("{}/login", x.mount()))`. See [`below`](Self::below).
+    /// locations: `x.send_redirect(status, &format!("{}/login", x.mount()))`. See [`strip_prefix`](Self::strip_prefix).
     pub fn mount(&self) -> &'a str {
         self.mount.map_or("", |mount| mount)
     }
@@ -255,14 +255,14 @@ mod tests {
     fn a_query_is_a_form() {
         let target = Target::parse("/a?q=1+2&q=3&%66=%2B&empty&=x&&h=%ff").unwrap();
         assert_eq!(target.query(), Some("q=1+2&q=3&%66=%2B&empty&=x&&h=%ff"));
-        let value = |name| target.value(name).map(|value| value.into_owned());
+        let value = |name| target.query_value(name).map(|value| value.into_owned());
         assert_eq!(value("q").as_deref(), Some("1 2"));
         assert_eq!(value("f").as_deref(), Some("+"));
         assert_eq!(value("empty").as_deref(), Some(""));
         assert_eq!(value("").as_deref(), Some("x"));
         assert_eq!(value("h").as_deref(), Some("\u{fffd}"));
         assert_eq!(value("none"), None);
-        assert_eq!(target.pairs().count(), 6);
+        assert_eq!(target.query_pairs().count(), 6);
         assert_eq!(Target::parse("/a").unwrap().query(), None);
     }
 
@@ -271,7 +271,7 @@ mod tests {
         fn any_target_is_split_or_400(target in "[/%?&=+.a-f0-9]{0,40}") {
             if let Ok(parsed) = Target::parse(&target) {
                 prop_assert!(parsed.segments().len() <= target.len());
-                prop_assert!(parsed.pairs().count() <= target.len());
+                prop_assert!(parsed.query_pairs().count() <= target.len());
             }
         }
 

@@ -231,7 +231,7 @@ impl State {
         let is_new = self.untold == 1;
         (is_new && self.told.is_none_or(is_due)).then(|| {
             self.told = Some(now);
-            format!("{error}; its lines are dropped until it can be written again")
+            format!("{error}; lines are dropped until it can be written again")
         })
     }
 

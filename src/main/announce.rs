@@ -11,11 +11,11 @@ use servette::{Error, Result, ServerInfo};
 /// `--open` and `--ready-file`.
 #[derive(Debug, Args)]
 pub(super) struct AnnounceArguments {
-    /// Open the server, or this path on it, in a browser
+    /// Open the server in a browser, at this path [default path: /]
     #[arg(short, long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "/")]
     open: Option<String>,
 
-    /// Write the URL to this file as soon as the server listens, and remove the file at the end
+    /// Write the URL of the server to this file when it listens; the file is removed at exit
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 }
@@ -30,7 +30,7 @@ impl AnnounceArguments {
             Ok(metadata) if metadata.is_file() => {
                 fs::remove_file(path).map_err(|error| failed(path, error))
             }
-            Ok(_) => Err(failed(path, io::Error::other("it is no regular file"))),
+            Ok(_) => Err(failed(path, io::Error::other("it is not a regular file"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(path, error)),
         }

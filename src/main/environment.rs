@@ -10,10 +10,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
-/// What `--help` says of it.
-const HELP: &str = "Each option but --help, --version, --man and --completions can be set by an environment variable, too: \
---log-file by SERVETTE_LOG_FILE, PORT by SERVETTE_PORT. The command line wins. A variable for an option without a value is \
-1 or 0; one for an option that may be repeated has a value on each line.";
+/// The text below the options in `--help`.
+const HELP: &str = "Each option except --help, --version, --man and --completions can also be set by an environment variable: \
+--log-file by SERVETTE_LOG_FILE, PORT by SERVETTE_PORT. The command line overrides the variable. For an option without a \
+value, set the variable to 1 or 0; for a repeatable option, put each value on its own line.";
 
 /// The arguments: those of the command line, and of the environment.
 pub(super) fn parse<A: CommandFactory + FromArgMatches>() -> Result<A, clap::Error> {

@@ -15,7 +15,7 @@ pub(super) fn path(text: &str) -> Result<String, String> {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\"".contains(&byte);
     match text.starts_with('/') && text.bytes().all(is_plain) {
         true => Ok(text.to_owned()),
-        false => Err("it is a path as in a URL, which starts with /".into()),
+        false => Err("expected a URL path that begins with / and has no query".into()),
     }
 }
 
@@ -36,7 +36,7 @@ impl<H: RequestHandler> Layer for Health<H> {
             return self.inner.do_method(x);
         }
         x.send_header("Cache-Control", "no-store");
-        match x.server.shutdown.is_draining() {
+        match x.server.shutdown_handle().is_draining() {
             false => x.send_content(Status::OK, "text/plain", "ok\n"),
             true => x.send_content(Status::SERVICE_UNAVAILABLE, "text/plain", "stopping\n"),
         }

@@ -1,11 +1,11 @@
-//! The limits that users of the command may want to change.
+//! The options for limits.
 
 use std::time::Duration;
 
 use clap::Args;
 use servette::Limits;
 
-/// Options for [`Limits`]; what is not given keeps its default.
+/// Options for [`Limits`]. A timeout bounds one wait, a deadline the whole.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitArguments {
@@ -13,19 +13,19 @@ pub(super) struct LimitArguments {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
-    /// Maximum threads, which is the number of requests answered at a time [default: 512]
+    /// Maximum worker threads, and so requests handled at a time [default: 512]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_threads: Option<u32>,
 
-    /// Close kept connections that are idle for this time [default: 75]
+    /// Close connections that are idle between requests for this time [default: 75]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     idle_timeout: Option<u32>,
 
-    /// Time for a client to send the head of a request [default: 15]
+    /// Time for a client to send the whole head of a request [default: 15]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    head_timeout: Option<u32>,
+    head_deadline: Option<u32>,
 
-    /// Drop clients that read nothing of their answer for this time [default: 30]
+    /// Drop connections whose client reads nothing of a response for this time [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     write_timeout: Option<u32>,
 }
@@ -41,13 +41,13 @@ impl LimitArguments {
             limits.max_threads = threads as usize;
         }
         if let Some(time) = self.idle_timeout {
-            limits.idle_deadline = seconds(time);
+            limits.idle_timeout = seconds(time);
         }
-        if let Some(time) = self.head_timeout {
+        if let Some(time) = self.head_deadline {
             limits.head_deadline = seconds(time);
         }
         if let Some(time) = self.write_timeout {
-            limits.write_deadline = seconds(time);
+            limits.write_timeout = seconds(time);
         }
         limits
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,30 +14,60 @@ use super::{Arguments, system, tls};
 /// What goes with `--bind`.
 #[derive(Debug, Args)]
 pub(super) struct ListenArguments {
-    /// Mode of the Unix socket of --bind unix:PATH
-    #[arg(long, value_name = "MODE", default_value = "660", value_parser = mode)]
-    socket_mode: u32,
+    /// Mode of the Unix sockets of --bind unix:PATH [default: 660]
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    socket_mode: Option<u32>,
+}
+
+impl ListenArguments {
+    /// # Errors
+    /// If there is a mode, but no Unix socket.
+    pub(super) fn check(&self, bind: &[String]) -> Result<(), String> {
+        match self.socket_mode.is_some() && unix_paths(bind).next().is_none() {
+            true => Err("--socket-mode requires --bind unix:PATH".into()),
+            false => Ok(()),
+        }
+    }
 }
 
 fn mode(text: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(text, 8).ok();
     let mode = mode.filter(|&mode| mode <= 0o777 && !text.starts_with('+'));
-    mode.ok_or_else(|| "it is an octal number of up to 777".into())
+    mode.ok_or_else(|| "expected an octal number up to 777, such as 660".into())
 }
 
-/// The path of `--bind unix:PATH`.
-pub(super) fn unix_path(bind: Option<&str>) -> Option<&Path> {
-    bind?.strip_prefix("unix:").map(Path::new)
+/// A value of `--bind`.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Unix(&'a Path),
+    Host(&'a str),
 }
 
-/// The host of `--bind ADDRESS`.
-pub(super) fn host(bind: Option<&str>) -> Option<&str> {
-    bind.filter(|bind| !bind.starts_with("unix:"))
-        .map(|host| host.trim_matches(['[', ']']))
+fn place(bind: &str) -> Place<'_> {
+    match bind.strip_prefix("unix:") {
+        Some(path) => Place::Unix(Path::new(path)),
+        None => Place::Host(bind.trim_matches(['[', ']'])),
+    }
 }
 
-/// Binds to what was asked for: by default all interfaces, IPv6 and IPv4 on one socket where the system has IPv6. Sockets
-/// of a service manager take the place of that.
+/// The path of each `--bind unix:PATH`.
+pub(super) fn unix_paths(bind: &[String]) -> impl Iterator<Item = &Path> {
+    bind.iter().filter_map(|bind| match place(bind) {
+        Place::Unix(path) => Some(path),
+        Place::Host(_) => None,
+    })
+}
+
+/// The host of each `--bind ADDRESS`.
+pub(super) fn hosts(bind: &[String]) -> impl Iterator<Item = &str> {
+    bind.iter().filter_map(|bind| match place(bind) {
+        Place::Unix(_) => None,
+        Place::Host(host) => Some(host),
+    })
+}
+
+/// Binds to each `--bind`; by default to all interfaces, IPv6 and IPv4 on one socket where the system has IPv6. Sockets of
+/// a service manager take the place of that.
 pub(super) fn bind<H>(
     arguments: &Arguments,
     log: &Log,
@@ -47,13 +77,14 @@ pub(super) fn bind<H>(
 where
     H: RequestHandler + Clone + Sync,
 {
-    let host = host(arguments.bind.as_deref());
-    let tls = arguments.tls.tls(host)?;
+    let hosts: Vec<_> = hosts(&arguments.bind).collect();
+    let tls = arguments.tls.tls(&hosts)?;
     let builder = || {
         let builder = ThreadingHttpServer::builder(handler.clone())
             .limits(arguments.limits.limits())
             .log(log.clone());
-        let builder = system::with_socket_mode(builder, arguments.listen.socket_mode);
+        let mode = arguments.listen.socket_mode.unwrap_or(0o660);
+        let builder = system::with_socket_mode(builder, mode);
         let builder = arguments.proxies.apply(builder);
         tls::secure(builder, tls.as_ref(), log, arguments.quiet)
     };
@@ -63,26 +94,50 @@ where
             .fold(builder(), Builder::also_listen)
             .from_listener(first);
     }
-    match unix_path(arguments.bind.as_deref()) {
-        Some(path) => system::bind_unix(builder(), path),
-        None => arguments.port.bind(|port| bind_port(host, port, builder)),
+    let places: Vec<_> = arguments.bind.iter().map(|bind| place(bind)).collect();
+    match &*places {
+        [] => arguments
+            .port
+            .bind(|port| bind_all_interfaces(port, builder)),
+        [Place::Unix(path)] => system::bind_unix(builder(), path),
+        [first, others @ ..] => arguments
+            .port
+            .bind(|port| bind_places(*first, others, port, builder())),
     }
 }
 
-fn bind_port<H>(
-    host: Option<&str>,
+fn bind_places<H>(
+    first: Place<'_>,
+    others: &[Place<'_>],
+    port: u16,
+    mut builder: Builder<H, ThreadingHttpServer<H>>,
+) -> Result<ThreadingHttpServer<H>>
+where
+    H: RequestHandler,
+{
+    for place in others {
+        builder = match place {
+            Place::Unix(path) => system::also_bind_unix(builder, path)?,
+            Place::Host(host) => builder.also_bind(&*addresses(host, port)?),
+        };
+    }
+    match first {
+        Place::Unix(path) => system::bind_unix(builder, path),
+        Place::Host(host) => builder.bind(&*addresses(host, port)?),
+    }
+}
+
+fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let addresses = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| io::Error::other(format!("cannot resolve '{host}': {error}")))?;
+    Ok(addresses.collect())
+}
+
+fn bind_all_interfaces<H>(
     port: u16,
     builder: impl Fn() -> Builder<H, ThreadingHttpServer<H>>,
 ) -> Result<ThreadingHttpServer<H>> {
-    if let Some(host) = host {
-        let addresses: Vec<_> = (host, port)
-            .to_socket_addrs()
-            .map_err(|error| {
-                io::Error::other(format!("cannot find the address '{host}': {error}"))
-            })?
-            .collect();
-        return builder().bind(&*addresses);
-    }
     let dual_stack = builder().bind((Ipv6Addr::UNSPECIFIED, port));
     match dual_stack.map_err(io::Error::from) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error.into()),
@@ -91,19 +146,22 @@ fn bind_port<H>(
     }
 }
 
-/// What the command says when it listens: Python's line, one for each place.
-pub(super) fn banner(info: &ServerInfo, path: Option<&Path>) -> String {
+/// The lines on stdout when the server listens: Python's, one for each place. The `paths` are those of the Unix sockets.
+pub(super) fn banner(info: &ServerInfo, paths: &[&Path]) -> String {
     let (name, scheme) = match info.is_tls {
         true => ("HTTPS", "https"),
         false => ("HTTP", "http"),
     };
-    let line = |peer: &Peer| match (peer.socket_addr(), path) {
-        (Some(address), _) => {
+    let mut paths = paths.iter();
+    let line = |peer: &Peer| match peer.socket_addr() {
+        Some(address) => {
             let (host, port) = (address.ip(), address.port());
             format!("Serving {name} on {host} port {port} ({scheme}://{address}/) ...\n")
         }
-        (None, Some(path)) => format!("Serving {name} on unix:{} ...\n", path.display()),
-        (None, None) => format!("Serving {name} on a Unix socket ...\n"),
+        None => match paths.next() {
+            Some(path) => format!("Serving {name} on unix:{} ...\n", path.display()),
+            None => format!("Serving {name} on a Unix socket ...\n"),
+        },
     };
     info.addresses.iter().map(line).collect()
 }

@@ -58,7 +58,7 @@ pub(super) fn flush(log: &Log) {
 fn reopen_at_sighup(log: Log) -> Result<()> {
     super::system::at_hang_ups(move || {
         if let Err(error) = log.reopen() {
-            super::complain(&format!("{error}; it stays in the old file"));
+            super::complain(&format!("{error}; logging continues in the old file"));
         }
     })?;
     Ok(())

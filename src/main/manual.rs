@@ -13,7 +13,7 @@ pub(super) struct ManualArguments {
     #[arg(long)]
     man: bool,
 
-    /// Print the completions for this shell
+    /// Print the completion script for this shell
     #[arg(long, value_name = "SHELL")]
     completions: Option<Shell>,
 }
@@ -52,37 +52,37 @@ fn page(command: Command, text: &mut Vec<u8>) -> io::Result<()> {
     man.render_version_section(text)
 }
 
-/// What options do not say.
+/// Sections of the manual page beyond the options.
 const OTHER_SECTIONS: &str = r#"
 .PP
-NO_COLOR keeps colours out of the log, FORCE_COLOR has them where stderr is no terminal, and TZ sets its time zone.
+NO_COLOR switches colours off in the log, FORCE_COLOR switches them on where stderr is not a terminal, and TZ sets the time zone.
 .SH SIGNALS
 .TP
 SIGINT, SIGTERM
-End the server: running answers get some time to end (\fB\-\-grace\fR), and with SIGTERM balancers some to see it (\fB\-\-drain\fR). A second one ends it at once.
+Stop the server gracefully: running responses have the time of \fB\-\-grace\fR to complete. With SIGTERM the server first keeps accepting requests for the time of \fB\-\-drain\fR, so that load balancers notice. A second signal ends the process at once.
 .TP
 SIGHUP
-Opens the file of \fB\-\-log\-file\fR again, and reads the files of \fB\-\-tls\-cert\fR again. Without these options it ends the process.
+Reopens the file of \fB\-\-log\-file\fR and reloads the certificates of \fB\-\-tls\-cert\fR. Without these options it ends the process.
 .SH EXIT STATUS
 .TP
 0
 The server was stopped.
 .TP
 1
-It could not be started: the port can't be bound, a file can't be read or written.
+The server failed to start: a port can't be bound, or a file can't be read or written.
 .TP
 2
 The arguments are wrong.
 .SH EXAMPLES
 .TP
 servette
-Serves the files of the directory on port 8000.
+Serves the files of the current directory on port 8000.
 .TP
 servette 8000+ \-o
-The same on the first free port from 8000 on, and opens it in a browser.
+Serves them on the first free port from 8000 on, and opens a browser.
 .TP
-servette \-p HTTP/1.1 \-d public \-\-log\-format combined \-\-log\-file access.log
-Serves a site, with a log as Apache and nginx write it.
+servette \-p 1.1 \-d public \-\-log\-format combined \-\-log\-file access.log
+Serves the directory "public" with keep-alive, and writes an access log in the format of Apache and nginx.
 "#;
 
 #[cfg(test)]
@@ -102,7 +102,10 @@ mod tests {
         command.build();
         let mut text = String::new();
         let mut heading = None;
-        for arg in command.get_arguments() {
+        // The sort is stable: the options without a heading, which clap puts first and last, are one group.
+        let mut arguments: Vec<_> = command.get_arguments().collect();
+        arguments.sort_by_key(|arg| arg.get_help_heading().is_some());
+        for arg in arguments {
             if heading != Some(arg.get_help_heading()) {
                 heading = Some(arg.get_help_heading());
                 let title = arg.get_help_heading().unwrap_or("General");

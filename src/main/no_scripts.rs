@@ -44,7 +44,7 @@ impl ScriptArguments {
     /// The handler that these options ask for.
     pub(crate) fn handler(&self, files: SimpleHandler) -> Result<Handler, String> {
         match self.cgi {
-            true => Err("--cgi: scripts run on Unix only".to_owned()),
+            true => Err("--cgi is not supported on Windows".to_owned()),
             false => Ok(Handler(files)),
         }
     }

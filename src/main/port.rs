@@ -24,7 +24,8 @@ impl FromStr for Port {
         };
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         let first = number.parse().ok().filter(|_| is_number);
-        let first: u16 = first.ok_or("it is a number from 0 to 65535, or such a number and +")?;
+        let first: u16 =
+            first.ok_or("expected a port from 0 to 65535, or a port and + such as 8000+")?;
         Ok(Port {
             first,
             last: first.saturating_add(more),
@@ -45,7 +46,7 @@ impl Port {
             }
         }
         let Port { first, last } = self;
-        let text = format!("no port from {first} to {last} is free");
+        let text = format!("all ports from {first} to {last} are in use");
         Err(io::Error::new(io::ErrorKind::AddrInUse, text).into())
     }
 }
@@ -92,8 +93,8 @@ mod tests {
         assert_eq!(port("8000+").unwrap().bind(from_8002).unwrap(), 8002);
         let text = |port: Port, kind| port.bind(refused(kind)).unwrap_err().to_string();
         let all = text(port("8000+").unwrap(), io::ErrorKind::AddrInUse);
-        assert_eq!(all, "no port from 8000 to 8099 is free");
-        assert!(!text(port("8000").unwrap(), io::ErrorKind::AddrInUse).contains("no port"));
+        assert_eq!(all, "all ports from 8000 to 8099 are in use");
+        assert!(!text(port("8000").unwrap(), io::ErrorKind::AddrInUse).contains("all ports"));
         let mut tried = 0;
         let denied = port("80+").unwrap().bind(|_| {
             tried += 1;

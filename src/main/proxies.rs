@@ -2,16 +2,17 @@
 
 use clap::Args;
 use servette::server::Builder;
+use servette::simple::values;
 
 /// `--trusted-proxy`, and what goes with it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Proxies")]
 pub(super) struct ProxyArguments {
-    /// Believe what this proxy says of its clients: an address, a network such as 10.0.0.0/8, or unix; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
+    /// Trust forwarded fields from this proxy: an address, a network (10.0.0.0/8), or unix; repeatable
+    #[arg(long, value_name = "ADDRESS", value_parser = values::proxy)]
     trusted_proxy: Vec<String>,
 
-    /// Require the PROXY protocol, version 1 or 2, of the trusted proxies
+    /// Require a PROXY protocol header (version 1 or 2) on each connection, from a trusted proxy
     #[arg(long, requires = "trusted_proxy")]
     proxy_protocol: bool,
 }

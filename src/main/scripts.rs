@@ -24,35 +24,35 @@ const AGAIN: &str = "SERVETTE_STARTED_AGAIN";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Scripts")]
 pub(crate) struct ScriptArguments {
-    /// Run the scripts in /cgi-bin and /htbin
+    /// Run CGI scripts in /cgi-bin and /htbin
     #[arg(long)]
     cgi: bool,
 
-    /// Run the scripts in this directory instead (a path as in a URL); may be repeated
+    /// Run CGI scripts in this directory instead (a URL path); repeatable
     #[arg(long, value_name = "PATH", requires = "cgi", value_parser = directory)]
     cgi_directory: Vec<String>,
 
-    /// Program that runs files with this suffix which are not executable; may be repeated
+    /// Program that runs files with this suffix if they are not executable; repeatable
     #[arg(long, value_name = ".SUFFIX=PROGRAM", requires = "cgi")]
     cgi_interpreter: Vec<String>,
 
-    /// Name of the script that answers for a directory of scripts, such as index.cgi; may be repeated
+    /// Script that answers for its directory, such as index.cgi; repeatable
     #[arg(long, value_name = "NAME", requires = "cgi", value_parser = name)]
     cgi_index: Vec<String>,
 
-    /// Set a variable in the environment of scripts; may be repeated
+    /// Environment variable for scripts; repeatable
     #[arg(long, value_name = "NAME=VALUE", requires = "cgi")]
     cgi_env: Vec<String>,
 
-    /// Pass a variable of this environment on to scripts; may be repeated
+    /// Pass this environment variable of the server on to scripts; repeatable
     #[arg(long, value_name = "NAME", requires = "cgi", value_parser = variable)]
     cgi_inherit: Vec<String>,
 
-    /// Hand requests of every method to scripts, not only GET, HEAD and POST
+    /// Pass requests of all methods to scripts, not only GET, HEAD and POST
     #[arg(long, requires = "cgi")]
     cgi_every_method: bool,
 
-    /// Send output while the request body still arrives; by default output waits for the body
+    /// Send output of scripts while the request body still arrives; by default output waits for the body
     #[arg(long, requires = "cgi")]
     cgi_full_duplex: bool,
 
@@ -60,11 +60,11 @@ pub(crate) struct ScriptArguments {
     #[arg(long, requires = "cgi")]
     cgi_server_name_from_host: bool,
 
-    /// Let scripts see the Authorization field
+    /// Pass the Authorization field to scripts (HTTP_AUTHORIZATION)
     #[arg(long, requires = "cgi")]
     cgi_pass_authorization: bool,
 
-    /// Make the words of a query without "=" arguments of the script
+    /// Pass the words of a query without "=" as command-line arguments (RFC 3875, 4.4)
     #[arg(long, requires = "cgi")]
     cgi_query_arguments: bool,
 
@@ -72,21 +72,21 @@ pub(crate) struct ScriptArguments {
     #[arg(long, requires = "cgi")]
     cgi_same_user: bool,
 
-    /// Kill scripts that are silent for this time
+    /// Kill scripts that neither write output nor read input for this time
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "cgi",
           value_parser = clap::value_parser!(u64).range(1..))]
-    cgi_silence: u64,
+    cgi_silence_timeout: u64,
 
-    /// Kill scripts that run for this time; 0 for no limit
+    /// Kill scripts that run longer than this; 0 for no limit
     #[arg(long, value_name = "SECONDS", default_value_t = 0, requires = "cgi")]
-    cgi_total: u64,
+    cgi_total_deadline: u64,
 
-    /// Maximum scripts at a time
+    /// Maximum scripts that run at a time; further requests get 503
     #[arg(long, value_name = "COUNT", default_value_t = 64, requires = "cgi",
           value_parser = clap::value_parser!(u32).range(1..))]
-    cgi_scripts: u32,
+    cgi_max_scripts: u32,
 
-    /// Maximum size of a request body; 0 for no limit
+    /// Maximum size of a request body for scripts; 0 for no limit
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, requires = "cgi")]
     cgi_max_body: u64,
 }
@@ -126,7 +126,8 @@ impl ScriptArguments {
         if !self.cgi {
             return Ok(());
         }
-        start_anew(&systemd::descriptors()?).map_err(|error| format!("cannot start again: {error}"))
+        start_anew(&systemd::descriptors()?)
+            .map_err(|error| format!("cannot restart without the inherited descriptors: {error}"))
     }
 
     /// The handler that these options ask for.
@@ -143,10 +144,10 @@ impl ScriptArguments {
             .pass_authorization(self.cgi_pass_authorization)
             .query_arguments(self.cgi_query_arguments)
             .run_as_server_user(self.cgi_same_user)
-            .with_silence_deadline(Duration::from_secs(self.cgi_silence))
-            .with_total_deadline(or_none(self.cgi_total).map(Duration::from_secs))
+            .with_silence_timeout(Duration::from_secs(self.cgi_silence_timeout))
+            .with_total_deadline(or_none(self.cgi_total_deadline).map(Duration::from_secs))
             .with_max_body(or_none(self.cgi_max_body))
-            .with_max_scripts(self.cgi_scripts as usize);
+            .with_max_scripts(self.cgi_max_scripts as usize);
         if !self.cgi_directory.is_empty() {
             handler = handler.with_cgi_directories(&self.cgi_directory);
         }
@@ -183,7 +184,7 @@ fn directory(text: &str) -> Result<String, String> {
 /// The name of a script.
 fn name(text: &str) -> Result<String, String> {
     match text.is_empty() || text.contains('/') || matches!(text, "." | "..") {
-        true => Err("it is not the name of a file".into()),
+        true => Err("expected a file name without /".into()),
         false => Ok(text.to_owned()),
     }
 }
@@ -191,7 +192,7 @@ fn name(text: &str) -> Result<String, String> {
 /// The name of a variable.
 fn variable(text: &str) -> Result<String, String> {
     match text.is_empty() || text.contains('=') {
-        true => Err("it is not the name of a variable".into()),
+        true => Err("expected the name of an environment variable".into()),
         false => Ok(text.to_owned()),
     }
 }

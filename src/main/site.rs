@@ -14,43 +14,43 @@ pub(super) struct SiteArguments {
     #[arg(long)]
     precompressed: bool,
 
-    /// Have browsers cache the files below this path for a year, for names with a hash; may be repeated
+    /// Let browsers cache the files below this path for a year (for file names with a hash); repeatable
     #[arg(long, value_name = "DIRECTORY", value_parser = values::directory)]
     immutable: Vec<String>,
 
-    /// Send this Cache-Control with all other files
+    /// Cache-Control of all other files
     #[arg(long, value_name = "VALUE", value_parser = super::some_value)]
     cache_control: Option<String>,
 
-    /// Send this file, such as index.html, to browsers that open a page that does not exist
+    /// Send this file, such as index.html, for pages that do not exist (single-page applications)
     #[arg(long, value_name = "FILE", value_parser = values::page)]
     fallback: Option<String>,
 
-    /// Send this file as the page for 404 errors
+    /// Send this file as the page of 404 errors
     #[arg(long, value_name = "FILE", value_parser = values::page)]
     not_found_page: Option<String>,
 
-    /// Names that begin with a dot, but for /.well-known: shown, unlisted (not in listings), or hidden (404)
+    /// Files whose name begins with a dot, except /.well-known: shown, unlisted (served, not listed), or hidden (404)
     #[arg(long, value_name = "VISIBILITY", default_value = "shown")]
     dot_files: DotFiles,
 
-    /// Listings of directories: full (with sizes and times), names, or off (404)
+    /// Directory listings: full (with sizes and times), names, or off (404)
     #[arg(long, value_name = "LISTING", default_value = "full")]
     listing: Listings,
 
-    /// Let pages of all origins read the files, and answer their preflights (CORS)
+    /// Allow pages of all origins to read the files, and answer preflight requests (CORS)
     #[arg(long)]
     cors: bool,
 
-    /// Serve the directory below this path instead of /
+    /// Serve the directory below this URL path instead of /
     #[arg(long, value_name = "PATH", conflicts_with = "cgi", value_parser = values::url_prefix)]
     prefix: Option<String>,
 
-    /// Content-Type of files with this suffix; may be repeated
+    /// Content-Type of files with this suffix; repeatable
     #[arg(long = "type", value_name = ".SUFFIX=TYPE")]
     types: Vec<String>,
 
-    /// Reject all hosts but this one, IP addresses and localhost (against DNS rebinding); may be repeated
+    /// Reject requests for other hosts, except IP addresses and localhost (against DNS rebinding); repeatable
     #[arg(long, value_name = "NAME", value_parser = values::host)]
     allow_host: Vec<String>,
 }
@@ -72,11 +72,11 @@ enum Listings {
 }
 
 impl SiteArguments {
-    /// Sets what is asked for. What the server is bound to may be one of its names.
-    pub(super) fn apply(
-        &self,
+    /// Applies the options to the handler. The `hosts` that the server is bound to are allowed hosts, too.
+    pub(super) fn apply<'a>(
+        &'a self,
         handler: SimpleHandler,
-        bind: Option<&str>,
+        hosts: impl Iterator<Item = &'a str>,
     ) -> Result<SimpleHandler, String> {
         let mut handler = handler
             .precompressed(self.precompressed)
@@ -127,7 +127,7 @@ impl SiteArguments {
         }
         if !self.allow_host.is_empty() {
             let names = self.allow_host.iter().map(String::as_str);
-            handler = handler.with_allowed_hosts(names.chain(bind));
+            handler = handler.with_allowed_hosts(names.chain(hosts));
         }
         Ok(handler)
     }
@@ -136,6 +136,6 @@ impl SiteArguments {
 /// It may come later, so this is no error.
 fn warn_of_missing(root: &Path, page: &str, option: &str) {
     if !root.join(page.trim_start_matches('/')).is_file() {
-        super::warn(&format!("no such file in the directory: {option} {page}"));
+        super::warn(&format!("{option} {page}: no such file in the directory"));
     }
 }

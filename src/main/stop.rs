@@ -1,6 +1,7 @@
 //! How the command ends: by SIGINT and SIGTERM, and in which order.
 
 use std::io;
+use std::mem;
 use std::process::exit;
 use std::thread;
 use std::time::Duration;
@@ -18,15 +19,15 @@ const INTERRUPTED: i32 = 130;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Health and stop")]
 pub(super) struct StopArguments {
-    /// Answer GET and HEAD of this path for health checks: 200, or 503 once the server was told to stop; not logged
+    /// Answer health checks at this path: 200, or 503 while the server stops; they are not logged
     #[arg(long, value_name = "PATH", value_parser = super::health::path)]
     pub(super) health: Option<String>,
 
-    /// Time after SIGTERM during which the server still listens, while --health answers 503 and no connection is kept
+    /// Time after SIGTERM in which the server still accepts requests, but closes connections, and --health answers 503
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     drain: u32,
 
-    /// Time that running answers get to end when the server stops
+    /// Time for running responses to complete when the server stops
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     grace: u32,
 }
@@ -39,7 +40,7 @@ impl StopArguments {
     pub(super) fn stop_at_signals(
         &self,
         stopper: ShutdownHandle,
-        mut file: Option<SocketFile>,
+        mut files: Vec<SocketFile>,
     ) -> io::Result<()> {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         let (drain, grace) = (seconds(self.drain), seconds(self.grace));
@@ -52,22 +53,20 @@ impl StopArguments {
             if is_of_keyboard {
                 super::say("\nKeyboard interrupt received, exiting.\n");
             }
-            let (stopper, file) = (stopper.clone(), file.take());
+            let (stopper, files) = (stopper.clone(), mem::take(&mut files));
             // Nobody waits for a balancer in front of somebody's keyboard.
             let drain = drain * u32::from(!is_of_keyboard);
-            thread::spawn(move || stop(&stopper, file, drain, grace));
+            thread::spawn(move || stop(&stopper, files, drain, grace));
         })
     }
 }
 
 /// Lets balancers see it, then running answers end, and then the process, even if a handler does not.
-fn stop(stopper: &ShutdownHandle, file: Option<SocketFile>, drain: Duration, grace: Duration) {
+fn stop(stopper: &ShutdownHandle, files: Vec<SocketFile>, drain: Duration, grace: Duration) {
     systemd::notify("STOPPING=1");
     stopper.drain();
     thread::sleep(drain);
-    if let Some(file) = file {
-        file.remove();
-    }
+    files.into_iter().for_each(SocketFile::remove);
     if stopper.shutdown(grace) > 0 {
         exit(0);
     }

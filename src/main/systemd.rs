@@ -34,7 +34,7 @@ pub(super) fn descriptors() -> Result<Range<u32>, String> {
     let count = sockets.to_str().and_then(|count| count.parse().ok());
     let count = count.filter(|&count: &u32| count <= MOST).ok_or_else(|| {
         let sockets = sockets.display();
-        format!("LISTEN_FDS is '{sockets}', which is no number of sockets up to {MOST}")
+        format!("LISTEN_FDS is '{sockets}', which is not a number from 0 to {MOST}")
     })?;
     Ok(FIRST..FIRST + count)
 }
@@ -51,9 +51,7 @@ pub(super) fn sockets() -> Result<Vec<Listener>, String> {
     let mut handed_over = ListenFd::from_env();
     let all = descriptors.enumerate().map(|(number, descriptor)| {
         take(&mut handed_over, number).ok_or_else(|| {
-            format!(
-                "LISTEN_FDS hands over descriptor {descriptor}, which is no TCP or Unix socket that listens"
-            )
+            format!("descriptor {descriptor} of LISTEN_FDS is not a listening TCP or Unix socket")
         })
     });
     all.collect()
@@ -80,7 +78,7 @@ pub(super) fn notify(state: &str) {
     if let Err(error) = send(&place, state) {
         let place = place.display();
         super::warn(&format!(
-            "cannot tell the service manager at '{place}': {error}"
+            "cannot notify the service manager at '{place}': {error}"
         ));
     }
 }

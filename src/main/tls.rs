@@ -20,23 +20,23 @@ const KINDS: usize = 64;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "HTTPS")]
 pub(super) struct TlsArguments {
-    /// Speak HTTPS; without --tls-cert, with a certificate made for this run
+    /// Serve HTTPS; without --tls-cert, with a self-signed certificate for this run
     #[arg(long)]
     tls: bool,
 
-    /// Speak HTTPS with the certificates in this PEM file, the server's own first; may be repeated, for other hosts
+    /// Serve HTTPS with the certificate chain in this PEM file, the server's own first; repeatable, for other hosts
     #[arg(long, value_name = "FILE")]
     tls_cert: Vec<PathBuf>,
 
-    /// The private key in PEM, if it is not in the file of the certificates
+    /// PEM file with the private key, if it is not in the file of --tls-cert
     #[arg(long, value_name = "FILE")]
     tls_key: Vec<PathBuf>,
 
-    /// File with the password of the key
+    /// File with the password of the private key
     #[arg(long, value_name = "FILE")]
     tls_password_file: Option<PathBuf>,
 
-    /// Require client certificates that an authority in this PEM file has signed
+    /// Require client certificates signed by an authority in this PEM file (mutual TLS)
     #[arg(long, value_name = "FILE")]
     tls_client_ca: Option<PathBuf>,
 }
@@ -78,11 +78,11 @@ impl TlsArguments {
         }
     }
 
-    /// The configuration that these options ask for, for a server that is bound to this host.
-    pub(super) fn tls(&self, host: Option<&str>) -> Result<Option<Tls>> {
+    /// The configuration that these options ask for, for a server that is bound to these hosts.
+    pub(super) fn tls(&self, hosts: &[&str]) -> Result<Option<Tls>> {
         if self.tls_cert.is_empty() {
             return match self.tls {
-                true => self_signed(host).map(Some),
+                true => self_signed(hosts).map(Some),
                 false => Ok(None),
             };
         }
@@ -118,7 +118,7 @@ pub(super) fn secure<H: RequestHandler, S>(
         return builder;
     }
     let (kinds, log) = (Kinds::default(), log.clone());
-    builder.tls_failed(move |error, peer| {
+    builder.handle_tls_error(move |error, peer| {
         let text = error.to_string();
         if kinds.is_due(&text, Instant::now()) {
             log.message(peer, format_args!("{text}"));
@@ -152,29 +152,34 @@ impl Kinds {
 fn reload_at_sighup(tls: Tls) -> Result<()> {
     super::system::at_hang_ups(move || match tls.reload() {
         Ok(()) => super::say("The certificates were read again.\n"),
-        Err(error) => super::complain(&format!("the certificates stay as they were: {error}")),
+        Err(error) => super::complain(&format!(
+            "cannot reload the certificates, the old ones stay in use: {error}"
+        )),
     })?;
     Ok(())
 }
 
 /// A certificate made for this run, and its fingerprint on stdout.
-fn self_signed(host: Option<&str>) -> Result<Tls> {
-    let (tls, made) = Tls::self_signed(names(host))?;
+fn self_signed(hosts: &[&str]) -> Result<Tls> {
+    let (tls, made) = Tls::self_signed(names(hosts))?;
     super::say(&format!(
-        "The certificate was made for this run. SHA-256 fingerprint: {}\n",
+        "Self-signed certificate for this run. SHA-256 fingerprint: {}\n",
         made.fingerprint()
     ));
     Ok(tls)
 }
 
-/// What clients may call a server that is bound to this host: by default to all interfaces.
-fn names(host: Option<&str>) -> Vec<String> {
+/// The names by which clients may call a server that is bound to these hosts, or to all interfaces.
+fn names(hosts: &[&str]) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     let own = super::system::host_name();
-    match host.map(str::parse::<IpAddr>) {
-        Some(Ok(address)) if !address.is_unspecified() => names.push(address.to_string()),
-        Some(Err(_)) => names.extend(host.map(str::to_owned)),
-        _ => names.extend(own_addresses().iter().map(IpAddr::to_string)),
+    let hosts: &[&str] = if hosts.is_empty() { &["::"] } else { hosts };
+    for &host in hosts {
+        match host.parse::<IpAddr>() {
+            Ok(address) if !address.is_unspecified() => names.push(address.to_string()),
+            Err(_) => names.push(host.to_owned()),
+            Ok(_) => names.extend(own_addresses().iter().map(IpAddr::to_string)),
+        }
     }
     names.push(own);
     // Others can't be in a certificate.
@@ -218,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_certificate_has_the_names_that_clients_may_use() {
-        let of = |host| names(host);
+        let of = |host: Option<&str>| names(host.as_slice());
         for host in [
             None,
             Some("0.0.0.0"),

@@ -118,9 +118,9 @@ impl<H, S> Builder<H, S> {
     /// ```
     /// use servette::{HttpServer, Status, handler_fn};
     ///
-    /// let handler = handler_fn(|h, x| {
+    /// let handler = handler_fn(|_, x| {
     ///     let client = format!("{} {}", x.client_address, x.scheme());
-    ///     h.send_content(x, Status::OK, "text/plain", client.as_bytes())
+    ///     x.send_content(Status::OK, "text/plain", client.as_bytes())
     /// });
     /// let server = HttpServer::builder(handler)
     ///     .trusted_proxies(["127.0.0.1", "10.0.0.0/8"])
@@ -226,8 +226,11 @@ impl<H, S> Builder<H, S> {
     ///
     /// Every client can cause such calls, so a program that logs them should bound how many.
     #[cfg(feature = "tls-config")]
-    pub fn tls_failed(mut self, tell: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
-        self.options.tls_failed = Some(Box::new(tell));
+    pub fn handle_tls_error(
+        mut self,
+        tell: impl Fn(&Error, &Peer) + Send + Sync + 'static,
+    ) -> Self {
+        self.options.handle_tls_error = Some(Box::new(tell));
         self
     }
 
@@ -326,7 +329,7 @@ impl<H, S> Builder<H, S> {
         }
         if self.options.proxy_protocol && self.options.trusted_proxies.is_empty() {
             return Err(Error::other(
-                "the PROXY protocol needs trusted proxies: nobody else may connect",
+                "proxy_protocol requires trusted_proxies: no other peer may connect",
             ));
         }
         // Asked only if need be: it opens files of the system, to learn of quotas.

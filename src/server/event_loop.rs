@@ -370,7 +370,7 @@ impl Shared {
     pub(super) fn begin_serving(&self) -> Result<Serving<'_>> {
         match self.is_serving.swap(true, SeqCst) {
             true => Err(Error::other(
-                "the server is serving already, in another call of serve_forever or handle_request",
+                "the server already runs in another call of serve_forever or handle_request",
             )),
             false => Ok(Serving(self)),
         }

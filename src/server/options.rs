@@ -35,7 +35,7 @@ pub(super) struct Options {
     #[cfg(feature = "tls-config")]
     pub(super) tls: Option<crate::Tls>,
     #[cfg(feature = "tls-config")]
-    pub(super) tls_failed: Option<Box<HandleError>>,
+    pub(super) handle_tls_error: Option<Box<HandleError>>,
 }
 
 impl Default for Options {
@@ -56,7 +56,7 @@ impl Default for Options {
             #[cfg(feature = "tls-config")]
             tls: None,
             #[cfg(feature = "tls-config")]
-            tls_failed: None,
+            handle_tls_error: None,
         }
     }
 }
@@ -122,7 +122,7 @@ impl Options {
     /// TLS has failed on a connection.
     #[cfg(feature = "tls-config")]
     pub(super) fn report_tls(&self, failure: &crate::connection::tls::Failure, peer: &Peer) {
-        let Some(tell) = &self.tls_failed else {
+        let Some(tell) = &self.handle_tls_error else {
             return;
         };
         let told = guarded(|| {

@@ -79,7 +79,7 @@ impl RunningServer {
 
     /// A handle for other threads.
     pub fn shutdown_handle(&self) -> ShutdownHandle {
-        self.info.shutdown.clone()
+        self.info.shutdown_handle()
     }
 
     /// Stops the server: see [`ShutdownHandle::shutdown`]. Returns how many handlers still run at the

@@ -36,11 +36,11 @@ impl Patience {
     pub(super) fn of(limits: &Limits) -> Self {
         Patience {
             head: limits.head_deadline,
-            idle: limits.idle_deadline,
-            drain: limits.drain_deadline,
+            idle: limits.idle_timeout,
+            drain: limits.discard_deadline,
             linger: limits.linger_deadline,
-            write: limits.write_deadline,
-            silence: limits.stream_silence,
+            write: limits.write_timeout,
+            silence: limits.stream_keep_alive,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{Limits, Status, handler_fn};
 fn what_a_connection_takes_does_not_grow_with_its_requests() {
     let handler = handler_fn(|h, x| h.send_content(x, Status::OK, "text/plain", b"x"));
     let limits = Limits {
-        idle_deadline: Duration::from_secs(86_400),
+        idle_timeout: Duration::from_secs(86_400),
         head_deadline: Duration::from_millis(500),
         ..Limits::default()
     };

@@ -29,7 +29,7 @@ use crate::error::guarded;
 pub(super) struct WorkerPool<'env, H: ?Sized> {
     pub(super) loops: &'env [EventLoop],
     handler: &'env H,
-    thread_idle: Duration,
+    thread_idle_timeout: Duration,
     pub(super) scheduler: Arc<Scheduler<Box<Task>>>,
 }
 
@@ -52,12 +52,12 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         loops: &'env [EventLoop],
         handler: &'env H,
         handlers: usize,
-        thread_idle: Duration,
+        thread_idle_timeout: Duration,
     ) -> Self {
         WorkerPool {
             loops,
             handler,
-            thread_idle,
+            thread_idle_timeout,
             scheduler: Arc::new(Scheduler::new(loops.len(), handlers)),
         }
     }
@@ -136,7 +136,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         while !idle.is_called() {
             if first {
                 thread::park();
-            } else if !time.park(self.thread_idle) && self.scheduler.leave(idle) {
+            } else if !time.park(self.thread_idle_timeout) && self.scheduler.leave(idle) {
                 return false;
             }
         }

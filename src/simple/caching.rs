@@ -43,16 +43,19 @@ impl Caching {
 }
 
 /// The body of [`ServeFiles::cache_control`].
-pub fn cache_control<'h, H: ServeFiles + ?Sized>(h: &'h H, path: &Path) -> Option<Cow<'h, str>> {
-    let files = h.files();
+pub fn cache_control<'h, H: ServeFiles + ?Sized>(
+    handler: &'h H,
+    path: &Path,
+) -> Option<Cow<'h, str>> {
+    let files = handler.files();
     let said = files.site().caching.of_file(files.directory(), path);
     said.map(Cow::Borrowed)
 }
 
 /// What is sent with anything but a file: below an immutable directory no cache may keep it for longer than the
 /// next deployment.
-pub(super) fn of_no_file<H: ServeFiles + ?Sized>(h: &H, path: &Path) -> Option<&'static str> {
-    let files = h.files();
+pub(super) fn of_no_file<H: ServeFiles + ?Sized>(handler: &H, path: &Path) -> Option<&'static str> {
+    let files = handler.files();
     let caching = &files.site().caching;
     caching
         .is_immutable(files.directory(), path)
@@ -61,12 +64,12 @@ pub(super) fn of_no_file<H: ServeFiles + ?Sized>(h: &H, path: &Path) -> Option<&
 
 /// The same for a listing.
 pub(super) fn of_listing<H: ServeFiles + ?Sized>(
-    h: &H,
+    handler: &H,
     directory: &Directory<'_>,
 ) -> Option<&'static str> {
-    match h.files().site().caching.immutable.is_empty() {
+    match handler.files().site().caching.immutable.is_empty() {
         true => None,
-        false => of_no_file(h, &directory.path()),
+        false => of_no_file(handler, &directory.path()),
     }
 }
 

@@ -92,14 +92,14 @@ impl OpenFile {
     }
 
     /// How many bytes of those that were announced have not been read.
-    pub fn left(&self) -> u64 {
+    pub fn remaining(&self) -> u64 {
         self.end.saturating_sub(self.position)
     }
 }
 
 impl Read for OpenFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.remaining()).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
         let room = buffer.get_mut(..wanted).unwrap_or_default();
         let count = crate::sys::read_at(&self.file, room, self.position)?;
@@ -120,7 +120,7 @@ pub(super) fn send(x: &mut Exchange<'_>, source: Content) -> Result<()> {
     match source {
         Content::File(file) => {
             x.wfile
-                .send_shared_file(file.shared(), file.position(), file.left())?;
+                .send_shared_file(file.shared(), file.position(), file.remaining())?;
         }
         Content::Kept(content) => x
             .wfile
@@ -165,7 +165,7 @@ mod tests {
         }
         assert_eq!(texts, ["[package]\nn", "[pac"]);
         assert_eq!(
-            readers.map(|reader| (reader.position(), reader.left())),
+            readers.map(|reader| (reader.position(), reader.remaining())),
             [(11, 0), (4, 0)]
         );
     }
@@ -174,9 +174,12 @@ mod tests {
     fn a_part_of_a_file_has_a_beginning_and_an_end() {
         let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
         let mut part = OpenFile::part(file, 1, 7);
-        assert_eq!((part.position(), part.left()), (1, 7));
+        assert_eq!((part.position(), part.remaining()), (1, 7));
         let mut text = String::new();
         part.read_to_string(&mut text).unwrap();
-        assert_eq!((&*text, part.position(), part.left()), ("package", 8, 0));
+        assert_eq!(
+            (&*text, part.position(), part.remaining()),
+            ("package", 8, 0)
+        );
     }
 }

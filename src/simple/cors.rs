@@ -29,25 +29,28 @@ const OF_PREFLIGHTS: [(&str, &str); 3] = [
 ///
 /// # Errors
 /// Those of [`base::end_headers`].
-pub fn end_headers<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
-    if h.files().site().has_cors {
-        outermost_files!(h, x => for (name, value) in OF_ANSWERS {
-            h.send_header(x, name, value);
+pub fn end_headers<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    if handler.files().site().has_cors {
+        outermost_files!(handler, x => for (name, value) in OF_ANSWERS {
+            handler.send_header(x, name, value);
         });
     }
-    base::end_headers(h, x)
+    base::end_headers(handler, x)
 }
 
 /// Answers OPTIONS, a preflight or not.
-pub(super) fn answer_options<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+pub(super) fn answer_options<H: ServeFiles + ?Sized>(
+    handler: &H,
+    x: &mut Exchange<'_>,
+) -> Result<()> {
     let has = |name| x.headers.get(name).is_some();
     let is_preflight = has("Origin") && has("Access-Control-Request-Method");
-    h.send_response(x, Status::NO_CONTENT);
-    h.send_header(x, "Allow", "GET, HEAD, OPTIONS");
+    handler.send_response(x, Status::NO_CONTENT);
+    handler.send_header(x, "Allow", "GET, HEAD, OPTIONS");
     if is_preflight {
         for (name, value) in OF_PREFLIGHTS {
-            h.send_header(x, name, value);
+            handler.send_header(x, name, value);
         }
     }
-    h.end_headers(x)
+    handler.end_headers(x)
 }

@@ -30,7 +30,7 @@ mod scripts;
 ///     .extension(".toml", "text/plain")
 ///     .extra_response_header("Cache-Control", "no-store");
 /// let answer = String::from_utf8(respond(&files, "GET /Cargo.toml HTTP/1.0\r\n\r\n")).unwrap();
-/// assert!(answer.contains("\r\nContent-type: text/plain; charset=utf-8\r\n"));
+/// assert!(answer.contains(": text/plain; charset=utf-8\r\n"));
 /// assert!(answer.contains("\r\nCache-Control: no-store\r\n"));
 /// ```
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ impl SimpleHandler {
     /// was deleted takes its space until the next request for it, or until others take its place; and
     /// the file system can't be unmounted meanwhile. Default: true.
     #[must_use]
-    pub fn keep_files(mut self, keep: bool) -> Self {
+    pub fn cache_files(mut self, keep: bool) -> Self {
         self.cache = keep.then(Arc::default);
         self
     }

@@ -37,7 +37,7 @@ pub(super) fn send<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Resul
     let mut path = h.translate_path(target);
     let has_slash = path::has_trailing_slash(target);
     let sent = if visibility::is_hidden(h, target, &path) {
-        h.send_missing(x, &path)
+        h.send_not_found(x, &path)
     } else if let Some(kept) = files.kept(&mut path, has_slash) {
         send_file(h, x, &path, &kept.file, Purpose::Found)
     } else {
@@ -72,7 +72,7 @@ pub(super) fn send_opened<H: ServeFiles + ?Sized>(
             Ok(None) => h.list_directory(x, &directory),
             Err(error) => send_unopened(h, x, path, error),
         },
-        Ok(Found::File(..)) => h.send_missing(x, path),
+        Ok(Found::File(..)) => h.send_not_found(x, path),
         Err(error) => send_unopened(h, x, path, error),
     }
 }
@@ -86,7 +86,7 @@ fn send_unopened<H: ServeFiles + ?Sized>(
 ) -> Result<Option<Content>> {
     match is_shortage(&error) {
         true => Err(error.into()),
-        false => h.send_missing(x, path),
+        false => h.send_not_found(x, path),
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::{Content, Directory, DirectoryListing, FileFacts, SimpleHandler, Visibility};
+use super::{Content, Directory, DirectoryListing, FileMetadata, SimpleHandler, Visibility};
 use crate::{Exchange, RequestHandler, Result, simple};
 
 /// A supertrait that other crates can't name. A handler of files must say that it is one where a layer around it asks
@@ -39,7 +39,7 @@ pub trait Sealed {}
 ///
 /// let site = Site(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
 /// let answer = String::from_utf8(respond(&site, "GET /Cargo.toml HTTP/1.0\r\n\r\n")).unwrap();
-/// assert!(answer.contains("\r\nContent-type: text/plain; charset=utf-8\r\n"));
+/// assert!(answer.contains(": text/plain; charset=utf-8\r\n"));
 /// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
 /// ```
 ///
@@ -94,8 +94,8 @@ pub trait ServeFiles: RequestHandler + Sealed {
     ///
     /// # Errors
     /// As those of [`send_head`](Self::send_head).
-    fn send_missing(&self, x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>> {
-        simple::send_missing(self, x, path)
+    fn send_not_found(&self, x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>> {
+        simple::send_not_found(self, x, path)
     }
 
     /// Answers with the head for the listing of a directory, and returns its page, as HTML, JSON or plain text; or answers
@@ -178,7 +178,7 @@ pub trait ServeFiles: RequestHandler + Sealed {
     /// was changed within the last moments, one that nothing matches. Where the same files lie on several
     /// servers, override it: their numbers and times differ. For a file that is sent
     /// [in the place](SimpleHandler::precompressed) of another one, the path is its own.
-    fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+    fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
         simple::entity_tag(self, path, file)
     }
 

@@ -103,13 +103,13 @@ impl Entry {
 /// # Errors
 /// None.
 pub fn listing_page<H: ServeFiles + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &mut Exchange<'_>,
     listing: &DirectoryListing<'_>,
 ) -> Result<Vec<u8>> {
-    outermost_files!(h, x => {
+    outermost_files!(handler, x => {
         // Before the status line: it is kept for the response.
-        h.send_header(x, POLICY_FIELD, html::POLICY);
+        handler.send_header(x, POLICY_FIELD, html::POLICY);
         Ok(html::page(listing))
     })
 }
@@ -118,18 +118,18 @@ const POLICY_FIELD: &str = "Content-Security-Policy";
 
 /// The body of [`list_directory`](super::list_directory).
 pub(super) fn list<H: ServeFiles + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    let shown = h.files().site().listing;
+    let shown = handler.files().site().listing;
     if shown == Listing::Off {
-        return refuse(h, x);
+        return refuse(handler, x);
     }
     let is_root = directory.is_root();
-    let is_listed = |name: &OsStr| visibility::is_listed(h, name, is_root);
+    let is_listed = |name: &OsStr| visibility::is_listed(handler, name, is_root);
     let Ok(mut names) = entries::read(directory, is_listed) else {
-        return refuse(h, x);
+        return refuse(handler, x);
     };
     let asked = Asked::of(x.path);
     let format = asked
@@ -156,7 +156,7 @@ pub(super) fn list<H: ServeFiles + ?Sized>(
         Format::Text => json::text(names.lines()),
         Format::Html => {
             let path = x.whole_path();
-            let below = match h.files().site().within(x.path) {
+            let below = match handler.files().site().within(x.path) {
                 Within::Below(below) => below,
                 Within::Itself | Within::Outside => x.path,
             };
@@ -164,41 +164,48 @@ pub(super) fn list<H: ServeFiles + ?Sized>(
             listing.order = order;
             listing.has_details = has_details;
             listing.may_have_details = shown == Listing::Full && is_large;
-            h.listing_page(x, &listing)?
+            handler.listing_page(x, &listing)?
         }
     };
-    send_head(h, x, directory, format, asked.format.is_none(), page.len())?;
+    send_head(
+        handler,
+        x,
+        directory,
+        format,
+        asked.format.is_none(),
+        page.len(),
+    )?;
     Ok(Some(Content::Page(io::Cursor::new(page))))
 }
 
 fn send_head<H: ServeFiles + ?Sized>(
-    h: &H,
+    handler: &H,
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
     format: Format,
     varies: bool,
     length: usize,
 ) -> Result<()> {
-    h.send_response(x, Status::OK);
-    h.send_header(x, "Content-type", format.content_type());
-    h.send_header(x, "Content-Length", itoa::Buffer::new().format(length));
+    handler.send_response(x, Status::OK);
+    handler.send_header(x, "Content-type", format.content_type());
+    handler.send_header(x, "Content-Length", itoa::Buffer::new().format(length));
     if varies {
-        h.send_header(x, "Vary", "Accept");
+        handler.send_header(x, "Vary", "Accept");
     }
-    let cache_control = caching::of_listing(h, directory);
+    let cache_control = caching::of_listing(handler, directory);
     if let Some(value) = cache_control {
-        h.send_header(x, "Cache-Control", value);
+        handler.send_header(x, "Cache-Control", value);
     }
     let has_policy = x.channel().out.borrow().keeps(POLICY_FIELD);
-    fields::send_extra_headers(h, x, |name| {
+    fields::send_extra_headers(handler, x, |name| {
         (cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control"))
             || (has_policy && name.eq_ignore_ascii_case(POLICY_FIELD))
     });
-    h.end_headers(x)
+    handler.end_headers(x)
 }
 
 /// As Python says it.
-fn refuse<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+fn refuse<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
     let status = Status::NOT_FOUND.with_message("No permission to list directory");
-    h.send_error(x, status).map(|()| None)
+    handler.send_error(x, status).map(|()| None)
 }

@@ -78,7 +78,7 @@ impl Read for Parts {
                 return Ok(count);
             }
             if let Content::File(file) = piece
-                && file.left() > 0
+                && file.remaining() > 0
             {
                 // What follows would be taken for a part of the file.
                 return Err(io::ErrorKind::UnexpectedEof.into());

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::content::{Content, OpenFile, kept};
 use super::open::Description;
 use super::ranges::ByteRange;
-use super::validators::{self, FileFacts};
+use super::validators::{self, FileMetadata};
 use crate::http1::date::HttpDate;
 use crate::sys;
 
@@ -23,7 +23,7 @@ pub(super) struct ReadyFile {
     /// The decimal digits of its length, if that is known.
     pub(super) length_text: Option<String>,
     /// With its tag.
-    pub(super) facts: FileFacts,
+    pub(super) facts: FileMetadata,
     /// The file system says when the content changes.
     is_dated: bool,
     description: Description,
@@ -94,7 +94,7 @@ impl ReadyFile {
             modified: validators::date(modified).filter(|_| is_dated),
             modified_text: HttpDate::from(modified),
             length_text: Some(itoa::Buffer::new().format(description.size()).into()),
-            facts: FileFacts::new(description.version(), is_dated, now),
+            facts: FileMetadata::new(description.version(), is_dated, now),
             is_dated,
             description,
         }

@@ -156,7 +156,7 @@ impl SimpleHandler {
     }
 
     /// The path in URLs below which the directory is served, such as `/files`. What is outside is 404, and the prefix
-    /// itself is redirected to the same with a slash. It is compared as in [`Exchange::below`]. Default: `/`.
+    /// itself is redirected to the same with a slash. It is compared as in [`Exchange::strip_prefix`]. Default: `/`.
     ///
     /// [`translate_path`](super::ServeFiles::translate_path) gets the path without it. The paths of scripts don't have it.
     ///

@@ -14,7 +14,7 @@ use super::open::Description;
 
 /// What the file system says of a file, for [`ServeFiles::entity_tag`](super::ServeFiles::entity_tag).
 #[derive(Clone, Debug)]
-pub struct FileFacts {
+pub struct FileMetadata {
     version: Version,
     /// With its quotes.
     tag: Option<Box<str>>,
@@ -38,7 +38,7 @@ const FINE_GRAIN: Duration = Duration::from_millis(20);
 /// The same where it is counted in seconds, or in two of them.
 const COARSE_GRAIN: Duration = Duration::from_millis(2020);
 
-impl FileFacts {
+impl FileMetadata {
     /// `is_dated` is false where the file system does not say when the content changes: such a file has no
     /// tag.
     pub(super) fn new(version: Version, is_dated: bool, now: SystemTime) -> Self {
@@ -47,7 +47,7 @@ impl FileFacts {
             // The next change might not show. So this tag is one that no later request will match.
             false => tag_of(mix(version.digest() ^ nanoseconds(now))),
         });
-        FileFacts { version, tag }
+        FileMetadata { version, tag }
     }
 
     /// Of an open file.
@@ -58,7 +58,7 @@ impl FileFacts {
         let description = Description::of_open(file)?;
         let is_dated = !description.is_doubtful();
         let now = SystemTime::now();
-        Ok(FileFacts::new(description.version(), is_dated, now))
+        Ok(FileMetadata::new(description.version(), is_dated, now))
     }
 
     /// Its length in bytes.

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use crate::exchange::prefix;
+use crate::proxies::TrustedProxies;
 
 /// The name of a host, or with a dot before it all names below it.
 ///
@@ -18,19 +19,29 @@ pub fn host(text: &str) -> Result<String, String> {
     let problem = if is_address {
         None
     } else if inner.is_empty() {
-        Some("a name is missing")
+        Some("the name is missing")
     } else if inner.contains([':', '/']) {
-        Some("only the name is compared: without a scheme, a port and a path")
+        Some("expected a host name without a scheme, a port and a path")
     } else if inner.contains('*') {
-        Some("there are no patterns; `.example.org` stands for the domain and all names below it")
+        Some("patterns are not supported; `.example.org` allows the domain and its subdomains")
     } else if !inner.is_ascii() {
-        Some("requests have the ASCII form of such a name, which begins with `xn--`")
+        Some("expected the ASCII form of the name, which begins with `xn--`")
     } else if inner.split('.').any(str::is_empty) || !inner.chars().all(is_of_name) {
-        Some("it is not the name of a host")
+        Some("it is not a host name")
     } else {
         None
     };
     unless(problem, text).map(|()| name)
+}
+
+/// A trusted proxy: an address, a network, or `unix`.
+///
+/// # Errors
+/// If it is none of them.
+pub fn proxy(text: &str) -> Result<String, String> {
+    let added = TrustedProxies::default().add(text);
+    added.map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 /// A directory below that of a handler; `/` is all of it.
@@ -39,7 +50,7 @@ pub fn host(text: &str) -> Result<String, String> {
 /// If nothing can be below it.
 pub fn directory(text: &str) -> Result<String, String> {
     let problem = match text {
-        "" => Some("a directory is missing; `/` stands for all"),
+        "" => Some("the directory is missing; `/` is the whole directory"),
         _ => dots(text),
     };
     let names = text.split('/').filter(|name| !name.is_empty());
@@ -53,8 +64,8 @@ pub fn directory(text: &str) -> Result<String, String> {
 pub fn page(text: &str) -> Result<String, String> {
     let name = text.trim_start_matches('/');
     let problem = match name {
-        "" => Some("the name of a file is missing"),
-        _ if name.ends_with('/') => Some("it is a directory"),
+        "" => Some("the file name is missing"),
+        _ if name.ends_with('/') => Some("it is a directory, not a file"),
         _ => dots(name),
     };
     unless(problem, text).map(|()| name.to_owned())
@@ -75,11 +86,11 @@ pub fn url_prefix(text: &str) -> Result<String, String> {
 pub fn suffix(text: &str) -> Result<String, String> {
     let suffix = text.trim_start_matches('.').to_ascii_lowercase();
     let problem = if suffix.is_empty() {
-        Some("a suffix is missing")
+        Some("the suffix is missing")
     } else if suffix.contains('/') {
-        Some("a suffix is a part of a name")
+        Some("a suffix has no slash")
     } else if suffix.contains('.') {
-        Some("only what follows the last dot of a name is compared")
+        Some("a suffix has one dot: it is the part of a name from its last dot on")
     } else {
         None
     };
@@ -106,7 +117,7 @@ fn unless(problem: Option<&str>, text: &str) -> Result<(), String> {
 /// Why a path below the directory leads to nothing that a request can name.
 fn dots(path: &str) -> Option<&'static str> {
     let is_resolved = path.split('/').any(|name| matches!(name, "." | ".."));
-    is_resolved.then_some("`.` and `..` are resolved in the paths of requests")
+    is_resolved.then_some("a path with `.` or `..` never matches, as requests have them resolved")
 }
 
 #[cfg(test)]

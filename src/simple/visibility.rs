@@ -21,8 +21,8 @@ pub enum Visibility {
 
 /// The body of [`ServeFiles::visibility`].
 #[inline]
-pub fn visibility<H: ServeFiles + ?Sized>(h: &H, name: &OsStr) -> Visibility {
-    match h.files().site().dot_names {
+pub fn visibility<H: ServeFiles + ?Sized>(handler: &H, name: &OsStr) -> Visibility {
+    match handler.files().site().dot_names {
         Visibility::Shown => Visibility::Shown,
         of_dots if name.as_encoded_bytes().starts_with(b".") => of_dots,
         _ => Visibility::Shown,
@@ -32,27 +32,27 @@ pub fn visibility<H: ServeFiles + ?Sized>(h: &H, name: &OsStr) -> Visibility {
 /// Whether a name on the way to a file is hidden: below the handler's directory those of the file's path, elsewhere
 /// those of the request's.
 #[inline]
-pub(super) fn is_hidden<H: ServeFiles + ?Sized>(h: &H, target: &str, file: &Path) -> bool {
-    let root = h.files().directory().as_os_str().as_encoded_bytes();
+pub(super) fn is_hidden<H: ServeFiles + ?Sized>(handler: &H, target: &str, file: &Path) -> bool {
+    let root = handler.files().directory().as_os_str().as_encoded_bytes();
     match file.as_os_str().as_encoded_bytes().strip_prefix(root) {
         // The directory as it is written, unless a hook has made another path.
         Some([]) => false,
-        Some(names @ [first, ..]) if is_separator(char::from(*first)) => has_hidden(h, names),
-        _ => is_hidden_elsewhere(h, target, file),
+        Some(names @ [first, ..]) if is_separator(char::from(*first)) => has_hidden(handler, names),
+        _ => is_hidden_elsewhere(handler, target, file),
     }
 }
 
 #[cold]
-fn is_hidden_elsewhere<H: ServeFiles + ?Sized>(h: &H, target: &str, file: &Path) -> bool {
-    if let Some(relative) = open::relative_to(h.files().directory(), file) {
-        return has_hidden(h, relative.as_os_str().as_encoded_bytes());
+fn is_hidden_elsewhere<H: ServeFiles + ?Sized>(handler: &H, target: &str, file: &Path) -> bool {
+    if let Some(relative) = open::relative_to(handler.files().directory(), file) {
+        return has_hidden(handler, relative.as_os_str().as_encoded_bytes());
     }
     let relative = path::relative(target);
-    relative.is_ok_and(|relative| has_hidden(h, relative.path.as_os_str().as_encoded_bytes()))
+    relative.is_ok_and(|relative| has_hidden(handler, relative.path.as_os_str().as_encoded_bytes()))
 }
 
 #[inline]
-fn has_hidden<H: ServeFiles + ?Sized>(h: &H, names: &[u8]) -> bool {
+fn has_hidden<H: ServeFiles + ?Sized>(handler: &H, names: &[u8]) -> bool {
     let names = match names {
         [first, rest @ ..] if is_separator(char::from(*first)) => rest,
         _ => names,
@@ -63,13 +63,14 @@ fn has_hidden<H: ServeFiles + ?Sized>(h: &H, names: &[u8]) -> bool {
         let is_well_known = std::mem::take(&mut is_first) && name == WELL_KNOWN;
         !name.is_empty()
             && !is_well_known
-            && sys::name(name).is_none_or(|name| h.visibility(name) == Visibility::Hidden)
+            && sys::name(name).is_none_or(|name| handler.visibility(name) == Visibility::Hidden)
     })
 }
 
 /// Whether a name stands in the listing of a directory, which may be the root.
-pub(super) fn is_listed<H: ServeFiles + ?Sized>(h: &H, name: &OsStr, is_root: bool) -> bool {
-    (is_root && name.as_encoded_bytes() == WELL_KNOWN) || h.visibility(name) == Visibility::Shown
+pub(super) fn is_listed<H: ServeFiles + ?Sized>(handler: &H, name: &OsStr, is_root: bool) -> bool {
+    (is_root && name.as_encoded_bytes() == WELL_KNOWN)
+        || handler.visibility(name) == Visibility::Shown
 }
 
 /// It is there to be found by machines, and only in the root (RFC 8615).

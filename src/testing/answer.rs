@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) use self::wire::latin1;
-use super::script::{Act, Script, pause};
+use super::script::{Action, Script, pause};
 use super::streamed::Streamed;
 use super::tap::fixture_of;
 use crate::base::{self, RequestHandler};
@@ -78,7 +78,7 @@ pub struct Answer {
     chunk: Option<usize>,
     chunk_fault: Option<ChunkFault>,
     interim: Vec<(u16, usize)>,
-    acts: Vec<(At, Act)>,
+    acts: Vec<(At, Action)>,
     drip: Option<(usize, Duration)>,
     delay: Duration,
     keep_open: bool,
@@ -188,13 +188,13 @@ impl Answer {
     /// Does this after `byte` bytes of the body: [`close`](super::close()), [`reset`](super::reset()),
     /// [`hang`](super::hang()), [`pause`](super::pause()) or [`gate`](super::gate()). At 0 it happens
     /// between head and body. Only content is counted, not the sizes of chunks.
-    pub fn at(mut self, byte: usize, act: Act) -> Self {
+    pub fn at(mut self, byte: usize, act: Action) -> Self {
         self.acts.push((At::Body(byte), act));
         self
     }
 
     /// Does this after `byte` bytes of the head; at 0, before the head. Interim responses don't count.
-    pub fn at_head(mut self, byte: usize, act: Act) -> Self {
+    pub fn at_head(mut self, byte: usize, act: Action) -> Self {
         self.acts.push((At::Head(byte), act));
         self
     }
@@ -237,7 +237,7 @@ impl Answer {
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let has_head = x.channel().out.borrow().has_head();
         if has_head {
-            let why = "there is a response already, and a request gets only one";
+            let why = "this request has a response already";
             return Err(problem(x, why));
         }
         let body = self.load(x)?;
@@ -362,7 +362,7 @@ macro_rules! handlers {
     )*};
 }
 
-handlers!(Answer: play, Script: play, Act: answer, Streamed: play);
+handlers!(Answer: play, Script: play, Action: answer, Streamed: play);
 
 #[cfg(test)]
 mod tests;

@@ -56,7 +56,7 @@ impl Default for Builder {
         // A client that is slow is slow on purpose here.
         let long = Duration::from_secs(3600);
         let mut limits = Limits::default();
-        (limits.body_deadline, limits.write_deadline) = (long, long);
+        (limits.body_timeout, limits.write_timeout) = (long, long);
         limits.min_rate = 0;
         Builder {
             protocol_version: Some("HTTP/1.1"),
@@ -93,7 +93,7 @@ impl Builder {
     ///
     /// Patterns of [`Stubs`] see as much of a body, and at least 16 MiB. Of a request that no stub matches, the
     /// stubs themselves keep at most 64 KiB.
-    pub fn keep(mut self, requests: usize, body: usize) -> Self {
+    pub fn max_recorded(mut self, requests: usize, body: usize) -> Self {
         self.bounds.requests = requests;
         self.bounds.body = body;
         self

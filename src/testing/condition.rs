@@ -13,7 +13,7 @@ use crate::http1::is_token;
 
 type Test = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
 
-/// The result of a test that was given to [`RequestPattern::that`](super::RequestPattern::that): a `bool`,
+/// The result of a test that was given to [`RequestPattern::predicate`](super::RequestPattern::predicate): a `bool`,
 /// or a `Result` whose error says why the request does not pass.
 pub trait Verdict {
     /// The reason why not; empty if none is known.
@@ -133,7 +133,7 @@ impl Condition {
             Condition::Json(json) => {
                 let why = json.difference(&request.body)?;
                 Some(Difference::of_value(match request.is_body_cut {
-                    true => format!("of the body only {}: {why}", kept(request)),
+                    true => format!("{}: {why}", kept(request)),
                     false => why,
                 }))
             }
@@ -148,7 +148,7 @@ impl Condition {
                     }
                 };
                 if request.is_body_cut {
-                    why.push_str(&format!("; of its body only {}", kept(request)));
+                    why.push_str(&format!("; {}", kept(request)));
                 }
                 Some(Difference::of_value(why))
             }
@@ -198,12 +198,9 @@ fn body_difference(body: &[u8], request: &Request) -> Difference {
     let wanted = report::preview(body);
     Difference::of_value(if request.is_body_cut {
         let own = report::preview(&request.body);
-        format!(
-            "of the body only {}: {own}; it should be {wanted}",
-            kept(request)
-        )
+        format!("{}: {own}; expected {wanted}", kept(request))
     } else if request.body.is_empty() {
-        format!("there is no body; it should be {wanted}")
+        format!("there is no body; expected {wanted}")
     } else {
         diff::first_difference(&request.body, body)
     })
@@ -211,10 +208,7 @@ fn body_difference(body: &[u8], request: &Request) -> Difference {
 
 fn contents_difference(text: &str, request: &Request) -> Difference {
     Difference::of_value(match request.is_body_cut {
-        true => format!(
-            "of the body only {}; whether the rest contains {text:?} can't be told",
-            kept(request)
-        ),
+        true => format!("{}; the rest may contain {text:?}", kept(request)),
         false => format!("the body does not contain {text:?}"),
     })
 }
@@ -222,14 +216,14 @@ fn contents_difference(text: &str, request: &Request) -> Difference {
 /// How much there is of a body that is cut, and what changes that.
 fn kept(request: &Request) -> String {
     let length = request.body.len();
-    format!("the first {length} bytes are kept (see `Builder::keep`)")
+    format!("only the first {length} bytes of the body are recorded (see `Builder::max_recorded`)")
 }
 
 #[track_caller]
 #[allow(clippy::panic)]
 pub(super) fn check_name(name: &str) {
     if !is_token(name.as_bytes()) {
-        panic!("no request can match: {name:?} is not the name of a field");
+        panic!("no request can match: {name:?} is not a field name");
     }
 }
 

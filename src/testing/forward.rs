@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::answer::{latin1, problem};
 use super::reply::Reply;
 use super::request::Request;
-use super::respond::Responded;
+use super::respond::Transcript;
 use super::tap::fixture_of;
 use crate::Result;
 use crate::base::RequestHandler;
@@ -32,7 +32,7 @@ pub fn forward(to: &str) -> Forward {
     let host = host.strip_suffix('/').unwrap_or(host);
     let is_port = |port: &str| port.parse::<u16>().is_ok();
     if host.contains('/') || !host.rsplit_once(':').is_some_and(|(_, port)| is_port(port)) {
-        panic!("can't forward to {to:?}: only to http://host:port");
+        panic!("can't forward to {to:?}: expected http://host:port");
     }
     Forward {
         host: host.to_owned(),
@@ -90,7 +90,7 @@ struct Log {
 
 #[derive(Debug, Default)]
 struct Entries {
-    answers: Vec<Responded>,
+    answers: Vec<Transcript>,
     /// Answers that are on their way.
     coming: usize,
 }
@@ -115,7 +115,7 @@ impl Drop for Coming<'_> {
 impl Forward {
     /// The requests that were passed on and their answers; at most 64 MiB of answers. A client can have all of an answer
     /// before its end is here, so this waits for those that are on their way, for 5 s at the most.
-    pub fn recorded(&self) -> Vec<Responded> {
+    pub fn recorded(&self) -> Vec<Transcript> {
         let entries = lock(&self.log.entries);
         let waited =
             (self.log.changed).wait_timeout_while(entries, PATIENCE, |entries| entries.coming > 0);
@@ -188,11 +188,11 @@ impl Forward {
         let recorded = &mut lock(&self.log.entries).answers;
         let total: usize = recorded.iter().map(|own| own.bytes.len()).sum();
         if total + answer.len() <= MOST_RECORDED {
-            recorded.push(Responded::of(answer, vec![request], Vec::new()));
+            recorded.push(Transcript::of(answer, vec![request], Vec::new()));
         } else if let Some(shared) = fixture_of(x) {
             let line = x.requestline;
             shared.note(format!(
-                "the answer to `{line}` is not recorded, for there are 64 MiB"
+                "the answer to `{line}` is not recorded: the recording has reached 64 MiB"
             ));
         }
     }

@@ -121,11 +121,11 @@ impl Gates {
             return format!("gate {name:?}: only a TestServer has gates; `{asker}` waited there");
         }
         let named = match self.others(name, |gate| gate.is_of_test) {
-            named if named.is_empty() => "the test named no other gate".to_owned(),
-            named => format!("gates that the test named: {named:?}"),
+            named if named.is_empty() => "the test uses no other gate".to_owned(),
+            named => format!("gates that the test uses: {named:?}"),
         };
         format!(
-            "nobody opened the gate {name:?} within {deadline:?}; `{asker}` waited there ({named})"
+            "the gate {name:?} was not opened within {deadline:?}; `{asker}` waited at it ({named})"
         )
     }
 
@@ -210,8 +210,8 @@ impl Gate<'_> {
             return;
         };
         let named = match gates.others(name, |_| true) {
-            named if named.is_empty() => "no other gate was named".to_owned(),
-            named => format!("gates that were named: {named:?}"),
+            named if named.is_empty() => "no other gate is used".to_owned(),
+            named => format!("gates that are used: {named:?}"),
         };
         let problem =
             format!("gate {name:?}: {arrived} of {count} arrived within {deadline:?} ({named})");

@@ -86,7 +86,7 @@ fn spread(text: &str, depth: usize) -> Result<Vec<String>, String> {
                 }
                 if heads.len().saturating_mul(spread_inner.len()) > MOST_CHOICES {
                     return Err(format!(
-                        "its braces stand for more than {MOST_CHOICES} texts"
+                        "its braces expand to more than {MOST_CHOICES} alternatives"
                     ));
                 }
                 let join = |head: &String| {
@@ -97,7 +97,7 @@ fn spread(text: &str, depth: usize) -> Result<Vec<String>, String> {
                 rest = after.chars();
                 continue;
             }
-            '}' if !in_class => return Err("a `}` closes nothing".into()),
+            '}' if !in_class => return Err("unmatched `}`".into()),
             _ => {}
         }
         heads.iter_mut().for_each(|head| head.push(c));
@@ -128,7 +128,7 @@ fn braces(text: &str) -> Result<(Vec<&str>, &str), String> {
             _ => {}
         }
     }
-    Err("a `{` is not closed".into())
+    Err("unclosed `{`".into())
 }
 
 fn parts(text: &str) -> Result<Vec<Part>, String> {
@@ -142,7 +142,7 @@ fn parts(text: &str) -> Result<Vec<Part>, String> {
                 None => Part::Run(false),
             },
             '[' => class(&mut rest)?,
-            ']' => return Err("a `]` closes nothing".into()),
+            ']' => return Err("unmatched `]`".into()),
             c => Part::Literal(c),
         });
     }
@@ -154,20 +154,20 @@ fn class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Part, St
     let negated = rest.next_if(|&c| c == '!' || c == '^').is_some();
     let mut ranges = Vec::new();
     loop {
-        let first = match rest.next().ok_or("a `[` is not closed")? {
-            ']' if ranges.is_empty() => return Err("a class `[]` is empty".into()),
+        let first = match rest.next().ok_or("unclosed `[`")? {
+            ']' if ranges.is_empty() => return Err("empty class `[]`".into()),
             ']' => return Ok(Part::Class { negated, ranges }),
-            '\\' => rest.next().ok_or("a `[` is not closed")?,
+            '\\' => rest.next().ok_or("unclosed `[`")?,
             c => c,
         };
         let mut last = first;
         let mut ahead = rest.clone();
         if ahead.next() == Some('-') && ahead.peek().is_some_and(|&c| c != ']') {
             rest.next();
-            last = rest.next().ok_or("a `[` is not closed")?;
+            last = rest.next().ok_or("unclosed `[`")?;
         }
         if last < first {
-            return Err(format!("the range `{first}-{last}` is the wrong way round"));
+            return Err(format!("the range `{first}-{last}` is reversed"));
         }
         ranges.push((first, last));
     }
@@ -245,12 +245,12 @@ mod tests {
     #[test]
     fn a_pattern_that_cannot_be_understood_is_refused_with_the_reason() {
         for (pattern, why) in [
-            ("/[a", "a `[` is not closed"),
-            ("/[]", "a class `[]` is empty"),
-            ("/a]", "a `]` closes nothing"),
-            ("/{a,b", "a `{` is not closed"),
-            ("/a}", "a `}` closes nothing"),
-            ("/[z-a]", "the range `z-a` is the wrong way round"),
+            ("/[a", "unclosed `[`"),
+            ("/[]", "empty class `[]`"),
+            ("/a]", "unmatched `]`"),
+            ("/{a,b", "unclosed `{`"),
+            ("/a}", "unmatched `}`"),
+            ("/[z-a]", "the range `z-a` is reversed"),
             ("/a\\", "it ends with a backslash"),
         ] {
             assert_eq!(Glob::new(pattern).unwrap_err(), why, "{pattern}");

@@ -13,7 +13,7 @@ use super::report;
 pub(super) fn written(value: impl Serialize) -> Vec<u8> {
     match serde_json::to_vec(&value) {
         Ok(json) => json,
-        Err(error) => panic!("it can't be written as JSON: {error}"),
+        Err(error) => panic!("the value can't be serialized as JSON: {error}"),
     }
 }
 
@@ -40,7 +40,7 @@ impl Json {
     fn new(wanted: impl Serialize, is_part: bool) -> Self {
         match serde_json::to_value(wanted) {
             Ok(wanted) => Json { wanted, is_part },
-            Err(error) => panic!("it can't be written as JSON: {error}"),
+            Err(error) => panic!("the value can't be serialized as JSON: {error}"),
         }
     }
 
@@ -48,7 +48,7 @@ impl Json {
     pub(super) fn difference(&self, body: &[u8]) -> Option<String> {
         match serde_json::from_slice(body) {
             Ok(own) => self.differs(&own),
-            Err(_) if body.is_empty() => Some(format!("there is no body; it should be {self}")),
+            Err(_) if body.is_empty() => Some(format!("there is no body; expected {self}")),
             Err(error) => Some(format!("the body is not JSON: {error}")),
         }
     }
@@ -97,7 +97,7 @@ impl Json {
         difference.or_else(|| {
             let mut names = own.keys().filter(|name| !wanted.contains_key(*name));
             let more = names.next().filter(|_| !self.is_part)?;
-            Some(format!("has a member {more:?}, which it should not have"))
+            Some(format!("has an unexpected member {more:?}"))
         })
     }
 
@@ -174,7 +174,7 @@ mod tests {
             ),
             (
                 r#"{"a":[1,{"b":null}],"c":"é","d":0}"#,
-                "the JSON at `$` has a member \"d\", which it should not have",
+                "the JSON at `$` has an unexpected member \"d\"",
             ),
             (
                 "[]",

@@ -62,13 +62,13 @@ impl RequestPattern {
         if let Some(method) = &self.method
             && !is_token(method.as_bytes())
         {
-            return Some(format!("{method:?} is not a method, which is one word"));
+            return Some(format!("{method:?} is not a method (one token)"));
         }
         let may_be = |method| self.method.as_deref().is_none_or(|own| own == method);
         let is_authority = !text.starts_with('/') && text.contains([':', '*']);
         if matches!(&self.path, Path::Exact(path) if path == "*") {
             let may = may_be("OPTIONS");
-            return (!may).then(|| "only OPTIONS can ask for `*`".into());
+            return (!may).then(|| "only OPTIONS can have the target `*`".into());
         }
         if may_be("CONNECT") && is_authority {
             return None;
@@ -80,7 +80,7 @@ impl RequestPattern {
             return Some("a path starts with a slash".into());
         }
         if text.starts_with("//") {
-            return Some("the server makes one slash of those a path starts with".into());
+            return Some("the server reduces leading slashes to one".into());
         }
         text.contains('?')
             .then(|| "the path has no query; use .query(name, value) for it".into())
@@ -127,7 +127,7 @@ impl RequestPattern {
     /// Requires exactly this body.
     ///
     /// A body that is not seen as a whole does not match: a stub sees the first 16 MiB, or as much as
-    /// [`Builder::keep`](super::Builder::keep) sets if that is more; an assertion about recorded requests
+    /// [`Builder::max_recorded`](super::Builder::max_recorded) sets if that is more; an assertion about recorded requests
     /// sees what is kept of them.
     ///
     /// # Panics
@@ -193,16 +193,16 @@ impl RequestPattern {
     /// ```
     /// use servette::testing::post;
     ///
-    /// let signed = post("/hook").that("a signed request", |request| {
+    /// let signed = post("/hook").predicate("a signed request", |request| {
     ///     match request.header("X-Signature") {
     ///         Some("abc") => Ok(()),
     ///         Some(other) => Err(format!("the signature {other} is of another key")),
     ///         None => Err("there is no signature".to_owned()),
     ///     }
     /// });
-    /// let short = post("/hook").that("a short body", |request| request.body.len() < 100);
+    /// let short = post("/hook").predicate("a short body", |request| request.body.len() < 100);
     /// ```
-    pub fn that<V: Verdict>(
+    pub fn predicate<V: Verdict>(
         self,
         what: &str,
         test: impl Fn(&Request) -> V + Send + Sync + 'static,
@@ -216,7 +216,7 @@ impl RequestPattern {
     fn with(mut self, condition: Condition) -> Self {
         let excludes = |own: &&Condition| own.excludes(&condition) || condition.excludes(own);
         if let Some(own) = self.conditions.iter().find(excludes) {
-            panic!("no request can match `{self}` and `{condition}`: that excludes `{own}`");
+            panic!("no request can match `{self}` and `{condition}`: it contradicts `{own}`");
         }
         self.conditions.push(condition);
         self
@@ -225,7 +225,7 @@ impl RequestPattern {
     /// Whether a request matches.
     ///
     /// # Panics
-    /// If a test does that was given to [`that`](Self::that).
+    /// If a test does that was given to [`predicate`](Self::predicate).
     pub fn matches(&self, request: &Request) -> bool {
         self.matches_without(Condition::runs_code, request)
             && self.conditions.iter().all(|own| own.passes(request))
@@ -250,7 +250,7 @@ impl RequestPattern {
     pub(super) fn differences(&self, request: &Request) -> Vec<Difference> {
         let mut found = Vec::new();
         if let Some(refusal) = &request.refusal {
-            let what = format!("the server refused it with {refusal}");
+            let what = format!("the server rejected it with {refusal}");
             found.push(Difference::new(what));
             if request.requestline.is_empty() {
                 return found;

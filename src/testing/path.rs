@@ -115,7 +115,7 @@ impl Path {
                     .iter()
                     .any(|own| glob.as_str().contains(own)) =>
             {
-                " (a glob, no regular expression: `.`, `+`, `(` and `$` stand for themselves)"
+                " (a glob, not a regular expression: `.`, `+`, `(` and `$` are literal)"
             }
             _ => "",
         }

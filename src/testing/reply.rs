@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::answer::Answer;
-use super::script::{Act, Script};
+use super::script::{Action, Script};
 use super::streamed::Streamed;
 use crate::Result;
 use crate::base::RequestHandler;
@@ -16,8 +16,8 @@ impl From<Script> for Reply {
     }
 }
 
-impl From<Act> for Reply {
-    fn from(act: Act) -> Self {
+impl From<Action> for Reply {
+    fn from(act: Action) -> Self {
         Script::from(act).into()
     }
 }
@@ -36,7 +36,7 @@ impl From<Streamed> for Reply {
 
 type Play = dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync;
 
-/// The answer of a [`Stub`](super::Stub), of any kind: an [`Answer`], a [`Script`], an [`Act`], a [`Streamed`], a
+/// The answer of a [`Stub`](super::Stub), of any kind: an [`Answer`], a [`Script`], an [`Action`], a [`Streamed`], a
 /// [`Forward`](super::Forward), or a closure ([`answer_with`](super::RequestPattern::answer_with)).
 // It is cloned for each request, and bodies can be large.
 #[derive(Clone)]

@@ -58,7 +58,7 @@ pub(super) fn body(f: &mut fmt::Formatter<'_>, body: &[u8], is_cut: bool) -> fmt
     let shown = body.get(..most).unwrap_or(body);
     write!(f, "\n    body, {} bytes", body.len())?;
     if is_cut {
-        f.write_str(" and more that are not here")?;
+        f.write_str(", and more that are not shown")?;
     }
     if shown.len() < body.len() {
         write!(f, ", of which these are the first {most}")?;
@@ -82,9 +82,9 @@ pub(super) fn request(f: &mut fmt::Formatter<'_>, request: &Request) -> fmt::Res
         request.connection
     )?;
     if let Some(refusal) = &request.refusal {
-        write!(f, ", refused with {refusal}")?;
+        write!(f, ", rejected with {refusal}")?;
     } else if !request.is_complete {
-        f.write_str(", its body is not here yet")?;
+        f.write_str(", its body has not arrived yet")?;
     }
     f.write_str(")")?;
     for (name, value) in &request.headers {
@@ -107,7 +107,7 @@ pub(super) fn arrivals(requests: &[Request], dropped: u64) -> String {
     };
     text.push_str(&list(requests));
     if dropped > 0 {
-        let _ = write!(text, "\n({dropped} earlier ones are not kept any more)");
+        let _ = write!(text, "\n({dropped} earlier ones were dropped)");
     }
     text
 }
@@ -214,12 +214,9 @@ pub(super) fn failure(
     let _ = write!(text, "\n{}", arrivals(&shared.requests(), shared.dropped()));
     match shared.silent() {
         0 => {}
-        1 => text.push_str("\n1 connection has come that brought no complete request."),
+        1 => text.push_str("\n1 connection sent no complete request."),
         n => {
-            let _ = write!(
-                text,
-                "\n{n} connections have come that brought no complete request."
-            );
+            let _ = write!(text, "\n{n} connections sent no complete request.");
         }
     }
     for note in notes {
@@ -236,7 +233,7 @@ pub(super) fn failure(
     if skipped + dropped > 0 {
         let _ = write!(text, "\n  ({} earlier lines", skipped + dropped);
         if dropped > 0 {
-            let _ = write!(text, ", {dropped} of them not kept any more");
+            let _ = write!(text, ", {dropped} of them dropped");
         }
         text.push(')');
     }

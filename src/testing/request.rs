@@ -110,7 +110,7 @@ impl Request {
     /// let answered = testing::respond(&handler, "GET /users/a%20b?page=2 HTTP/1.0\r\n\r\n");
     /// let target = answered.request().target()?;
     /// assert_eq!(target.segments(), ["users", "a b"]);
-    /// assert_eq!(target.value("page").as_deref(), Some("2"));
+    /// assert_eq!(target.query_value("page").as_deref(), Some("2"));
     /// # Ok::<(), servette::Error>(())
     /// ```
     ///

@@ -32,13 +32,13 @@ use crate::base::RequestHandler;
 /// assert_eq!(answered.request().query_value("to").as_deref(), Some("you"));
 /// assert!(answered.bytes.starts_with(b"HTTP/1.0 200 OK\r\n"));
 /// ```
-pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Responded {
+pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Transcript {
     let shared = Arc::new(Recording::in_memory(None));
     let watched = Watched {
         handler,
         shared: shared.clone(),
     };
-    Responded::new(crate::respond(&watched, requests), &shared)
+    Transcript::new(crate::respond(&watched, requests), &shared)
 }
 
 /// As [`respond`], but as strict as a [`TestServer`](super::TestServer).
@@ -64,7 +64,7 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
 pub fn respond_or_panic<H: RequestHandler + ?Sized>(
     handler: &H,
     requests: impl AsRef<[u8]>,
-) -> Responded {
+) -> Transcript {
     let shared = Arc::new(Recording::in_memory(Some("HTTP/1.1")));
     let watched = Watched {
         handler,
@@ -74,7 +74,7 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
     let bytes = catch_unwind(AssertUnwindSafe(|| crate::respond(&watched, requests)));
     let problems = shared.problems();
     match bytes {
-        Ok(bytes) if problems.is_empty() => Responded::new(bytes, &shared),
+        Ok(bytes) if problems.is_empty() => Transcript::new(bytes, &shared),
         _ => panic!(
             "{}",
             report::failure("respond_or_panic", &problems, &shared.all_notes(), &shared)
@@ -85,7 +85,7 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
 /// What [`respond`] returns: requests and responses of one connection.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Responded {
+pub struct Transcript {
     /// The bytes that a client would read.
     pub bytes: Vec<u8>,
     /// The requests, as a [`TestServer`](super::TestServer) records them: refused ones too, and as much of
@@ -97,14 +97,14 @@ pub struct Responded {
     pub log: Vec<String>,
 }
 
-impl Responded {
+impl Transcript {
     fn new(bytes: Vec<u8>, shared: &Recording) -> Self {
-        Responded::of(bytes, shared.requests(), shared.log_lines())
+        Transcript::of(bytes, shared.requests(), shared.log_lines())
     }
 
     pub(super) fn of(bytes: Vec<u8>, requests: Vec<Request>, log: Vec<String>) -> Self {
         let methods = requests.iter().map(|request| &*request.command);
-        Responded {
+        Transcript {
             responses: Response::parse_all(&bytes, methods),
             bytes,
             requests,
@@ -122,8 +122,8 @@ impl Responded {
         let mut responses = self.responses.iter().filter(|own| !own.is_interim());
         match (responses.next(), responses.next()) {
             (Some(response), None) => response,
-            (None, _) => panic!("there is no response, but {self:?}"),
-            _ => panic!("there is more than one response: {self:?}"),
+            (None, _) => panic!("expected one response, got none, but {self:?}"),
+            _ => panic!("expected one response, got more: {self:?}"),
         }
     }
 
@@ -137,14 +137,14 @@ impl Responded {
         match &*self.requests {
             [request] => request,
             _ => panic!(
-                "there are {} requests, not 1: {self:?}",
+                "expected one request, got {}: {self:?}",
                 self.requests.len()
             ),
         }
     }
 }
 
-impl fmt::Debug for Responded {
+impl fmt::Debug for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "these bytes: {}", report::preview(&self.bytes))?;
         f.write_str(&report::list(&self.requests))?;

@@ -1,4 +1,4 @@
-//! [`Script`]: bytes and [`Act`]s in an order, played on the bare connection.
+//! [`Script`]: bytes and [`Action`]s in an order, played on the bare connection.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,7 +24,7 @@ const RESET_PATIENCE: Duration = Duration::from_secs(1);
 /// It can be a whole answer (the connection ends behind it), or happen at a byte of an
 /// [`Answer`](super::Answer) or in a [`Script`]; any handler can [`play`](Self::play) it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Act(Kind);
+pub struct Action(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
@@ -36,8 +36,8 @@ enum Kind {
 }
 
 /// Ends the connection in order (FIN): the client sees the end of the stream.
-pub fn close() -> Act {
-    Act(Kind::Close)
+pub fn close() -> Action {
+    Action(Kind::Close)
 }
 
 /// Resets the connection (RST), as soon as the client's system has acknowledged all bytes before it. If the
@@ -45,26 +45,26 @@ pub fn close() -> Act {
 /// was missing; so it does when the server is dropped.
 ///
 /// [`TestServer::notes`]: super::TestServer::notes
-pub fn reset() -> Act {
-    Act(Kind::Reset)
+pub fn reset() -> Action {
+    Action(Kind::Reset)
 }
 
 /// Sends nothing more, and keeps the connection open until the client closes it or the server is dropped.
-pub fn hang() -> Act {
-    Act(Kind::Hang)
+pub fn hang() -> Action {
+    Action(Kind::Hang)
 }
 
 /// Sends nothing for this time. ([`Answer::delay`](super::Answer::delay) delays a whole answer.)
-pub fn pause(time: Duration) -> Act {
-    Act(Kind::Pause(time))
+pub fn pause(time: Duration) -> Action {
+    Action(Kind::Pause(time))
 }
 
 /// Sends nothing until the test opens this gate with `server.gate(name).open()`.
-pub fn gate(name: &str) -> Act {
-    Act(Kind::Gate(name.into()))
+pub fn gate(name: &str) -> Action {
+    Action(Kind::Gate(name.into()))
 }
 
-impl Act {
+impl Action {
     /// Does it in a handler. Bytes that were written before are sent first, if the head is complete.
     /// After [`pause`] and [`gate()`] the handler goes on, still within HTTP. [`close`], [`reset`] and
     /// [`hang`] end the exchange, and the handler should return: further bytes are not sent, and are an
@@ -122,7 +122,7 @@ impl Act {
     }
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Close => f.write_str("close"),
@@ -134,7 +134,7 @@ impl fmt::Display for Act {
     }
 }
 
-/// A sequence of bytes and [`Act`]s: an answer that is sent exactly as given. It starts with [`raw`].
+/// A sequence of bytes and [`Action`]s: an answer that is sent exactly as given. It starts with [`raw`].
 ///
 /// ```
 /// use servette::testing::{TestServer, Stubs, get, raw, gate};
@@ -164,8 +164,8 @@ pub fn raw(bytes: impl AsRef<[u8]>) -> Script {
     Script::default().raw(bytes)
 }
 
-impl From<Act> for Script {
-    fn from(act: Act) -> Self {
+impl From<Action> for Script {
+    fn from(act: Action) -> Self {
         Script::default().then(act)
     }
 }
@@ -178,7 +178,7 @@ impl Script {
     }
 
     /// Does this next.
-    pub fn then(mut self, act: Act) -> Self {
+    pub fn then(mut self, act: Action) -> Self {
         self.steps.act(act);
         self
     }
@@ -203,10 +203,10 @@ impl Script {
     /// Why it can't happen as it says.
     pub(super) fn impossible(&self) -> Option<String> {
         let Steps(steps) = &self.steps;
-        let ends = |step: &Step<'_>| matches!(step, Step::Act(act) if act.is_end());
+        let ends = |step: &Step<'_>| matches!(step, Step::Action(act) if act.is_end());
         let end = steps.iter().position(ends)?;
         match steps.get(end..)? {
-            [Step::Act(act), _, ..] => Some(format!("nothing comes behind its {act}")),
+            [Step::Action(act), _, ..] => Some(format!("nothing can follow its {act}")),
             _ => None,
         }
     }
@@ -220,7 +220,7 @@ pub(super) struct Steps<'a>(Vec<Step<'a>>);
 enum Step<'a> {
     Bytes(Cow<'a, [u8]>),
     Drip(usize, Duration),
-    Act(Act),
+    Action(Action),
 }
 
 impl<'a> Steps<'a> {
@@ -228,8 +228,8 @@ impl<'a> Steps<'a> {
         self.0.push(Step::Bytes(bytes.into()));
     }
 
-    pub(super) fn act(&mut self, act: Act) {
-        self.0.push(Step::Act(act));
+    pub(super) fn act(&mut self, act: Action) {
+        self.0.push(Step::Action(act));
     }
 
     pub(super) fn drip(&mut self, bytes: usize, every: Duration) {
@@ -243,7 +243,7 @@ impl<'a> Steps<'a> {
         let mut stream = x.raw()?;
         let mut drip = (0, Duration::ZERO);
         if self.has_reset() {
-            stream.set_write_deadline(RESET_PATIENCE);
+            stream.set_write_timeout(RESET_PATIENCE);
         }
         for step in &self.0 {
             match step {
@@ -256,17 +256,17 @@ impl<'a> Steps<'a> {
                     result => result?,
                 },
                 Step::Drip(bytes, every) => drip = (*bytes, *every),
-                Step::Act(Act(Kind::Close)) => {
+                Step::Action(Action(Kind::Close)) => {
                     // At once, whatever the handler does then.
                     stream.shutdown_write();
                     return Ok(());
                 }
-                Step::Act(Act(Kind::Hang)) => return await_end(&mut stream),
-                Step::Act(Act(Kind::Reset)) => {
+                Step::Action(Action(Kind::Hang)) => return await_end(&mut stream),
+                Step::Action(Action(Kind::Reset)) => {
                     let sent = stream.written();
                     return self.reset(x, sent, shared);
                 }
-                Step::Act(act) => act.wait(shared, &asker)?,
+                Step::Action(act) => act.wait(shared, &asker)?,
             }
         }
         Ok(())
@@ -307,7 +307,7 @@ impl<'a> Steps<'a> {
             && let Some(shared) = shared
         {
             shared.note(format!(
-                "`{}` was reset early: the client took about {got} of {all} bytes, and no more",
+                "`{}` was reset early: the client read only about {got} of {all} bytes",
                 x.requestline
             ));
         }
@@ -321,7 +321,7 @@ impl<'a> Steps<'a> {
 
 impl Step<'_> {
     fn is_reset(&self) -> bool {
-        matches!(self, Step::Act(Act(Kind::Reset)))
+        matches!(self, Step::Action(Action(Kind::Reset)))
     }
 }
 

@@ -156,7 +156,7 @@ impl TestServer {
 
     /// The recorded requests, in the order of their heads. A request is recorded when its head is complete,
     /// and has as much of its body as has arrived. If there are too many, the oldest are dropped: see
-    /// [`Builder::keep`].
+    /// [`Builder::max_recorded`].
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests()
     }
@@ -304,7 +304,7 @@ impl TestServer {
         drop(self);
         match ReservedPort::bind(address) {
             Ok(port) => port,
-            Err(error) => panic!("cannot keep {address}: {error}"),
+            Err(error) => panic!("cannot reserve {address} again: {error}"),
         }
     }
 
@@ -328,7 +328,7 @@ impl TestServer {
         let running = self.shutdown.cut(self.drop_deadline);
         (running > 0).then(|| {
             format!(
-                "{}: {running} still running {:?} after the end, and left: {}",
+                "{}: {running} still running {:?} after the stop, abandoned: {}",
                 self.name(),
                 self.drop_deadline,
                 self.shared.running().join(", "),
@@ -396,7 +396,7 @@ mod tests {
         assert_eq!(server.take().len(), 2);
         let words = server.end().unwrap();
         let expected =
-            "1 still running 20ms after the end, and left: `GET /slow HTTP/1.0` (connection 2)";
+            "1 still running 20ms after the stop, abandoned: `GET /slow HTTP/1.0` (connection 2)";
         assert!(words.ends_with(expected), "{words}");
         drop(let_go);
         server.drop_deadline = Duration::from_secs(20);

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::answer::Plain;
-use super::script::Act;
+use super::script::Action;
 use crate::base;
 use crate::exchange::Exchange;
 use crate::{Result, Status};
@@ -49,7 +49,7 @@ pub struct Streamed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Part(Vec<u8>),
-    Act(Act),
+    Action(Action),
 }
 
 impl Streamed {
@@ -66,8 +66,8 @@ impl Streamed {
     }
 
     /// Does this next.
-    pub fn then(mut self, act: Act) -> Self {
-        self.steps.push(Step::Act(act));
+    pub fn then(mut self, act: Action) -> Self {
+        self.steps.push(Step::Action(act));
         self
     }
 
@@ -89,7 +89,7 @@ impl Streamed {
                     x.wfile.write_all(bytes)?;
                     x.wfile.flush()?;
                 }
-                Step::Act(act) => {
+                Step::Action(act) => {
                     act.play(x)?;
                     if act.is_end() {
                         break;
@@ -102,10 +102,10 @@ impl Streamed {
 
     /// Why it can't happen as it says.
     pub(super) fn impossible(&self) -> Option<String> {
-        let ends = |step: &Step| matches!(step, Step::Act(act) if act.is_end());
+        let ends = |step: &Step| matches!(step, Step::Action(act) if act.is_end());
         let end = self.steps.iter().position(ends)?;
         match self.steps.get(end..)? {
-            [Step::Act(act), _, ..] => Some(format!("nothing comes behind its {act}")),
+            [Step::Action(act), _, ..] => Some(format!("nothing can follow its {act}")),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::exchange::Exchange;
 
 impl RequestPattern {
     /// Answers the requests that match: with an [`Answer`](super::Answer), a [`Script`](super::Script), an
-    /// [`Act`](super::Act), or a [`Forward`](super::Forward).
+    /// [`Action`](super::Action), or a [`Forward`](super::Forward).
     ///
     /// # Panics
     /// If the answer can't be given as it says.
@@ -139,13 +139,12 @@ impl Stub {
     pub(super) fn impossible(&self) -> Option<String> {
         if let (true, Some(condition)) = (self.is_early, self.pattern.body_condition()) {
             return Some(format!(
-                "it answers early, before there is a body, so no request has `{condition}`"
+                "it answers early, before the body is read, so no request matches `{condition}`"
             ));
         }
         let capacity = self.capacity()?;
         if capacity == 0 {
-            let why =
-                "it never answers (`times(0)`); `expect_none` says that no request is expected";
+            let why = "it never answers (`times(0)`); to expect no request, use `expect_none`";
             return Some(why.into());
         }
         let expected = match self.expected {

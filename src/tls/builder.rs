@@ -94,7 +94,9 @@ impl TlsBuilder {
             keys.push(Arc::new(key));
         }
         if keys.is_empty() {
-            return Err(Error::other("TLS needs a certificate"));
+            return Err(Error::other(
+                "TLS requires a certificate: add one with add_files or add_pem",
+            ));
         }
         let config = config(keys, self.clients.as_ref(), provider)?;
         Ok(made_from(config, Some(self)))
@@ -134,14 +136,14 @@ fn certified(
             let own = certificates.name(Kind::Certificates);
             key.wrong(
                 Kind::Key,
-                format_args!("it is not the key of the certificate in {own}"),
+                format_args!("it does not match the certificate in {own}"),
             )
         }
         rustls::Error::InvalidCertificate(error) => certificates.wrong(
             Kind::Certificates,
-            format_args!("the first certificate can't be used ({error})"),
+            format_args!("the first certificate is not usable ({error})"),
         ),
-        error => key.wrong(Kind::Key, format_args!("the key can't be used ({error})")),
+        error => key.wrong(Kind::Key, format_args!("the key is not usable ({error})")),
     })
 }
 
@@ -160,7 +162,7 @@ fn config(
             let wrong = |error: &dyn fmt::Display| {
                 authorities.wrong(
                     Kind::Authorities,
-                    format_args!("it can't be used for the certificates of clients ({error})"),
+                    format_args!("it is not usable for client certificates ({error})"),
                 )
             };
             let mut roots = RootCertStore::empty();

@@ -11,7 +11,7 @@ pub(super) fn decrypt(pem: &[u8], password: &[u8]) -> Result<PrivateKeyDer<'stat
         .replace("ENCRYPTED PRIVATE KEY", "PRIVATE KEY")
         .into_bytes();
     let encrypted = PrivatePkcs8KeyDer::from_pem_slice(&plain)
-        .map_err(|error| format!("it is no valid PEM ({error})"))?;
+        .map_err(|error| format!("it is not valid PEM ({error})"))?;
     let info = EncryptedPrivateKeyInfo::try_from(encrypted.secret_pkcs8_der())
         .map_err(|error| format!("the encrypted key can't be read ({error})"))?;
     let key = info

@@ -34,7 +34,7 @@ impl Pem {
         let all = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
         match all {
             Ok(all) if all.is_empty() => {
-                Err(self.wrong(kind, "there is no certificate in it, as PEM"))
+                Err(self.wrong(kind, "it contains no certificate in PEM format"))
             }
             Ok(all) => Ok(all),
             Err(error) => Err(self.wrong(kind, describe(&error))),
@@ -54,7 +54,7 @@ impl Pem {
             return decrypt(&bytes, password).map_err(|what| wrong(&what));
         }
         PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
-            pem::Error::NoItemsFound => wrong(&"there is no private key in it, as PEM"),
+            pem::Error::NoItemsFound => wrong(&"it contains no private key in PEM format"),
             error => wrong(&describe(&error)),
         })
     }
@@ -89,7 +89,7 @@ fn contains(bytes: &[u8], text: &[u8]) -> bool {
 
 #[cfg(feature = "tls-password")]
 fn decrypt(bytes: &[u8], password: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, String> {
-    let password = password.ok_or("the key is encrypted, and no password is given")?;
+    let password = password.ok_or("the key is encrypted: it requires a password")?;
     super::password::decrypt(bytes, password)
 }
 
@@ -99,5 +99,5 @@ fn decrypt(_: &[u8], _: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, String>
 }
 
 fn describe(error: &pem::Error) -> String {
-    format!("it is no valid PEM ({error})")
+    format!("it is not valid PEM ({error})")
 }

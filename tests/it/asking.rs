@@ -30,7 +30,7 @@ fn length(body: &str) -> String {
 #[test]
 fn a_form_is_one_of_its_type_whatever_the_parameters() {
     let value = |x: &mut Exchange<'_>| {
-        let form = x.form(100)?;
+        let form = x.read_form(100)?;
         Ok(format!("{:?} {}", form.value("a"), form.pairs().count()))
     };
     for (media_type, status) in [
@@ -174,7 +174,7 @@ fn a_copied_body_is_no_longer_than_its_limit() {
 #[cfg(feature = "json")]
 fn json_of_a_client_is_read_up_to_a_limit() {
     let sum = |x: &mut Exchange<'_>| {
-        let numbers: Vec<i64> = x.rfile.read_json(10)?;
+        let numbers: Vec<i64> = x.read_json(10)?;
         Ok(numbers.iter().sum::<i64>().to_string())
     };
     for (body, expected) in [
@@ -185,10 +185,25 @@ fn json_of_a_client_is_read_up_to_a_limit() {
         ("{}", (400, None)),
         ("[\"1\"]", (400, None)),
     ] {
-        let (status, text) = ask(sum, &[&length(body)], body);
+        let json = "Content-Type: application/json";
+        let (status, text) = ask(sum, &[json, &length(body)], body);
         assert_eq!(status, expected.0, "{body}");
         assert!(expected.1.is_none_or(|sum| sum == text), "{body}");
     }
+    for (media_type, status) in [
+        ("Application/JSON; charset=utf-8", 200),
+        ("application/problem+json", 200),
+        ("application/json-seq", 415),
+        ("text/json", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("json", 415),
+        ("", 415),
+    ] {
+        let field = format!("Content-Type: {media_type}");
+        let answer = ask(sum, &[&field, &length("[1]")], "[1]");
+        assert_eq!(answer.0, status, "{media_type}");
+    }
+    assert_eq!(ask(sum, &[&length("[1]")], "[1]").0, 415);
     let handler = handler_fn(|_, x| x.send_json(Status::CREATED, &["a\""])).quiet();
     let answer = String::from_utf8(respond(&handler, "GET / HTTP/1.0\r\n\r\n")).unwrap();
     assert!(answer.starts_with("HTTP/1.0 201 ") && answer.ends_with("\r\n\r\n[\"a\\\"\"]"));

@@ -172,7 +172,7 @@ fn a_large_blob_goes_over_the_wire() {
     }
     let bytes: Vec<u8> = (0..4 << 20).map(|at: u32| (at % 251) as u8).collect();
     let site = Site(Blob::new("a/b", bytes.clone()));
-    let server = serve(move |_, x| x.hand_to(&site));
+    let server = serve(move |_, x| x.delegate_to(&site));
     let mut client = server.connect();
     client.send(get("/blob"));
     let whole = client.response();

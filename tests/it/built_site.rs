@@ -300,7 +300,7 @@ fn names_with_a_dot_are_shown_unlisted_or_hidden() {
         let below = get(&handler, "/a/").text();
         assert_eq!(below.contains(".well-known"), is_listed);
     }
-    let handler = root.handler_with(|files| files.dot_files(Visibility::Hidden).keep_files(false));
+    let handler = root.handler_with(|files| files.dot_files(Visibility::Hidden).cache_files(false));
     assert_eq!(get(&handler, "/.env").status(), 404);
 }
 
@@ -365,10 +365,10 @@ impl Layer for Asks {
         &self.0
     }
 
-    fn send_missing(&self, x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>> {
+    fn send_not_found(&self, x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>> {
         match path.extension() {
             Some(suffix) if suffix == "gone" => x.send_error(Status::GONE).map(|()| None),
-            _ => simple::send_missing(self, x, path),
+            _ => simple::send_not_found(self, x, path),
         }
     }
 
@@ -625,7 +625,7 @@ fn values_that_never_match_are_refused_where_they_are_given() {
         ),
         (
             |files| files.with_not_found_page("404/"),
-            "'404/': it is a directory",
+            "'404/': it is a directory, not a file",
         ),
         (
             |files| files.extension(".tar.gz", "a/b"),

@@ -182,7 +182,7 @@ fn a_local_location_is_answered_within_the_server() {
     assert_eq!(get(&server, "/cgi-bin/go?/nope").status, 404);
     assert_eq!(
         get(&server, "/cgi-bin/loop").status_line(),
-        "HTTP/1.1 502 CGI scripts redirect without end"
+        "HTTP/1.1 502 Too many CGI redirects"
     );
     let answer = post(&server, "/cgi-bin/go?/cgi-bin/method", b"body");
     assert_eq!(answer.text(), "GETnone", "it is a GET without a body");

@@ -21,12 +21,9 @@ fn number(client: &mut Client) -> String {
 #[test]
 fn a_silent_script_is_killed_and_answered_with_504() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; sleep 1000 & wait\n");
-    let server = serve(site.handler().with_silence_deadline(Duration::from_secs(1)));
+    let server = serve(site.handler().with_silence_timeout(Duration::from_secs(1)));
     let answer = get(&server, "/cgi-bin/script");
-    assert_eq!(
-        answer.status_line(),
-        "HTTP/1.1 504 CGI script does not answer"
-    );
+    assert_eq!(answer.status_line(), "HTTP/1.1 504 CGI script timed out");
     let pid = fs::read_to_string(site.path("out/pid")).unwrap();
     assert!(!is_there(&pid), "reaped before the answer");
 }
@@ -36,9 +33,7 @@ fn a_script_that_is_never_silent_still_has_an_end() {
     let site = Site::with(
         "#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s\\n' $$; while :; do echo x; sleep 0.01; done\n",
     );
-    let handler = site
-        .handler()
-        .with_silence_deadline(Duration::from_secs(60));
+    let handler = site.handler().with_silence_timeout(Duration::from_secs(60));
     let server = serve(handler.with_total_deadline(Duration::from_millis(1500)));
     let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script HTTP/1.1\r\nHost: t\r\n\r\n");
@@ -51,11 +46,11 @@ fn a_script_that_is_never_silent_still_has_an_end() {
 #[test]
 fn noise_on_stderr_is_no_answer() {
     let site = Site::with("#!/bin/sh\nwhile :; do echo noise >&2; done\n");
-    let server = serve(site.handler().with_silence_deadline(Duration::from_secs(1)));
+    let server = serve(site.handler().with_silence_timeout(Duration::from_secs(1)));
     assert_eq!(get(&server, "/cgi-bin/script").status, 504);
     let lines = server.logged();
     let last_noise = lines.iter().rposition(|line| line == "CGI script: noise");
-    let end = "CGI script: (what follows is not logged)";
+    let end = "CGI script: (further lines are not logged)";
     let first_end = lines.iter().position(|line| line == end);
     assert!(last_noise.is_some() && last_noise < first_end, "{lines:?}");
 }
@@ -103,7 +98,7 @@ fn a_client_that_leaves_inside_its_body_takes_the_script_along() {
     let pid = number(&mut client);
     client.finish();
     until("the script is killed and reaped", || !is_there(&pid));
-    server.wait_for_log("the client ended the body early");
+    server.wait_for_log("the request body ended early");
 }
 
 #[test]
@@ -160,7 +155,7 @@ fn a_script_that_does_not_start_is_no_empty_answer() {
     // Where tests are started with descriptors that are to be closed, it is a shell that fails.
     if servette::cgi::inherited_descriptors().is_empty() {
         assert_eq!(get(&server, "/cgi-bin/missing").status, 500);
-        let name = "no program \"/no/such/interpreter\" to run it";
+        let name = "its interpreter \"/no/such/interpreter\" is missing or not executable";
         server.wait_for_log(&format!(
             "CGI script /cgi-bin/missing can't be started: {name}"
         ));
@@ -175,19 +170,16 @@ fn bad_output_is_answered_once_with_502() {
     let site = Site::with("#!/bin/sh\nprintf \"$(cat)\"\n");
     let server = site.serve();
     for (output, what) in [
-        ("Content-Type: a/b\\n", "a head without an end"),
-        ("hello world\\n\\n", "a line of the head is no field"),
-        (
-            "X-A: b\\n\\nx",
-            "neither Content-Type nor Location nor Status",
-        ),
+        ("Content-Type: a/b\\n", "the head has no end"),
+        ("hello world\\n\\n", "a line of the head is not a field"),
+        ("X-A: b\\n\\nx", "no Content-Type, Location or Status field"),
         (
             "Content-Type: a/b\\nContent-Length: 5\\n\\nbody",
-            "less than its Content-Length",
+            "fewer bytes than its Content-Length",
         ),
         (
             "Status: 700000\\nContent-Type: a/b\\n\\n",
-            "a Status that is no status",
+            "invalid Status field",
         ),
     ] {
         let answer = post(&server, "/cgi-bin/script", output.as_bytes());
@@ -283,7 +275,7 @@ fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; cat\n");
     let silence = Duration::from_millis(700);
     let handler = site.handler().full_duplex(true);
-    let server = serve(handler.with_silence_deadline(silence));
+    let server = serve(handler.with_silence_timeout(silence));
     let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\na");
     assert_eq!(client.head().status, 200);
@@ -300,7 +292,7 @@ fn a_client_that_is_slow_to_send_is_no_silence_of_the_script() {
 #[test]
 fn a_client_that_stalls_inside_its_body_is_answered_with_408() {
     let site = Site::with("#!/bin/sh\necho $$ >../out/pid; cat\n");
-    let limits = limits(|limits| limits.body_deadline = Duration::from_secs(1));
+    let limits = limits(|limits| limits.body_timeout = Duration::from_secs(1));
     let server = Served(TestServer::builder().limits(limits).start(site.handler()));
     let mut client = Client::new(server.addr());
     client.send("POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nb");

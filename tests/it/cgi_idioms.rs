@@ -53,22 +53,22 @@ fn a_line_that_is_no_field_is_named_in_the_log_and_not_in_the_answer() {
     let site = Site::with(PRINTS);
     let server = site.serve();
     let long = "x".repeat(300);
-    let cut = format!("a line of the head is no field: \"{}...\"", &long[..200]);
+    let cut = format!("a line of the head is not a field: \"{}...\"", &long[..200]);
     let long = format!("{long}\\n\\n");
     for (output, line) in [
         (
             "Status: 200\\nsecret \\033[31m\\r\\n\\n",
-            r#"a line of the head is no field: "secret \x1b[31m""#,
+            r#"a line of the head is not a field: "secret \x1b[31m""#,
         ),
         (&*long, &*cut),
-        ("secret\\n", r#"a head without an end: "secret""#),
+        ("secret\\n", r#"the head has no end: "secret""#),
         (
             "Status: secret\\n\\n",
-            r#"a Status that is no status: "Status: secret""#,
+            r#"invalid Status field: "Status: secret""#,
         ),
         (
             "X-A: secret\\nX-C: d\\n\\n",
-            r#"neither Content-Type nor Location nor Status: "X-A: secret""#,
+            r#"no Content-Type, Location or Status field: "X-A: secret""#,
         ),
     ] {
         let answer = post(&server, "/cgi-bin/script", output.as_bytes());
@@ -89,12 +89,15 @@ fn a_wrong_interpreter_is_named() {
     site.file("cgi-bin/mapped.py", "print(1)\n", 0o644);
     let server = serve(site.handler().interpreter(".py", "no-such-python"));
     for (script, program) in [
-        ("missing", r#""/no/such/perl" to run it"#),
+        ("missing", r#""/no/such/perl" is missing or not executable"#),
         (
             "windows",
-            r#""/bin/sh\x0d" to run it (its lines end in CR LF)"#,
+            r#""/bin/sh\x0d" is missing or not executable (its lines end in CR LF)"#,
         ),
-        ("mapped.py", r#""no-such-python" to run it"#),
+        (
+            "mapped.py",
+            r#""no-such-python" is missing or not executable"#,
+        ),
     ] {
         let status = get(&server, &format!("/cgi-bin/{script}")).status;
         // Where tests are started with descriptors that are to be closed, it is a shell that fails.
@@ -103,7 +106,7 @@ fn a_wrong_interpreter_is_named() {
             _ => (502, ""),
         };
         assert_eq!(status, expected);
-        let line = format!("CGI script /cgi-bin/{script}{what}: no program {program}");
+        let line = format!("CGI script /cgi-bin/{script}{what}: its interpreter {program}");
         server.wait_for_log(&line);
     }
 }

@@ -241,11 +241,11 @@ fn big_bodies(server: &TestServer) {
 
 fn faults(server: &TestServer) {
     for (query, message) in [
-        ("crash", "Bad output of a CGI script: an end by a signal"),
+        ("crash", "Bad output of a CGI script: ended by a signal"),
         ("nothing", "Bad output of a CGI script: no output"),
         (
             "endless",
-            "Bad output of a CGI script: a head that is too long",
+            "Bad output of a CGI script: the head is too long",
         ),
     ] {
         let answer = get(server, &format!("/cgi-bin/script?{query}"));
@@ -256,7 +256,7 @@ fn faults(server: &TestServer) {
 
 fn stalls(site: &Site) {
     let deadline = Duration::from_secs(2);
-    let server = serve(site.handler().with_silence_deadline(deadline));
+    let server = serve(site.handler().with_silence_timeout(deadline));
     let mut client = Client::new(server.addr());
     client.send("GET /cgi-bin/script?hang HTTP/1.1\r\nHost: test\r\n\r\n");
     let pid = String::from_utf8(cut_body(&mut client)).unwrap();

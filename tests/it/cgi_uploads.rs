@@ -40,7 +40,7 @@ fn errors(server: &TestServer) -> Vec<String> {
 #[test]
 fn a_body_that_stalls_is_cut_at_its_deadline_however_much_of_it_came() {
     let site = Site::with(FIRST);
-    let server = serve_within(site.handler(), |limits| limits.body_deadline = SHORT);
+    let server = serve_within(site.handler(), |limits| limits.body_timeout = SHORT);
     let mut client = Client::new(server.addr());
     client.send(head_of(1_000_000)).send(vec![b'x'; 200_000]);
     assert_eq!(client.response().status, 408);
@@ -52,13 +52,14 @@ fn a_body_that_stalls_is_cut_at_its_deadline_however_much_of_it_came() {
 fn a_script_that_streams_both_ways_is_cut_at_the_same_deadline() {
     let site = Site::with(ECHO);
     let handler = site.handler().full_duplex(true);
-    let server = serve_within(handler, |limits| limits.body_deadline = SHORT);
+    let server = serve_within(handler, |limits| limits.body_timeout = SHORT);
     let mut client = Client::new(server.addr());
     client.send(head_of(1_000_000)).send(vec![b'x'; 200_000]);
     assert_eq!(cut_body(&mut client).len(), 200_000);
     let pid = fs::read_to_string(site.path("out/pid")).unwrap();
     until("the script is killed and reaped", || !is_there(&pid));
-    let line = "\"POST /cgi-bin/script HTTP/1.1\" the client did not send its body in time";
+    let line =
+        "\"POST /cgi-bin/script HTTP/1.1\" the client stopped sending the request body (timeout)";
     until("a line", || errors(&server) == [line]);
 }
 
@@ -68,7 +69,7 @@ fn stalled_clients_give_back_the_places_of_their_scripts() {
     let site = Site::with(FIRST);
     site.script("cgi-bin/hello", HELLO);
     let handler = site.handler().with_max_scripts(4);
-    let server = serve_within(handler, |limits| limits.body_deadline = SHORT);
+    let server = serve_within(handler, |limits| limits.body_timeout = SHORT);
     let mut clients = crowd(4, server.addr(), head_of(1_000_000) + &"x".repeat(200_000));
     for client in &mut clients {
         assert_eq!(client.response().status, 408);
@@ -194,7 +195,7 @@ fn a_client_that_stops_at_any_byte_of_a_body_holds_nothing() {
         // One script at a time, and one thread beside that which polls.
         let server = serve_within(site.handler().with_max_scripts(1), |limits| {
             // Only a client that stalls is to meet it, also on a busy machine.
-            limits.body_deadline = match stop {
+            limits.body_timeout = match stop {
                 Stop::Stalls => Duration::from_millis(100),
                 _ => Duration::from_secs(30),
             };
@@ -224,7 +225,7 @@ fn a_client_that_stops_at_any_byte_of_its_chunks_holds_nothing() {
     let chunks = "2;x=y\r\nbo\r\n02\r\ndy\r\n0\r\nX: y\r\n\r\n";
     for stop in Stop::ALL {
         let server = serve_within(site.handler().with_max_scripts(1), |limits| {
-            limits.body_deadline = SHORT;
+            limits.body_timeout = SHORT;
         });
         let clients: Vec<_> = (0..chunks.len())
             .map(|sent| {
@@ -313,11 +314,11 @@ fn a_client_that_stalls_at_any_byte_of_an_answer_holds_nothing() {
     );
     site.script("cgi-bin/hello", HELLO);
     let server = serve_within(site.handler().with_max_scripts(1), |limits| {
-        limits.write_deadline = Duration::from_millis(100);
+        limits.write_timeout = Duration::from_millis(100);
         limits.min_rate = 0;
         limits.max_threads = 2;
     });
-    let line = "\"GET /cgi-bin/script HTTP/1.1\" the client did not take the response in time";
+    let line = "\"GET /cgi-bin/script HTTP/1.1\" the client stopped reading the response (timeout)";
     for taken in 0..4 {
         let mut client = Client::new(server.addr());
         client.get("/cgi-bin/script");
@@ -333,10 +334,7 @@ fn a_client_that_stalls_at_any_byte_of_an_answer_holds_nothing() {
 #[test]
 fn a_script_that_takes_nothing_of_its_body_is_silent_whatever_it_has_written() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; exec sleep 1000\n");
-    let server = serve(site.handler().with_silence_deadline(SHORT));
+    let server = serve(site.handler().with_silence_timeout(SHORT));
     let answer = post(&server, "/cgi-bin/script", &vec![b'x'; 200_000]);
-    assert_eq!(
-        answer.status_line(),
-        "HTTP/1.1 504 CGI script does not answer"
-    );
+    assert_eq!(answer.status_line(), "HTTP/1.1 504 CGI script timed out");
 }

@@ -170,7 +170,7 @@ fn few_files_stay_open_and_none_that_was_asked_for_after_it_was_deleted() {
 #[test]
 fn who_keeps_no_files_has_none_open_and_answers_the_same() {
     let root = WebRoot::new();
-    let handler = root.handler_with(|files| files.keep_files(false));
+    let handler = root.handler_with(|files| files.cache_files(false));
     for content in [vec![b'a'; LARGE], vec![b'b'; LARGE], vec![b'c'; 100]] {
         root.file("f", &content);
         for _ in 0..2 {

@@ -212,7 +212,7 @@ fn a_page_of_the_site_that_is_not_there_is_a_warning() {
     root.file("there.html", "");
     let arguments = ["--fallback", "none.html", "--not-found-page", "/there.html"];
     let (running, _) = Running::servette(&root, &arguments);
-    let expected = "servette: warning: no such file in the directory: --fallback none.html";
+    let expected = "servette: warning: --fallback none.html: no such file in the directory";
     assert_eq!(running.err(), expected);
 }
 
@@ -289,11 +289,11 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
         (&["--content-type", "a\rb"], "'a\\rb'"),
         (
             &["--he", "0"],
-            "'--he' could be --header, --health, --head-timeout, --help",
+            "'--he' could be --header, --health, --head-deadline, --help",
         ),
-        (&["--cgi-s", "3"], "--cgi-same-user, --cgi-silence"),
+        (&["--cgi-s", "3"], "--cgi-same-user, --cgi-silence-timeout"),
         (&["--headex", "X"], "unexpected argument '--headex'"),
-        (&["--cgi-sil", "x"], "'--cgi-silence <SECONDS>'"),
+        (&["--cgi-sil", "x"], "'--cgi-silence-timeout <SECONDS>'"),
         // What no request can match.
         (
             &["--allow-host", "http://x"],
@@ -303,31 +303,46 @@ fn a_wrong_argument_is_one_line_and_exit_code_2() {
             &["--allow-host", "x:80"],
             "without a scheme, a port and a path",
         ),
-        (&["--allow-host", ""], "a name is missing"),
-        (&["--allow-host", "*.lan"], "`.example.org` stands for"),
-        (&["--immutable", ""], "`/` stands for all"),
+        (&["--allow-host", ""], "the name is missing"),
+        (&["--allow-host", "*.lan"], "`.example.org` allows"),
+        (&["--immutable", ""], "`/` is the whole directory"),
         (&["--immutable", "./assets"], "'./assets'"),
-        (&["--fallback", ""], "the name of a file is missing"),
+        (&["--fallback", ""], "the file name is missing"),
         (&["--not-found-page", "../404.html"], "'../404.html'"),
-        (&["--prefix", "https://x/y"], "only the path of the URL"),
+        (
+            &["--prefix", "https://x/y"],
+            "expected only the path of the URL",
+        ),
         (&["--prefix", "/a/../b"], "'/a/../b'"),
-        (&["--type", ".tar.gz=a/b"], "what follows the last dot"),
+        (&["--type", ".tar.gz=a/b"], "a suffix has one dot"),
         (&["--type", ".x="], "has no type"),
-        (&["--cache-control", " "], "an empty value"),
-        (&["--cgi", "--cgi-directory", ""], "`/` stands for all"),
-        (&["--cgi", "--cgi-index", "a/b"], "not the name of a file"),
+        (&["--cache-control", " "], "the value is empty"),
+        (
+            &["--cgi", "--cgi-directory", ""],
+            "`/` is the whole directory",
+        ),
+        (&["--cgi", "--cgi-index", "a/b"], "expected a file name"),
         (
             &["--cgi", "--cgi-inherit", "A=b"],
-            "not the name of a variable",
+            "expected the name of an environment variable",
         ),
-        (&["--cgi", "--cgi-scripts", "0"], "--cgi-scripts"),
-        (&["--cgi", "--cgi-silence", "0"], "--cgi-silence"),
+        (&["--cgi", "--cgi-max-scripts", "0"], "--cgi-max-scripts"),
+        (
+            &["--cgi", "--cgi-silence-timeout", "0"],
+            "--cgi-silence-timeout",
+        ),
         (&["--cgi", "--cgi-interpreter", ".py="], "has no program"),
         (
             &["--cgi", "--cgi-interpreter", ".=perl"],
-            "a suffix is missing",
+            "the suffix is missing",
         ),
-        (&["-H", "date", "v"], "sends 'date' itself"),
+        (&["-H", "date", "v"], "'date' is set by the server itself"),
+        (&["--trusted-proxy", "x"], "'x' is not a trusted proxy"),
+        (&["--socket-mode", "600"], "--socket-mode requires --bind"),
+        (
+            &["--socket-mode", "600", "-b", "127.0.0.1"],
+            "--socket-mode requires --bind unix:PATH",
+        ),
     ];
     for (arguments, part) in table {
         let (stdout, stderr, status) = Running::start(servette().args(*arguments)).end();
@@ -350,7 +365,7 @@ fn long_options_can_be_abbreviated() {
     root.file("a", "hello");
     let mut command = servette();
     command.arg("0").arg("--dir").arg(root.path());
-    command.args(["--bi=127.0.0.1", "--prot", "HTTP/1.1", "--content", "a/b"]);
+    command.args(["--bi=127.0.0.1", "--prot", "1.1", "--content", "a/b"]);
     command.args(["--heade", "X-A", "b", "--cgi"]);
     let running = Running::start(&mut command);
     let answer = get(running.banner_port(), "/a");

@@ -70,14 +70,14 @@ fn a_wrong_variable_is_named() {
         (
             "SERVETTE_PORT",
             "http",
-            "invalid value 'http' for '[PORT]': it is a number from 0 to 65535, or such a number and + (from SERVETTE_PORT)",
+            "invalid value 'http' for '[PORT]': expected a port from 0 to 65535, or a port and + such as 8000+ (from SERVETTE_PORT)",
         ),
         ("SERVETTE_LOG_FORMAT", "xml", "(from SERVETTE_LOG_FORMAT)"),
         ("SERVETTE_QUIET", "yes", "(from SERVETTE_QUIET)"),
         (
             "SERVETTE_HEADER",
             "X-Frame-Options: DENY",
-            "SERVETTE_HEADER has a name and a value, on a line each",
+            "SERVETTE_HEADER needs two lines for each field: the name, then the value",
         ),
     ] {
         let (_, stderr, status) = Running::start(servette().env(name, value)).end();
@@ -164,7 +164,7 @@ fn the_ready_file_has_the_url_while_the_server_runs() {
         .arg(&folder);
     let (_, stderr, status) = Running::start(&mut command).end();
     let expected = format!(
-        "servette: error: cannot write the ready file {}: it is no regular file",
+        "servette: error: cannot write the ready file {}: it is not a regular file",
         folder.display()
     );
     assert_eq!((status.code(), &stderr[..]), (Some(1), &[expected][..]));

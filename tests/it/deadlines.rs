@@ -103,7 +103,7 @@ fn a_later_head_has_the_same_deadline_from_its_first_byte_on() {
 #[test]
 fn an_idle_connection_is_closed_at_its_deadline() {
     let server = serve(|limits| {
-        limits.idle_deadline = SHORT;
+        limits.idle_timeout = SHORT;
         limits.head_deadline = Duration::from_secs(60);
     });
     let mut client = Client::new(server.addr());
@@ -115,7 +115,7 @@ fn an_idle_connection_is_closed_at_its_deadline() {
 
 #[test]
 fn every_request_starts_the_idle_deadline_anew() {
-    let server = serve(|limits| limits.idle_deadline = SHORT * 3);
+    let server = serve(|limits| limits.idle_timeout = SHORT * 3);
     let mut client = Client::new(server.addr());
     let start = Instant::now();
     while start.elapsed() < SHORT * 6 {
@@ -126,7 +126,7 @@ fn every_request_starts_the_idle_deadline_anew() {
 
 #[test]
 fn a_body_that_does_not_come_is_a_408() {
-    let server = serve(|limits| limits.body_deadline = SHORT);
+    let server = serve(|limits| limits.body_timeout = SHORT);
     let mut client = Client::new(server.addr());
     let start = Instant::now();
     client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n12");
@@ -138,7 +138,7 @@ fn a_body_that_does_not_come_is_a_408() {
 
 #[test]
 fn a_body_that_stalls_after_a_lot_of_it_is_a_408() {
-    let server = serve(|limits| limits.body_deadline = SHORT);
+    let server = serve(|limits| limits.body_timeout = SHORT);
     let mut client = Client::new(server.addr());
     client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n");
     client.send(vec![b'x'; 200_000]);
@@ -150,7 +150,7 @@ fn a_body_that_stalls_after_a_lot_of_it_is_a_408() {
 #[test]
 fn a_drip_does_not_extend_the_deadline_of_a_body() {
     let server = serve(|limits| {
-        limits.body_deadline = SHORT;
+        limits.body_timeout = SHORT;
         limits.linger_deadline = SHORT;
     });
     let mut client = Client::new(server.addr());
@@ -163,7 +163,7 @@ fn a_drip_does_not_extend_the_deadline_of_a_body() {
 
 #[test]
 fn a_body_that_comes_slowly_but_steadily_is_taken() {
-    let server = serve(|limits| limits.body_deadline = SHORT * 3);
+    let server = serve(|limits| limits.body_timeout = SHORT * 3);
     let mut client = Client::new(server.addr());
     client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 45000\r\n\r\n");
     let start = Instant::now();
@@ -202,7 +202,7 @@ fn does_not_read(then: impl FnOnce(&Client)) {
         }
     });
     let server = spawn(handler, |limits| {
-        limits.write_deadline = SHORT;
+        limits.write_timeout = SHORT;
         limits.min_rate = 0;
         // One polls, one handles.
         limits.max_threads = 2;
@@ -222,7 +222,7 @@ fn does_not_read(then: impl FnOnce(&Client)) {
 #[test]
 fn after_the_answer_an_unread_body_is_waited_for_only_so_long() {
     let server = serve(|limits| {
-        limits.drain_deadline = SHORT;
+        limits.discard_deadline = SHORT;
         limits.linger_deadline = SHORT;
     });
     let mut client = Client::new(server.addr());

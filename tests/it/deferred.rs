@@ -256,7 +256,7 @@ fn an_answer_whose_client_has_left_may_panic_where_it_is_dropped() {
                 return echo(h, x);
             }
             let deferred = x.defer()?;
-            while !x.client_has_left() {
+            while !x.client_has_disconnected() {
                 thread::park_timeout(Duration::from_millis(2));
             }
             let bomb = Bomb;
@@ -294,7 +294,7 @@ fn a_branch_that_fails_has_not_put_it_off() {
         keeping.lock().unwrap().push(x.defer()?);
         Err(Status::CONFLICT.into())
     });
-    let server = serve(move |_, x| x.hand_to(&branch));
+    let server = serve(move |_, x| x.delegate_to(&branch));
     assert_eq!(server.answer(get("/")).status, 409);
     until("it is closed", || {
         kept.lock().unwrap().iter().all(Deferred::is_closed)
@@ -343,7 +343,7 @@ fn a_late_answer_can_hand_over_its_body() {
         server.deferred().answer(|h, x| {
             h.send_response(x, Status::OK);
             h.end_headers(x)?;
-            let stream = x.wfile.hand_over()?;
+            let stream = x.wfile.start_stream()?;
             thread::spawn(move || stream.send("streamed").unwrap());
             Ok(())
         });
@@ -446,12 +446,12 @@ fn a_handler_that_waits_can_ask_whether_its_client_has_left() {
     let noted = gone.clone();
     let answering = handler(move |h, x| {
         let start = Instant::now();
-        assert!(!x.client_has_left());
+        assert!(!x.client_has_disconnected());
         came.pass();
-        while x.path != "/stays" && !x.client_has_left() && start.elapsed() < PATIENCE {
+        while x.path != "/stays" && !x.client_has_disconnected() && start.elapsed() < PATIENCE {
             thread::park_timeout(Duration::from_millis(2));
         }
-        noted.push(x.client_has_left());
+        noted.push(x.client_has_disconnected());
         let mut body = String::new();
         let read = x.rfile.read_to_string(&mut body);
         assert!(read.is_ok() && body == "body");
@@ -478,7 +478,7 @@ fn a_handler_that_waits_can_ask_whether_its_client_has_left() {
     assert_eq!(gone.lines().last().unwrap(), "false");
     respond(
         &handler(|h, x| {
-            assert!(!x.client_has_left());
+            assert!(!x.client_has_disconnected());
             echo(h, x)
         }),
         get("/"),
@@ -631,7 +631,7 @@ fn a_handler_that_wants_the_connection_to_end_has_said_so_for_its_answer() {
 #[test]
 fn no_more_is_deferred_than_may_be_held_in_memory() {
     let (handler, deferred) = later();
-    let server = spawn(handler, |limits| limits.queued = 10_000);
+    let server = spawn(handler, |limits| limits.total_queue = 10_000);
     let ask = |length: usize| {
         let mut client = Client::new(server.addr());
         client.send(format!(

@@ -218,7 +218,7 @@ fn after_a_panic_the_server_lives_on() {
     for (path, message) in [
         ("/text", "panic: of a text"),
         ("/string", "panic: of a /string"),
-        ("/number", "panic: with a value that is no text"),
+        ("/number", "panic: with a value that is not a string"),
     ] {
         let response = server.answer(get(path));
         assert_eq!(response.status, 500);

@@ -88,13 +88,13 @@ fn a_silent_stream_is_kept_alive_by_comments_and_a_busy_one_is_not() {
                 _ => {
                     h.send_response(x, Status::OK);
                     h.end_headers(x)?;
-                    x.wfile.hand_over()?
+                    x.wfile.start_stream()?
                 }
             };
             sender.lock().unwrap().send(stream).unwrap();
             Ok(())
         }),
-        |limits| limits.stream_silence = silence,
+        |limits| limits.stream_keep_alive = silence,
     );
     let start = Instant::now();
     let mut client = Client::new(server.addr());

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use servette::simple::{Content, Directory, DirectoryListing, FileFacts, Visibility};
+use servette::simple::{Content, Directory, DirectoryListing, FileMetadata, Visibility};
 use servette::{
     Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, Status, base, respond,
     simple,
@@ -218,8 +218,8 @@ impl Layer for Recorder {
     fn send_head(&self, _: &mut Exchange<'_>) -> Result<Option<Content>> {
         self.note("send_head", Ok(None))
     }
-    fn send_missing(&self, _: &mut Exchange<'_>, _: &Path) -> Result<Option<Content>> {
-        self.note("send_missing", Ok(None))
+    fn send_not_found(&self, _: &mut Exchange<'_>, _: &Path) -> Result<Option<Content>> {
+        self.note("send_not_found", Ok(None))
     }
     fn list_directory(&self, _: &mut Exchange<'_>, _: &Directory<'_>) -> Result<Option<Content>> {
         self.note("list_directory", Ok(None))
@@ -236,7 +236,7 @@ impl Layer for Recorder {
     fn guess_type(&self, _: &Path) -> Cow<'_, str> {
         self.note("guess_type", "".into())
     }
-    fn entity_tag<'a>(&'a self, _: &Path, _: &'a FileFacts) -> Option<Cow<'a, str>> {
+    fn entity_tag<'a>(&'a self, _: &Path, _: &'a FileMetadata) -> Option<Cow<'a, str>> {
         self.note("entity_tag", None)
     }
     fn cache_control(&self, _: &Path) -> Option<Cow<'_, str>> {
@@ -264,13 +264,13 @@ impl<P: ServeFiles> Layer for Probe<P> {
         inner.do_get(x)?;
         inner.do_head(x)?;
         inner.send_head(x)?;
-        inner.send_missing(x, Path::new("x"))?;
+        inner.send_not_found(x, Path::new("x"))?;
         inner.list_directory(x, directory)?;
         inner.translate_path("/");
         inner.visibility(OsStr::new("x"));
         inner.guess_type(Path::new("x"));
         let file = fs::File::open(directory.path())?;
-        inner.entity_tag(Path::new("x"), &FileFacts::of(&file)?);
+        inner.entity_tag(Path::new("x"), &FileMetadata::of(&file)?);
         inner.cache_control(Path::new("x"));
         inner.copyfile(x, Content::Page(Default::default()))?;
         self.0.list_directory(x, directory)
@@ -294,7 +294,7 @@ fn pointers_hand_on_every_hook() {
         "do_get",
         "do_head",
         "send_head",
-        "send_missing",
+        "send_not_found",
         "list_directory",
         "translate_path",
         "visibility",

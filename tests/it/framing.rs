@@ -341,7 +341,7 @@ fn less_than_declared_is_a_500_before_the_first_byte_and_a_cut_after_it() {
     let mut client = server.connect();
     client.send(get("/begun"));
     client.try_response("GET").unwrap_err();
-    let declared = "less body than the declared Content-Length";
+    let declared = "the handler wrote fewer bytes than the declared Content-Length";
     let told = server
         .logged()
         .iter()

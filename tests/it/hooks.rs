@@ -164,7 +164,7 @@ fn clients_that_are_being_verified_keep_nobody_waiting() {
 fn as_many_clients_are_verified_at_the_same_time_as_handlers_may_run() {
     let (server, gate, is_wanted, mut kept) = spawn_verifying(|limits| {
         limits.max_threads = 4;
-        limits.idle_deadline = Duration::from_millis(300);
+        limits.idle_timeout = Duration::from_millis(300);
     });
     is_wanted.store(true, Ordering::SeqCst);
     let mut new = crowd(20, server.addr(), get("/new"));

@@ -258,12 +258,12 @@ fn a_router_hands_on_and_each_branch_answers_by_its_own_hooks() {
     }
     impl RequestHandler for Router {
         fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-            if let Some(mut x) = x.below("/files") {
-                return x.hand_to(&self.files);
+            if let Some(mut x) = x.strip_prefix("/files") {
+                return x.delegate_to(&self.files);
             }
-            if let Some(mut x) = x.below("/api/") {
+            if let Some(mut x) = x.strip_prefix("/api/") {
                 x.send_header("X-Api", "2");
-                return x.hand_to(&self.api);
+                return x.delegate_to(&self.api);
             }
             base::do_method(self, x)
         }
@@ -335,9 +335,9 @@ fn no_spelling_of_a_path_leads_past_a_guard() {
     let root = WebRoot::new();
     root.file("private/a", "secret").file("b", "public");
     let files = SimpleHandler::new(root.path()).quiet(true);
-    let guard = handler_fn(|_, x| match x.below("/private") {
+    let guard = handler_fn(|_, x| match x.strip_prefix("/private") {
         Some(mut x) => x.send_content(Status::FORBIDDEN, "text/plain", x.path),
-        None => x.hand_to(&files),
+        None => x.delegate_to(&files),
     })
     .quiet();
     for (path, inside) in [
@@ -378,8 +378,8 @@ fn no_spelling_of_a_path_leads_past_a_guard() {
 #[test]
 fn a_mount_has_the_name_that_the_program_gave_it() {
     let handler = handler_fn(|_, x| {
-        let mut x = x.below("m n/").unwrap();
-        let mut x = x.below("/o").unwrap();
+        let mut x = x.strip_prefix("m n/").unwrap();
+        let mut x = x.strip_prefix("/o").unwrap();
         let location = format!("{}{}", x.mount(), x.path);
         x.send_redirect(Status::FOUND, &location)
     })
@@ -441,12 +441,12 @@ fn what_fails_in_a_branch_has_the_error_page_of_the_branch() {
     };
     let log = Log::default();
     let branch = Page(handler_fn(leaf), "branch %(code)d");
-    let nested = Page(handler_fn(|_, x| x.hand_to(&branch)), "nested %(code)d");
-    let router = handler_fn(|_, x| match x.below("/nested") {
-        Some(mut x) => x.hand_to(&nested),
+    let nested = Page(handler_fn(|_, x| x.delegate_to(&branch)), "nested %(code)d");
+    let router = handler_fn(|_, x| match x.strip_prefix("/nested") {
+        Some(mut x) => x.delegate_to(&nested),
         None => match x.path {
             "/own" => Err(Status::GONE.into()),
-            _ => x.hand_to(&branch),
+            _ => x.delegate_to(&branch),
         },
     });
     let router = Filed(Page(router, "router %(code)d"), log.clone());
@@ -493,7 +493,7 @@ fn a_request_may_be_handed_on_many_times() {
     impl RequestHandler for Countdown {
         fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
             match x.path.strip_prefix("/a") {
-                Some(rest) => x.with_path(rest).hand_to(self),
+                Some(rest) => x.with_path(rest).delegate_to(self),
                 None => x.send_content(Status::OK, "text/plain", "end"),
             }
         }
@@ -506,7 +506,7 @@ fn handlers_that_hand_on_in_a_circle_fail() {
     struct Circle;
     impl RequestHandler for Circle {
         fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-            x.hand_to(self)
+            x.delegate_to(self)
         }
     }
     assert!(ask(&Circle, "/").starts_with("HTTP/1.0 500 "));
@@ -524,7 +524,7 @@ fn a_branch_whose_error_page_fails_is_answered_by_the_router() {
             panic!("second")
         }
     }
-    let router = handler_fn(|_, x| x.hand_to(&Broken)).quiet();
+    let router = handler_fn(|_, x| x.delegate_to(&Broken)).quiet();
     assert!(ask(&router, "/").starts_with("HTTP/1.0 500 "));
 }
 
@@ -543,8 +543,8 @@ fn the_log_of_a_branch_is_that_of_the_outermost_handler() {
     let own = Log::default();
     let with_own_log = Filed(&files, own.clone());
     let router = handler_fn(|_, x| match x.path {
-        "/own" => x.hand_to(&with_own_log),
-        _ => x.hand_to(&files),
+        "/own" => x.delegate_to(&with_own_log),
+        _ => x.delegate_to(&files),
     });
     let log = Log::default();
     let filed = Filed(router, log.clone());
@@ -575,10 +575,10 @@ fn an_access_log_around_a_router_is_the_only_line_of_a_request() {
         }
     }
     let leaf = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", "leaf"));
-    let branch = handler_fn(|_, x| x.hand_to(&leaf));
+    let branch = handler_fn(|_, x| x.delegate_to(&leaf));
     let router = handler_fn(|_, x| match x.path {
-        "/branch" => x.hand_to(&branch),
-        _ => x.hand_to(&leaf),
+        "/branch" => x.delegate_to(&branch),
+        _ => x.delegate_to(&leaf),
     });
     let log = Log::default();
     let site = Access(router, log.clone());
@@ -590,10 +590,10 @@ fn an_access_log_around_a_router_is_the_only_line_of_a_request() {
 #[test]
 fn mounts_nest() {
     let handler = handler_fn(|h, x| {
-        let Some(mut one) = x.below("/one") else {
+        let Some(mut one) = x.strip_prefix("/one") else {
             return h.send_error(x, Status::NOT_FOUND);
         };
-        let Some(two) = one.below("/two") else {
+        let Some(two) = one.strip_prefix("/two") else {
             return h.send_error(&mut one, Status::GONE);
         };
         let text = format!("{} | {}", two.mount(), two.path);
@@ -628,8 +628,8 @@ fn a_subclass_of_scripts_is_seen() {
     let got = answer(&members, &request("/cgi-bin/who"));
     assert!(got.ends_with("\r\n\r\nanna /cgi-bin/who"), "{got}");
     assert!(ask(&members, "/a.txt").ends_with("\r\n\r\na"));
-    let mounted = handler_fn(|_, x| match x.below("/m%20n") {
-        Some(mut x) => x.hand_to(&members),
+    let mounted = handler_fn(|_, x| match x.strip_prefix("/m%20n") {
+        Some(mut x) => x.delegate_to(&members),
         None => Err(Status::NOT_FOUND.into()),
     })
     .quiet();

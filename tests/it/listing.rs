@@ -440,8 +440,8 @@ fn crumbs_stay_inside_of_a_mount_and_of_a_prefix() {
     struct Mounted(SimpleHandler);
     impl RequestHandler for Mounted {
         fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
-            match x.below("/m") {
-                Some(mut x) => x.hand_to(&self.0),
+            match x.strip_prefix("/m") {
+                Some(mut x) => x.delegate_to(&self.0),
                 None => x.send_error(Status::NOT_FOUND),
             }
         }

@@ -68,11 +68,11 @@ fn sighup_opens_the_file_again() {
     running.signal(Signal::HUP);
     let complaint = running.err();
     assert!(
-        complaint.starts_with("servette: error: cannot open the log "),
+        complaint.starts_with("servette: error: cannot open the log file "),
         "{complaint}"
     );
     assert!(
-        complaint.ends_with("it stays in the old file"),
+        complaint.ends_with("logging continues in the old file"),
         "{complaint}"
     );
     assert_eq!(get(port, "/4").status(), 404);
@@ -102,7 +102,8 @@ fn a_log_that_cannot_be_opened_is_one_line_and_exit_code_1() {
         let (_, stderr, status) = Running::start(&mut command).end();
         assert_eq!(status.code(), Some(1), "{stderr:?}");
         let path = path.display();
-        let expected = format!("servette: error: cannot open the log {path}: {reason} (os error");
+        let expected =
+            format!("servette: error: cannot open the log file {path}: {reason} (os error");
         assert!(
             stderr.len() == 1 && stderr[0].starts_with(&expected),
             "{stderr:?}"

@@ -63,7 +63,7 @@ fn beside_serve_forever_nobody_else_serves() {
             is_refused(server.serve_forever());
             is_refused(server.handle_request());
             assert_eq!(client.get("/after").response().text(), "/after");
-            assert_eq!(info.shutdown.shutdown(PATIENCE), 0);
+            assert_eq!(info.shutdown_handle().shutdown(PATIENCE), 0);
             serving.join().unwrap().unwrap();
         });
         // It has stopped, which is no error.
@@ -108,7 +108,7 @@ fn of_many_that_begin_at_the_same_time_one_serves() {
             until("all but one are refused", || refused() == 7);
             let mut client = Client::new(server.info().server_address);
             assert_eq!(client.get("/x").response().text(), "/x");
-            assert_eq!(server.info().shutdown.shutdown(PATIENCE), 0);
+            assert_eq!(server.info().shutdown_handle().shutdown(PATIENCE), 0);
             let results = beginning.into_iter().map(|of| of.join().unwrap());
             assert_eq!(results.filter(Result::is_ok).count(), 1);
         });

@@ -176,7 +176,7 @@ fn flush_headers_is_called_by_end_headers() {
         fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
             self.send_response(x, Status::OK);
             self.end_headers(x)?;
-            assert!(x.has_begun());
+            assert!(x.response_has_begun());
             Ok(x.wfile.write_all(b"body")?)
         }
         fn flush_headers(&self, x: &mut Exchange<'_>) -> Result<()> {

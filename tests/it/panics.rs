@@ -412,7 +412,7 @@ fn a_closure_of_a_fixture_that_fails_stops_nothing() {
     };
     let mined = || {
         let that = |_: &Request| -> bool { panic_any(Bomb(Kind::Payload)) };
-        testing::get("/that").that("mined", that)
+        testing::get("/that").predicate("mined", that)
     };
     for kind in KINDS {
         let stubs = Stubs::new()

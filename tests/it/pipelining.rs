@@ -197,7 +197,7 @@ fn nothing_is_answered_after_close() {
     client.assert_end();
 }
 
-/// The default of `Limits::drain`.
+/// The default of `Limits::discard`.
 const DRAIN: usize = 256 << 10;
 
 #[test]

@@ -297,7 +297,7 @@ fn a_header_of_somebody_else_is_not_read() {
         let mut stream = connect(&server);
         let _ = stream.write_all(bytes.as_bytes());
         assert_eq!(rest(&stream), "");
-        let line = "PROXY protocol: this peer is no trusted proxy";
+        let line = "PROXY protocol: the peer is not a trusted proxy";
         assert_eq!(log.lines()[before..], [line]);
     }
 }
@@ -391,7 +391,10 @@ fn the_header_comes_before_tls() {
 fn settings_that_cannot_be_are_errors_of_bind() {
     let wrong = HttpServer::builder(handler(tell)).trusted_proxies(["127.0.0.1", "nonsense", "x"]);
     let error = wrong.bind("127.0.0.1:0").unwrap_err().to_string();
-    assert!(error.contains("'nonsense' is no trusted proxy"), "{error}");
+    assert!(
+        error.contains("'nonsense' is not a trusted proxy"),
+        "{error}"
+    );
     let nobody = HttpServer::builder(handler(tell)).proxy_protocol(true);
     let error = nobody.bind("127.0.0.1:0").unwrap_err().to_string();
     assert!(error.contains("needs trusted proxies"), "{error}");
@@ -404,7 +407,7 @@ fn a_server_that_drains_serves_and_keeps_no_connection() {
         let address: SocketAddr = server.info().server_address.socket_addr().unwrap();
         let mut idle = Client::new(address);
         assert!(!idle.get("/").response().says_close());
-        let handle = server.info().shutdown.clone();
+        let handle = server.info().shutdown_handle();
         assert!(!handle.is_draining());
         handle.drain();
         assert!(handle.is_draining() && !handle.is_stopping());

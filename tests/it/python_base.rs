@@ -381,13 +381,16 @@ fn test_header_buffering() {
         fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
             self.send_response_only(x, Status::CONTINUE);
             self.end_headers(x)?;
-            assert!(!x.has_begun());
+            assert!(!x.response_has_begun());
             self.send_response_only(x, Status::OK);
             self.send_header(x, "A", "b");
             self.end_headers(x)?;
-            assert!(!x.has_begun(), "one write for the head and its body");
+            assert!(
+                !x.response_has_begun(),
+                "one write for the head and its body"
+            );
             x.wfile.flush()?;
-            assert!(x.has_begun());
+            assert!(x.response_has_begun());
             Ok(())
         }
         fn protocol_version(&self) -> &str {

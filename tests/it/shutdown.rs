@@ -89,7 +89,7 @@ fn an_answer_of_the_last_moment_survives_an_unread_body() {
 #[test]
 fn a_handler_may_stop_its_server() {
     let handler = handler(|h, x| {
-        let running = x.server.shutdown.shutdown(LONG);
+        let running = x.server.shutdown_handle().shutdown(LONG);
         text(h, x, &running.to_string())
     });
     for server in spawn_both(handler) {
@@ -259,7 +259,7 @@ fn what_was_just_answered_is_closed_like_all_that_waits() {
         server: &ServerInfo,
         serve: impl Fn() -> Result<()> + Send,
     ) {
-        handler.stop.set(server.shutdown.clone()).unwrap();
+        handler.stop.set(server.shutdown_handle()).unwrap();
         std::thread::scope(|scope| {
             let served = scope.spawn(serve);
             let mut client = Client::new(server.server_address);
@@ -288,7 +288,7 @@ fn what_was_about_to_be_served_is_closed() {
         match x.path {
             "/held" => gate.pass(),
             "/first" => {}
-            _ => drop(x.server.shutdown.shutdown(LONG)),
+            _ => drop(x.server.shutdown_handle().shutdown(LONG)),
         }
         echo(h, x)
     });

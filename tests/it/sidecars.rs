@@ -331,7 +331,7 @@ fn the_hook_of_tags_is_asked_for_the_file_that_is_sent() {
         fn entity_tag<'a>(
             &'a self,
             path: &std::path::Path,
-            _: &'a simple::FileFacts,
+            _: &'a simple::FileMetadata,
         ) -> Option<std::borrow::Cow<'a, str>> {
             let name = path.file_name()?.to_str()?;
             Some(format!("\"{name}\"").into())
@@ -431,7 +431,7 @@ impl Layer for Meddler<'_> {
     fn entity_tag<'a>(
         &'a self,
         path: &std::path::Path,
-        file: &'a simple::FileFacts,
+        file: &'a simple::FileMetadata,
     ) -> Option<std::borrow::Cow<'a, str>> {
         self.at("entity_tag");
         simple::entity_tag(self, path, file)

@@ -44,7 +44,7 @@ impl RequestHandler for Streams {
             self.send_header(x, "Content-Length", length);
         }
         self.end_headers(x)?;
-        let stream = x.wfile.hand_over()?;
+        let stream = x.wfile.start_stream()?;
         self.streams.lock().unwrap().send(stream).unwrap();
         match x.path {
             "/fails" => Err(servette::Error::other("behind it")),
@@ -301,15 +301,18 @@ fn what_is_written_before_the_handler_returns_follows_in_order() {
     let server = spawn(
         handler(|h, x| {
             h.send_response(x, Status::OK);
-            assert!(x.wfile.hand_over().is_err(), "before the end of the head");
+            assert!(
+                x.wfile.start_stream().is_err(),
+                "before the end of the head"
+            );
             h.end_headers(x)?;
             x.wfile.write_all(b"by wfile, ")?;
-            let stream = x.wfile.hand_over()?;
+            let stream = x.wfile.start_stream()?;
             for text in ["by ", "the ", "stream"] {
                 stream.send(text)?;
             }
             assert!(x.wfile.write(b"no").is_err());
-            assert!(x.wfile.hand_over().is_err());
+            assert!(x.wfile.start_stream().is_err());
             assert!(x.raw().is_err() && x.detach().is_err() && x.defer().is_err());
             x.wfile.flush()?;
             let mut body = Vec::new();
@@ -338,7 +341,7 @@ fn no_body_is_handed_over_behind_detach() {
             h.send_response(x, Status::OK);
             h.end_headers(x)?;
             let mut detached = x.detach()?;
-            assert!(x.wfile.hand_over().is_err(), "its socket blocks");
+            assert!(x.wfile.start_stream().is_err(), "its socket blocks");
             Ok(detached.write_all(b"detached")?)
         }),
         |_| (),
@@ -368,7 +371,7 @@ fn a_burst_before_the_handler_returns_cuts_no_client_that_reads() {
         handler(|h, x| {
             h.send_response(x, Status::OK);
             h.end_headers(x)?;
-            let stream = x.wfile.hand_over()?;
+            let stream = x.wfile.start_stream()?;
             for _ in 0..BURST / 10_000 {
                 stream.send(&[b'x'; 10_000])?;
             }
@@ -499,7 +502,7 @@ fn a_client_that_takes_nothing_for_too_long_is_cut() {
     for (writes_on, min_rate) in [(false, 0), (true, 1 << 30)] {
         let server = threading(|limits| {
             limits.stream_queue = 16 << 20;
-            limits.write_deadline = SHORT;
+            limits.write_timeout = SHORT;
             limits.min_rate = min_rate;
         });
         let (mut client, stream) = server.open_slow("/");
@@ -702,7 +705,7 @@ fn all_queues_together_are_bounded() {
     const QUEUED: usize = 4 << 20;
     let server = threading(|limits| {
         limits.stream_queue = 64 << 20;
-        limits.queued = QUEUED;
+        limits.total_queue = QUEUED;
     });
     let block = Chunk::from(vec![b'x'; 50_000]);
     // What was queued is free again behind each of them.
@@ -851,7 +854,7 @@ fn streams_are_collected_in_memory() {
         }
         h.send_response(x, Status::OK);
         h.end_headers(x)?;
-        let stream = x.wfile.hand_over()?;
+        let stream = x.wfile.start_stream()?;
         thread::spawn(move || {
             for _ in 0..100 {
                 thread::yield_now();
@@ -929,7 +932,7 @@ fn a_stream_that_begins_while_the_server_stops_is_told_too() {
             passed.pass();
             h.send_response(x, Status::OK);
             h.end_headers(x)?;
-            let stream = x.wfile.hand_over()?;
+            let stream = x.wfile.start_stream()?;
             sender.lock().unwrap().send(stream).unwrap();
             Ok(())
         });
@@ -1040,12 +1043,12 @@ mod in_a_child {
                     }
                     h.send_response(x, Status::OK);
                     h.end_headers(x)?;
-                    let stream = x.wfile.hand_over()?;
+                    let stream = x.wfile.start_stream()?;
                     stream.send("hello")?;
                     kept.lock().unwrap().push(stream);
                     Ok(())
                 }),
-                |limits| limits.thread_idle = SHORT,
+                |limits| limits.thread_idle_timeout = SHORT,
             )
         };
         if serves(keeping) {
@@ -1089,7 +1092,7 @@ mod in_a_child {
 
 #[test]
 fn a_silence_of_zero_switches_off_what_keeps_a_stream_alive() {
-    let server = threading(|limits| limits.stream_silence = Duration::ZERO);
+    let server = threading(|limits| limits.stream_keep_alive = Duration::ZERO);
     let (mut client, stream) = server.open("/");
     stream.keep_alive("still here");
     for _ in 0..20 {

@@ -188,7 +188,7 @@ fn a_client_that_takes_nothing_more_is_reset() {
     let root = root();
     let set = || {
         limits(|limits| {
-            limits.write_deadline = SHORT;
+            limits.write_timeout = SHORT;
             limits.min_rate = 0;
         })
     };
@@ -228,7 +228,7 @@ fn a_client_that_takes_too_little_is_cut_and_one_that_takes_its_time_is_not() {
     let root = root();
     for (min_rate, lives) in [(20_000_000, false), (1_000, true)] {
         let server = spawn(site(&root), |limits| {
-            limits.write_deadline = SHORT;
+            limits.write_timeout = SHORT;
             limits.min_rate = min_rate;
         });
         let mut client = Client::slow(server.addr());
@@ -476,8 +476,8 @@ mod in_a_child {
         // They are read one after the other.
         let patient = || {
             spawn(site(&root), |limits| {
-                limits.write_deadline = 10 * PATIENCE;
-                limits.thread_idle = SHORT;
+                limits.write_timeout = 10 * PATIENCE;
+                limits.thread_idle_timeout = SHORT;
             })
         };
         if serves(patient) {

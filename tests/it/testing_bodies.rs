@@ -82,7 +82,7 @@ fn a_pattern_sees_the_first_16_mib_of_a_body_and_a_closure_all() {
         .on(post("/").body_contains("end").answer(status(400)))
         .on(post("/").body("x".repeat(SEEN)).answer(status(200)))
         .on(post("/")
-            .that("short", move |request| {
+            .predicate("short", move |request| {
                 let (length, is_truncated) = (request.body.len(), request.is_truncated);
                 note.lock().unwrap().push((length, is_truncated));
                 false
@@ -114,44 +114,46 @@ fn a_pattern_sees_as_much_of_a_body_as_the_fixture_keeps() {
             .body_contains("end")
             .answer(status(200)))
     };
-    let keeps = TestServer::builder().keep(10, SEEN + 3).start(stubs());
+    let keeps = TestServer::builder()
+        .max_recorded(10, SEEN + 3)
+        .start(stubs());
     assert_eq!(put(&keeps, "/", body.as_bytes()), 200);
     let stubs = stubs().strict();
     let server = TestServer::start(stubs.clone());
     assert_eq!(put(&server, "/", body.as_bytes()), 404);
     let text = message(|| server.verify());
-    let why = "of the body only the first 16777216 bytes are kept (see `Builder::keep`); \
-               whether the rest contains \"end\" can't be told\n";
+    let why = "only the first 16777216 bytes of the body are recorded (see `Builder::max_recorded`); \
+               the rest may contain \"end\"\n";
     assert!(text.contains(why), "{text}");
 }
 
 #[test]
 fn an_assertion_says_where_a_body_was_not_kept() {
-    let server = TestServer::builder().keep(10, 2).start(status(200));
+    let server = TestServer::builder().max_recorded(10, 2).start(status(200));
     put(&server, "/", b"hello");
     let like = || servette::testing::put("/");
-    let kept = "of the body only the first 2 bytes are kept (see `Builder::keep`)";
+    let kept = "only the first 2 bytes of the body are recorded (see `Builder::max_recorded`)";
     for (pattern, why) in [
         (
             like().body("hello"),
-            format!("{kept}: \"he\"; it should be \"hello\""),
+            format!("{kept}: \"he\"; expected \"hello\""),
         ),
         (
             like().body("he"),
-            format!("{kept}: \"he\"; it should be \"he\""),
+            format!("{kept}: \"he\"; expected \"he\""),
         ),
         (
             like().body_contains("lo"),
-            format!("{kept}; whether the rest contains \"lo\" can't be told\n"),
+            format!("{kept}; the rest may contain \"lo\"\n"),
         ),
         (
-            like().that("long", |r| r.body.len() > 3),
-            "it is not long; of its body only the first 2 bytes are kept".to_owned(),
+            like().predicate("long", |r| r.body.len() > 3),
+            "it is not long; only the first 2 bytes of the body are recorded".to_owned(),
         ),
     ] {
         let text = message(|| server.assert_received(&pattern));
         assert!(text.contains(&why), "{text}");
-        let shown = "    body, 2 bytes and more that are not here:\n      he\n";
+        let shown = "    body, 2 bytes, and more that are not shown:\n      he\n";
         assert!((text + "\n").contains(shown));
     }
     server.assert_received(&like().body_contains("he"));
@@ -200,7 +202,7 @@ fn a_stub_for_early_answers_can_not_ask_for_a_body() {
         text.ends_with("no request has `body that contains \"a\"`"),
         "{text}"
     );
-    let head = post("/").that("long", |r| r.header("Content-Length") == Some("3"));
+    let head = post("/").predicate("long", |r| r.header("Content-Length") == Some("3"));
     let stubs = Stubs::new().on(head.answer(status(413)).early());
     assert_eq!(respond(&stubs, sent("abc")).response().status, 413);
 }

@@ -19,7 +19,7 @@ fn send(server: &TestServer, requests: impl AsRef<str>) {
 
 #[test]
 fn recording_is_bounded() {
-    let server = TestServer::builder().keep(3, 10).start(status(200));
+    let server = TestServer::builder().max_recorded(3, 10).start(status(200));
     for index in 0..5 {
         send(
             &server,
@@ -35,12 +35,9 @@ fn recording_is_bounded() {
             .all(|request| request.body == b"hello worl" && request.is_truncated)
     );
     let text = message(|| server.assert_received(&get("/none")));
-    assert!(
-        text.contains("(2 earlier ones are not kept any more)"),
-        "{text}"
-    );
+    assert!(text.contains("(2 earlier ones were dropped)"), "{text}");
 
-    let server = TestServer::builder().keep(0, 10).start(status(200));
+    let server = TestServer::builder().max_recorded(0, 10).start(status(200));
     for index in 0..2 {
         send(&server, format!("GET /{index} HTTP/1.0\r\n\r\n"));
     }
@@ -48,7 +45,9 @@ fn recording_is_bounded() {
     assert_eq!((requests.len(), &*requests[0].path), (1, "/1"));
 
     // A hundred megabytes over the connection leave no more behind than is kept of a body.
-    let server = TestServer::builder().keep(1000, 1000).start(status(200));
+    let server = TestServer::builder()
+        .max_recorded(1000, 1000)
+        .start(status(200));
     let mut client = TcpStream::connect(server.addr()).unwrap();
     let length = 100 << 20;
     client
@@ -85,7 +84,9 @@ fn what_comes_at_once_is_bounded_together() {
 
 #[test]
 fn what_is_not_kept_any_more_counts_all_the_same() {
-    let server = TestServer::builder().keep(1, 100).start(status(200));
+    let server = TestServer::builder()
+        .max_recorded(1, 100)
+        .start(status(200));
     let mut clients = ["/one", "/two"].map(|path| {
         let client = connect(
             &server,
@@ -104,7 +105,9 @@ fn what_is_not_kept_any_more_counts_all_the_same() {
 
 #[test]
 fn bytes_that_are_not_kept_behind_a_long_body_are_missed_in_the_next_request() {
-    let server = TestServer::builder().keep(10, 10).start(status(200));
+    let server = TestServer::builder()
+        .max_recorded(10, 10)
+        .start(status(200));
     let body = "b".repeat(200_000);
     send(
         &server,

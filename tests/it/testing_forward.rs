@@ -102,7 +102,7 @@ fn only_plain_http_to_a_host_and_a_port_can_be_forwarded_to() {
         let text = message(|| forward(to));
         assert_eq!(
             text,
-            format!("can't forward to {to:?}: only to http://host:port")
+            format!("can't forward to {to:?}: expected http://host:port")
         );
     }
     let _ = forward("http://[::1]:80/");

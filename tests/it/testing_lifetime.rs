@@ -312,8 +312,8 @@ fn a_gate_that_nobody_opens_fails_the_test_with_its_name() {
     let cut = send(&server, GET).read(&mut [0]).unwrap_err();
     assert_eq!(cut.kind(), std::io::ErrorKind::ConnectionReset);
     let text = message(|| drop(server));
-    let expected = "nobody opened the gate \"the gate\" within 10ms; `GET /x HTTP/1.1` waited there \
-         (the test named no other gate)";
+    let expected = "the gate \"the gate\" was not opened within 10ms; `GET /x HTTP/1.1` waited at it \
+         (the test uses no other gate)";
     assert!(text.contains(expected), "{text}");
 }
 
@@ -335,13 +335,13 @@ fn who_waits_in_vain_at_a_gate_is_told_of_the_others() {
     let arrivals = || server.gate("upload").wait_for_arrivals(1, Duration::ZERO);
     let text = message(arrivals);
     for part in [
-        r#"gate "upload": 0 of 1 arrived within 0ns (gates that were named: ["else", "held", "upload-done", "upload_done"])"#,
+        r#"gate "upload": 0 of 1 arrived within 0ns (gates that are used: ["else", "held", "upload-done", "upload_done"])"#,
         "1. GET /x HTTP/1.1",
     ] {
         assert!(text.contains(part), "{text}");
     }
     let text = message(|| drop(server));
-    let expected = r#"waited there (gates that the test named: ["held", "upload_done"])"#;
+    let expected = r#"waited at it (gates that the test uses: ["held", "upload_done"])"#;
     assert!(text.contains(expected), "{text}");
 }
 

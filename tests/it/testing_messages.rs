@@ -112,7 +112,7 @@ fn a_path_that_was_meant_as_a_pattern() {
 #[test]
 fn a_test_with_a_reason() {
     the_page_shows(|| {
-        let signed = post("/hook").that("a signed request", |request| {
+        let signed = post("/hook").predicate("a signed request", |request| {
             request
                 .header("X-Signature")
                 .map(|_| ())

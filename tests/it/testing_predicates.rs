@@ -8,7 +8,7 @@ use servette::testing::{RequestPattern, Stubs, TestServer, get, post, respond, s
 
 /// A pattern whose test panics where there is no field `X`.
 fn careless() -> RequestPattern {
-    get("/a").that("n", |request| request.header("X").unwrap() == "1")
+    get("/a").predicate("n", |request| request.header("X").unwrap() == "1")
 }
 
 fn ask(server: &TestServer, path: &str) -> u16 {
@@ -74,7 +74,7 @@ fn a_test_is_asked_only_where_everything_else_matches() {
     let count = asked.clone();
     let test = move |_: &servette::testing::Request| count.fetch_add(1, Ordering::Relaxed) > 100;
     let pattern = post("/a")
-        .that("one", test)
+        .predicate("one", test)
         .header("X", "1")
         .body_contains("b");
     let stubs = Stubs::new().on(pattern.answer(status(200))).strict();
@@ -114,7 +114,7 @@ fn a_test_may_ask_its_own_stubs() {
         let test = move |_: &servette::testing::Request| !own.unmatched().is_empty();
         stubs.add(
             get("/")
-                .that("not the first", test)
+                .predicate("not the first", test)
                 .answer(status(200))
                 .expect(1),
         );
@@ -140,7 +140,7 @@ fn a_stub_answers_as_often_as_it_says_though_requests_match_at_the_same_time() {
         };
         let stubs = Stubs::new()
             .on(get("/")
-                .that("one of two", meets)
+                .predicate("one of two", meets)
                 .answer(status(200))
                 .times(1)
                 .expect(1))

@@ -133,7 +133,7 @@ fn what_the_server_refuses_is_recorded_with_the_reason() {
     assert_eq!(requests[0].refusal.as_deref(), Some("400 Bad header name"));
     assert_eq!(requests[0].requestline, "GET / HTTP/1.1");
     let text = message(|| server.assert_received(&get("/")));
-    assert!(text.contains("refused with 400 Bad header name"), "{text}");
+    assert!(text.contains("rejected with 400 Bad header name"), "{text}");
 }
 
 #[test]
@@ -161,7 +161,9 @@ fn of_what_is_refused_unfinished_all_that_came_is_recorded() {
     let text = message(|| server.assert_received(&get("/")));
     assert!(text.contains(r#"bytes "\x16\x03\x01"#), "{text}");
 
-    let server = TestServer::builder().keep(10, 10).start(status(200));
+    let server = TestServer::builder()
+        .max_recorded(10, 10)
+        .start(status(200));
     let mut client = TcpStream::connect(server.addr()).unwrap();
     // It may be refused before all of it was sent.
     let _ = client.write_all(format!("GET /{}", "x".repeat(100_000)).as_bytes());
@@ -191,13 +193,13 @@ fn a_message_counts_the_connections_that_brought_no_request() {
     let _ = TcpStream::connect(server.addr()).and_then(|mut client| client.read(&mut [0]));
     assert!(!vain().contains("brought"));
     let _bare = TcpStream::connect(server.addr()).unwrap();
-    says("\n1 connection has come that brought no complete request.");
+    says("\n1 connection sent no complete request.");
     let mut half = TcpStream::connect(server.addr()).unwrap();
     half.write_all(b"GET / HT").unwrap();
-    says("\n2 connections have come that brought no complete request.");
+    says("\n2 connections sent no complete request.");
     half.write_all(b"TP/1.0\r\n\r\n").unwrap();
     half.read_to_end(&mut Vec::new()).unwrap();
-    says("\n1 connection has come that brought no complete request.");
+    says("\n1 connection sent no complete request.");
 }
 
 #[test]
@@ -327,10 +329,7 @@ fn a_message_says_how_many_lines_of_the_log_it_leaves_out() {
     // The panic is answered with 500, which is three more lines.
     assert!(log(17).ends_with("line 0"), "{}", log(17));
     assert_eq!(log(18), "(1 earlier lines)");
-    assert_eq!(
-        log(300),
-        "(283 earlier lines, 103 of them not kept any more)"
-    );
+    assert_eq!(log(300), "(283 earlier lines, 103 of them dropped)");
 }
 
 #[test]
@@ -340,7 +339,7 @@ fn a_recorded_request_has_the_target_that_its_handler_had() {
         let shown = format!(
             "{:?} {:?} {:?}",
             target.segments(),
-            target.value("q"),
+            target.query_value("q"),
             target.query()
         );
         x.send_content(Status::OK, "text/plain", shown)
@@ -352,7 +351,7 @@ fn a_recorded_request_has_the_target_that_its_handler_had() {
         let recorded = format!(
             "{:?} {:?} {:?}",
             target.segments(),
-            target.value("q"),
+            target.query_value("q"),
             target.query()
         );
         assert_eq!(recorded, shown, "{path}");

@@ -134,7 +134,7 @@ fn respond_gives_requests_and_responses_beside_the_bytes() {
     );
     let text = message(|| drop(answered.response().clone()));
     assert!(
-        text.starts_with("there is more than one response: these bytes: \"HTTP/1.1 200 OK"),
+        text.starts_with("expected one response, got more: these bytes: \"HTTP/1.1 200 OK"),
         "{text}"
     );
 }
@@ -150,7 +150,9 @@ fn respond_lets_a_handler_do_what_it_does() {
     assert_eq!(answered.responses, []);
     let text = message(|| drop(answered.response().clone()));
     assert!(
-        text.starts_with("there is no response, but these bytes: \"\"\n  1. GET /x HTTP/1.1"),
+        text.starts_with(
+            "expected one response, got none, but these bytes: \"\"\n  1. GET /x HTTP/1.1"
+        ),
         "{text}"
     );
 }

@@ -66,7 +66,7 @@ fn methods_and_conditions_all_have_to_hold() {
             .body_contains("part")
             .answer(status(226)))
         .on(post("/")
-            .that("a body of ten bytes", |r| r.body.len() == 10)
+            .predicate("a body of ten bytes", |r| r.body.len() == 10)
             .answer(status(218)));
     for (request, expected) in [
         ("HEAD /", 201),
@@ -313,12 +313,9 @@ fn what_can_never_be_is_refused_where_it_is_written() {
     );
     say(
         message(|| get("/[a*")),
-        "the pattern \"/[a*\" does not compile: a `[` is not closed",
+        "the pattern \"/[a*\" does not compile: unclosed `[`",
     );
-    say(
-        message(|| glob("/{a")),
-        "does not compile: a `{` is not closed",
-    );
+    say(message(|| glob("/{a")), "does not compile: unclosed `{`");
     say(
         message(|| get("/").answer(status(200).body("hello").at(6, close()))),
         "stub `GET /`: a close at byte 6 can't happen: the body has 5 bytes",
@@ -411,11 +408,11 @@ fn a_path_that_looks_like_a_pattern_says_how_it_was_compared() {
         ("/users/:id", " (compared exactly; use `*` for any segment)"),
         (
             "/users/*[0-9]+",
-            " (a glob, no regular expression: `.`, `+`, `(` and `$` stand for themselves)",
+            " (a glob, not a regular expression: `.`, `+`, `(` and `$` are literal)",
         ),
         (
             "/users/.*",
-            " (a glob, no regular expression: `.`, `+`, `(` and `$` stand for themselves)",
+            " (a glob, not a regular expression: `.`, `+`, `(` and `$` are literal)",
         ),
         ("/users/8", ""),
         ("/users/8*", ""),
@@ -466,7 +463,7 @@ fn the_reason_of_a_test_stands_in_the_message() {
         None => Err(String::new()),
     };
     let stubs = Stubs::new()
-        .on(get("/a").that("signed", signed).answer(status(200)))
+        .on(get("/a").predicate("signed", signed).answer(status(200)))
         .strict();
     let ask = |field: &str| {
         ask(

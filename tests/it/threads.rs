@@ -142,7 +142,7 @@ fn a_single_threaded_handler_needs_neither_send_nor_sync() {
     let handler = handler(|h, x| {
         visits.set(visits.get() + 1);
         if visits.get() == 3 {
-            x.server.shutdown.shutdown(Duration::ZERO);
+            x.server.shutdown_handle().shutdown(Duration::ZERO);
         }
         echo(h, x)
     });
@@ -307,7 +307,7 @@ fn threads_without_work_end() {
             echo(h, x)
         });
         let mut limits = Limits::default();
-        limits.thread_idle = Duration::from_millis(50);
+        limits.thread_idle_timeout = Duration::from_millis(50);
         let server = ThreadingHttpServer::builder(handler).limits(limits);
         // One event loop, whose leader is there from the start.
         let server = server.event_loops(1).bind("127.0.0.1:0").unwrap();

@@ -202,7 +202,7 @@ fn the_end_of_the_handshake_is_answered_without_a_request() {
 fn an_end_between_two_answers_is_an_orderly_one() {
     let kept = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
     let one = |limits: &mut Limits| limits.max_connections = 1;
-    let idle = |limits: &mut Limits| limits.idle_deadline = Duration::from_millis(100);
+    let idle = |limits: &mut Limits| limits.idle_timeout = Duration::from_millis(100);
     for server in servers(&made(), idle) {
         assert!(ask(&mut connect(server.addr()), kept).ends_with("/x"));
     }
@@ -326,13 +326,13 @@ fn a_panic_in_the_handshake_ends_one_connection_and_no_thread() {
         let server = match is_single {
             true => HttpServer::builder(handler(echo))
                 .tls(config)
-                .tls_failed(move |error, _| kept.push(error))
+                .handle_tls_error(move |error, _| kept.push(error))
                 .bind("127.0.0.1:0")
                 .unwrap()
                 .spawn(),
             false => ThreadingHttpServer::builder(handler(echo))
                 .tls(config)
-                .tls_failed(move |error, _| kept.push(error))
+                .handle_tls_error(move |error, _| kept.push(error))
                 .bind("127.0.0.1:0")
                 .unwrap()
                 .spawn(),

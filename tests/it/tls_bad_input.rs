@@ -19,7 +19,7 @@ fn serve() -> (RunningServer, Log) {
     let tls = Tls::self_signed(["localhost"]).unwrap().0;
     let server = ThreadingHttpServer::builder(handler(echo))
         .tls(tls)
-        .tls_failed(move |error, _| kept.push(error));
+        .handle_tls_error(move |error, _| kept.push(error));
     (server.bind("127.0.0.1:0").unwrap().spawn().unwrap(), log)
 }
 
@@ -84,22 +84,22 @@ fn what_cannot_become_a_session_gets_an_alert_and_a_line() {
         (
             hello(2, SUITES, &usual),
             Some(70),
-            "TLS: the client speaks no version of TLS that the server speaks",
+            "TLS: no TLS version in common with the client",
         ),
         (
             hello(2, SUITES, &[GROUPS, POINTS]),
             Some(40),
-            "TLS: the client speaks no version of TLS that the server speaks",
+            "TLS: no TLS version in common with the client",
         ),
         (
             hello(3, SUITES, &[GROUPS, SCHEMES, POINTS, H2]),
             Some(120),
-            "TLS: the client does not speak HTTP/1.1 (ALPN)",
+            "TLS: the client does not offer HTTP/1.1 (ALPN)",
         ),
         (
             hello(3, &[0, 0x2f], &usual),
             Some(40),
-            "TLS: nothing in common with the client (peer is incompatible: NoCipherSuitesInCommon)",
+            "TLS: no TLS parameters in common with the client (peer is incompatible: NoCipherSuitesInCommon)",
         ),
         (
             b"\x16\x03\x01\x00\x05hello".to_vec(),
@@ -135,7 +135,7 @@ fn a_client_that_does_not_trust_the_certificate_is_told_of_in_one_line() {
     assert!(client.write_all(b"GET / HTTP/1.0\r\n\r\n").is_err());
     let _ = client.conn.complete_io(&mut client.sock);
     until("a line", || {
-        log.lines() == ["TLS: the client refused the certificate (unknown CA)"]
+        log.lines() == ["TLS: the client rejected the certificate (unknown CA)"]
     });
 }
 
@@ -199,6 +199,6 @@ fn a_message_that_is_too_long_is_not_kept() {
     let mut all = Vec::new();
     let _ = stream.read_to_end(&mut all);
     until("a line", || {
-        log.lines() == ["TLS: a message of the handshake is too long"]
+        log.lines() == ["TLS: a TLS handshake message is too long"]
     });
 }

@@ -35,7 +35,7 @@ fn serve(tls: &Tls) -> (RunningServer, Log) {
     });
     let server = ThreadingHttpServer::builder(handler)
         .tls(tls.clone())
-        .tls_failed(move |error, _| kept.push(error));
+        .handle_tls_error(move |error, _| kept.push(error));
     (server.bind("127.0.0.1:0").unwrap().spawn().unwrap(), log)
 }
 
@@ -186,7 +186,7 @@ fn certificates_of_clients_are_demanded_or_optional() {
         }
         let error = answer(Some(&wrong)).unwrap_err().to_string();
         assert!(error.contains("UnknownCA"), "{error}");
-        let refused = "TLS: the client's certificate was refused (unknown issuer)";
+        let refused = "TLS: the client's certificate was rejected (unknown issuer)";
         let none = "TLS: the client sent no certificate";
         let expected = match without {
             Some(_) => vec![refused],
@@ -297,16 +297,21 @@ fn what_is_wrong_with_files_is_said() {
             "empty",
             "key",
             "empty",
-            "there is no certificate in it, as PEM",
+            "it contains no certificate in PEM format",
         ),
         (
             "text",
             "key",
             "text",
-            "there is no certificate in it, as PEM",
+            "it contains no certificate in PEM format",
         ),
-        ("key", "key", "key", "there is no certificate in it, as PEM"),
-        ("broken", "key", "broken", "it is no valid PEM"),
+        (
+            "key",
+            "key",
+            "key",
+            "it contains no certificate in PEM format",
+        ),
+        ("broken", "key", "broken", "it is not valid PEM"),
         (
             "no-certificate",
             "key",
@@ -317,32 +322,32 @@ fn what_is_wrong_with_files_is_said() {
             "cert",
             "empty",
             "empty",
-            "there is no private key in it, as PEM",
+            "it contains no private key in PEM format",
         ),
         (
             "cert",
             "cert",
             "cert",
-            "there is no private key in it, as PEM",
+            "it contains no private key in PEM format",
         ),
         (
             "cert",
             "text",
             "text",
-            "there is no private key in it, as PEM",
+            "it contains no private key in PEM format",
         ),
         (
             "cert",
             "other",
             "other",
-            "it is not the key of the certificate in ",
+            "it does not match the certificate in ",
         ),
         ("cert", "old-key", "old-key", "openssl pkcs8 -topk8"),
         (
             "cert",
             "encrypted",
             "encrypted",
-            "the key is encrypted, and no password is given",
+            "the key is encrypted: it requires a password",
         ),
     ] {
         let path = |name: &str| root.join(name);
@@ -361,7 +366,10 @@ fn what_is_wrong_with_files_is_said() {
         }
     }
     let error = Tls::builder().build().unwrap_err().to_string();
-    assert_eq!(error, "TLS needs a certificate");
+    assert_eq!(
+        error,
+        "TLS requires a certificate: add one with add_files or add_pem"
+    );
     let error = Tls::self_signed(["localhost"])
         .unwrap()
         .0
@@ -369,7 +377,7 @@ fn what_is_wrong_with_files_is_said() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "this TLS configuration is not made from files"
+        "this TLS configuration was not loaded from files, so it can't be reloaded"
     );
     // Both in one file, in any order.
     for both in [[&one.key, &one.certificate], [&one.certificate, &one.key]] {

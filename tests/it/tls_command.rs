@@ -62,7 +62,7 @@ fn files_are_served_over_https_and_read_again_at_sighup() {
     std::fs::write(root.join("key.pem"), &new.key).unwrap();
     running.signal(Signal::HUP);
     let line = running.err();
-    let start = "servette: error: the certificates stay as they were: key.pem: it is not the key";
+    let start = "servette: error: cannot reload the certificates, the old ones stay in use: key.pem: it does not match";
     assert!(line.starts_with(start), "{line}");
     assert_eq!(ask().unwrap(), "hello");
     running.err();
@@ -74,7 +74,7 @@ fn files_are_served_over_https_and_read_again_at_sighup() {
     assert!(curl(&root, port, &[]).is_err());
     let line = running.err();
     let start = "127.0.0.1 - - [";
-    let end = "] TLS: the client refused the certificate (unknown CA)";
+    let end = "] TLS: the client rejected the certificate (unknown CA)";
     assert!(line.starts_with(start) && line.ends_with(end), "{line}");
     // One of a kind in ten seconds.
     assert!(curl(&root, port, &[]).is_err());
@@ -94,7 +94,7 @@ fn tls_alone_makes_a_certificate_and_says_its_fingerprint() {
         .current_dir(root.path());
     let running = Running::start(&mut command);
     let line = running.out();
-    let start = "The certificate was made for this run. SHA-256 fingerprint: ";
+    let start = "Self-signed certificate for this run. SHA-256 fingerprint: ";
     let fingerprint = line.strip_prefix(start).expect(&line);
     let port = running.banner_port();
     let shown = Command::new("sh")
@@ -200,7 +200,7 @@ fn a_key_with_a_password() {
         (
             FILES.to_vec(),
             1,
-            "key.pem: the key is encrypted, and no password is given",
+            "key.pem: the key is encrypted: it requires a password",
         ),
         (
             with("none"),
@@ -247,12 +247,12 @@ fn options_that_do_not_fit_are_usage_errors_and_files_that_do_not_are_errors() {
         (
             &["--tls-cert", "cert.pem"],
             1,
-            "cert.pem: there is no private key in it, as PEM",
+            "cert.pem: it contains no private key in PEM format",
         ),
         (
             &["--tls-cert", "empty"],
             1,
-            "empty: there is no certificate in it, as PEM",
+            "empty: it contains no certificate in PEM format",
         ),
     ] {
         let (stdout, stderr, status) = start(&root, arguments).end();

@@ -149,7 +149,7 @@ fn pour(loops: usize, max_threads: usize, clients: u64, each: u64) {
     let server_version = handler.version_string();
     let limits = limits(|limits| {
         limits.max_threads = max_threads;
-        limits.thread_idle = IDLE;
+        limits.thread_idle_timeout = IDLE;
     });
     let server = ThreadingHttpServer::builder(handler)
         .limits(limits)

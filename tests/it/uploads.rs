@@ -279,7 +279,7 @@ fn requests_behind_a_body_that_is_read_off_are_answered() {
 fn a_client_that_stalls_gets_its_answer_at_the_drain_deadline() {
     const SHORT: Duration = Duration::from_millis(100);
     let set = |limits: &mut Limits| {
-        limits.drain_deadline = SHORT;
+        limits.discard_deadline = SHORT;
         limits.linger_deadline = SHORT;
         limits.max_threads = 2;
     };

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use servette::simple::FileFacts;
+use servette::simple::FileMetadata;
 use servette::testing::TestServer;
 use servette::{Exchange, Layer, RequestHandler, SimpleHandler};
 
@@ -43,7 +43,7 @@ fn a_tag_is_strong_and_the_same_for_every_server_of_the_file() {
         // As after a restart.
         assert_eq!(tag(&root.handler(), "/f"), tags[0]);
         assert_eq!(
-            tag(&root.handler_with(|files| files.keep_files(false)), "/f"),
+            tag(&root.handler_with(|files| files.cache_files(false)), "/f"),
             tags[0]
         );
     }
@@ -255,7 +255,7 @@ impl Layer for Tagged {
         &self.0
     }
 
-    fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileFacts) -> Option<Cow<'a, str>> {
+    fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
         assert!(path.ends_with("f"));
         assert_eq!(file.size(), 5);
         assert_eq!(file.modified(), at(NOVEMBER));

@@ -369,11 +369,11 @@ impl Default for Limits {
         let long = Duration::from_secs(1 << 20);
         Limits {
             head_deadline: long,
-            idle_deadline: long,
-            drain_deadline: long,
+            idle_timeout: long,
+            discard_deadline: long,
             linger_deadline: long,
-            write_deadline: long,
-            stream_silence: long,
+            write_timeout: long,
+            stream_keep_alive: long,
         }
     }
 }

@@ -99,11 +99,11 @@ mod limits {
 
     pub(crate) struct Limits {
         pub(crate) head_deadline: Duration,
-        pub(crate) idle_deadline: Duration,
-        pub(crate) drain_deadline: Duration,
+        pub(crate) idle_timeout: Duration,
+        pub(crate) discard_deadline: Duration,
         pub(crate) linger_deadline: Duration,
-        pub(crate) write_deadline: Duration,
-        pub(crate) stream_silence: Duration,
+        pub(crate) write_timeout: Duration,
+        pub(crate) stream_keep_alive: Duration,
     }
 }
 

@@ -103,7 +103,7 @@ impl Echo {
             },
         )?;
         if mode == 6 {
-            let stream = x.wfile.hand_over()?;
+            let stream = x.wfile.start_stream()?;
             for part in body.chunks(7) {
                 // A response to HEAD has no body.
                 assert!(stream.send(part).is_ok() || stream.is_closed());

@@ -29,7 +29,7 @@ impl Channel {
                 true => self
                     .wire
                     .control
-                    .enter_tail(left, false, self.limits.queued),
+                    .enter_tail(left, false, self.limits.total_queue),
                 false => None,
             };
             if let Some(counted) = counted {
@@ -78,7 +78,7 @@ impl Channel {
         }
         let Ok(file) = own() else { return Ok(()) };
         let held = out.buffer.len();
-        let most = self.limits.queued;
+        let most = self.limits.total_queue;
         let Some(counted) = self.wire.control.enter_tail(held, true, most) else {
             return Ok(());
         };

@@ -27,7 +27,7 @@ impl Outgoing {
     /// The same for what is not that simple.
     fn other_body(&mut self, data: &[u8], closing: impl FnOnce() -> bool) -> io::Result<Taken> {
         match self.stage {
-            Stage::Blank | Stage::Fields => Err(misuse("a body before the end of the head")),
+            Stage::Blank | Stage::Fields => Err(misuse("the body was written before end_headers")),
             Stage::Held if self.terms.is_head => {
                 self.counted += data.len() as u64;
                 Ok(Taken::Buffered(data.len()))
@@ -51,9 +51,9 @@ impl Outgoing {
     fn body_of_open(&mut self, data: &[u8]) -> io::Result<Taken> {
         let room = BUFFER.saturating_sub(self.buffer.len());
         match self.stage {
-            Stage::Blank | Stage::Fields | Stage::Held | Stage::HandedOver => {
-                Err(misuse("a body before its framing"))
-            }
+            Stage::Blank | Stage::Fields | Stage::Held | Stage::HandedOver => Err(misuse(
+                "the body was written before its framing was decided",
+            )),
             Stage::Open(Framing::Nothing) => Ok(Taken::Buffered(data.len())),
             Stage::Open(Framing::Length(0)) if !data.is_empty() => {
                 self.overlong = true;

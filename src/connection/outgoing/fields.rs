@@ -44,7 +44,8 @@ impl Outgoing {
     pub(crate) fn status_line(&mut self, version: &str, code: u16, reason: &str) {
         if self.stage != Stage::Blank {
             if self.begun {
-                return self.fail("a second response after the first has begun");
+                return self
+                    .fail("send_response was called again after the first response was sent");
             }
             self.drop_unsent();
         }
@@ -73,7 +74,7 @@ impl Outgoing {
     fn other_version(&mut self, version: &str) {
         self.server_is_11 = is_11(version);
         if !bytes::is_printable(version.as_bytes()) {
-            self.fail("a control character in a status line");
+            self.fail("the status line contains a control character");
         }
         self.buffer.extend_from_slice(version.as_bytes());
     }
@@ -129,17 +130,19 @@ impl Outgoing {
                 let rare = self.rare.get_or_insert_default();
                 return rare.kept.push((name.into(), value.into()));
             }
-            _ => return self.fail(format!("the field {name:?} after the head")),
+            _ => return self.fail(format!("the field {name:?} was sent after the head")),
         }
         let value = value.trim_matches([' ', '\t']);
         if !is_clean(value) {
-            return self.fail(format!("a control character in the value of {name:?}"));
+            return self.fail(format!(
+                "the value of {name:?} contains a control character"
+            ));
         }
         if self.note(kind, name, value) {
             let mut bytes = Vec::new();
             if push_latin1(&mut bytes, value) {
                 self.fail(format!(
-                    "a character that is not in Latin-1 in the value of {name:?}"
+                    "the value of {name:?} contains a character outside Latin-1"
                 ));
             }
             self.write_field(name, &bytes);
@@ -216,19 +219,23 @@ impl Outgoing {
                 match framing::decimal(value.as_bytes()) {
                     Some(length) => {
                         if self.declared.length.replace(length).is_some() {
-                            self.fail("two lengths of one body");
+                            self.fail("Content-Length was sent twice");
                         }
                     }
-                    None => self.fail_with("the Content-Length", value, "is no number"),
+                    None => self.fail_with("the Content-Length", value, "is not a number"),
                 }
                 !self.is_unframed() && self.code != 205
             }
             Kind::Connection => self.note_connection(value),
             Kind::TransferEncoding => {
                 match value.eq_ignore_ascii_case("chunked") {
-                    true if self.declared.chunked => self.fail("chunked twice"),
+                    true if self.declared.chunked => self.fail("Transfer-Encoding was sent twice"),
                     true => self.declared.chunked = true,
-                    false => self.fail_with("the transfer coding", value, "is not chunked"),
+                    false => self.fail_with(
+                        "the transfer coding",
+                        value,
+                        "is not supported, only chunked",
+                    ),
                 }
                 // Written when it is known whether the client can read it.
                 false

@@ -24,8 +24,8 @@ impl fmt::Display for Failure {
         match self {
             Failure::Tls(error) => tell(error, f),
             Failure::Panic(panic) => f.write_str(panic),
-            Failure::TooLong => f.write_str("a message of the handshake is too long"),
-            Failure::NotOpen => f.write_str("the session is not open"),
+            Failure::TooLong => f.write_str("a TLS handshake message is too long"),
+            Failure::NotOpen => f.write_str("the TLS session is not open"),
         }
     }
 }
@@ -44,7 +44,7 @@ fn tell(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 Alert::UnsupportedCertificate => "unsupported certificate",
                 other => return write!(f, "the client ended the session ({other:?})"),
             };
-            write!(f, "the client refused the certificate ({why})")
+            write!(f, "the client rejected the certificate ({why})")
         }
         rustls::Error::PeerIncompatible(
             Incompatible::Tls12NotOffered
@@ -53,19 +53,19 @@ fn tell(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             | Incompatible::SupportedVersionsExtensionRequired
             // Clients of TLS 1.1 have none.
             | Incompatible::SignatureAlgorithmsExtensionRequired,
-        ) => f.write_str("the client speaks no version of TLS that the server speaks"),
+        ) => f.write_str("no TLS version in common with the client"),
         rustls::Error::PeerIncompatible(
             Incompatible::NoCipherSuitesInCommon
             | Incompatible::NoKxGroupsInCommon
             | Incompatible::NoSignatureSchemesInCommon
             | Incompatible::NoCertificateRequestSignatureSchemesInCommon,
-        ) => write!(f, "nothing in common with the client ({error})"),
+        ) => write!(f, "no TLS parameters in common with the client ({error})"),
         rustls::Error::NoApplicationProtocol => {
-            f.write_str("the client does not speak HTTP/1.1 (ALPN)")
+            f.write_str("the client does not offer HTTP/1.1 (ALPN)")
         }
         rustls::Error::NoCertificatesPresented => f.write_str("the client sent no certificate"),
         rustls::Error::InvalidCertificate(error) => {
-            f.write_str("the client's certificate was refused (")?;
+            f.write_str("the client's certificate was rejected (")?;
             match error {
                 CertificateError::UnknownIssuer => f.write_str("unknown issuer")?,
                 CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

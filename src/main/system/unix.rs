@@ -40,6 +40,13 @@ pub(crate) fn bind_unix<H: RequestHandler>(
     builder.bind_unix(path)
 }
 
+pub(crate) fn also_bind_unix<H, S>(builder: Builder<H, S>, path: &Path) -> Result<Builder<H, S>>
+where
+    H: RequestHandler,
+{
+    Ok(builder.also_bind_unix(path))
+}
+
 /// What tells a file from others: device and number.
 pub(crate) fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let metadata = fs::symlink_metadata(path)?;

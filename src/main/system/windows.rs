@@ -26,10 +26,18 @@ pub(crate) fn bind_unix<H>(
     _: Builder<H, ThreadingHttpServer<H>>,
     path: &Path,
 ) -> Result<ThreadingHttpServer<H>> {
+    Err(no_unix_sockets(path))
+}
+
+pub(crate) fn also_bind_unix<H, S>(_: Builder<H, S>, path: &Path) -> Result<Builder<H, S>> {
+    Err(no_unix_sockets(path))
+}
+
+fn no_unix_sockets(path: &Path) -> Error {
     let path = path.display();
-    Err(Error::other(format!(
+    Error::other(format!(
         "cannot bind {path}: there are no Unix sockets on Windows"
-    )))
+    ))
 }
 
 /// There is no file of a socket.

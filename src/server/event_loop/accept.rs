@@ -83,7 +83,7 @@ impl EventLoop {
             if is_crowded && !self.evict(&ALL) {
                 state.pause_accepting();
                 return Some(Step::Report(Error::other(
-                    "too many connections: accepting rests",
+                    "too many connections: accepting is paused",
                 )));
             }
             // Before it is accepted: else another loop might end the last one meanwhile, and the connection with it.
@@ -108,7 +108,7 @@ impl EventLoop {
                 // Out of descriptors: make room for one.
                 Err(error) if sys::is_out_of_descriptors(&error) && self.evict(&ALL) => {
                     return Some(Step::Report(Error::other(
-                        "out of descriptors: the longest idle connections are closed",
+                        "out of file descriptors: the longest-idle connections are closed",
                     )));
                 }
                 // The client is gone again, or a firewall is against it: the next one may be fine.
@@ -116,7 +116,10 @@ impl EventLoop {
                 // Out of memory, or of what the whole system has.
                 Err(error) => {
                     state.pause_accepting();
-                    return Some(Step::Report(Error::context("accepting rests", error)));
+                    return Some(Step::Report(Error::context(
+                        "cannot accept connections, accepting is paused",
+                        error,
+                    )));
                 }
             };
             let limits = self.shared.options.limits.clone();
@@ -157,7 +160,9 @@ impl EventLoop {
             return None;
         }
         if self.is_over_limit() {
-            self.complain(&Error::other("the limit of connections is reached"));
+            self.complain(&Error::other(
+                "the limit of connections (max_connections) is reached",
+            ));
         }
         while self.is_over_limit() && self.evict(&DISPENSABLE) {}
         let is_full = self.is_over_limit();

@@ -15,7 +15,7 @@ impl EventLoop {
             .proxies
             .contains(task.conn.client_address())
         {
-            self.refuse_proxy(task, "this peer is no trusted proxy");
+            self.refuse_proxy(task, "the peer is not a trusted proxy");
             return None;
         }
         loop {

@@ -371,7 +371,7 @@ mod tests {
         let handler = crate::handler_fn(move |h, x| {
             h.send_response(x, crate::Status::OK);
             h.end_headers(x)?;
-            sender.send(x.wfile.hand_over()?).map_err(Error::other)
+            sender.send(x.wfile.start_stream()?).map_err(Error::other)
         });
         let task = accepted(event_loop, &mut client, b"GET / HTTP/1.0\r\n\r\n");
         let mut buffers = Buffers::default();

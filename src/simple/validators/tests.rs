@@ -17,7 +17,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn tag(version: Version, now: SystemTime) -> String {
-    let facts = FileFacts::new(version, true, now);
+    let facts = FileMetadata::new(version, true, now);
     facts.tag().unwrap().to_owned()
 }
 
@@ -32,13 +32,13 @@ const TAG_OF_VERSION: &str = "\"d6634eca59bd2037\"";
 
 #[test]
 fn a_file_without_dates_has_no_tag() {
-    let facts = FileFacts::new(VERSION, false, at(1_800_000_000));
+    let facts = FileMetadata::new(VERSION, false, at(1_800_000_000));
     assert_eq!(facts.tag(), None);
 }
 
 #[test]
 fn facts_are_those_of_the_file_system() {
-    let facts = FileFacts::new(VERSION, true, at(1_800_000_000));
+    let facts = FileMetadata::new(VERSION, true, at(1_800_000_000));
     assert_eq!((facts.inode(), facts.size()), (12_345, 1024));
     assert_eq!(facts.modified(), at(NOVEMBER));
     let changed = at(1_700_000_000) + Duration::from_nanos(123_456_789);
@@ -51,7 +51,7 @@ fn facts_are_those_of_the_file_system() {
             modified: time,
             ..VERSION
         };
-        assert!(FileFacts::new(modified, true, changed).modified() <= expected);
+        assert!(FileMetadata::new(modified, true, changed).modified() <= expected);
     }
 }
 

@@ -23,13 +23,13 @@ impl Answer {
         let status = self.status;
         if self.status_line.is_none() && !(100..=999).contains(&status) {
             return Some(format!(
-                "{status} is no status, which is 100 to 999; `status_line` sends any other"
+                "{status} is not a status code (100 to 999); `status_line` sends any other"
             ));
         }
         let mut interim = self.interim.iter();
         let (code, _) = interim.find(|(code, _)| !(100..=199).contains(code))?;
         Some(format!(
-            "{code} is no status of an interim response, which is 100 to 199; `raw` sends any other"
+            "{code} is not an interim status code (100 to 199); `raw` sends any other"
         ))
     }
 

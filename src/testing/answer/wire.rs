@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::{Answer, At, ChunkFault};
 use crate::Status;
 use crate::exchange::Exchange;
-use crate::testing::script::{Act, Steps, hang};
+use crate::testing::script::{Action, Steps, hang};
 
 /// A body up to this size is copied behind its head, to leave in one write with it.
 const ONE_WRITE: usize = 64 << 10;
@@ -19,7 +19,7 @@ pub(super) struct Wire<'a> {
     head: Vec<u8>,
     /// The rest.
     body: Cow<'a, [u8]>,
-    acts: Vec<(usize, &'a Act)>,
+    acts: Vec<(usize, &'a Action)>,
 }
 
 impl Answer {
