@@ -8,9 +8,8 @@ use servette::base::Outcome;
 use servette::{Chunk, Exchange, Layer, OrStatus, RequestHandler, ResponseStream, Result};
 use servette::{SimpleHandler, Status, ThreadingHttpServer, events};
 use std::{collections::BTreeMap, io::Write, path::PathBuf, time::Duration};
-use std::{fs::File, sync::Mutex, thread};
+use std::{fs::File, sync::Mutex};
 
-const SECOND: Duration = Duration::from_secs(1);
 #[derive(Deserialize, Serialize)]
 struct Todo {
     title: String,
@@ -28,7 +27,9 @@ impl RequestHandler for App {
         let target = x.target()?;
         match (x.command, &*target.segments()) {
             ("GET" | "HEAD", []) => self.start_page(x),
-            ("GET" | "HEAD", ["todos"]) => self.list(x, &target.value("q").unwrap_or_default()),
+            ("GET" | "HEAD", ["todos"]) => {
+                self.list(x, &target.query_value("q").unwrap_or_default())
+            }
             ("POST", ["todos"]) => self.create(x),
             ("GET" | "HEAD", ["todos", id]) => {
                 let id = id.parse().or_status(Status::NOT_FOUND)?;
@@ -47,8 +48,8 @@ impl RequestHandler for App {
             }
             ("PUT", ["files", name]) => self.upload(x, name),
             ("GET" | "HEAD", ["files", ..]) => {
-                let mut x = x.below("/files").or_status(Status::NOT_FOUND)?;
-                x.hand_to(&self.files)
+                let mut x = x.strip_prefix("/files").or_status(Status::NOT_FOUND)?;
+                x.delegate_to(&self.files)
             }
             (_, ["todos" | "files" | "events", ..]) => {
                 x.send_header("Allow", "GET, HEAD, POST, PUT, DELETE");
@@ -96,9 +97,9 @@ impl App {
     }
     fn create(&self, x: &mut Exchange<'_>) -> Result<()> {
         let todo: Todo = match x.headers.get("Content-Type") {
-            Some("application/json") => x.rfile.read_json(10_000)?,
+            Some("application/json") => x.read_json(10_000)?,
             _ => {
-                let form = x.form(10_000)?;
+                let form = x.read_form(10_000)?;
                 let title = form.value("title").or_status(Status::BAD_REQUEST)?.into();
                 Todo { title }
             }
@@ -159,15 +160,15 @@ fn main() -> Result<()> {
         ..App::default()
     };
     let log = File::options().append(true).create(true).open("todo.log")?;
-    let server = ThreadingHttpServer::builder(Guard(app, log))
-        .also_bind_unix("todo.socket")
-        .bind(format!("127.0.0.1:{port}"))?;
-    let mut signals = signal_hook::iterator::Signals::new([15])?; // SIGTERM
+    let builder = ThreadingHttpServer::builder(Guard(app, log));
+    #[cfg(unix)] // on Windows there are no Unix sockets
+    let builder = builder.also_bind_unix("todo.socket");
+    let server = builder.bind(format!("127.0.0.1:{port}"))?;
     let stop = server.shutdown_handle();
-    thread::spawn(move || {
-        signals.wait();
-        stop.shutdown(SECOND)
-    });
+    ctrlc::set_handler(move || {
+        stop.shutdown(Duration::from_secs(1)); // at SIGTERM, or Ctrl-C
+    })
+    .map_err(std::io::Error::other)?;
     println!("{}", server.info().url("/"));
     server.serve_forever()
 }

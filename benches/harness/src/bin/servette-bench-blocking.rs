@@ -51,7 +51,7 @@ impl RequestHandler for Blocking {
                 self.send_response(x, Status::OK);
                 self.send_header(x, "Content-Type", "text/event-stream");
                 self.end_headers(x)?;
-                let stream = x.wfile.hand_over()?;
+                let stream = x.wfile.start_stream()?;
                 self.streams.lock().expect("no panic").push(stream);
                 return Ok(());
             }
