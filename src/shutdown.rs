@@ -1,4 +1,4 @@
-//! Stopping a server: the state that its event loops, its handlers and its [`ShutdownHandle`]s share.
+//! [`ShutdownHandle`]: stopping a server. Its event loops, handlers and handles share this state.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,12 +16,12 @@ use crate::sys::{self, BorrowedSocket, SignalEnd};
 
 mod tails;
 
-/// The time that handlers get to end after their sockets were closed, on a busy machine, before they are counted.
+/// The time that handlers get to end after their sockets were closed, before they are counted.
 const UNWINDING: Duration = Duration::from_millis(500);
-/// How long `shutdown` yields before it sleeps on the condition variable. Without handlers, the server ends as soon as one
-/// thread is awake, and sleeping would take as long again.
+/// The time that `shutdown` yields before it sleeps on the condition variable. Without handlers, the server ends as
+/// soon as one thread is awake, and sleeping would double the time.
 const AWAKE: Duration = Duration::from_micros(100);
-/// The time that a loop gets, on a busy machine, to close its port while handlers still run.
+/// The time that a loop gets on a busy machine to close its port while handlers still run.
 #[cfg(feature = "testing")]
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -43,20 +43,20 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub struct ShutdownHandle(Arc<Control>);
 
 impl ShutdownHandle {
-    /// Shuts the server down gracefully, and waits for it.
+    /// Shuts the server down gracefully, and waits until it has stopped or the deadline has passed.
     ///
-    /// The server closes its port and its idle connections at once. Running requests may complete, and their responses are
-    /// sent. A [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred) is notified. At the deadline the
-    /// remaining sockets are closed, so handlers that wait for their client fail.
+    /// The server closes its port and its idle connections at once. Running requests may complete, and their responses
+    /// are sent. A [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred) is notified. After the
+    /// time `deadline`, the remaining sockets are closed, so handlers that wait for their client fail.
     ///
-    /// Returns the number of handlers that still run after the deadline, because they wait for something other than their
-    /// client, plus the number of streams and deferred requests that were cut. 0 means that everything ended and the port
-    /// is free.
+    /// Returns the number of handlers that still run after the deadline, because they wait for something other than
+    /// their client, plus the number of streams and deferred requests that were cut. 0 means that everything ended and
+    /// the port is free.
     ///
-    /// Called on a thread of this server (in a handler or another hook), it only asks for the stop and returns at once, with
-    /// the number of running handlers, the caller included. (Python's `shutdown` deadlocks there.)
+    /// If it is called on a thread of this server (in a handler or another hook), it requests the stop and returns at
+    /// once, with the number of running handlers including the caller. (Python's `shutdown` deadlocks there.)
     ///
-    /// A stopped server stays stopped: `serve_forever` returns at once. A server that does not serve at the moment keeps its
+    /// A stopped server can't be restarted: `serve_forever` returns at once. A server that is not serving keeps its
     /// port until it is asked to serve or is dropped.
     #[doc(alias = "server_close")]
     pub fn shutdown(&self, deadline: Duration) -> usize {
@@ -72,20 +72,20 @@ impl ShutdownHandle {
         control.cut();
         match control.wait_until_over(UNWINDING) {
             true => handed,
-            // A loop that is held up by one of the server's hooks counts too.
+            // A loop that is blocked in a hook of the server counts too.
             false => handed + control.running().max(1),
         }
     }
 
-    /// Stops the server and closes its sockets at once. Then waits for the handlers, and returns the number of those that
-    /// still run at the deadline. The port is closed then.
+    /// Stops the server and closes its sockets at once. Then waits for the handlers, and returns the number of handlers
+    /// that still run at the deadline. The port is closed when it returns.
     #[cfg(feature = "testing")]
     pub(crate) fn cut(&self, deadline: Duration) -> usize {
         let control = &*self.0;
         control.stop();
         control.cut();
         if !control.wait_until_over(deadline) {
-            // Where a handler holds its loop up, another thread takes that over. Else it is about to end.
+            // If a handler blocks its loop, another thread takes the loop over. Otherwise the handler is about to end.
             let only_handlers = || control.is_closed() && control.running() > 0;
             control.wait_until(CLOSING, |loops| only_handlers() || loops == 0);
         }
@@ -94,8 +94,8 @@ impl ShutdownHandle {
 
     /// Starts draining: from now on every response has `Connection: close` and ends its connection. The server still
     /// accepts and serves new connections, and idle ones stay open, so no client and no load balancer loses a request.
-    /// [`shutdown`](Self::shutdown) ends that; until its deadline, connections that were accepted while draining may still
-    /// send their first request and get the response.
+    /// [`shutdown`](Self::shutdown) ends the draining. Until its deadline, connections that were accepted while
+    /// draining may still send their first request and get the response.
     ///
     /// Call it on SIGTERM behind a load balancer: answer health checks with 503 while
     /// [`is_draining`](Self::is_draining), wait until the balancer has noticed, then call `shutdown`.
@@ -109,7 +109,7 @@ impl ShutdownHandle {
         self.0.is_draining()
     }
 
-    /// Returns true as soon as a shutdown was asked for.
+    /// Returns true as soon as a shutdown was requested.
     pub fn is_stopping(&self) -> bool {
         self.0.is_stopping()
     }
@@ -146,10 +146,10 @@ const STOPPING: u8 = 2;
 /// The state behind the handles.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    /// The stage of the shutdown: `DRAINING`, then `STOPPING`.
+    /// The stage of the shutdown: 0, `DRAINING` or `STOPPING`.
     stage: AtomicU8,
     cut: AtomicBool,
-    /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut. It is made under the lock of
+    /// Becomes readable when `cut_trigger` is shut, for every thread that polls it. It is made under the lock of
     /// `cut_trigger`.
     cut_signal: OnceLock<SignalEnd>,
     cut_trigger: Mutex<Option<SignalEnd>>,
@@ -157,7 +157,7 @@ pub(crate) struct Control {
     threads: Mutex<Vec<Arc<AtomicBool>>>,
     /// Number of loops that serve now.
     loops: Mutex<usize>,
-    /// The port and the idle connections are closed.
+    /// Whether the port and the idle connections are closed.
     closed: AtomicBool,
     over: Condvar,
     wakers: OnceLock<Vec<Arc<mio::Waker>>>,
@@ -179,7 +179,7 @@ impl Control {
     }
 
     pub(crate) fn stop(&self) {
-        // Once is enough: they don't wait again.
+        // One wake-up is enough, because the loops do not wait again.
         if self.stage.swap(STOPPING, Ordering::SeqCst) != STOPPING {
             self.wake();
         }
@@ -193,12 +193,12 @@ impl Control {
         self.stage.load(Ordering::Relaxed) == STOPPING
     }
 
-    /// Connections end after their current request.
+    /// Returns true if connections are closed after their current request.
     pub(crate) fn is_draining(&self) -> bool {
         self.stage.load(Ordering::Relaxed) >= DRAINING
     }
 
-    /// Whether the sockets of running requests are to be closed.
+    /// Returns true if the sockets of running requests must be closed.
     pub(crate) fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Relaxed)
     }
@@ -207,16 +207,16 @@ impl Control {
         let mut trigger = lock(&self.cut_trigger);
         self.cut.store(true, Ordering::SeqCst);
         if let Some(trigger) = trigger.take() {
-            // It can't fail: both ends are there.
+            // It can't fail, because both ends are open.
             let _ = sys::signal(&trigger);
         }
         drop(trigger);
-        // The loops have tails to give up.
+        // The loops must give up their tails.
         self.wake();
     }
 
-    /// Returns the socket that threads poll beside their client's socket, to notice the shutdown's deadline. It is made at
-    /// the first call, by a server before it runs, so that it needs no more descriptors later.
+    /// Returns the socket that threads poll beside their client's socket, to notice the shutdown's deadline. It is made
+    /// at the first call, by a server before it runs, so that it needs no more descriptors later.
     ///
     /// # Errors
     /// If there are no descriptors left.
@@ -236,7 +236,7 @@ impl Control {
         Ok(sys::socket(signal))
     }
 
-    /// Counts a loop until the guard is dropped, on whatever thread that is.
+    /// Counts a loop until the guard is dropped, on any thread.
     pub(crate) fn enter_loop(self: &Arc<Self>) -> LoopGuard {
         *lock(&self.loops) += 1;
         LoopGuard(self.clone())
@@ -327,7 +327,7 @@ impl Drop for LoopGuard {
     }
 }
 
-/// A guard of a thread that serves; it can't leave its thread.
+/// A guard of a serving thread; it can't leave its thread.
 #[derive(Debug)]
 pub(crate) struct ThreadGuard {
     before: usize,

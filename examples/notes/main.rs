@@ -3,7 +3,12 @@
 //!     NOTES_PASSWORD=secret cargo run --features json,auth,testing --example notes
 //!     curl -u anna:secret -d 'text=buy milk' http://127.0.0.1:8000/notes
 //!     curl http://127.0.0.1:8000/notes
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    unreachable_pub
+)]
 
 mod login;
 mod serve;

@@ -1,7 +1,7 @@
 use servette::{Limits, RequestHandler, Result, ThreadingHttpServer};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::{thread, time::Duration};
+use std::{process, thread, time::Duration};
 
 pub fn serve(handler: impl RequestHandler + Sync) -> Result<()> {
     let limits = Limits::default()
@@ -15,8 +15,11 @@ pub fn serve(handler: impl RequestHandler + Sync) -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::spawn(move || {
         signals.wait();
-        let cut = stop.shutdown(Duration::from_secs(10));
-        eprintln!("stopped, {cut} requests were cut");
+        let unfinished = stop.shutdown(Duration::from_secs(10));
+        if unfinished > 0 {
+            eprintln!("{unfinished} requests were not finished");
+            process::exit(1);
+        }
     });
     println!("{}", server.info().url("/"));
     server.serve_forever()

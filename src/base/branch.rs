@@ -6,14 +6,13 @@ use crate::exchange::{Context, Exchange};
 use crate::{RequestHandler, Result};
 
 impl Exchange<'_> {
-    /// Lets another handler respond, with its own hooks: for routers, mounts and virtual hosts.
+    /// Lets another handler respond to the request, with its own hooks: for routers, mounts and virtual hosts.
     ///
-    /// (With `branch.do_method(x)`, the calls on `x` would go to the hooks of the router instead.) Fields that were sent
-    /// before the response, and [`data`](Self::data), stay. The branch writes to the log of the outermost handler, whose
-    /// `log_request` and `log_line` apply unless the branch overrides them.
+    /// Use it in place of `branch.do_method(x)`, in which the calls on `x` go to the hooks of the router. Fields that
+    /// were sent before the response, and [`data`](Self::data), are kept. The branch writes to the log of the outermost
+    /// handler: that handler's `log_request` and `log_line` apply unless the branch overrides them.
     ///
-    /// If the branch fails, panics or sends no response, its error page is sent here, as for the handler of a server; the
-    /// result is `Ok` then.
+    /// If the branch fails, panics or sends no response, its error page is sent and the result is `Ok`.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -39,8 +38,8 @@ impl Exchange<'_> {
     /// ```
     ///
     /// # Errors
-    /// The error of the branch, if its response has begun or the client has disconnected; an error of its error page; and an
-    /// error if handlers delegate in a circle, after about 64 calls.
+    /// The error of the branch, if its response has begun or the client has disconnected. An error of sending its error
+    /// page. An error if handlers delegate in a circle, after about 64 calls.
     pub fn delegate_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
         let context = Context {
             handler: branch,

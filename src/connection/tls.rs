@@ -104,6 +104,12 @@ impl Tls {
         &mut self.socket
     }
 
+    /// Returns true if the client has ended the session.
+    #[cfg(windows)]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.borrow().has_ended()
+    }
+
     /// The parameters of the session; `None` before the end of the handshake.
     pub(crate) fn info(&self) -> Option<&TlsInfo> {
         if self.info.get().is_none() {

@@ -1,4 +1,4 @@
-//! [`Credentials`]: the user and the password of HTTP Basic authentication (RFC 7617).
+//! [`Credentials`]: user name and password of HTTP Basic authentication (RFC 7617).
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use subtle::ConstantTimeEq;
 
 use super::Exchange;
 
-/// The user and the password that a client sent by the scheme `Basic`; read by [`Exchange::basic_auth`].
+/// User name and password of HTTP Basic authentication (RFC 7617); returned by [`Exchange::basic_auth`].
 ///
-/// Its `Debug` does not show the password.
+/// `Debug` does not show the password.
 ///
 /// ```
 /// use servette::{Status, handler_fn, respond};
@@ -28,7 +28,7 @@ use super::Exchange;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The name of the user; there is no colon in it.
+    /// The user name; it contains no colon.
     pub user: String,
     /// The password.
     pub password: String,
@@ -49,8 +49,8 @@ impl Credentials {
         })
     }
 
-    /// Whether they are this user and this password. The time that this takes does not tell how much of them is right, but
-    /// for their length.
+    /// Compares user name and password, and returns true if both are equal. The comparison takes constant time, so its
+    /// duration reveals nothing but the lengths.
     pub fn is(&self, user: &str, password: &str) -> bool {
         let user = self.user.as_bytes().ct_eq(user.as_bytes());
         bool::from(user & self.password.as_bytes().ct_eq(password.as_bytes()))
@@ -66,8 +66,9 @@ impl fmt::Debug for Credentials {
 }
 
 impl Exchange<'_> {
-    /// The user and the password of an `Authorization` field with the scheme `Basic`; `None` without one, or if it is not
-    /// base64 of UTF-8 with a colon in it. (Feature `auth`.)
+    /// Returns the user name and the password of the `Authorization` field, if its scheme is `Basic`. (Feature `auth`.)
+    ///
+    /// Returns `None` without such a field, or if its value is not base64 of UTF-8 with a colon.
     ///
     /// ```
     /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, Status, respond};

@@ -1,5 +1,5 @@
-//! [`Tails`]: counts the responses that continue without a handler (tails, streams, deferred requests), and decides when a
-//! stopping server is done with them.
+//! [`Tails`]: counts the responses that continue without a handler (tails, streams, deferred requests), and decides
+//! when a stopping server is done with them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -14,17 +14,17 @@ pub(super) struct Tails {
     handed: AtomicUsize,
     /// Number of tails with an open file.
     files: AtomicUsize,
-    /// Bytes that all of them hold in memory.
+    /// The bytes that tails, streams and deferred requests hold in memory.
     bytes: AtomicUsize,
-    /// The event loops have ended, so no further ones may begin.
+    /// Whether the event loops have ended. Then no further tail may begin.
     is_over: AtomicBool,
-    /// The lock for that decision.
+    /// The lock that protects the decision to end.
     decision: Mutex<()>,
 }
 
 impl Control {
-    /// Counts a tail with this number of bytes in memory, and perhaps a file, until the guard is dropped. Returns `None` if
-    /// no event loop would send it, or if more than `most` bytes would be held: then the caller sends it.
+    /// Counts a tail with this number of bytes in memory, and perhaps a file, until the guard is dropped. Returns
+    /// `None` if no event loop would send it, or if more than `most` bytes would be held. Then the caller sends it.
     pub(crate) fn enter_tail(
         self: &Arc<Self>,
         bytes: usize,
@@ -58,8 +58,8 @@ impl Control {
         guard.may_go().then_some(guard).filter(|_| has_room)
     }
 
-    /// Counts a connection that a draining server is about to accept, until its first request is answered. `None` if the
-    /// server does not drain.
+    /// Counts a connection that a draining server is about to accept, until its first request is answered. Returns
+    /// `None` if the server does not drain.
     ///
     /// # Errors
     /// If the event loops have ended: the connection must not be accepted.
@@ -73,7 +73,7 @@ impl Control {
         }
     }
 
-    /// The number of streams and deferred requests.
+    /// Returns the number of streams and deferred requests.
     pub(crate) fn handed(&self) -> usize {
         self.tails.handed.load(SeqCst)
     }
@@ -84,7 +84,7 @@ impl Control {
         held.saturating_add(bytes) <= most
     }
 
-    /// Subtracts bytes that are no longer held.
+    /// Subtracts bytes that were released.
     pub(crate) fn release(&self, bytes: usize) {
         if bytes > 0 {
             self.tails.bytes.fetch_sub(bytes, Relaxed);
@@ -101,7 +101,7 @@ impl Control {
             return tails.is_over.load(SeqCst);
         }
         tails.is_over.store(true, SeqCst);
-        // One may have begun before that.
+        // A tail may have begun before this store.
         let is_over = may_end();
         tails.is_over.store(is_over, SeqCst);
         is_over
@@ -119,7 +119,7 @@ impl Control {
         self.tails.is_over.store(true, SeqCst);
     }
 
-    /// The number of files that tails hold open.
+    /// Returns the number of files that tails hold open.
     pub(crate) fn files_of_tails(&self) -> usize {
         self.tails.files.load(Relaxed)
     }
@@ -129,7 +129,7 @@ impl Control {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ItIsOver;
 
-/// A guard: the tail counts until this is dropped.
+/// A guard that counts a tail until it is dropped.
 #[derive(Debug)]
 pub(crate) struct TailGuard {
     control: Arc<Control>,
@@ -146,8 +146,8 @@ impl TailGuard {
         tails.handed.fetch_add(usize::from(self.is_handed), SeqCst);
     }
 
-    /// Returns true if the tail may begin. The tail was counted before, so either this call sees that the loops have ended,
-    /// or the thread that ends them sees the tail.
+    /// Returns true if the tail may begin. The tail was counted before, so either this call sees that the loops have
+    /// ended, or the thread that ends them sees the tail.
     fn may_go(&self) -> bool {
         !self.control.tails.is_over.load(SeqCst)
     }

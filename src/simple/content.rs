@@ -87,11 +87,11 @@ impl Read for Content {
 /// use std::fs::File;
 /// use std::io::Read;
 ///
-/// let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
-/// let mut part = OpenFile::part(file, 1, 7);
+/// let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-MIT")).unwrap();
+/// let mut part = OpenFile::part(file, 4, 7);
 /// let mut text = String::new();
 /// part.read_to_string(&mut text).unwrap();
-/// assert_eq!(text, "package");
+/// assert_eq!(text, "License");
 /// assert_eq!(part.remaining(), 0);
 /// ```
 #[derive(Debug)]
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn each_reader_of_a_file_has_a_position_of_its_own_and_stops_at_the_announced_length() {
         let file =
-            Arc::new(File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap());
+            Arc::new(File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-MIT")).unwrap());
         let mut readers = [11, 4].map(|length| OpenFile::new(file.clone(), length));
         let mut texts = [String::new(), String::new()];
         for _ in 0..11 {
@@ -202,7 +202,7 @@ mod tests {
                 reader.take(1).read_to_string(text).unwrap();
             }
         }
-        assert_eq!(texts, ["[package]\nn", "[pac"]);
+        assert_eq!(texts, ["MIT License", "MIT "]);
         assert_eq!(
             readers.map(|reader| (reader.position(), reader.remaining())),
             [(11, 0), (4, 0)]
@@ -211,14 +211,14 @@ mod tests {
 
     #[test]
     fn a_part_of_a_file_has_a_beginning_and_an_end() {
-        let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
-        let mut part = OpenFile::part(file, 1, 7);
-        assert_eq!((part.position(), part.remaining()), (1, 7));
+        let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-MIT")).unwrap();
+        let mut part = OpenFile::part(file, 4, 7);
+        assert_eq!((part.position(), part.remaining()), (4, 7));
         let mut text = String::new();
         part.read_to_string(&mut text).unwrap();
         assert_eq!(
             (&*text, part.position(), part.remaining()),
-            ("package", 8, 0)
+            ("License", 11, 0)
         );
     }
 }

@@ -327,6 +327,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_suffix_is_the_same_by_the_short_way_and_by_the_long_one(name in "[a/.]{0,12}") {
+            // On Windows two slashes begin the name of a share, which no path below a root does.
+            prop_assume!(cfg!(unix) || !name.starts_with("//"));
             prop_assert_eq!(suffix(Path::new(&name)), odd_suffix(Path::new(&name)));
         }
     }

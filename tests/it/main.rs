@@ -80,6 +80,7 @@ mod overriding;
 mod panics;
 mod paths;
 mod pipelining;
+mod plain;
 #[cfg(target_os = "linux")]
 mod pressure;
 mod proxied;

@@ -87,11 +87,10 @@ fn a_client_that_takes_no_more_is_reset_early_and_that_is_reported() {
     assert!(is_reset(&result), "{result:?}");
     let told = note.split("the client read only about ").nth(1).unwrap();
     let told: usize = told.split(' ').next().unwrap().parse().unwrap();
-    assert!(
-        told <= got.len() && got.len() - told < 1024,
-        "{note}; {}",
-        got.len()
-    );
+    // Elsewhere nothing tells what the client has taken of what was sent.
+    let is_exact = told <= got.len() && got.len() - told < 1024;
+    let length = got.len();
+    assert!(is_exact || !cfg!(target_os = "linux"), "{note}; {length}");
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn a_reset_that_waits_for_its_client_comes_at_once_when_the_server_ends() {
                 .on(get("/quick").answer(status(204))),
         );
         // It takes nothing, and is given a second to do so.
-        let mut client = send(&server, GET);
+        let client = send(&server, GET);
         client.peek(&mut [0]).unwrap();
         // While these are answered the other one comes to wait, which can't be seen.
         for _ in 0..20 {

@@ -77,6 +77,15 @@ impl Stream {
         }
     }
 
+    /// Returns true if the end of the stream came with bytes that were read. (A message ends a session of TLS.)
+    pub(in crate::connection) fn end_is_read(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.has_ended();
+        }
+        false
+    }
+
     /// Makes a stream of the same kind from another socket.
     #[cfg(feature = "tls-config")]
     pub(in crate::connection) fn same_with(&self, socket: OwnedSocket) -> Self {

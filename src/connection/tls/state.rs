@@ -79,6 +79,12 @@ impl State {
         }
     }
 
+    /// Returns true if the client has ended the session.
+    #[cfg(windows)]
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
     /// Returns true if there are decrypted bytes that were not read yet.
     pub(super) fn holds_plaintext(&self) -> bool {
         !self.plain.is_empty()
