@@ -1,9 +1,10 @@
-//! POST answers with the body of the request, streamed: at most 64 KiB of it are in memory.
+//! Streams a body both ways: POST is answered with the body of the request. At most 64 KiB of it are in memory.
 //!
-//! A larger body is answered while it still comes. HTTP allows that, and curl, Go and most clients of Rust
-//! read while they send. Others send the whole request first (LWP, Python's `http.client`, many proxies): with
-//! more than the buffers of the sockets hold, both sides wait for each other until a deadline ends it, or the
-//! answer is lost. For those a handler reads the body to its end, into a file if it is large, and answers then.
+//! The response to a larger body starts before the whole request has been received. HTTP allows that, and curl, Go and
+//! most clients in Rust read while they send. Other clients send the whole request before they read (LWP, Python's
+//! `http.client`, many proxies). If the body does not fit into the buffers of the sockets, client and server then
+//! wait for each other until a timeout. To support these clients, read the body to its end before you respond, into a
+//! file if it is large.
 //!
 //!     cargo run --example echo -- 8000
 //!     curl --data-binary @Cargo.lock http://127.0.0.1:8000/
@@ -22,13 +23,13 @@ impl RequestHandler for Echo {
         }
     }
 
-    // Keeps connections, and may answer in chunks.
+    // HTTP/1.1: keep-alive, and chunked responses.
     fn protocol_version(&self) -> &str {
         "HTTP/1.1"
     }
 }
 
-/// As much of a body is read before the answer begins, so that one which is no longer works for every client.
+/// This much of a body is read before the response starts, so shorter bodies work with every client.
 const READ_FIRST: u64 = 64 << 10;
 
 impl Echo {
@@ -39,14 +40,14 @@ impl Echo {
         (&mut x.rfile).take(READ_FIRST).read_to_end(&mut start)?;
         x.send_response(Status::OK);
         x.send_header("Content-Type", content_type.unwrap_or("text/plain"));
-        // The answer is framed as the request is. From here on `wfile` sees to it.
+        // The response is framed like the request: with its length, or in chunks, which `wfile` writes.
         match length {
             Some(length) => x.send_header("Content-Length", &length.to_string()),
             None => x.send_header("Transfer-Encoding", "chunked"),
         }
         x.end_headers()?;
         x.wfile.write_all(&start)?;
-        // `rfile` ends where the body ends, so this does not wait for the connection's end.
+        // `rfile` ends where the body ends, so this does not wait for the end of the connection.
         io::copy(&mut x.rfile, &mut x.wfile)?;
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! A page that shows server-sent events: how many have it open, and what any of them says. The streams need no
-//! threads; an event is made once for all of them.
+//! Server-sent events: a chat page that shows how many browsers have it open, and all messages. The streams occupy no
+//! threads, and each event is encoded once for all of them. Open <http://127.0.0.1:8000/>, or:
 //!
 //!     cargo run --example events -- 8000
 //!     curl -N http://127.0.0.1:8000/events
@@ -45,7 +45,7 @@ struct Room(Arc<Mutex<Vec<ResponseStream>>>);
 impl Room {
     fn enter(&self, stream: ResponseStream) {
         let room = self.clone();
-        // When the client leaves, the others see it.
+        // Updates the count for the others when the client disconnects.
         stream.notify(move |_| room.count());
         self.with(|streams| streams.push(stream));
         self.count();

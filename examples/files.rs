@@ -1,5 +1,5 @@
-//! A file server with three steps changed, as one would subclass Python's `SimpleHTTPRequestHandler`:
-//! a field in every answer, a media type, and no log.
+//! A subclass of the file handler, like one of Python's `SimpleHTTPRequestHandler`: it adds a header field to every
+//! response, sets a media type, and logs nothing. It serves the current directory.
 //!
 //!     cargo run --example files -- 8000
 //!     curl -i http://127.0.0.1:8000/Cargo.lock
@@ -25,7 +25,7 @@ impl Layer for Site {
         }
     }
 
-    // Files, listings, redirects and error pages all come through here.
+    // Called for files, listings, redirects and error pages.
     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
         x.send_header("Access-Control-Allow-Origin", "*");
         self.0.end_headers(x)

@@ -1,8 +1,9 @@
-//! A test of a small downloader against a server that is busy, then breaks off, then behaves.
+//! A test of a small downloader with `TestServer`: the server answers 503, then resets the connection in the middle of
+//! the file, then sends the rest.
 //!
 //!     cargo run --features testing --example fixture
 //!
-//! The downloader speaks HTTP over a plain socket, so that the example needs no further crate.
+//! The downloader speaks HTTP over a plain socket, so the example needs no other crate.
 
 use servette::testing::{Stubs, TestServer, get, reset, status};
 use std::error::Error;
@@ -33,10 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{request:?}");
     }
     Ok(())
-    // Dropping the server checks that each stub was called as often as expected.
+    // Dropping the server checks that each stub was called the expected number of times.
 }
 
-/// Downloads a file, and goes on where the connection broke.
+/// Downloads a file, and resumes where the connection broke.
 fn download(server: SocketAddr, path: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut file = Vec::new();
     for _ in 0..5 {

@@ -1,7 +1,9 @@
-//! The smallest useful server, and the target of the benchmarks: GET answers `Hello, World!`, POST
-//! reads the whole body and answers its length.
+//! The smallest useful server, which the benchmarks use: GET is answered with `Hello, World!`, POST with the length of
+//! its body. It logs nothing.
 //!
 //!     cargo run --release --example hello -- 8000
+//!     curl http://127.0.0.1:8000/
+//!     curl -d 'three' http://127.0.0.1:8000/
 
 use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer, base};
 use std::fmt;

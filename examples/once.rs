@@ -1,5 +1,5 @@
-//! A program that needs one request and then goes on, like one that logs in by way of the browser
-//! (OAuth): it waits for the callback, takes the code out of it, and stops listening.
+//! Waits for one request, then goes on: for a program that logs in with a browser (OAuth). It gets the callback, takes
+//! the code from its query, and stops listening.
 //!
 //!     cargo run --example once -- 8000
 //!     curl 'http://127.0.0.1:8000/callback?state=x&code=4711'
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 fn main() -> Result<()> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8000".into());
 
-    // `HttpServer` runs its handler on this thread, so the handler may borrow and need not be `Sync`.
+    // `HttpServer` runs its handler on this thread, so the handler may borrow a `RefCell`.
     let code = RefCell::new(None);
     let handler = handler_fn(|_, x| match code_of(x.path) {
         Some(value) => {
             *code.borrow_mut() = Some(value.to_owned());
             x.send_content(Status::OK, "text/plain", b"You can close this page.\n")
         }
-        // Browsers ask for /favicon.ico too.
+        // Browsers request /favicon.ico too.
         None => x.send_error(Status::NOT_FOUND),
     });
     let server = HttpServer::builder(handler.quiet())
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
         .bind(format!("127.0.0.1:{port}"))?;
     println!("{}", server.info().url("/callback"));
 
-    // One request after the other, whatever else is asked for; after a minute, the program goes on without.
+    // Handles requests until the callback has come, for a minute at most.
     let deadline = Instant::now() + Duration::from_secs(60);
     while code.borrow().is_none() && Instant::now() < deadline {
         server.handle_request()?;
@@ -35,12 +35,12 @@ fn main() -> Result<()> {
 
     match code.into_inner() {
         Some(code) => println!("the code is {code}"),
-        None => println!("nobody came"),
+        None => println!("no callback in a minute"),
     }
     Ok(())
 }
 
-/// The code, if this is the path of the callback.
+/// Returns the code in the query, or `None` if this is not the path of the callback.
 fn code_of(path: &str) -> Option<&str> {
     let query = path.strip_prefix("/callback?")?;
     query.split('&').find_map(|pair| pair.strip_prefix("code="))

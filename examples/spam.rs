@@ -1,4 +1,4 @@
-//! A method of your own: Python's `do_SPAM`. Every other method is answered with 501.
+//! An HTTP method of your own, Python's `do_SPAM`. All other methods are answered with 501.
 //!
 //!     cargo run --example spam -- 8000
 //!     curl -X SPAM http://127.0.0.1:8000/eggs

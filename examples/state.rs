@@ -1,5 +1,5 @@
-//! State that all connections share: a counter. One handler serves them all, so its fields are the
-//! state; several threads call it at once, so they are atomic, or in a `Mutex`.
+//! State that all connections share: a counter. One handler serves all connections, so its fields are the state.
+//! Several threads call it at the same time, so the fields are atomic, or in a `Mutex`.
 //!
 //!     cargo run --example state -- 8000
 //!     curl http://127.0.0.1:8000/ http://127.0.0.1:8000/

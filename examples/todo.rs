@@ -1,12 +1,12 @@
-//! A to-do list with what a service needs: JSON and forms, cookies, `Accept`, basic auth, CORS, errors
-//! as JSON, events, uploads, downloads, gzip, a log file, a Unix socket, and a clean end on SIGTERM.
+//! A to-do list: JSON and forms, cookies, `Accept`, basic auth, CORS, errors as JSON, server-sent events, uploads,
+//! downloads, gzip, a log file, a Unix socket, and graceful shutdown on SIGTERM. `mkdir uploads`, then
 //! `cargo run --features json,auth --example todo -- 8000 uploads`, then `curl 127.0.0.1:8000/todos`
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use servette::base::Outcome;
 use servette::{Chunk, Exchange, Layer, OrStatus, RequestHandler, ResponseStream, Result};
-use servette::{SimpleHandler, Status, ThreadingHttpServer, events};
+use servette::{SimpleHandler, Status, Target, ThreadingHttpServer, events};
 use std::{collections::BTreeMap, io::Write, path::PathBuf, time::Duration};
 use std::{fs::File, sync::Mutex};
 
@@ -27,9 +27,7 @@ impl RequestHandler for App {
         let target = x.target()?;
         match (x.command, &*target.segments()) {
             ("GET" | "HEAD", []) => self.start_page(x),
-            ("GET" | "HEAD", ["todos"]) => {
-                self.list(x, &target.query_value("q").unwrap_or_default())
-            }
+            ("GET" | "HEAD", ["todos"]) => self.list(x, &target),
             ("POST", ["todos"]) => self.create(x),
             ("GET" | "HEAD", ["todos", id]) => {
                 let id = id.parse().or_status(Status::NOT_FOUND)?;
@@ -76,15 +74,17 @@ impl App {
         x.send_header("Set-Cookie", &cookie);
         x.send_content(Status::OK, "text/html", format!("<p>Visits: {visits}"))
     }
-    fn list(&self, x: &mut Exchange<'_>, wanted: &str) -> Result<()> {
+    fn list(&self, x: &mut Exchange<'_>, target: &Target<'_>) -> Result<()> {
+        let q = target.query_value("q").unwrap_or_default();
         let offers = ["application/json", "text/plain"];
         let kind = x.accepts(offers).or_status(Status::NOT_ACCEPTABLE)?;
         let todos = self.todos.lock().unwrap();
-        let found = todos.iter().filter(|(_, todo)| todo.title.contains(wanted));
+        let found = todos.iter().filter(|(_, todo)| todo.title.contains(&*q));
         let body: String = match kind {
             "text/plain" => found.flat_map(|(_, todo)| [&todo.title, "\n"]).collect(),
             _ => serde_json::to_string(&found.collect::<BTreeMap<_, _>>()).unwrap(),
         };
+        drop(todos); // no lock is held while a client reads
         x.send_header("Vary", "Accept, Accept-Encoding");
         let codings = x.headers.get("Accept-Encoding").unwrap_or_default();
         if body.len() < 500 || !codings.split(',').any(|coding| coding.trim() == "gzip") {
@@ -123,7 +123,7 @@ impl App {
     }
 }
 
-struct Guard<H>(H, File); // CORS, a password for changes, and a log in a file
+struct Guard<H>(H, File); // CORS, a password for changes, a log file
 impl<H: RequestHandler> Layer for Guard<H> {
     fn inner(&self) -> &dyn RequestHandler {
         &self.0

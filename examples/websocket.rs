@@ -1,9 +1,9 @@
-//! A WebSocket beside HTTP: the handler answers the handshake, takes the connection out of the server
-//! (`Exchange::detach`), and gives it to the crate tungstenite, on a thread of its own.
+//! A WebSocket beside HTTP: the handler answers the handshake, detaches the connection from the server
+//! (`Exchange::detach`), and runs the crate tungstenite on it, in a thread of its own.
 //!
 //!     cargo run --example websocket -- 8000
 //!
-//! and open <http://127.0.0.1:8000/>. Where the server only has to send, server-sent events do without threads:
+//! and open <http://127.0.0.1:8000/>. If only the server sends, use server-sent events, which need no threads:
 //! `examples/events.rs`.
 
 use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer, base};
@@ -59,7 +59,9 @@ impl Sockets {
             .any(|name| name.eq_ignore_ascii_case("websocket"));
         let key = x.headers.get("Sec-WebSocket-Key").filter(|_| is_websocket);
         let Some(key) = key else {
-            return Err(Status::UPGRADE_REQUIRED.into());
+            x.send_header("Upgrade", "websocket");
+            x.send_header("Connection", "Upgrade");
+            return x.send_error(Status::UPGRADE_REQUIRED);
         };
         x.send_response_only(Status::SWITCHING_PROTOCOLS);
         x.send_header("Upgrade", "websocket");
@@ -68,7 +70,7 @@ impl Sockets {
         x.end_headers()?;
         let stream = x.detach()?;
         thread::spawn(move || {
-            // It fails when the client closes the socket.
+            // An error means that the client has closed the socket.
             let _ = echo(WebSocket::from_raw_socket(stream, Role::Server, None));
         });
         Ok(())

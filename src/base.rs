@@ -1,8 +1,7 @@
-//! `BaseHTTPRequestHandler`: the hooks of a handler, [`RequestHandler`], and their bodies.
+//! The hooks of a handler, [`RequestHandler`] (Python's `BaseHTTPRequestHandler`), and their default implementations.
 //!
-//! Every hook has a default body, and each default body is a function of the same name in this module.
-//! So overriding `end_headers` and calling `base::end_headers(self, x)` is what `super().end_headers()`
-//! is in Python.
+//! Every hook has a default implementation, which is a function of the same name in this module. An override of
+//! `end_headers` calls `base::end_headers(self, x)` where Python calls `super().end_headers()`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -34,7 +33,7 @@ mod layer;
 mod log_lines;
 mod outcome;
 
-/// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
+/// Runs an expression in which `$h` is the outermost handler if that is a layer, and otherwise this handler.
 macro_rules! outermost {
     ($h:ident, $x:ident => $body:expr) => {
         match $x.layers() {
@@ -44,14 +43,14 @@ macro_rules! outermost {
     };
 }
 
-/// What is wrapped runs apart, so that it does not keep the compiler from inlining what is not.
+/// Runs the code of a layered handler out of line, so that the compiler can inline the common case.
 #[cold]
 #[inline(never)]
 pub(crate) fn layered<T>(body: impl FnOnce() -> T) -> T {
     body()
 }
 
-/// Software and version as `server_version` names it, `name` and the version of this crate.
+/// The name of the software and the version of this crate, as `server_version` returns them.
 macro_rules! software {
     ($name:literal) => {
         concat!($name, "/", env!("CARGO_PKG_VERSION"))
@@ -61,22 +60,22 @@ pub(crate) use self::error_page::{page_head, page_style};
 pub(crate) use software;
 
 const SERVER_VERSION: &str = software!("BaseHTTP");
-/// So many requests of one connection are answered in a row; then others have their turn.
+/// The maximum number of requests that a connection gets answered before other connections are served.
 const REQUESTS: usize = 64;
 const SYS_VERSION: &str = "servette";
 
-/// The body of [`RequestHandler::handle`].
+/// Default implementation of [`RequestHandler::handle`].
 ///
 /// # Errors
-/// Those of [`RequestHandler::handle_one_request`], and of sending what is finished.
+/// Errors of [`RequestHandler::handle_one_request`], and errors of sending the responses.
 pub fn handle<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) -> Result<Next> {
     let next = handle_requests(handler, conn)?;
     conn.flush()?;
     Ok(next)
 }
 
-/// The same for a handler that does not override it: the server sends what is finished, together with the end of the
-/// stream if that follows.
+/// Serves a connection whose handler does not override `handle`. It does not flush: the server sends the responses,
+/// together with the end of the stream if the connection is closed.
 pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
     handler: &H,
     conn: &mut Connection,
@@ -100,10 +99,10 @@ pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
     Ok(Next::Again)
 }
 
-/// The body of [`RequestHandler::handle_one_request`].
+/// Default implementation of [`RequestHandler::handle_one_request`].
 ///
 /// # Errors
-/// Those of the socket, before there is a request. What goes wrong afterwards is answered, or logged.
+/// Errors of the socket before a request has arrived. Later errors are answered or logged.
 pub fn handle_one_request<H: RequestHandler + ?Sized>(
     handler: &H,
     conn: &mut Connection,
@@ -128,7 +127,7 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(
                 .channel()
                 .observed()
                 .tell(Observation::Begun(x, Some(refusal))),
-            // It was told before.
+            // The observer was told when the request arrived.
             Due::Late(_) => false,
         };
         let is_cut = outcome::answer(handler, x, due);
@@ -146,28 +145,28 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(
     Ok(())
 }
 
-/// The body of [`RequestHandler::handle_expect_100`].
+/// Default implementation of [`RequestHandler::handle_expect_100`]: returns true.
 ///
 /// # Errors
-/// None by itself.
+/// It never fails.
 pub fn handle_expect_100<H: RequestHandler + ?Sized>(_: &H, _: &mut Exchange<'_>) -> Result<bool> {
     Ok(true)
 }
 
-/// The body of [`RequestHandler::do_method`].
+/// Default implementation of [`RequestHandler::do_method`]: answers with 501.
 ///
 /// # Errors
-/// Those of [`RequestHandler::send_error`].
+/// Errors of [`RequestHandler::send_error`].
 pub fn do_method<H: RequestHandler + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
     let message = format!("Unsupported method ({})", quoted(x.command));
     let status = Status::NOT_IMPLEMENTED.with_message(&message);
     outermost!(handler, x => handler.send_error(x, status))
 }
 
-/// The body of [`RequestHandler::send_error`].
+/// Default implementation of [`RequestHandler::send_error`].
 ///
 /// # Errors
-/// Those of [`RequestHandler::end_headers`] and of writing the page.
+/// Errors of [`RequestHandler::end_headers`], and errors of writing the page.
 pub fn send_error<H: RequestHandler + ?Sized>(
     handler: &H,
     x: &mut Exchange<'_>,
@@ -176,10 +175,10 @@ pub fn send_error<H: RequestHandler + ?Sized>(
     outermost!(handler, x => error_page::send(handler, x, status))
 }
 
-/// The body of [`RequestHandler::send_content`].
+/// Default implementation of [`RequestHandler::send_content`].
 ///
 /// # Errors
-/// Those of [`RequestHandler::end_headers`] and of writing the body.
+/// Errors of [`RequestHandler::end_headers`], and errors of writing the body.
 #[inline(always)]
 pub fn send_content<H: RequestHandler + ?Sized>(
     handler: &H,
@@ -194,7 +193,7 @@ pub fn send_content<H: RequestHandler + ?Sized>(
     }
 }
 
-/// The body of [`RequestHandler::send_response`].
+/// Default implementation of [`RequestHandler::send_response`].
 #[inline(always)]
 pub fn send_response<H: RequestHandler + ?Sized>(
     handler: &H,
@@ -207,7 +206,7 @@ pub fn send_response<H: RequestHandler + ?Sized>(
     }
 }
 
-/// The body of [`RequestHandler::send_response_only`].
+/// Default implementation of [`RequestHandler::send_response_only`].
 #[inline(always)]
 pub fn send_response_only<H: RequestHandler + ?Sized>(
     handler: &H,
@@ -220,7 +219,7 @@ pub fn send_response_only<H: RequestHandler + ?Sized>(
     }
 }
 
-/// The body of [`RequestHandler::send_header`].
+/// Default implementation of [`RequestHandler::send_header`].
 #[inline(always)]
 pub fn send_header<H: RequestHandler + ?Sized>(
     _: &H,
@@ -234,7 +233,7 @@ pub fn send_header<H: RequestHandler + ?Sized>(
     x.channel().out.borrow_mut().field(name, value);
 }
 
-/// As in Python, the field decides about the connection.
+/// Sets `close_connection` by the value of a `Connection` field, as Python does.
 #[cold]
 fn note_connection(x: &Exchange<'_>, value: &str) {
     if value.eq_ignore_ascii_case("close") {
@@ -244,25 +243,25 @@ fn note_connection(x: &Exchange<'_>, value: &str) {
     }
 }
 
-/// The body of [`RequestHandler::end_headers`].
+/// Default implementation of [`RequestHandler::end_headers`].
 ///
 /// # Errors
-/// `InvalidInput` for what was wrong with the head: a name or value that can't be sent, two lengths, a
-/// field without a status line. And those of [`RequestHandler::flush_headers`].
+/// `InvalidInput` if the head is wrong: a name or value that can't be sent, two lengths, or a field without a status
+/// line. Errors of [`RequestHandler::flush_headers`].
 pub fn end_headers<H: RequestHandler + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
     outermost!(handler, x => handler.flush_headers(x))
 }
 
-/// The body of [`RequestHandler::flush_headers`].
+/// Default implementation of [`RequestHandler::flush_headers`].
 ///
 /// # Errors
-/// Those of [`end_headers`], and of sending an interim response.
+/// Errors of [`end_headers`], and errors of sending an interim response.
 pub fn flush_headers<H: RequestHandler + ?Sized>(_: &H, x: &mut Exchange<'_>) -> Result<()> {
     Ok(x.channel().end_fields()?)
 }
 
-/// The body of [`RequestHandler::log_request`]. In a [`LogFormat`] that tells status, size and time, the
-/// line is written at the end of the request.
+/// Default implementation of [`RequestHandler::log_request`]. A [`LogFormat`] with status, size and time is written
+/// when the request ends.
 pub fn log_request<H: RequestHandler + ?Sized>(
     handler: &H,
     x: &Exchange<'_>,
@@ -270,7 +269,7 @@ pub fn log_request<H: RequestHandler + ?Sized>(
     size: Option<u64>,
 ) {
     let scope = x.context.scope;
-    // As with its lines: whether a request is logged here is for the handler to say that it is a branch of.
+    // The first handler decides whether requests of its branches are logged, as with their lines.
     if x.context.is_branch && !scope.is_logging_request.replace(true) {
         scope.first.log_request(x, code, size);
         return scope.is_logging_request.set(false);
@@ -286,7 +285,7 @@ pub fn log_request<H: RequestHandler + ?Sized>(
     scope.logged_code.set(0);
 }
 
-/// The body of [`RequestHandler::log_error`].
+/// Default implementation of [`RequestHandler::log_error`].
 pub fn log_error<H: RequestHandler + ?Sized>(
     handler: &H,
     x: &Exchange<'_>,
@@ -295,7 +294,7 @@ pub fn log_error<H: RequestHandler + ?Sized>(
     outermost!(handler, x => handler.log_message(x, message));
 }
 
-/// The body of [`RequestHandler::log_message`].
+/// Default implementation of [`RequestHandler::log_message`].
 pub fn log_message<H: RequestHandler + ?Sized>(
     handler: &H,
     x: &Exchange<'_>,
@@ -303,17 +302,17 @@ pub fn log_message<H: RequestHandler + ?Sized>(
 ) {
     outermost!(handler, x => match x.server.late_format() {
         None => handler.log_line(x, &log_lines::python(handler, x, message)),
-        // The line of the request has its status.
+        // The line of the request contains the status.
         Some(_) if x.context.scope.logs_page.get() => {}
         Some(LogFormat::Json) => handler.log_line(x, &log_lines::json_message(handler, x, message)),
         Some(_) => handler.log_line(x, &log_lines::python(handler, x, message)),
     });
 }
 
-/// The body of [`RequestHandler::log_line`].
+/// Default implementation of [`RequestHandler::log_line`].
 pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str) {
     let scope = x.context.scope;
-    // The log of a branch is that of the handler that it is a branch of, unless it has its own.
+    // A branch writes to the log of the first handler, unless it overrides this hook.
     if x.context.is_branch && !scope.is_logging.replace(true) {
         scope.first.log_line(x, line);
         return scope.is_logging.set(false);
@@ -331,17 +330,17 @@ pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str)
     }
 }
 
-/// The body of [`RequestHandler::server_version`].
+/// Default implementation of [`RequestHandler::server_version`].
 pub fn server_version<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
     SERVER_VERSION
 }
 
-/// The body of [`RequestHandler::sys_version`].
+/// Default implementation of [`RequestHandler::sys_version`].
 pub fn sys_version<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
     SYS_VERSION
 }
 
-/// The body of [`RequestHandler::version_string`].
+/// Default implementation of [`RequestHandler::version_string`].
 pub fn version_string<H: RequestHandler + ?Sized>(handler: &H) -> Cow<'_, str> {
     match (handler.server_version(), handler.sys_version()) {
         (SERVER_VERSION, SYS_VERSION) => Cow::Borrowed(concat!(software!("BaseHTTP"), " servette")),
@@ -350,7 +349,7 @@ pub fn version_string<H: RequestHandler + ?Sized>(handler: &H) -> Cow<'_, str> {
     }
 }
 
-/// The body of [`RequestHandler::responses`].
+/// Default implementation of [`RequestHandler::responses`].
 pub fn responses<H: RequestHandler + ?Sized>(
     _: &H,
     code: u16,
@@ -358,22 +357,22 @@ pub fn responses<H: RequestHandler + ?Sized>(
     status::responses(code)
 }
 
-/// The body of [`RequestHandler::protocol_version`].
+/// Default implementation of [`RequestHandler::protocol_version`]: `HTTP/1.0`.
 pub fn protocol_version<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
     "HTTP/1.0"
 }
 
-/// The body of [`RequestHandler::error_message_format`].
+/// Default implementation of [`RequestHandler::error_message_format`]: [`DEFAULT_ERROR_MESSAGE`].
 pub fn error_message_format<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
     DEFAULT_ERROR_MESSAGE
 }
 
-/// The body of [`RequestHandler::error_content_type`].
+/// Default implementation of [`RequestHandler::error_content_type`]: [`DEFAULT_ERROR_CONTENT_TYPE`].
 pub fn error_content_type<H: RequestHandler + ?Sized>(_: &H) -> &'static str {
     DEFAULT_ERROR_CONTENT_TYPE
 }
 
-/// The body of [`RequestHandler::date_time_string`].
+/// Default implementation of [`RequestHandler::date_time_string`].
 pub fn date_time_string<H: RequestHandler + ?Sized>(
     _: &H,
     timestamp: Option<SystemTime>,
@@ -381,12 +380,12 @@ pub fn date_time_string<H: RequestHandler + ?Sized>(
     timestamp.map_or_else(HttpDate::now, HttpDate::from)
 }
 
-/// The body of [`RequestHandler::log_date_time_string`].
+/// Default implementation of [`RequestHandler::log_date_time_string`].
 pub fn log_date_time_string<H: RequestHandler + ?Sized>(_: &H) -> String {
     local_time::log_date(clock::seconds_since_1970())
 }
 
-/// The body of [`RequestHandler::address_string`].
+/// Default implementation of [`RequestHandler::address_string`].
 pub fn address_string<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>) -> String {
     match x.client_address.ip() {
         Some(ip) => ip.to_string(),

@@ -1,12 +1,14 @@
-//! `CGIHTTPRequestHandler`: programs that answer requests (RFC 3875).
+//! CGI scripts (RFC 3875): the counterpart of Python's `CGIHTTPRequestHandler`.
 //!
-//! On Unix only: on Windows this module is absent.
+//! [`CgiHandler`] runs the scripts of a directory and serves its other files. [`RunScripts`] has its hooks; override
+//! them with a [`Layer`](crate::Layer). Each function of this module is the default of the hook of the same name:
+//! call it from an override where Python calls `super()`.
 //!
-//! [`RunScripts`] has the hooks, [`CgiHandler`] the attributes, and the functions here are the hooks'
-//! bodies, to call as `super()`. Below them: `script` (from path to script), `spool` (the request's
-//! body), `environment`, `user` and `inherited` (what a script gets, and what it does not),
-//! `run` (its start), `process` (its end), `transfer` (bytes in and out meanwhile), `answer`
-//! and `output` (what is made of its output) and `complaints` (its standard error).
+//! Absent on Windows.
+
+// From a request to a response: `script` (from path to script), `spool` (the request's body), `environment`, `user` and
+// `inherited` (what a script gets, and what it does not), `run` (its start), `process` (its end), `transfer` (input and
+// output meanwhile), `answer` and `output` (from output to response) and `complaints` (its standard error).
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -46,18 +48,35 @@ macro_rules! outermost_scripts {
     };
 }
 
-/// Who sent a request, as a handler has found out: `AUTH_TYPE` and `REMOTE_USER`.
+/// An authenticated user, for the variables `AUTH_TYPE` and `REMOTE_USER` of a script. See
+/// [`RunScripts::remote_user`].
+///
+/// ```
+/// use servette::cgi::RemoteUser;
+/// use servette::{CgiHandler, Exchange, Layer, RequestHandler};
+///
+/// struct Signed(CgiHandler);
+///
+/// impl Layer for Signed {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn remote_user(&self, _: &Exchange<'_>) -> Option<RemoteUser> {
+///         Some(RemoteUser::new("Basic", "ada"))
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoteUser {
-    /// The scheme by which it was checked: `Basic`.
+    /// The authentication scheme, such as `Basic`.
     pub auth_type: String,
     /// The name of the user.
     pub name: String,
 }
 
 impl RemoteUser {
-    /// A user whose name was checked by this scheme.
+    /// Makes a user from the authentication scheme and the name.
     pub fn new(auth_type: impl Into<String>, name: impl Into<String>) -> Self {
         RemoteUser {
             auth_type: auth_type.into(),
@@ -84,9 +103,13 @@ pub(crate) fn inside_of<L: Layer>(layer: &L) -> &dyn RunScripts {
     layer.inner_as_scripts().unwrap_or(&*NOTHING)
 }
 
-/// The `do_method` of a handler that runs scripts: GET, HEAD and POST, any verb to a script if the
-/// handler says so, and 501 for the rest. A handler that embeds a [`CgiHandler`] calls it from its own
-/// [`do_method`](crate::RequestHandler::do_method).
+/// Answers a request as [`CgiHandler`] does. This is its [`do_method`](crate::RequestHandler::do_method); a handler
+/// that embeds a [`CgiHandler`] calls it from its own.
+///
+/// GET, HEAD and POST are answered by [`do_get`](crate::ServeFiles::do_get), [`do_head`](crate::ServeFiles::do_head)
+/// and [`do_post`](RunScripts::do_post). A script gets any other method if [`CgiHandler::every_method`] is on;
+/// otherwise the answer is 501. A host that is not [allowed](crate::SimpleHandler::with_allowed_hosts) is rejected
+/// with 421.
 ///
 /// # Errors
 /// Those of the hooks.
@@ -104,8 +127,8 @@ pub fn do_method<H: RunScripts + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> R
     })
 }
 
-/// The [`send_head`](crate::ServeFiles::send_head) of a handler that runs scripts: a script answers by itself,
-/// for the rest it is that of [`simple`]. A handler that embeds a [`CgiHandler`] calls it from its own.
+/// Runs the script that the path names, or else serves a file as [`simple::send_head`] does. This is the
+/// [`send_head`](crate::ServeFiles::send_head) of [`CgiHandler`]; a handler that embeds one calls it from its own.
 ///
 /// # Errors
 /// Those of [`RunScripts::run_cgi`] and of [`simple::send_head`].
@@ -119,7 +142,7 @@ pub fn send_head<H: RunScripts + ?Sized>(
     })
 }
 
-/// The body of [`RunScripts::do_post`].
+/// The default of [`RunScripts::do_post`].
 ///
 /// # Errors
 /// Those of [`RunScripts::run_cgi`].
@@ -133,32 +156,32 @@ pub fn do_post<H: RunScripts + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Res
     })
 }
 
-/// The body of [`RunScripts::is_cgi`].
+/// The default of [`RunScripts::is_cgi`].
 pub fn is_cgi<H: RunScripts + ?Sized>(handler: &H, path: &str) -> Option<CgiInfo> {
     CgiInfo::of(path, handler.cgi().cgi_directories())
 }
 
-/// The body of [`RunScripts::is_executable`].
+/// The default of [`RunScripts::is_executable`].
 pub fn is_executable<H: RunScripts + ?Sized>(_: &H, path: &Path) -> bool {
     rustix::fs::access(path, Access::EXEC_OK).is_ok()
 }
 
-/// The body of [`RunScripts::is_python`].
+/// The default of [`RunScripts::is_python`].
 pub fn is_python<H: RunScripts + ?Sized>(_: &H, path: &Path) -> bool {
     path.extension().is_some_and(|extension| {
         extension.eq_ignore_ascii_case("py") || extension.eq_ignore_ascii_case("pyw")
     })
 }
 
-/// The body of [`RunScripts::remote_user`].
+/// The default of [`RunScripts::remote_user`].
 pub fn remote_user<H: RunScripts + ?Sized>(_: &H, _: &Exchange<'_>) -> Option<RemoteUser> {
     None
 }
 
-/// The body of [`RunScripts::run_cgi`].
+/// The default of [`RunScripts::run_cgi`].
 ///
 /// # Errors
-/// As there.
+/// Those of [`RunScripts::run_cgi`].
 pub fn run_cgi<H: RunScripts + ?Sized>(
     handler: &H,
     x: &mut Exchange<'_>,

@@ -1,10 +1,10 @@
-//! [`Connection`]: a client's connection, with its buffers and deadlines. It knows no handler.
+//! [`Connection`]: a client's connection, with its buffers and deadlines. It does not know the handler.
 //!
-//! Reading order: [`stream`] (the socket), [`proxy_header`] and `tls` (what may lie on it), [`min_rate`] and [`wire`] (deadlines and waits), [`input`] and
-//! [`outgoing`] (bytes in, bytes out), `tail` (what goes on without a thread), [`channel`] (what `rfile` and `wfile`
-//! share), `cycle` (one request and its response), `state` (where a connection stands between two of them), then [`request_body`], [`response_writer`] and [`raw`], which
-//! handlers see. What outlives a handler is in [`response_stream`] and [`deferred`], with [`link`], [`stream_queue`] and
-//! `handed` below them.
+//! Reading order: [`stream`] (the socket), [`proxy_header`] and `tls` (layers on it), [`min_rate`] and [`wire`] (deadlines
+//! and waits), [`input`] and [`outgoing`] (bytes in, bytes out), `tail` (the unsent end of a response), [`channel`] (what
+//! `rfile` and `wfile` share), `cycle` (one request and its response), `state` (between two requests), then
+//! [`request_body`], [`response_writer`] and [`raw`], which handlers see. [`response_stream`] and [`deferred`] outlive the
+//! handler; [`link`], [`stream_queue`] and `handed` are below them.
 
 #[cfg(feature = "tls-config")]
 use std::cell::RefCell;
@@ -53,53 +53,88 @@ pub(crate) mod tls;
 pub(crate) mod wait_hook;
 pub(crate) mod wire;
 
-/// A client's connection, as a server parks it between requests.
+/// A client's connection, which an override of [`RequestHandler::handle`](crate::RequestHandler::handle) gets.
 ///
-/// It is owned and `Send`, and belongs to no thread and no handler: a server takes it out of its poller
-/// when there is something to read, has [`RequestHandler::handle`](crate::RequestHandler::handle)
-/// called, and puts it back. While it waits it owns no buffer.
+/// It is `Send` and belongs to no thread. When the client has sent something, the server calls `handle`; between requests
+/// it parks the connection, which then needs no thread and no buffer.
+///
+/// ```
+/// use servette::{Connection, Next, RequestHandler, Result, base};
+///
+/// struct Polite;
+///
+/// impl RequestHandler for Polite {
+///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+///         let next = base::handle(self, conn); // serves the requests that are there
+///         println!("{:?}", next);
+///         next
+///     }
+/// }
+/// ```
 pub struct Connection {
     channel: Channel,
     input: Input,
     body: Body,
     peer: Peer,
-    /// A proxy has announced its client without an address: the peer is not whose requests come.
+    /// A proxy announced its client without an address: the peer is not the client.
     is_unnamed: bool,
     server: Arc<ServerInfo>,
     state: State,
-    /// Requests that were answered.
+    /// The number of answered requests.
     answered: u64,
-    /// Finished answers that wait for the rest of a body, while the connection is parked.
+    /// Finished responses that wait for the rest of a request body, while the connection is parked.
     held_answers: Box<[u8]>,
-    /// `handle` stops after a request even if another one is there.
+    /// The start of a PROXY header whose rest has not come.
+    #[expect(
+        clippy::box_collection,
+        reason = "one word in each idle connection, not three"
+    )]
+    partial_header: Option<Box<Vec<u8>>>,
+    /// `handle` returns after each request, even if another one is there.
     one_at_a_time: bool,
-    /// The server drains, and answers its first request even if it stops meanwhile.
+    /// The connection was accepted while draining: its first request is answered even if the server stops meanwhile.
     pub(crate) first_request: Option<Box<TailGuard>>,
 }
 
-/// What a connection waits for when [`RequestHandler::handle`](crate::RequestHandler::handle) returns.
+/// The result of [`RequestHandler::handle`](crate::RequestHandler::handle): what the server does with the connection.
+///
+/// ```
+/// use servette::{Connection, Next, RequestHandler, Result, base};
+///
+/// /// Ends every connection after the requests that came together.
+/// struct Brief;
+///
+/// impl RequestHandler for Brief {
+///     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+///         match base::handle(self, conn)? {
+///             Next::Again => Ok(Next::Again),
+///             Next::Park | Next::Close => Ok(Next::Close),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Another request is already there: call again.
+    /// Calls `handle` again: another request is already there.
     Again,
-    /// The next request, or more of it: park until there is something to read.
+    /// Parks the connection until the client sends something.
     Park,
-    /// Nothing: the connection ends.
+    /// Closes the connection.
     Close,
 }
 
-/// What there is to do on a connection.
+/// The result of looking for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readiness {
-    /// A whole head, or a refusal, is there.
+    /// There is a complete head, or a refusal.
     Request,
-    /// More must be read first, and there is nothing to read now.
+    /// The head is incomplete, and there is nothing to read now.
     Pending,
     /// The client will send nothing more.
     Ended,
 }
 
-/// A thread's buffers, lent to the connection that it serves.
+/// The buffers of a thread, which are lent to the connection that it serves.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     input: Vec<u8>,
@@ -107,7 +142,7 @@ pub(crate) struct Buffers {
     output: Vec<u8>,
     /// The thread, if it is one of a server.
     pub(crate) thread: Option<ThreadGuard>,
-    /// Is told what the connection is about to do.
+    /// The hook that is called before the connection runs a handler and before it waits.
     pub(crate) hook: Option<Box<dyn WaitHook>>,
 }
 
@@ -138,27 +173,28 @@ impl Connection {
             state: State::Open,
             answered: 0,
             held_answers: Box::default(),
+            partial_header: None,
             one_at_a_time: false,
             first_request: None,
         }
     }
 
-    /// Who the client is.
+    /// Returns the address of the client.
     pub fn client_address(&self) -> Peer {
         self.peer
     }
 
-    /// The server that accepted the connection.
+    /// Returns the server that accepted the connection.
     pub fn server(&self) -> &ServerInfo {
         &self.server
     }
 
-    /// How many requests were answered on this connection.
+    /// Returns the number of requests that were answered on this connection.
     pub fn answered(&self) -> u64 {
         self.answered
     }
 
-    /// Has a poller report what the connection waits for, as it is about to be parked.
+    /// Registers the connection with a poller for what it waits for, before it is parked.
     pub(crate) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let waits_for = self.waits_for();
         let is_unfinished = self.is_unfinished();
@@ -167,7 +203,7 @@ impl Connection {
         wire.watch(registry, token, waits_for, is_unfinished, is_waiting)
     }
 
-    /// The same where it was parked before, and its answer is finished.
+    /// Registers a connection that was parked before and whose response is finished.
     pub(crate) fn watch_on(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.channel.wire.watch_on(registry, token)
     }
@@ -189,18 +225,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Why TLS has failed; once.
+    /// Takes the reason why TLS has failed.
     #[cfg(feature = "tls-config")]
     pub(crate) fn take_tls_failure(&self) -> Option<Box<tls::Failure>> {
         self.channel.wire.stream.tls()?.take_failure()
     }
 
-    /// The stream has left for an owner of its own.
+    /// Returns true if the stream was detached.
     pub(crate) fn is_detached(&self) -> bool {
         self.channel.detached.get()
     }
 
-    /// Lets a fixture look on. It is told at once what came before.
+    /// Sets the observer of a fixture. It gets the bytes that were received before at once.
     #[cfg(feature = "testing")]
     pub(crate) fn observe_with(&mut self, observer: impl FnOnce() -> Box<dyn observer::Observer>) {
         let observed = &mut self.channel.wire.observed;
@@ -210,7 +246,7 @@ impl Connection {
         }
     }
 
-    /// The version that the server speaks, for a handler that says this one.
+    /// The HTTP version of the server, for a handler with this version.
     pub(crate) fn version<'v>(&self, own: &'v str) -> &'v str {
         self.channel.wire.observed.version(own)
     }
@@ -226,24 +262,24 @@ impl Connection {
         self.one_at_a_time
     }
 
-    /// Something of a request is here, so the deadline of a head runs, not that of an idle connection.
+    /// Returns true if bytes of a request were received, so the head deadline applies, and not the idle timeout.
     pub(crate) fn has_partial_head(&self) -> bool {
         self.input.pending() > 0
     }
 
-    /// The client has sent all that it sends, and nothing of that is unread.
+    /// Returns true if the client has shut down its sending side and nothing is unread.
     pub(crate) fn has_ended(&self) -> bool {
         self.input.socket == Socket::Ended && self.input.pending() == 0
     }
 
-    /// Nothing is unread, neither here nor, as far as the last read has shown, in the socket.
+    /// Returns true if nothing is unread, neither in the buffer nor, as of the last read, in the socket.
     pub(crate) fn is_spent(&self) -> bool {
         let is_read = self.input.socket.is_read() && self.input.pending() == 0;
         is_read && !self.is_refused()
     }
 
-    /// Takes a thread's buffers for the time of serving. There may be something new to read; if
-    /// `end_may_follow`, even behind a read that is not full.
+    /// Takes a thread's buffers to be served. There may be bytes to read; if `end_may_follow`, also after a read that does
+    /// not fill its buffer.
     pub(crate) fn lend(&mut self, buffers: &mut Buffers, end_may_follow: bool) {
         self.input.lend(&mut buffers.input, &mut buffers.places);
         self.input.socket.has_news(end_may_follow);
@@ -255,8 +291,8 @@ impl Connection {
         }
     }
 
-    /// Gives the buffers back; what is unread is kept, and so are answers that wait for a body. Other unsent output
-    /// is dropped: it was flushed before.
+    /// Returns the buffers. Unread bytes and responses that wait for a body are kept. Other unsent output is dropped: it was
+    /// flushed before.
     pub(crate) fn reclaim(&mut self, buffers: &mut Buffers) {
         self.input.reclaim(&mut buffers.input, &mut buffers.places);
         if matches!(self.state, State::Found(_)) {
@@ -277,8 +313,8 @@ impl Connection {
         }
     }
 
-    /// Looks for a whole head, reading what is there without waiting. Before the first read that finds
-    /// nothing buffered, the finished responses are sent.
+    /// Looks for a complete head, and reads the available bytes without waiting. Finished responses are sent before the
+    /// first read with an empty buffer.
     #[inline]
     pub(crate) fn poll_request(&mut self) -> Result<Readiness> {
         match self.state {
@@ -344,7 +380,7 @@ impl Connection {
         }
     }
 
-    /// As [`poll_request`](Self::poll_request), but waits for the request until the deadline for heads.
+    /// Looks for a request as [`poll_request`](Self::poll_request) does, but waits for it until the head deadline.
     pub(crate) fn wait_request(&mut self) -> Result<Readiness> {
         let mut min_rate = MinRate::default();
         let allowance = Allowance {
@@ -365,21 +401,20 @@ impl Connection {
         }
     }
 
-    /// Sends what is finished, unless it waits for the rest of a body.
+    /// Sends the finished responses, unless they wait for the rest of a body.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.flush_with(false)
     }
 
-    /// Sends all that is finished.
+    /// Sends all finished responses.
     pub(crate) fn flush_all(&mut self) -> Result<()> {
         self.release_answers();
         self.flush_with(false)
     }
 
-    /// Sends what is finished, when the server has nothing else to do for the connection: of a connection that ends,
-    /// the last answer waits in the socket for the end of the stream, which follows at once, and goes in one segment
-    /// with it. (Before a reset it would be lost, also before that which the system sends for a socket that is closed
-    /// with something unread.)
+    /// Sends the finished responses, when the server has nothing else to do for the connection. If the connection ends, the
+    /// last response waits in the socket for the end of the stream, which follows at once, so both share a segment. (A reset
+    /// would lose it, also the reset that the system sends when a socket with unread bytes is closed.)
     pub(crate) fn flush_last(&mut self) -> Result<()> {
         let is_ending = matches!(self.ending(), Some(Ending::Last | Ending::Linger));
         let end_follows = is_ending && !self.is_handed();

@@ -1,4 +1,4 @@
-//! What goes wrong: the crate's [`Error`].
+//! [`Error`] and [`Result`] of this crate.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,14 +9,25 @@ use crate::Status;
 
 mod fault;
 
-/// `Result` of this crate and of every hook.
+/// The `Result` of this crate and of every hook.
+///
+/// ```
+/// fn limit(text: &str) -> servette::Result<u64> {
+///     text.parse().map_err(servette::Error::other)
+/// }
+/// assert_eq!(limit("100").unwrap(), 100);
+/// assert!(limit("many").is_err());
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a hook may return with `?`, and what the servers report.
+/// An error of a hook or of the server.
 ///
-/// A hook that returns an `Error` before its response has begun (before the first byte was handed to
-/// the socket) has it answered with [`status`](Self::status): the status that it was made from, or the
-/// one that fits a fault of the client, or 500. Later than that, the connection is cut.
+/// A hook returns errors with `?`. `From` converts `io::Error` and [`Status`]; [`Error::other`] wraps any other error.
+/// If no byte of the response was sent yet, the error is answered with [`status`](Self::status): the status that it was
+/// made from, or the status for the fault of the client, or 500. After that the connection is dropped, so the client
+/// can't mistake a truncated response for a complete one.
+///
+/// `Debug` is the same as `Display`, so a `main` that returns `servette::Result<()>` ends with one readable line.
 ///
 /// ```
 /// use servette::{Error, Status};
@@ -28,7 +39,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(load("x").unwrap_err().status().code(), 400);
 /// assert_eq!(load("7").unwrap_err().status().code(), 500);
 /// ```
-// None while it is dropped.
+// `None` only while it is dropped.
 pub struct Error(Option<Box<Kind>>);
 
 impl fmt::Display for Error {
@@ -38,7 +49,7 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
-    /// As [`Display`](fmt::Display), so that `fn main() -> servette::Result<()>` ends with one clear line.
+    /// As [`Display`](fmt::Display), so that `fn main() -> servette::Result<()>` ends with one readable line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -51,8 +62,7 @@ impl std::error::Error for Error {
 }
 
 impl Drop for Error {
-    /// The program's own error in it may panic, even where the thread is unwinding already: then the process would be
-    /// aborted.
+    /// Drops the inner error of the program and catches its panic. A panic during unwinding would abort the process.
     fn drop(&mut self) {
         let kind = self.0.take();
         let _ = guarded(|| {
@@ -95,12 +105,12 @@ impl Error {
         self.0.as_deref().unwrap_or(&NONE)
     }
 
-    /// Wraps any error of a handler; answered with 500.
+    /// Wraps any error. A hook that returns it answers with 500.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Error::of(Kind::Other(error.into()))
     }
 
-    /// An I/O error with what was being done when it happened.
+    /// Wraps an I/O error with a description of the failed operation.
     pub(crate) fn context(context: impl Into<String>, source: io::Error) -> Self {
         Error::of(Kind::Context {
             context: context.into(),
@@ -108,7 +118,7 @@ impl Error {
         })
     }
 
-    /// What a panic carried. A payload that is no text is leaked, for its destructor may panic again.
+    /// Makes an error from a panic. A payload that is not text is leaked, because its destructor may panic again.
     pub(crate) fn panic(payload: Box<dyn Any + Send>) -> Self {
         let text = match payload.downcast::<String>().map(|text| *text) {
             Ok(text) => text,
@@ -121,7 +131,7 @@ impl Error {
         Error::of(Kind::Panic(text))
     }
 
-    /// What the panic said that this error is made from.
+    /// Returns the message of the panic that this error was made from.
     pub(crate) fn panic_message(&self) -> Option<&str> {
         match self.kind() {
             Kind::Panic(message) => Some(message),
@@ -129,8 +139,8 @@ impl Error {
         }
     }
 
-    /// The status that answers this error: the one it was made from; 400, 408 or 413 where the client
-    /// is at fault; 500 for everything else.
+    /// Returns the status of the response to this error: the status that the error was made from, or 400, 408 or 413
+    /// for a fault of the client, or 500 for anything else.
     pub fn status(&self) -> Status<'_> {
         match self.kind() {
             Kind::Status {
@@ -156,24 +166,24 @@ impl Error {
         }
     }
 
-    /// Whether the client, not the handler or the server, is at fault: it left, stalled, or sent a
-    /// body that can't be read.
+    /// Returns true if the client is at fault: it disconnected, stopped sending or reading, or sent a body that can't
+    /// be read.
     pub fn is_client_fault(&self) -> bool {
         self.fault()
             .is_some_and(|fault| !matches!(fault, Fault::Overlong | Fault::Incomplete))
     }
 
-    /// Whether the error was made from a [`Status`].
+    /// Returns true if the error was made from a [`Status`].
     pub(crate) fn is_status(&self) -> bool {
         matches!(self.kind(), Kind::Status { .. } | Kind::Chosen { .. })
     }
 
-    /// Whether the log should have it, for nothing else tells of it.
+    /// Returns true if the error must be logged, because nothing else reports it.
     pub(crate) fn is_to_log(&self) -> bool {
         !matches!(self.kind(), Kind::Status { .. }) && self.fault().is_none()
     }
 
-    /// The fault of the connection, wherever it stands in the chain of causes.
+    /// Returns the fault of the connection, from anywhere in the chain of causes.
     pub(crate) fn fault(&self) -> Option<&Fault> {
         match self.kind() {
             Kind::Io(error) | Kind::Context { source: error, .. } => Fault::of(error),
@@ -185,7 +195,7 @@ impl Error {
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        // An `Error` that went through an `io::Write` or `io::Read` comes out as it went in.
+        // An `Error` that passed through an `io::Write` or `io::Read` is unchanged.
         match error.downcast::<Error>() {
             Ok(inner) => inner,
             Err(error) => Error::of(Kind::Io(error)),
@@ -206,7 +216,8 @@ impl From<Error> for io::Error {
 }
 
 impl From<Status<'_>> for Error {
-    /// Answered with this status, its message and explanation: `Err(Status::NOT_FOUND.into())`.
+    /// Makes an error that is answered with this status, its message and its explanation:
+    /// `Err(Status::NOT_FOUND.into())`.
     fn from(status: Status<'_>) -> Self {
         Error::of(Kind::Status {
             code: status.code(),
@@ -222,10 +233,11 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     }
 }
 
-/// Gives the error of another crate a status.
+/// Gives an error of another crate, or a missing value, a status.
 ///
-/// The text of the error is the explanation on the page of a 4xx, for it is about what the client sent. Of a 5xx it goes to the
-/// log. A fault of the client that it is made of (one of `rfile`) keeps its own status.
+/// The text of the error explains a 4xx on the error page, because it is about the request. For a 5xx it is logged. If
+/// the status has an explanation of its own, that is used instead. A fault of the client, such as an error of `rfile`,
+/// keeps its own status.
 ///
 /// ```
 /// use servette::{OrStatus, Status, handler_fn, respond};
@@ -250,10 +262,10 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     note = "convert the error first, with `map_err(|_| Status::BAD_REQUEST)?`"
 )]
 pub trait OrStatus<T> {
-    /// The value, or an error that is answered with this status.
+    /// Returns the value, or an error that is answered with this status.
     ///
     /// # Errors
-    /// The same error with the status; or the status where there is no value.
+    /// The error with the status, or the status if there is no value.
     fn or_status(self, status: Status<'_>) -> Result<T>;
 }
 
@@ -284,7 +296,7 @@ impl<T> OrStatus<T> for Option<T> {
     }
 }
 
-/// Runs code of the program: a panic is an error like any other, and neither a thread nor the server ends by it.
+/// Runs code of the program, and turns a panic into an error, so that neither the thread nor the server ends.
 pub(crate) fn guarded<T>(code: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|payload| Err(Error::panic(payload)))
 }
@@ -314,7 +326,7 @@ mod tests {
         assert!(error.is_status());
     }
 
-    /// Panics wherever it is used.
+    /// An error that panics whenever it is used.
     #[derive(Debug)]
     struct Bomb;
 

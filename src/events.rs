@@ -1,8 +1,8 @@
-//! Server-sent events: the text of an [`Event`], and [`begin`], which answers with a stream of them.
+//! Server-sent events: [`begin`] starts a stream as the response, and an [`Event`] is sent as a [`Chunk`].
 //!
-//! A page listens with JavaScript's `EventSource`, which connects again by itself when the stream ends
-//! ([HTML, 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)). A stream needs no thread while it is
-//! silent, and one [`Chunk`] goes to any number of streams.
+//! A web page listens with JavaScript's `EventSource`, which reconnects when the stream ends
+//! ([HTML, section 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html)).
+//! A stream does not occupy a thread between events, and one [`Chunk`] can be sent to any number of streams.
 //!
 //! ```
 //! use servette::{Chunk, ResponseStream, Status, events, handler_fn, respond};
@@ -29,22 +29,22 @@ use std::time::Duration;
 
 use crate::{Chunk, Exchange, ResponseStream, Result, Status};
 
-/// What is sent to a client for which nothing else was sent for a while: a comment, which pages do not see.
+/// A comment, which clients ignore; sent to a client that has received nothing for a while.
 const COMMENT: &str = ":\n\n";
 
-/// Answers with a stream of events: sends the head (`200`, `Content-Type: text/event-stream`, `Cache-Control: no-store`)
-/// and hands over the body.
+/// Starts a stream of events as the response: sends the head (`200`, `Content-Type: text/event-stream`,
+/// `Cache-Control: no-store`), and returns the stream.
 ///
-/// While nothing is sent, the server sends a comment every [`Limits::stream_keep_alive`](crate::Limits) or so, so that
-/// proxies keep the connection, and clients that are gone without a word are noticed.
+/// While nothing is sent, the server sends a comment about every [`Limits::stream_keep_alive`](crate::Limits). This
+/// keeps proxies from closing the connection, and detects clients that have disconnected silently.
 ///
 /// # Errors
-/// Those of [`Exchange::end_headers`] and [`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream).
+/// Errors of [`Exchange::end_headers`] and of [`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream).
 pub fn begin(x: &mut Exchange<'_>) -> Result<ResponseStream> {
     x.send_response(Status::OK);
     x.send_header("Content-Type", "text/event-stream");
     x.send_header("Cache-Control", "no-store");
-    // Else nginx, as a proxy, keeps events back until it has some kilobytes of them.
+    // Without this field, nginx as a proxy buffers some kilobytes of events.
     x.send_header("X-Accel-Buffering", "no");
     x.end_headers()?;
     let stream = x.wfile.start_stream()?;
@@ -52,13 +52,13 @@ pub fn begin(x: &mut Exchange<'_>) -> Result<ResponseStream> {
     Ok(stream)
 }
 
-/// The id of the last event that the client has received before it lost its connection: the field `Last-Event-ID`.
-/// `None` if there is none.
+/// Returns the id of the last event that the client received before it reconnected: the field `Last-Event-ID`. Returns
+/// `None` if the request has none.
 pub fn last_event_id<'a>(x: &Exchange<'a>) -> Option<&'a str> {
     x.headers.get("Last-Event-ID")
 }
 
-/// One event, to be sent as a [`Chunk`].
+/// A server-sent event; convert it into a [`Chunk`] to send it.
 ///
 /// ```
 /// use servette::events::Event;
@@ -74,10 +74,11 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event with this data. Each line of it is a field; the client joins them by line feeds again.
+    /// Returns an event with this data. Each line of the data is a field of its own; the client joins them with line
+    /// feeds.
     pub fn new(data: &str) -> Self {
         let mut event = Event::default();
-        // A CR LF ends one line, not two.
+        // CR LF ends one line, not two.
         let data = data.replace("\r\n", "\n");
         for line in data.split(['\n', '\r']) {
             let _ = writeln!(event.data, "data: {line}");
@@ -85,24 +86,24 @@ impl Event {
         event
     }
 
-    /// Its type, for `addEventListener` in a page. Without it, it is `message`.
+    /// Sets the type of the event, for JavaScript's `addEventListener`. Clients use `message` by default.
     pub fn name(self, name: &str) -> Self {
         self.field("event", name)
     }
 
-    /// Its id. A client that connects again says the id of the last event that it has received
-    /// ([`last_event_id`]).
+    /// Sets the id of the event. A client that reconnects sends the id of the last event that it received: see
+    /// [`last_event_id`].
     pub fn id(self, id: &str) -> Self {
         self.field("id", id)
     }
 
-    /// How long a client is to wait before it connects again, in whole milliseconds.
+    /// Sets how long a client waits before it reconnects, in whole milliseconds. By default the client decides.
     pub fn retry(self, time: Duration) -> Self {
         let millis = time.as_millis().to_string();
         self.field("retry", &millis)
     }
 
-    /// A line end would end the field, and clients ignore an id with a NUL: spaces stand in their place.
+    /// Adds a field. Line ends would end the field, and clients ignore an id with NUL, so both become spaces.
     fn field(mut self, name: &str, value: &str) -> Self {
         let value = value.replace(['\n', '\r', '\0'], " ");
         let _ = writeln!(self.fields, "{name}: {value}");

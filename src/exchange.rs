@@ -1,4 +1,4 @@
-//! [`Exchange`]: one request and the response to it, as a handler is given them.
+//! [`Exchange`]: one request and the response to it.
 
 use std::cell::Cell;
 use std::fmt;
@@ -33,17 +33,16 @@ mod json;
 pub(crate) mod prefix;
 mod target;
 
-/// One request and the response to it: a view over its [`Connection`](crate::Connection).
+/// One request and the response to it; the server passes it to the hooks of a handler.
 ///
-/// The fields are the instance variables of Python's `BaseHTTPRequestHandler`. Those of the request are
-/// `Copy` and live as long as the exchange, so that `x.send_header("Location", x.path)` passes
-/// the borrow checker, and `rfile` and `wfile` can be borrowed side by side.
+/// The fields are the instance variables of Python's `BaseHTTPRequestHandler`. The fields of the request are `Copy` and
+/// live as long as the exchange, so `x.send_header("Location", x.path)` compiles. `rfile` and `wfile` can be borrowed
+/// at the same time.
 ///
-/// The response is made in the order of HTTP:
-/// [`send_response`](crate::RequestHandler::send_response),
-/// [`send_header`](crate::RequestHandler::send_header) as often as needed,
-/// [`end_headers`](crate::RequestHandler::end_headers), then the body to `wfile`. Until its first byte
-/// was sent, a second `send_response` replaces what was there; afterwards it is an error.
+/// A handler sends a response in this order: [`send_response`](crate::RequestHandler::send_response), then
+/// [`send_header`](crate::RequestHandler::send_header) for each field, then
+/// [`end_headers`](crate::RequestHandler::end_headers), then the body through `wfile`. A second `send_response`
+/// replaces the first response as long as no byte of it was sent; after that it is an error.
 ///
 /// ```
 /// use servette::{Exchange, RequestHandler, Result, Status, respond};
@@ -67,56 +66,61 @@ mod target;
 #[non_exhaustive]
 #[doc(alias = "BaseHTTPRequestHandler")]
 pub struct Exchange<'a> {
-    /// Who sent the request: the peer of the connection, or the client that it names, if the peer is one of the
-    /// [`trusted_proxies`](crate::server::Builder::trusted_proxies). The port is 0 where a proxy does not name it.
+    /// The address of the client: the peer of the connection. If the peer is one of the
+    /// [`trusted_proxies`](crate::server::Builder::trusted_proxies), it is the client that the proxy names. The port is
+    /// 0 if the proxy does not name one.
     pub client_address: Peer,
-    /// The server that got it.
+    /// The server that received the request.
     pub server: &'a ServerInfo,
-    /// The request line without its line end. Empty where none could be read.
+    /// The request line without its line end; empty if no request line could be read.
     pub requestline: &'a str,
-    /// The method, `GET`; case-sensitive. Empty in an exchange that refuses a malformed request.
+    /// The method, such as `GET`; case-sensitive. Empty if the server rejects a malformed request.
     pub command: &'a str,
-    /// The path with its query, as it was sent (percent-encoded); it starts with one `/`. What was sent
-    /// in absolute form has only its path here and its host in [`host`](Self::host); for `CONNECT` it
-    /// is `host:port`, for `OPTIONS *` it is `*`.
+    /// The path and the query, percent-encoded as the client sent them. The path starts with exactly one `/`. For a
+    /// target in absolute form (`http://host/path`), it is the path alone, and [`host`](Self::host) returns the host.
+    /// It is `host:port` for `CONNECT`, and `*` for `OPTIONS *`.
     pub path: &'a str,
-    /// The version of the request, `HTTP/1.1`.
+    /// The HTTP version of the request, such as `HTTP/1.1`.
     pub request_version: &'a str,
-    /// The fields of the request.
+    /// The header fields of the request.
     pub headers: Headers<'a>,
-    /// The body of the request.
+    /// The body of the request, to be read.
     pub rfile: RequestBody<'a>,
-    /// The body of the response.
+    /// The body of the response, to be written.
     pub wfile: ResponseWriter<'a>,
-    /// Whether the connection ends after this exchange. It does so in any case where the client, the
-    /// version of either side or the framing of the messages demands it. Set before
-    /// [`end_headers`](crate::RequestHandler::end_headers), it is also told to the client.
+    /// Whether the connection is closed after this exchange. The connection is closed in any case if the client, the
+    /// HTTP version of either side, or the framing of the messages requires it. If it is set before
+    /// [`end_headers`](crate::RequestHandler::end_headers), the response has `Connection: close`.
     pub close_connection: &'a Cell<bool>,
-    /// The host that a trusted proxy names, or else the authority of a target in absolute form.
+    /// The host that a trusted proxy names, otherwise the authority of a target in absolute form.
     pub(crate) authority: Option<&'a str>,
-    /// What a trusted proxy says about that.
+    /// Whether the client uses HTTPS, if a trusted proxy says so.
     pub(crate) is_https: Option<bool>,
-    /// The client said `Expect: 100-continue`.
+    /// Whether the request has `Expect: 100-continue`.
     pub(crate) expects_continue: bool,
-    /// How often the request was handed on within the server, by the answers of scripts.
+    /// The number of redirects inside the server, which CGI scripts ask for.
     pub(crate) redirects: u32,
-    /// The handler that answers it.
+    /// The handler that answers the request.
     pub(crate) context: &'a Context<'a>,
-    /// What was taken off the front of the path.
+    /// The prefix that was removed from the path.
     pub(crate) mount: Option<&'a String>,
 }
 
 impl<'a> Exchange<'a> {
-    /// The host that the request is for, perhaps with a port: of a target in absolute form, else of the `Host` field
-    /// (RFC 9112, 3.2.2). Behind one of the [`trusted_proxies`](crate::server::Builder::trusted_proxies), the host that
-    /// the client has sent to that, if the proxy names it.
+    /// Returns the host that the request is for, with the port if the client sent one; `None` if the request names no
+    /// host.
+    ///
+    /// The host is the authority of a target in absolute form, otherwise the `Host` field (RFC 9112, section 3.2.2).
+    /// Behind one of the [`trusted_proxies`](crate::server::Builder::trusted_proxies), it is the host that the client
+    /// sent to the proxy, if the proxy names it.
     pub fn host(&self) -> Option<&'a str> {
         self.authority.or_else(|| self.headers.get("Host"))
     }
 
-    /// The scheme of the URL that the client has asked for, `https` or `http`: what one of the
-    /// [`trusted_proxies`](crate::server::Builder::trusted_proxies) says of the client, else whether this connection has
-    /// TLS.
+    /// Returns the scheme of the URL that the client requested: `https` or `http`.
+    ///
+    /// By default it is `https` if the connection has TLS. Behind one of the
+    /// [`trusted_proxies`](crate::server::Builder::trusted_proxies), it is the scheme that the proxy names.
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
@@ -135,7 +139,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// The same exchange under another path: Python's `self.path = ...; super().do_GET()`.
+    /// Returns the same exchange with another path: Python's `self.path = ...; super().do_GET()`.
     ///
     /// ```
     /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler};
@@ -160,7 +164,7 @@ impl<'a> Exchange<'a> {
         x
     }
 
-    /// The same for a shorter life.
+    /// Returns the same exchange with a shorter lifetime.
     pub(crate) fn reborrow(&mut self) -> Exchange<'_> {
         Exchange {
             client_address: self.client_address,
@@ -184,30 +188,34 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// The bare stream, for faults on purpose and for protocols that HTTP does not know.
+    /// Returns the byte stream of the connection, to send anything but a proper response: for a protocol other than
+    /// HTTP, or for faults in a test.
     ///
-    /// What the handler wrote before is sent as far as its head is complete; from here on nothing is
-    /// framed, the exchange counts as answered, and the connection ends with it. Reading starts with
-    /// what was read beyond the head.
+    /// A head that is complete and the body bytes after it are sent before. From then on nothing is framed, the request
+    /// counts as answered, and the connection is closed after the exchange. Reads start with the bytes that the server
+    /// has read after the head of the request.
     ///
     /// # Errors
-    /// As a write.
+    /// Errors of sending the bytes that were written before.
     pub fn raw(&mut self) -> io::Result<RawStream<'_>> {
         RawStream::new(&mut self.rfile)
     }
 
-    /// The connection itself, as a blocking stream that outlives the exchange: for an upgrade, a tunnel.
+    /// Takes the connection out of the server, as a blocking stream that outlives the exchange: for an upgrade such as
+    /// WebSocket, or for a tunnel.
     ///
-    /// As with [`raw`](Self::raw), what was written before is sent, and the exchange counts as
-    /// answered. The server forgets the connection: its deadlines and its shutdown don't reach it.
+    /// As with [`raw`](Self::raw), the bytes that were written before are sent, and the request counts as answered. The
+    /// timeouts of the server and its shutdown do not apply to the stream.
     ///
     /// # Errors
-    /// As a write; and where there is no socket, in [`respond`](crate::respond).
+    /// Errors of sending the bytes that were written before. In [`respond`](crate::respond), which has no socket, it
+    /// always fails.
     pub fn detach(&mut self) -> io::Result<DetachedStream> {
         DetachedStream::new(&mut self.rfile)
     }
 
-    /// What the client and the server agreed on, if the connection has TLS. (Feature `tls`, or `tls-config`.)
+    /// Returns the parameters of the TLS session, such as version and cipher suite; `None` without TLS. (Feature `tls`,
+    /// or `tls-config`.)
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
@@ -224,15 +232,15 @@ impl<'a> Exchange<'a> {
         self.channel().tls()
     }
 
-    /// Defers the response: any thread may answer later, for a long poll or a job in a queue. The handler then returns
-    /// `Ok` without an answer, and the connection waits without a thread.
+    /// Defers the response: any thread can send it later, for a long poll or a job in a queue. The handler then returns
+    /// `Ok` without a response, and the connection does not occupy a thread.
     ///
-    /// If the handler returns an error instead, or the first byte of a response was sent, nothing is deferred.
+    /// If the handler returns an error instead, the response is that error, and not deferred.
     ///
     /// # Errors
-    /// `InvalidInput` behind the head of the response, and if it was put off before. An error that is answered with 503
-    /// where the server stops, and nobody would send the answer, or where all that is deferred takes more memory than
-    /// [`Limits::total_queue`](crate::Limits::total_queue) allows: the head of the request is kept.
+    /// `InvalidInput` if the head of the response was sent, or if the response is deferred already. An error with
+    /// status 503 if the server is stopping, or if the queued and deferred data of all connections takes more memory
+    /// than [`Limits::total_queue`](crate::Limits::total_queue).
     pub fn defer(&mut self) -> io::Result<Deferred> {
         let fields = self
             .headers
@@ -242,22 +250,26 @@ impl<'a> Exchange<'a> {
             .defer(self.requestline.len() + fields.sum::<usize>())
     }
 
-    /// Whether the client has left: it has closed or reset the connection, or has ended its sending direction, which
-    /// can't be told from closing. For a handler that waits for something else. Nothing is read for that.
+    /// Returns true if the client has disconnected: it has closed or reset the connection, or shut down its sending
+    /// direction (which looks the same to the server). Use it in a handler that waits for something other than the
+    /// client. It reads no bytes.
     ///
-    /// It asks the system each time. In memory, in [`respond`](crate::respond), no client leaves.
+    /// Each call is a system call. In [`respond`](crate::respond), which has no connection, it always returns false.
     pub fn client_has_disconnected(&self) -> bool {
         self.channel().wire.stream.has_left()
     }
 
-    /// Whether the first byte of the response was handed to the socket, so that it can't be replaced.
+    /// Returns true if the first byte of the response was written to the socket. After that no other response, such as
+    /// an error page, can replace it.
     pub fn response_has_begun(&self) -> bool {
         self.channel().out.borrow().has_begun()
     }
 
-    /// Keeps a value for the rest of this request, for other handlers and hooks: the user, the time when it began. There
-    /// is one value of each type; a later one hides an earlier one. A request that is [deferred](Self::defer) keeps its
-    /// values; it may be answered by another thread, so they are `Send`.
+    /// Keeps a value for the rest of this request, so that other handlers and hooks can read it: for example the user,
+    /// or the time when the request started.
+    ///
+    /// [`data`](Self::data) finds values by their type; a later value hides an earlier one of the same type. A
+    /// [deferred](Self::defer) request keeps its values. Another thread may answer it, so values are `Send`.
     ///
     /// ```
     /// use servette::{Exchange, Layer, RequestHandler, Result, Status, handler_fn, respond};

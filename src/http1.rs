@@ -1,10 +1,11 @@
-//! The message rules of HTTP/1.1 for a server that reads requests, without a socket or a clock:
-//! bytes in, a value or a [`Refusal`] out, and "need more" is a value.
+//! The message rules of HTTP/1.1 for a server that reads requests, without a socket or a clock. Input is bytes, and
+//! output is a value or a [`Refusal`]; "more bytes are needed" is a value too.
 //!
-//! The grammar is strict, so that a message has one reading: whatever two parsers could
-//! understand differently (RFC 9112, 11.1 and 11.2) is refused and ends the connection. To read in
-//! this order: [`head`] finds and parses a head, [`target`] and [`host`] check what it asks for,
-//! [`framing`] says where the body ends, and [`chunked`] takes a chunked body apart.
+//! The grammar is strict, so that a message has only one reading. A message that two parsers could understand
+//! differently (RFC 9112, sections 11.1 and 11.2) is rejected, and the connection is closed.
+//!
+//! Read the modules in this order: [`head`] finds and parses a head, [`target`] and [`host`] check the target,
+//! [`framing`] finds out where the body ends, and [`chunked`] decodes a chunked body.
 
 use std::borrow::Cow;
 
@@ -30,25 +31,24 @@ pub(crate) mod bytes;
 #[cfg(test)]
 mod tests;
 
-/// Whether a server that says this version speaks 1.1, or what comes after it.
+/// Returns true if this version is HTTP/1.1 or later.
 #[inline]
 pub(crate) fn is_11(version: &str) -> bool {
-    // Most often it is this very one, which is told by one look.
+    // The common case takes a single comparison.
     matches!(version, "HTTP/1.1") || version >= "HTTP/1.1"
 }
 
-/// A request that is refused: the status code to answer with before the connection is closed, and
-/// what is wrong.
+/// A rejected request: the status code of the response, after which the connection is closed, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The status code of the answer.
+    /// The status code of the response.
     pub(crate) code: u16,
-    /// What is wrong, fit for a reason phrase: printable ASCII, and never much of the request.
+    /// The reason, which fits into a reason phrase: printable ASCII, with at most a short part of the request.
     pub(crate) message: Cow<'static, str>,
 }
 
 impl Refusal {
-    /// A refusal with this status code, for this reason.
+    /// Returns a refusal with this status code and reason.
     pub(crate) fn new(code: u16, message: impl Into<Cow<'static, str>>) -> Self {
         Refusal {
             code,
@@ -56,30 +56,30 @@ impl Refusal {
         }
     }
 
-    /// 400: the bytes are not a request, or could be read as more than one.
+    /// Returns a refusal with 400: the bytes are not a request, or are ambiguous.
     #[cold]
     pub(crate) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Refusal::new(400, message)
     }
 }
 
-/// How large a head may be. Lengths are in bytes and include the line ends.
+/// The limits of a head. Lengths are in bytes and include the line ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HeadLimits {
-    /// The request line; a longer one is refused with 414.
+    /// The length of the request line; a longer one is rejected with 414.
     pub(crate) request_line: usize,
-    /// One field line; a longer one is refused with 431.
+    /// The length of one field line; a longer one is rejected with 431.
     pub(crate) field_line: usize,
-    /// The number of field lines; one more is refused with 431.
+    /// The number of field lines; more are rejected with 431.
     pub(crate) fields: usize,
-    /// The whole head, from the request line to the blank line; a longer one is refused with 431.
+    /// The length of the head, from the request line to the blank line; a longer one is rejected with 431.
     pub(crate) head: usize,
-    /// The number of empty lines before the request line; one more is refused with 400.
+    /// The number of empty lines before the request line; more are rejected with 400.
     pub(crate) empty_lines: usize,
 }
 
 impl HeadLimits {
-    /// Bytes that are within all limits, however they are divided into lines.
+    /// Returns the smallest of the limits. A head of at most this length exceeds none of them.
     fn shortest(&self) -> usize {
         self.request_line.min(self.field_line).min(self.head)
     }

@@ -1,4 +1,4 @@
-//! What a handler can know of the two ends: [`Peer`] and [`ServerInfo`].
+//! [`Peer`] and [`ServerInfo`]: the two ends of a connection, as handlers see them.
 
 use std::fmt;
 use std::io;
@@ -8,20 +8,30 @@ use crate::log::{Log, LogFormat};
 use crate::proxies::TrustedProxies;
 use crate::shutdown::ShutdownHandle;
 
-/// An end of a connection: Python's `client_address` and `server_address`.
+/// The address of one end of a connection: Python's `client_address` and `server_address`.
+///
+/// ```
+/// use servette::{Peer, Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|_, x| match x.client_address {
+///     Peer::Ip(address) if !address.ip().is_loopback() => x.send_error(Status::FORBIDDEN),
+///     peer => x.send_content(Status::OK, "text/plain", peer.to_string()),
+/// });
+/// assert!(respond(&handler, "GET / HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\nmemory"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
-    /// An address of the Internet. A client of a dual-stack server that speaks IPv4 has an IPv4 address.
+    /// An IP address and a port. An IPv4 client of a dual-stack server has an IPv4 address.
     Ip(SocketAddr),
     /// A Unix socket.
     Unix,
-    /// Memory: the requests of [`respond`](crate::respond).
+    /// Memory: a request of [`respond`](crate::respond()).
     Memory,
 }
 
 impl Peer {
-    /// The address with its port, if it is one of the Internet.
+    /// Returns the IP address and the port; `None` for a Unix socket and for memory.
     pub fn socket_addr(self) -> Option<SocketAddr> {
         match self {
             Peer::Ip(address) => Some(address),
@@ -29,12 +39,12 @@ impl Peer {
         }
     }
 
-    /// The address alone, if it is one of the Internet.
+    /// Returns the IP address; `None` for a Unix socket and for memory.
     pub fn ip(self) -> Option<IpAddr> {
         self.socket_addr().map(|address| address.ip())
     }
 
-    /// The port; 0 where there is none.
+    /// Returns the port; 0 for a Unix socket and for memory.
     pub fn port(self) -> u16 {
         self.socket_addr().map_or(0, |address| address.port())
     }
@@ -47,7 +57,7 @@ impl From<SocketAddr> for Peer {
 }
 
 impl fmt::Display for Peer {
-    /// `127.0.0.1:8000`, `unix` or `memory`.
+    /// Writes `127.0.0.1:8000`, `unix` or `memory`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Peer::Ip(address) => address.fmt(f),
@@ -60,10 +70,10 @@ impl fmt::Display for Peer {
 impl ToSocketAddrs for Peer {
     type Iter = std::option::IntoIter<SocketAddr>;
 
-    /// So that `TcpStream::connect(server.addr())` works.
+    /// Returns the address, for `TcpStream::connect(server.addr())`.
     ///
     /// # Errors
-    /// `InvalidInput` for a Unix socket.
+    /// `InvalidInput` for a Unix socket and for memory.
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         match self.socket_addr() {
             Some(address) => Ok(Some(address).into_iter()),
@@ -75,31 +85,41 @@ impl ToSocketAddrs for Peer {
     }
 }
 
-/// The server, as its handlers see it: Python's `self.server`.
+/// The server of a connection, as handlers see it: Python's `self.server`.
+///
+/// ```
+/// use servette::{ThreadingHttpServer, handler_fn};
+///
+/// let hello = handler_fn(|_, x| x.send_content(servette::Status::OK, "text/plain", x.server.url("/")));
+/// let server = ThreadingHttpServer::bind("127.0.0.1:0", hello).unwrap();
+/// let info = server.info();
+/// assert_eq!(info.server_name, "127.0.0.1");
+/// assert_eq!(info.url("/a"), format!("http://127.0.0.1:{}/a", info.server_port));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ServerInfo {
-    /// The name of the host: for a server on all interfaces what the system calls itself, else the
-    /// address it is bound to. Never looked up in the DNS.
+    /// The name of the host: the system's host name for a server on all interfaces, otherwise the address that is bound.
+    /// It is never looked up in the DNS.
     pub server_name: String,
     /// The port; 0 for a Unix socket.
     pub server_port: u16,
-    /// Where the server listens; the first place, if there are several.
+    /// The address on which the server listens; the first one, if there are several.
     pub server_address: Peer,
-    /// All places where it listens: that of `bind`, then those of
+    /// All addresses on which the server listens: that of `bind`, then those of
     /// [`also_bind`](crate::server::Builder::also_bind) in their order.
     pub addresses: Vec<Peer>,
-    /// Whether it speaks HTTPS.
+    /// Whether the server speaks HTTPS.
     pub is_tls: bool,
-    /// Whose word about clients is taken.
+    /// The proxies that may say who the client is.
     pub(crate) proxies: TrustedProxies,
-    /// None: Python's, on stderr.
+    /// `None`: Python's format, on stderr.
     pub(crate) log: Option<Log>,
     pub(crate) shutdown: ShutdownHandle,
 }
 
 impl ServerInfo {
-    /// What a server with these addresses is called, without asking the DNS.
+    /// Describes a server with these addresses, without a DNS lookup.
     pub(crate) fn new(addresses: Vec<Peer>, shutdown: ShutdownHandle, is_tls: bool) -> Self {
         let address = addresses.first().copied().unwrap_or(Peer::Memory);
         let server_name = match address.ip() {
@@ -118,22 +138,22 @@ impl ServerInfo {
         }
     }
 
-    /// The format of lines that are written at the end of requests; none for Python's, which is written earlier.
+    /// The format of lines that are written at the end of requests; `None` for Python's, which is written earlier.
     #[inline]
     pub(crate) fn late_format(&self) -> Option<LogFormat> {
         let format = self.log.as_ref()?.format();
         (format != LogFormat::Python).then_some(format)
     }
 
-    /// The handle that stops the server. Inside a handler, `x.server.shutdown_handle().shutdown(..)` asks for the stop and
-    /// returns at once.
+    /// Returns the handle that stops the server. Inside a handler, `x.server.shutdown_handle().shutdown(..)` asks for the
+    /// stop and returns at once.
     #[doc(alias = "shutdown")]
     pub fn shutdown_handle(&self) -> ShutdownHandle {
         self.shutdown.clone()
     }
 
-    /// The URL of a path on this server: `url("/x")` is `http://127.0.0.1:8000/x`, or `https://...` for a server that
-    /// speaks TLS. For a server on all interfaces it names the loopback address; for one without a port, `localhost`.
+    /// Returns the URL of a path on this server: `url("/x")` is `http://127.0.0.1:8000/x`, or `https://...` for HTTPS. The
+    /// host is the loopback address for a server on all interfaces, and `localhost` for a Unix socket.
     pub fn url(&self, path: &str) -> String {
         let scheme = if self.is_tls { "https" } else { "http" };
         let slash = if path.starts_with('/') { "" } else { "/" };

@@ -1,7 +1,7 @@
-//! A small HTTP/1.x server: plain blocking handlers, safe by default, in the shape of Python's
-//! `http.server`.
+//! A small HTTP/1.x server. Handlers are plain blocking functions, with the names of Python's
+//! [`http.server`](https://docs.python.org/3/library/http.server.html).
 //!
-//! ```
+//! ```no_run
 //! use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer, base};
 //!
 //! struct Hello;
@@ -10,78 +10,91 @@
 //!     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
 //!         match x.command {
 //!             "GET" | "HEAD" => x.send_content(Status::OK, "text/plain", "Hello, World!\n"),
-//!             _ => base::do_method(self, x), // 501
+//!             _ => base::do_method(self, x), // 501 Not Implemented
 //!         }
 //!     }
 //!
 //!     fn protocol_version(&self) -> &str {
-//!         "HTTP/1.1" // connections are kept; the default is Python's HTTP/1.0
+//!         "HTTP/1.1" // keep-alive; the default is Python's HTTP/1.0
 //!     }
 //! }
 //!
-//! let server = ThreadingHttpServer::bind("127.0.0.1:0", Hello)?;
-//! println!("{}", server.info().url("/"));
-//! # let stop = server.shutdown_handle();
-//! # std::thread::spawn(move || stop.shutdown(std::time::Duration::ZERO));
-//! server.serve_forever()?;
-//! # Ok::<(), servette::Error>(())
+//! fn main() -> Result<()> {
+//!     ThreadingHttpServer::bind("127.0.0.1:8000", Hello)?.serve_forever()
+//! }
 //! ```
 //!
-//! # Five ideas
+//! A unit test of a handler needs no port: [`respond`](fn@respond) runs it in memory.
 //!
-//! - **A handler is behaviour.** One value serves all connections, and every hook takes `&self`: nothing
-//!   is built per connection, nothing is cloned, no `Arc` is asked for. See [`RequestHandler`].
+//! ```
+//! use servette::{Status, handler_fn, respond};
+//!
+//! let hello = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", "Hello, World!\n"));
+//! let response = String::from_utf8(respond(&hello, "GET / HTTP/1.0\r\n\r\n")).unwrap();
+//! assert!(response.starts_with("HTTP/1.0 200 OK\r\n"));
+//! assert!(response.ends_with("\r\n\r\nHello, World!\n"));
+//! ```
+//!
+//! # Ideas
+//!
+//! - **One handler serves all connections.** A [`RequestHandler`] has hooks (`do_method`, `end_headers`,
+//!   `send_error`, `log_request` and others), which take `&self`. A handler needs no `Arc`, and may borrow.
 //! - **An [`Exchange`] is one request and its response.** Its fields are the instance variables of Python's
 //!   handler: `command`, `path`, `headers`, `rfile`, `wfile`.
-//! - **A module is a class, and calling its function is `super()`.** [`base`] has the hooks of all handlers,
-//!   [`simple`] those that serve files. Each hook has a default body, and each body is a function of the same
-//!   name: an override of `end_headers` that calls [`base::end_headers`] is `super().end_headers()`, and
-//!   error pages and refusals pass through it.
-//! - **A [`Layer`] is a subclass, or middleware**: a handler around another one, which calls its overrides. So call hooks on
-//!   the exchange, `x.end_headers()`, which knows the outermost handler.
-//! - **A [`Connection`] knows no handler.** While it waits it is parked in a poller, so an idle client costs
-//!   no thread, and a handler may block as it likes.
+//! - **Each hook has a default, which is a function.** An override of `end_headers` that calls
+//!   [`base::end_headers`] does what `super().end_headers()` does in Python. [`base`] has the hooks of every
+//!   handler, [`simple`] those of a file server.
+//! - **A [`Layer`] is middleware, or a subclass**: a handler around another handler, whose hooks it overrides.
+//!   Call hooks on the exchange, `x.end_headers()`: that calls the outermost override.
+//! - **Idle connections occupy no thread.** An event loop watches them; a handler that blocks runs on a bounded
+//!   thread pool.
+//!
+//! # Servers and handlers
+//!
+//! | | |
+//! |---|---|
+//! | [`ThreadingHttpServer`] | serves many clients at a time |
+//! | [`HttpServer`] | serves one request at a time, on the thread that calls it |
+//! | [`SimpleHandler`] | serves the files of a directory |
+//! | `CgiHandler` (Unix) | serves files, and runs CGI scripts |
+//! | [`handler_fn`] | makes a handler of a closure |
+//! | [`Builder`](server::Builder) | sets limits, TLS, trusted proxies, the log and more |
+//! | `testing::TestServer` (feature `testing`) | a mock server for the tests of an HTTP client |
 //!
 //! # Errors and panics
 //!
-//! Every hook may return an [`Error`] with `?`. As long as nothing of the response was sent, it is answered: with
-//! the status that it was made from (`Err(Status::NOT_FOUND.into())`), with 400, 408 or 413 where the
-//! client is at fault, else with 500. After that the connection is dropped, so a client can't mistake a truncated
-//! response for a complete one. A panic in a hook is treated as such an error, and the server goes on; that needs
-//! `panic = "unwind"`, the default. [`Limits`] bound what a client can use.
-//!
-//! # Layout
-//!
-//! In the order to read it in, from what a program calls down to the bytes:
-//!
-//! - [`server`]: [`HttpServer`] and [`ThreadingHttpServer`]: the socket, the poller, the threads;
-//!   `shutdown` stops them, [`Limits`] and [`ServerInfo`] are what they are told and tell
-//! - [`events`]: server-sent events, on response streams
-//! - [`cgi`]: [`RunScripts`] and [`CgiHandler`], scripts that answer
-//! - [`simple`]: [`ServeFiles`] and [`SimpleHandler`], files below a directory
-//! - [`base`]: [`RequestHandler`] and the bodies of its hooks, [`Layer`]; an exchange from its start to its end
-//! - [`Log`]: where lines of the log go, and their format
-//! - `exchange`, `status`, `error`: what a hook is given, what it answers, what it may return
-//! - `connection`: a client's socket with its buffers, deadlines and framing
-//! - `http1`: the message rules, without a socket: bytes in, a value or a refusal out
-//! - [`respond`](fn@respond): a handler against bytes in memory, for unit tests and the examples here
-//!
-//! `docs/recipes.md` in the repository has what programs usually need: a JSON API, forms, cookies, CORS, middleware,
-//! uploads, log files, SIGTERM. `docs/design.md` shows how the parts work together, `docs/python.md` has every name of
-//! Python's module beside its name here, `docs/files.md` tells how to serve a built site, `docs/listing.md` how
-//! directories are listed, and `docs/deploy.md` how to run a server behind a proxy, under systemd, or in a container.
+//! Every hook may return an [`Error`] with `?`. If nothing of the response was sent yet, the server sends an error
+//! response: the status that the error was made of (`Err(Status::NOT_FOUND.into())`), 400, 408 or 413 if the
+//! request is at fault, otherwise 500. If some of it was sent, the connection is dropped, so a client can't mistake a
+//! truncated response for a complete one. A panic in a hook counts as such an error, and the server goes on. That needs
+//! `panic = "unwind"`, the default of Cargo. [`Limits`] has the limits and deadlines for clients; all are on by
+//! default.
 //!
 //! # Features
 //!
-//! None is on by default. `cli` builds the command `servette`; the library is the same with and without it.
-//! `tls` adds HTTPS ([`server::Builder`] has `tls`), `self-signed` certificates made at run time, `tls-password` keys that
-//! are encrypted, `tls-config` HTTPS with a configuration of your own.
-//! `testing` adds `testing`: servers for tests, which can also misbehave; it compiles no further crate. `json` adds
-//! `Exchange::read_json`, `Exchange::send_json` and JSON bodies in fixtures (`serde`, `serde_json`), `auth`
-//! `Exchange::basic_auth` (`base64`, `subtle`).
+//! None is on by default.
+//!
+//! | feature | adds | crates |
+//! |---|---|---|
+//! | `testing` | `testing`: a mock server, which can also fail on purpose | none |
+//! | `json` | `Exchange::read_json`, `Exchange::send_json`, JSON in `testing` | `serde`, `serde_json` |
+//! | `auth` | `Exchange::basic_auth`: the credentials of Basic authentication | `base64`, `subtle` |
+//! | `tls-config` | HTTPS with a `rustls::ServerConfig` of your own | `rustls` |
+//! | `tls` | HTTPS with certificate files: `Tls::from_files` | `rustls` with `ring`, which needs a C compiler |
+//! | `self-signed` | HTTPS with a certificate made at run time: `Tls::self_signed` | the same, and `rcgen` |
+//! | `tls-password` | encrypted keys: `TlsBuilder::password` | the same as `tls`, and `pkcs8` |
+//! | `bulk` | large files for less CPU time, on Linux | `socket2` |
+//! | `cli` | the command `servette`; a library never needs it | `clap` and others |
+//!
+//! # Guides
+//!
+//! The pages of the repository are modules of this documentation: [`guide`]. Start with the
+//! [tutorial](guide::tutorial), or come from [Python](guide::python), [tiny_http](guide::from_tiny_http) or
+//! [wiremock](guide::from_wiremock). Others are [recipes](guide::recipes), [files](guide::files),
+//! [testing](guide::testing), [HTTPS](guide::tls), [CGI](guide::cgi), [deploying](guide::deploy),
+//! [security](guide::security) and [performance](guide::performance).
 #![forbid(unsafe_code)]
-// Modules say which of their private parts to read first; in the public pages that is plain text.
-#![allow(rustdoc::private_intra_doc_links)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     test,
     allow(
@@ -171,25 +184,10 @@ pub mod bench;
 #[doc(hidden)]
 pub mod internals;
 
-/// The code in the README and in the pages is compiled, and run, with the tests.
-#[cfg(doctest)]
-mod pages {
-    #[cfg(feature = "testing")]
-    #[doc = include_str!("../README.md")]
-    struct Readme;
-    #[doc = include_str!("../docs/python.md")]
-    struct Python;
-    #[doc = include_str!("../docs/files.md")]
-    struct Files;
-    #[doc = include_str!("../docs/listing.md")]
-    struct Listing;
-    #[doc = include_str!("../docs/design.md")]
-    struct Design;
-    #[doc = include_str!("../docs/recipes.md")]
-    struct Recipes;
-    #[doc = include_str!("../docs/deploy.md")]
-    struct Deploy;
-    #[cfg(feature = "tls")]
-    #[doc = include_str!("../docs/tls.md")]
-    struct Https;
-}
+#[cfg(any(doc, doctest))]
+pub mod guide;
+
+/// The code in the README is compiled, and run, with the tests.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -298,8 +298,8 @@ mod tests {
         let at = |second: i64| {
             let distance = std::time::Duration::from_secs(second.unsigned_abs());
             match second < 0 {
-                true => SystemTime::UNIX_EPOCH - distance,
-                false => SystemTime::UNIX_EPOCH + distance,
+                true => SystemTime::UNIX_EPOCH.checked_sub(distance),
+                false => SystemTime::UNIX_EPOCH.checked_add(distance),
             }
         };
         for (second, utc) in [
@@ -312,10 +312,15 @@ mod tests {
             (i64::MIN + 1, "0000-01-03T00:00:00Z"),
             (i64::MAX, "9999-12-29T00:00:00Z"),
         ] {
+            // Windows counts from 1601 to 30828.
+            let Some(moment) = at(second) else {
+                assert!(cfg!(windows));
+                continue;
+            };
             let (mut text, mut local) = (Vec::new(), Vec::new());
-            push_utc_second(&mut text, at(second));
+            push_utc_second(&mut text, moment);
             assert_eq!(String::from_utf8(text).unwrap(), utc);
-            push_local_minute(&mut local, at(second));
+            push_local_minute(&mut local, moment);
             let local = String::from_utf8(local).unwrap();
             assert!(local.len() == 16 && local[4..].starts_with('-'), "{local}");
         }

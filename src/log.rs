@@ -1,7 +1,6 @@
-//! [`Log`]: where the lines of a server's log go, and in which [`LogFormat`].
+//! [`Log`]: the log of a server, on stderr or in a file, and its [`LogFormat`].
 //!
-//! What a line of a request says is made in `base`, which knows exchanges. Read `output` first: how a line is written
-//! without waiting.
+//! The module `base` formats the lines of requests. Read `output` first: it writes lines without blocking.
 
 use std::fmt;
 use std::fs::File;
@@ -24,7 +23,7 @@ mod output;
 mod sink;
 pub(crate) mod text;
 
-/// What a line of the log looks like.
+/// The format of the lines of a log. Default: [`Python`](Self::Python).
 ///
 /// ```text
 /// Python    127.0.0.1 - - [29/Nov/2026 23:16:29] "GET /a HTTP/1.1" 200 -
@@ -34,30 +33,33 @@ pub(crate) mod text;
 ///            "version":"1.1","status":200,"bytes":12,"ms":0.214,"referer":null,"agent":"curl/8.14.1","host":"a.example"}
 /// ```
 ///
-/// Python's line is written when the response starts, the others at its end. In those the size is that of the body as it
-/// was sent, without the head; `-` (Python's line: always) where nothing was sent.
+/// Python's line is written when the response starts, the others when it ends. Their size is the size of the body as it
+/// was sent, without the head. `-` stands for an empty body (JSON: 0); in Python's line it is always `-`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogFormat {
-    /// The line of Python's `http.server`.
+    /// The format of Python's `http.server`.
     #[default]
     Python,
-    /// NCSA's common log format: with the size of the body and the time zone.
+    /// NCSA's common log format, with the size of the body and the time zone.
     Common,
-    /// The same, with the fields `Referer` and `User-Agent`: what Apache and nginx write, and GoAccess reads.
+    /// The combined log format: common, with the fields `Referer` and `User-Agent`. Apache and nginx write it, and
+    /// GoAccess reads it.
     Combined,
-    /// An object of JSON in one line.
+    /// A JSON object on each line.
     Json,
 }
 
-/// The log of a server: a [`LogFormat`], and stderr or a file; given to [`Builder::log`](crate::server::Builder::log).
+/// The log of a server, on stderr or in a file, in a [`LogFormat`]; set by
+/// [`Builder::log`](crate::server::Builder::log).
 ///
-/// Each line is one write, so that lines of several threads or processes do not mix. A write never keeps a request
-/// waiting: what stderr, or a FIFO, has no room for is queued (at most 1 MiB), and written by a thread of its own as soon
-/// as there is room. What does not fit, or can't be written because the disk is full, is dropped; stderr tells how many
-/// lines that were, once for each time it happens.
+/// Each line is one write, so lines of several threads or processes do not mix.
 ///
-/// A clone is the same log: keep one to [`reopen`](Self::reopen) the file.
+/// Logging never blocks a request. If stderr or a FIFO has no room, lines are queued (at most 1 MiB), and a thread
+/// writes them as soon as there is room. Lines that exceed the queue, or that can't be written because the disk is
+/// full, are dropped. A warning on stderr says how many were dropped.
+///
+/// Clones share the log. Keep a clone to [`reopen`](Self::reopen) the file.
 ///
 /// ```
 /// use servette::{Log, LogFormat, SimpleHandler, ThreadingHttpServer};
@@ -77,12 +79,13 @@ pub enum LogFormat {
 pub struct Log {
     format: LogFormat,
     output: Arc<Output>,
-    /// Where the file is; none for stderr.
+    /// The path of the file; `None` for stderr.
     path: Option<Arc<Path>>,
 }
 
 impl Log {
-    /// A log on stderr, in Python's format: what a server has without [`Builder::log`](crate::server::Builder::log).
+    /// Returns a log on stderr in Python's format. A server without [`Builder::log`](crate::server::Builder::log) uses
+    /// it.
     pub fn stderr() -> Self {
         Log {
             format: LogFormat::Python,
@@ -91,14 +94,15 @@ impl Log {
         }
     }
 
-    /// A log in a file, in Python's format. Lines are added to a file that is there; a new one can be read by its owner and
-    /// its group (mode 0640, less what the umask forbids).
+    /// Opens a log in a file, in Python's format. Lines are appended to an existing file. A new file has the mode 0640,
+    /// less the bits of the umask, so its owner and its group can read it.
     ///
-    /// A file that is removed while it is written is made anew by [`reopen`](Self::reopen) only.
+    /// If the file is removed or renamed, lines go to the removed or renamed file until you call
+    /// [`reopen`](Self::reopen).
     ///
     /// # Errors
-    /// With the path in its text, if the file can't be opened: it is a directory, may not be written, or is a FIFO that
-    /// nobody reads.
+    /// An error with the path, if the file can't be opened: for example it is a directory, it is not writable, or it is
+    /// a FIFO without a reader.
     pub fn file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let path = std::path::absolute(path).map_err(|error| cannot_open(path, error))?;
@@ -112,21 +116,21 @@ impl Log {
 
     /// Sets the format. Default: [`LogFormat::Python`].
     ///
-    /// Messages that belong to no request, or tell what went wrong with one, have Python's form, and JSON's the keys
-    /// `time`, `client` and `message`. In a log of the formats common and combined there is no place for them: they go to
-    /// stderr. The message that goes with an error page, `code 404, message File not found`, is in Python's log only: in
-    /// the others the line of the request has the status.
+    /// Messages, such as errors, are not request lines. They have Python's form, or in JSON the keys `time`, `client`
+    /// and `message`. The common and the combined format have no place for messages, so there they go to stderr. The
+    /// message of an error page, `code 404, message File not found`, is in Python's format only; the other formats have
+    /// the status in the line of the request.
     #[must_use]
     pub fn with_format(mut self, format: LogFormat) -> Self {
         self.format = format;
         self
     }
 
-    /// Opens the file anew, by its path: to be called after the file was renamed, as `logrotate` does. No line is lost, and
-    /// none is cut. For stderr nothing is done.
+    /// Opens the file again by its path. Call it after the file was renamed, for example by `logrotate`. No line is
+    /// lost or truncated. It does nothing for stderr.
     ///
     /// # Errors
-    /// With the path in its text, if it can't be opened; the log stays in the old file then.
+    /// An error with the path, if the file can't be opened. Then the log continues in the old file.
     pub fn reopen(&self) -> Result<()> {
         if let Some(path) = &self.path {
             self.output.replace(Sink::Own(Arc::new(open(path)?)));
@@ -134,18 +138,18 @@ impl Log {
         Ok(())
     }
 
-    /// Waits until all lines are written, at most for this time; false if some are not by then. A program calls it before
-    /// it ends, so that lines are not lost which a slow reader of stderr has not taken yet.
+    /// Waits until all lines are written, at most for `timeout`. Returns false if some are not written by then. Call it
+    /// before the program exits, so that lines are not lost if the reader of stderr is slow.
     pub fn flush(&self, timeout: Duration) -> bool {
         self.output.flush(timeout)
     }
 
-    /// How many lines were dropped, since the log was opened.
+    /// Returns the number of lines that were dropped since the log was opened.
     pub fn dropped(&self) -> u64 {
         self.output.dropped()
     }
 
-    /// Writes a message that belongs to no request, such as a failure of TLS. Control characters in it are escaped.
+    /// Logs a message that belongs to no request, such as a failed TLS handshake. Control characters are escaped.
     pub fn message(&self, peer: &Peer, message: fmt::Arguments<'_>) {
         let address = peer.ip().map_or(peer.to_string(), |ip| ip.to_string());
         let line = match self.format {
@@ -163,12 +167,12 @@ impl Log {
         self.format
     }
 
-    /// Lines of requests may have colours.
+    /// Returns true if request lines may be coloured.
     pub(crate) fn is_painted(&self) -> bool {
         self.format == LogFormat::Python && self.path.is_none()
     }
 
-    /// Writes a line: of a request, or a message.
+    /// Writes the line of a request, or a message.
     pub(crate) fn put(&self, line: &str, is_request: bool) {
         match self.format {
             LogFormat::Common | LogFormat::Combined if !is_request => write_stderr(line),
@@ -183,12 +187,12 @@ impl Default for Log {
     }
 }
 
-/// Writes a line to stderr, without waiting.
+/// Writes a line to stderr without blocking.
 pub(crate) fn write_stderr(line: &str) {
     stderr().write(line.as_bytes());
 }
 
-/// A message as an object of JSON, with its line feed.
+/// Formats a message as a JSON object, with its line feed.
 pub(crate) fn json_message(
     client: &str,
     message: fmt::Arguments<'_>,
@@ -206,7 +210,7 @@ pub(crate) fn json_message(
     line
 }
 
-/// The present time in UTC, to the millisecond: `2026-11-29T23:16:29.123Z`.
+/// Returns the current time in UTC with milliseconds: `2026-11-29T23:16:29.123Z`.
 pub(crate) fn now() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     local_time::utc(since.unwrap_or_default())

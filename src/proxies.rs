@@ -1,5 +1,5 @@
-//! Proxies in front of the server: which of them are trusted ([`TrustedProxies`]), and what these say of the client, for a
-//! connection ([`header`]) and for a request ([`forwarded`]).
+//! Reverse proxies in front of the server: which of them are trusted ([`TrustedProxies`]), and how they name the client, for
+//! a connection ([`header`], the PROXY protocol) and for a request ([`forwarded`]).
 
 use std::net::IpAddr;
 
@@ -9,11 +9,11 @@ use crate::{Error, Result};
 pub(crate) mod forwarded;
 pub(crate) mod header;
 
-/// The addresses whose word about clients is taken. None by default.
+/// The addresses of proxies that may say who the client is. Empty by default.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrustedProxies {
     networks: Vec<Network>,
-    /// Whoever connects to a Unix socket.
+    /// All clients of a Unix socket are trusted.
     unix: bool,
 }
 
@@ -32,7 +32,7 @@ impl TrustedProxies {
     /// Adds an address, a network (`10.0.0.0/8`), or `unix`.
     ///
     /// # Errors
-    /// With the text, if it is none of them.
+    /// If the text is none of these; the error has the text.
     pub(crate) fn add(&mut self, text: &str) -> Result<()> {
         if text == "unix" {
             self.unix = true;

@@ -1,4 +1,4 @@
-//! [`respond`]: a handler against bytes, without a socket.
+//! [`respond`]: runs a handler on bytes, without a socket.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use crate::limits::Limits;
 use crate::log::text::report_line;
 use crate::shutdown::ShutdownHandle;
 
-/// How long the program may take for an answer that it has in its hands.
+/// The longest wait for a stream or a deferred response of the program.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What `handler` answers to these requests: the same code as behind a socket, in memory, for unit
-/// tests and examples.
+/// Answers requests in memory, and returns the responses: for unit tests and examples. It runs the same code as a
+/// server, without a socket.
 ///
-/// The requests stand one after the other as on a connection, whose client closes it behind them. The
-/// answers are those that it would read.
+/// `requests` may contain several requests, one after the other, as on a connection that the client closes afterwards.
+/// The result contains their responses, one after the other.
 ///
 /// ```
 /// use servette::{SimpleHandler, respond};
@@ -29,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// assert!(answer.starts_with(b"HTTP/1.0 404 File not found\r\n"));
 /// ```
 ///
-/// A body that is handed over ([`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream)), and an exchange that is
-/// put off, are waited for, 30 seconds at most for each look; then they are cut.
+/// It waits at most 30 seconds for a stream ([`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream)) to
+/// end, and for a [deferred](crate::Exchange::defer) response. After that the response is truncated.
 pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Vec<u8> {
     let memory = Memory {
         input: requests.as_ref().to_vec(),
@@ -56,16 +56,16 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
     }
 }
 
-/// As a server does, until the connection ends or nothing is left of the requests.
+/// Serves the connection like a server, until it is closed or no request is left.
 fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
     let mut is_open = true;
     while is_open && matches!(conn.poll_request(), Ok(Readiness::Request)) {
         let before = conn.answered();
         let next = guarded(|| handler.handle(conn)).unwrap_or_else(|error| {
-            // The program's own errors may panic when they are shown.
+            // Errors of the program may panic when they are formatted.
             let _ = guarded(|| {
                 if !error.is_client_fault() {
-                    // It is shown with the test that fails.
+                    // The test harness shows this line when the test fails.
                     eprint!("{}", report_line(&error, &Peer::Memory));
                 }
                 Ok(())
@@ -73,15 +73,15 @@ fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
             Next::Close
         });
         let goes_on = conn.is_unfinished();
-        // If it fails, the answer is cut.
+        // On failure the response is truncated.
         let is_finished = conn.finish_handed(Some(PATIENCE)).is_ok();
         is_open = match next {
             Next::Again => true,
-            // Nothing more comes that could be waited for.
+            // No more bytes will arrive.
             Next::Park => (goes_on && is_finished) || conn.answered() > before,
             Next::Close => false,
         };
     }
-    // It fails only where the response was given up.
+    // It fails only if the response is incomplete.
     let _ = conn.flush_all();
 }

@@ -1,10 +1,9 @@
-//! `HTTPServer` and `ThreadingHTTPServer`: a socket, a poller, and the threads that run handlers.
-//!
-//! Reading order: [`builder`] and [`options`] (what can be set), [`listener`], then [`event_loop`] with its
-//! [`poller`], the [`table`] of its connections ([`task`]) and their [`deadlines`]. A `ThreadingHttpServer` has a
-//! [`worker_pool`]: [`leadership`] says which thread polls, [`scheduler`] what the others do, [`handoff`] and
-//! [`predictor`] when a leader passes its loop on, [`monitor`] when it loses it. [`running`] is a server in the
-//! background.
+//! Servers: Python's `HTTPServer` and `ThreadingHTTPServer`, with the settings of [`Builder`].
+
+// Reading order: `builder` and `options` (what can be set), `listener`, then `event_loop` with its `poller`, the `table`
+// of its connections (`task`) and their `deadlines`. A `ThreadingHttpServer` has a `worker_pool`: `leadership` says which
+// thread polls, `scheduler` what the others do, `handoff` and `predictor` when a leader passes its loop on, `monitor` when
+// it loses it. `running` is a server in the background.
 
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
@@ -47,9 +46,8 @@ mod worker_pool;
 /// A server that runs its handler on the calling thread, one request at a time: Python's
 /// `HTTPServer`.
 ///
-/// The handler need be neither `Send` nor `Sync`. Connections that wait, idle ones and those that a
-/// browser opens in advance, are parked in a poller and block nobody. A handler that blocks does; for
-/// those there is [`ThreadingHttpServer`].
+/// The handler need be neither `Send` nor `Sync`. Idle connections, such as those that a browser opens in advance, do
+/// not block the server. A handler that blocks does block it; use [`ThreadingHttpServer`] if handlers may block.
 ///
 /// ```
 /// use servette::{HttpServer, Status, handler_fn};
@@ -84,9 +82,10 @@ pub struct HttpServer<H> {
 
 /// A server that runs its handler on a bounded thread pool: Python's `ThreadingHTTPServer`.
 ///
-/// All threads share the one handler, so it is `Sync`; it need not be in an `Arc`, nor `'static`. A
-/// handler may block as long as it likes: up to [`Limits::max_threads`](crate::Limits) requests are
-/// handled at a time, and idle connections occupy no thread.
+/// All threads share one handler, so it has to be `Sync`. It needs no `Arc`, and with
+/// [`serve_forever`](Self::serve_forever) and [`scope`](Self::scope) it may borrow. A handler may block: up to
+/// [`Limits::max_threads`](crate::Limits) requests are handled at the same time (512 by default), and idle connections
+/// occupy no thread.
 ///
 /// ```no_run
 /// use servette::{SimpleHandler, ThreadingHttpServer};
@@ -105,17 +104,16 @@ pub struct ThreadingHttpServer<H> {
 macro_rules! common {
     ($server:ident, $event_loops:expr) => {
         impl<H: RequestHandler> $server<H> {
-            /// Binds to an address and listens; port 0 takes any free port. Nothing is served before
-            /// [`serve_forever`](Self::serve_forever) or [`handle_request`](Self::handle_request), but
-            /// clients can connect already.
+            /// Binds to an address and listens; port 0 takes any free port. Clients can connect from now on. Requests
+            /// are served by [`serve_forever`](Self::serve_forever) or [`handle_request`](Self::handle_request).
             ///
             /// # Errors
-            /// With the address in its text, if it can't be bound.
+            /// If the address can't be bound; the error names it.
             pub fn bind(address: impl ToSocketAddrs, handler: H) -> Result<Self> {
                 Self::builder(handler).bind(address)
             }
 
-            /// To set limits, timeouts and socketserver's hooks.
+            /// Returns a [`Builder`], which sets limits, TLS, the log and socketserver's hooks before it binds.
             pub fn builder(handler: H) -> Builder<H, Self> {
                 Builder::new(handler, $event_loops, |handler, loops| $server {
                     handler,
@@ -123,51 +121,51 @@ macro_rules! common {
                 })
             }
 
-            /// Serves a socket that listens already, TCP or Unix.
+            /// Makes a server of a socket that listens already, TCP or Unix.
             ///
             /// # Errors
-            /// If the server's own descriptors can't be made.
+            /// If the process has no file descriptors left for the server.
             pub fn from_listener(listener: impl Into<Listener>, handler: H) -> Result<Self> {
                 Self::builder(handler).from_listener(listener)
             }
 
-            /// The handler.
+            /// Returns the handler.
             #[doc(alias = "RequestHandlerClass")]
             pub fn handler(&self) -> &H {
                 &self.handler
             }
 
-            /// Name, address, port and URLs of the server.
+            /// Returns the name, the addresses, the port and the URLs of the server.
             pub fn info(&self) -> &ServerInfo {
                 &self.shared().info
             }
 
-            /// Where the server listens, with its real port.
+            /// Returns the address on which the server listens, with the port that was bound.
             pub fn server_address(&self) -> Peer {
                 self.shared().info.server_address
             }
 
-            /// The name of the host, without a look-up in the DNS: see [`ServerInfo::server_name`].
+            /// Returns the name of the host, without a DNS lookup; see [`ServerInfo::server_name`].
             pub fn server_name(&self) -> &str {
                 &self.shared().info.server_name
             }
 
-            /// The port; 0 for a Unix socket.
+            /// Returns the port; 0 for a Unix socket.
             pub fn server_port(&self) -> u16 {
                 self.shared().info.server_port
             }
 
-            /// Stops the server from another thread, a signal, or a handler.
+            /// Returns a handle that stops the server from another thread, a signal or a handler.
             pub fn shutdown_handle(&self) -> ShutdownHandle {
                 self.shared().info.shutdown_handle()
             }
 
-            /// Handles one request on this thread, and returns true. Returns false if none arrives within the
-            /// builder's timeout; its `handle_timeout` is called then. Other connections stay as they are for the
-            /// next call.
+            /// Handles one request on this thread and returns true. Returns false if none arrives within
+            /// [`Builder::timeout`], after calling [`Builder::handle_timeout`]. Other connections stay open for the next
+            /// call.
             ///
             /// # Errors
-            /// If polling fails, the server was shut down, or another thread serves already.
+            /// If polling fails, if the server was shut down, or if it serves already on another thread.
             pub fn handle_request(&self) -> Result<bool> {
                 let _serving = self.shared().begin_serving()?;
                 let timeout = self.shared().options.timeout;
@@ -202,7 +200,7 @@ impl<H: RequestHandler> HttpServer<H> {
     /// Serves on this thread until the server is shut down.
     ///
     /// # Errors
-    /// If polling fails, or the server serves already.
+    /// If polling fails, or if the server serves already.
     pub fn serve_forever(&self) -> Result<()> {
         let _serving = self.shared().begin_serving()?;
         first(&self.loops)
@@ -210,7 +208,7 @@ impl<H: RequestHandler> HttpServer<H> {
             .map(drop)
     }
 
-    /// Serves on a thread of its own.
+    /// Serves on a new thread, in the background.
     ///
     /// # Errors
     /// If no thread can be started.
@@ -224,10 +222,11 @@ impl<H: RequestHandler> HttpServer<H> {
 }
 
 impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
-    /// Serves until the server is shut down, on this thread and others, which end with it.
+    /// Serves on this thread and on a thread pool until the server is shut down. The threads of the pool end before this
+    /// returns.
     ///
     /// # Errors
-    /// If polling fails, a thread can't be started, or the server serves already.
+    /// If polling fails, if no thread can be started, or if the server serves already.
     pub fn serve_forever(&self) -> Result<()> {
         let _serving = self.shared().begin_serving()?;
         let _loop = self.shared().control.enter_loop();
@@ -243,8 +242,8 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
         .map_err(poll_error)
     }
 
-    /// Serves in the background while `f` runs, for a handler that borrows; then shuts down, with a
-    /// second for the handlers that run, and waits for all of them.
+    /// Serves in the background while `f` runs, then shuts the server down and waits for all handlers; their sockets are
+    /// closed after 1 s. The handler may borrow.
     ///
     /// ```
     /// use servette::{Status, ThreadingHttpServer, handler_fn};
@@ -286,7 +285,7 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
         })
     }
 
-    /// Serves on threads of its own.
+    /// Serves on new threads, in the background.
     ///
     /// # Errors
     /// If no thread can be started.
@@ -308,15 +307,15 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// Until when one thread serves.
+/// When serving on one thread ends.
 #[derive(Clone, Copy, Debug)]
 enum Until {
     Stopped,
-    /// One request is answered, or this time is over.
+    /// After one request, or at this time.
     Answered(Option<Instant>),
 }
 
-/// Why it no longer does.
+/// Why serving on one thread ended.
 #[derive(Clone, Copy, Debug)]
 enum Served {
     Stopped,
@@ -362,7 +361,7 @@ impl EventLoop {
         }
     }
 
-    /// Does what was picked. True: a request was answered.
+    /// Does what was picked. Returns what is left to do, and whether a request was answered.
     fn serve_step<H: RequestHandler>(
         &self,
         handler: &H,

@@ -1,4 +1,4 @@
-//! Stopping a server: the state that its loops, its handlers and its [`ShutdownHandle`]s share.
+//! [`ShutdownHandle`]: stopping a server. Its event loops, handlers and handles share this state.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,18 +16,18 @@ use crate::sys::{self, BorrowedSocket, SignalEnd};
 
 mod tails;
 
-/// How long handlers whose sockets were given up get to end, on a busy machine, before they are counted.
+/// The time that handlers get to end after their sockets were closed, before they are counted.
 const UNWINDING: Duration = Duration::from_millis(500);
-/// How long `shutdown` yields before it sleeps on the condition variable: without handlers the end comes as soon as one
-/// thread is awake, and to fall asleep and be woken takes as long again.
+/// The time that `shutdown` yields before it sleeps on the condition variable. Without handlers, the server ends as
+/// soon as one thread is awake, and sleeping would double the time.
 const AWAKE: Duration = Duration::from_micros(100);
-/// How long a loop gets, on a busy machine, to close its port while handlers still run.
+/// The time that a loop gets on a busy machine to close its port while handlers still run.
 #[cfg(feature = "testing")]
 const CLOSING: Duration = Duration::from_secs(2);
 
-/// Stops a server from anywhere: another thread, a signal's thread, a handler.
+/// A handle that stops a server gracefully from anywhere: another thread, a signal handler's thread, a request handler.
 ///
-/// Cheap to clone; a handle does not keep the server alive.
+/// It is cheap to clone, and it does not keep the server alive.
 ///
 /// ```
 /// use servette::{HttpServer, SimpleHandler};
@@ -43,18 +43,21 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub struct ShutdownHandle(Arc<Control>);
 
 impl ShutdownHandle {
-    /// Stops accepting and closes the idle connections at once, lets the requests that are here end and
-    /// their answers go out, and at the deadline gives up their sockets: whatever waits for one fails. What the program
-    /// has in its own hands, a [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred), is told of
-    /// the stop, and cut at the deadline. Returns how many of these were cut, and how many handlers still run then, as
-    /// they wait for something else; 0 means that the server's loop is over and its port free.
+    /// Shuts the server down gracefully, and waits until it has stopped or the deadline has passed.
     ///
-    /// Called on a thread of this server, from inside a handler or another hook, it only asks for the
-    /// stop, and returns at once with the number of handlers that run, the caller included. (Python's
-    /// `shutdown` deadlocks there.)
+    /// The server closes its port and its idle connections at once. Running requests may complete, and their responses
+    /// are sent. A [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred) is notified. After the
+    /// time `deadline`, the remaining sockets are closed, so handlers that wait for their client fail.
     ///
-    /// A server that is stopped stays stopped: `serve_forever` returns at once. One that does not serve
-    /// at the moment keeps its port until then, or until it is dropped.
+    /// Returns the number of handlers that still run after the deadline, because they wait for something other than
+    /// their client, plus the number of streams and deferred requests that were cut. 0 means that everything ended and
+    /// the port is free.
+    ///
+    /// If it is called on a thread of this server (in a handler or another hook), it requests the stop and returns at
+    /// once, with the number of running handlers including the caller. (Python's `shutdown` deadlocks there.)
+    ///
+    /// A stopped server can't be restarted: `serve_forever` returns at once. A server that is not serving keeps its
+    /// port until it is asked to serve or is dropped.
     #[doc(alias = "server_close")]
     pub fn shutdown(&self, deadline: Duration) -> usize {
         let control = &*self.0;
@@ -69,49 +72,49 @@ impl ShutdownHandle {
         control.cut();
         match control.wait_until_over(UNWINDING) {
             true => handed,
-            // A loop that is held up by one of the server's hooks counts too.
+            // A loop that is blocked in a hook of the server counts too.
             false => handed + control.running().max(1),
         }
     }
 
-    /// Stops the server and gives up its sockets at once; then waits for the handlers, and returns how
-    /// many still run at the deadline. The port is closed then.
+    /// Stops the server and closes its sockets at once. Then waits for the handlers, and returns the number of handlers
+    /// that still run at the deadline. The port is closed when it returns.
     #[cfg(feature = "testing")]
     pub(crate) fn cut(&self, deadline: Duration) -> usize {
         let control = &*self.0;
         control.stop();
         control.cut();
         if !control.wait_until_over(deadline) {
-            // Where a handler holds its loop up, another thread takes that over. Else it is about to end.
+            // If a handler blocks its loop, another thread takes the loop over. Otherwise the handler is about to end.
             let only_handlers = || control.is_closed() && control.running() > 0;
             control.wait_until(CLOSING, |loops| only_handlers() || loops == 0);
         }
         control.running()
     }
 
-    /// Begins to take the server out of service: from now on every response says that its connection closes, and closes it.
-    /// New connections are still accepted and served, and idle ones stay open, so that no client and no balancer loses a
-    /// request meanwhile. [`shutdown`](Self::shutdown) ends that, but lets the connections that were accepted since then
-    /// send their first request and get the answer, until its deadline.
+    /// Starts draining: from now on every response has `Connection: close` and ends its connection. The server still
+    /// accepts and serves new connections, and idle ones stay open, so no client and no load balancer loses a request.
+    /// [`shutdown`](Self::shutdown) ends the draining. Until its deadline, connections that were accepted while
+    /// draining may still send their first request and get the response.
     ///
-    /// A program calls it when it gets SIGTERM, has its page for health checks answer 503 ([`is_draining`](Self::is_draining))
-    /// and waits until its balancer has seen that, before it shuts the server down.
+    /// Call it on SIGTERM behind a load balancer: answer health checks with 503 while
+    /// [`is_draining`](Self::is_draining), wait until the balancer has noticed, then call `shutdown`.
     #[doc(alias = "graceful shutdown")]
     pub fn drain(&self) {
         self.0.drain();
     }
 
-    /// Whether the server is [draining](Self::drain) or stopping.
+    /// Returns true while the server is [draining](Self::drain) or stopping.
     pub fn is_draining(&self) -> bool {
         self.0.is_draining()
     }
 
-    /// Whether the stop was asked for.
+    /// Returns true as soon as a shutdown was requested.
     pub fn is_stopping(&self) -> bool {
         self.0.is_stopping()
     }
 
-    /// A handle of a server that does not run yet, or of none: what an exchange in memory shows.
+    /// Makes a handle for a server that does not run yet, or for an exchange in memory.
     pub(crate) fn new() -> Self {
         ShutdownHandle(Arc::default())
     }
@@ -131,30 +134,30 @@ impl fmt::Debug for ShutdownHandle {
 }
 
 thread_local! {
-    /// The control of the server that this thread serves, by its address.
+    /// The address of the control of the server that this thread serves.
     static SERVING: Cell<usize> = const { Cell::new(0) };
 }
 
-/// No connection is kept any more.
+/// Draining: responses end their connections.
 const DRAINING: u8 = 1;
-/// Nothing is accepted any more.
+/// Stopping: no connection is accepted.
 const STOPPING: u8 = 2;
 
 /// The state behind the handles.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    /// How far the server is on its way out: `DRAINING`, then `STOPPING`.
+    /// The stage of the shutdown: 0, `DRAINING` or `STOPPING`.
     stage: AtomicU8,
     cut: AtomicBool,
-    /// Becomes readable, for every thread that polls it, when `cut_trigger` is shut. Made under the
-    /// lock of that.
+    /// Becomes readable when `cut_trigger` is shut, for every thread that polls it. It is made under the lock of
+    /// `cut_trigger`.
     cut_signal: OnceLock<SignalEnd>,
     cut_trigger: Mutex<Option<SignalEnd>>,
     /// Whether a handler runs, for each thread that serves now.
     threads: Mutex<Vec<Arc<AtomicBool>>>,
-    /// Loops that serve now.
+    /// Number of loops that serve now.
     loops: Mutex<usize>,
-    /// The port is closed, and so are the connections that had nothing to do.
+    /// Whether the port and the idle connections are closed.
     closed: AtomicBool,
     over: Condvar,
     wakers: OnceLock<Vec<Arc<mio::Waker>>>,
@@ -167,7 +170,7 @@ impl Control {
         let _ = self.wakers.set(wakers);
     }
 
-    /// Makes the pollers look around.
+    /// Wakes the pollers.
     fn wake(&self) {
         for waker in self.wakers.get().into_iter().flatten() {
             // It fails only when the poller is gone.
@@ -176,7 +179,7 @@ impl Control {
     }
 
     pub(crate) fn stop(&self) {
-        // Once is enough: they don't wait again.
+        // One wake-up is enough, because the loops do not wait again.
         if self.stage.swap(STOPPING, Ordering::SeqCst) != STOPPING {
             self.wake();
         }
@@ -190,12 +193,12 @@ impl Control {
         self.stage.load(Ordering::Relaxed) == STOPPING
     }
 
-    /// No connection is kept behind its present request.
+    /// Returns true if connections are closed after their current request.
     pub(crate) fn is_draining(&self) -> bool {
         self.stage.load(Ordering::Relaxed) >= DRAINING
     }
 
-    /// Whether the sockets of running requests are to be given up.
+    /// Returns true if the sockets of running requests must be closed.
     pub(crate) fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Relaxed)
     }
@@ -204,19 +207,19 @@ impl Control {
         let mut trigger = lock(&self.cut_trigger);
         self.cut.store(true, Ordering::SeqCst);
         if let Some(trigger) = trigger.take() {
-            // It can't fail: both ends are there.
+            // It can't fail, because both ends are open.
             let _ = sys::signal(&trigger);
         }
         drop(trigger);
-        // The loops have tails to give up.
+        // The loops must give up their tails.
         self.wake();
     }
 
-    /// What a thread that waits for a socket polls beside it. It is made when it is asked for first:
-    /// by a server before it runs, so that later it needs no more descriptors.
+    /// Returns the socket that threads poll beside their client's socket, to notice the shutdown's deadline. It is made
+    /// at the first call, by a server before it runs, so that it needs no more descriptors later.
     ///
     /// # Errors
-    /// If there are no descriptors for it.
+    /// If there are no descriptors left.
     pub(crate) fn cut_signal(&self) -> io::Result<BorrowedSocket<'_>> {
         let mut trigger = lock(&self.cut_trigger);
         let signal = match self.cut_signal.get() {
@@ -233,7 +236,7 @@ impl Control {
         Ok(sys::socket(signal))
     }
 
-    /// Counts a loop until the guard is dropped, on whatever thread that is.
+    /// Counts a loop until the guard is dropped, on any thread.
     pub(crate) fn enter_loop(self: &Arc<Self>) -> LoopGuard {
         *lock(&self.loops) += 1;
         LoopGuard(self.clone())
@@ -281,7 +284,7 @@ impl Control {
         self.wait_until(deadline, |loops| loops == 0)
     }
 
-    /// Waits until it is so with this number of loops; false at the deadline.
+    /// Waits until `is_so` is true for the number of loops. Returns false at the deadline.
     fn wait_until(&self, deadline: Duration, is_so: impl Fn(usize) -> bool) -> bool {
         let start = Instant::now();
         let until = start.checked_add(deadline);
@@ -324,7 +327,7 @@ impl Drop for LoopGuard {
     }
 }
 
-/// A thread that serves. It stays on its thread.
+/// A guard of a serving thread; it can't leave its thread.
 #[derive(Debug)]
 pub(crate) struct ThreadGuard {
     before: usize,
@@ -334,8 +337,7 @@ pub(crate) struct ThreadGuard {
 }
 
 impl ThreadGuard {
-    /// Counts a handler until the guard is dropped. Every thread counts by itself, so that none
-    /// waits for another.
+    /// Counts a handler until the guard is dropped. Every thread has its own counter, so that none waits for another.
     pub(crate) fn enter_handler(&self) -> HandlerGuard<'_> {
         self.runs.store(true, Ordering::Relaxed);
         HandlerGuard(self)
@@ -358,7 +360,7 @@ impl Drop for HandlerGuard<'_> {
     }
 }
 
-/// A lock that outlives a panic elsewhere: what it guards is consistent between statements.
+/// Locks a mutex and ignores poisoning, because the guarded values are consistent between statements.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

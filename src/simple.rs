@@ -1,12 +1,15 @@
-//! `SimpleHTTPRequestHandler`: files below a directory, by GET and HEAD.
+//! Static files: the counterpart of Python's `SimpleHTTPRequestHandler`.
 //!
-//! [`ServeFiles`] has the hooks, [`SimpleHandler`] the attributes, and the functions here are the
-//! hooks' bodies, to call as `super()`. Below them: [`path`] (from target to path), [`open`] (from path
-//! to file, without leaving the root), [`cache`] (what was opened before), [`head`] (the steps from there to
-//! the answer), [`representation`] (those that bytes in memory take, too), [`mime`], [`media`], [`validators`], [`conditions`], [`ranges`], [`fields`], [`parts`] and [`listing`].
-//!
-//! What a built site wants beyond that ([`site`]) are steps of their own: [`hosts`], [`cors`],
-//! [`visibility`], [`missing`], [`sidecar`] with [`codings`], and [`caching`].
+//! [`SimpleHandler`] serves the files of a directory. [`ServeFiles`] has its hooks; override them with a
+//! [`Layer`](crate::Layer). Each function of this module is the default of the hook of the same name: call it from an
+//! override where Python calls `super()`. [`Blob`] sends bytes in memory as if they were a file.
+
+// From a request to a response: `path` (from target to path), `open` (from path to file, without leaving the root), `cache`
+// (files that were opened before), `head` (the steps from there to the response), `representation` (those of them that
+// bytes in memory take, too), `mime`, `media`, `validators`, `conditions`, `ranges`, `fields`, `parts` and `listing`.
+//
+// Options for built sites (`site`) are steps of their own: `hosts`, `cors`, `visibility`, `missing`, `sidecar` with
+// `codings`, and `caching`.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -70,12 +73,12 @@ mod visibility;
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 
-/// The `do_method` of a handler that serves files: GET, HEAD, and 501 for the rest. A handler that
-/// embeds a [`SimpleHandler`] calls it from its own
-/// [`do_method`](crate::RequestHandler::do_method).
+/// Answers a request as [`SimpleHandler`] does. This is its [`do_method`](crate::RequestHandler::do_method); a
+/// handler that embeds a [`SimpleHandler`] calls it from its own.
 ///
-/// Hosts that are not [allowed](SimpleHandler::with_allowed_hosts) are refused here, and OPTIONS is answered if
-/// [`SimpleHandler::cors`] is on.
+/// GET and HEAD are answered by [`ServeFiles::do_get`] and [`ServeFiles::do_head`], OPTIONS if
+/// [`SimpleHandler::cors`] is on, and all other methods with 501. A host that is not
+/// [allowed](SimpleHandler::with_allowed_hosts) is rejected with 421.
 ///
 /// # Errors
 /// Those of the hooks.
@@ -89,7 +92,7 @@ pub fn do_method<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> R
     })
 }
 
-/// The body of [`ServeFiles::do_get`].
+/// The default of [`ServeFiles::do_get`].
 ///
 /// # Errors
 /// Those of [`ServeFiles::send_head`] and [`ServeFiles::copyfile`].
@@ -100,7 +103,7 @@ pub fn do_get<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Resu
     })
 }
 
-/// The body of [`ServeFiles::do_head`].
+/// The default of [`ServeFiles::do_head`].
 ///
 /// # Errors
 /// Those of [`ServeFiles::send_head`].
@@ -108,10 +111,10 @@ pub fn do_head<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Res
     outermost_files!(handler, x => handler.send_head(x)).map(drop)
 }
 
-/// The body of [`ServeFiles::send_head`].
+/// The default of [`ServeFiles::send_head`].
 ///
 /// # Errors
-/// Those of the hooks that it calls; and where the system is out of descriptors or memory.
+/// Those of the hooks that it calls; and if the system is out of file descriptors or memory.
 pub fn send_head<H: ServeFiles + ?Sized>(
     handler: &H,
     x: &mut Exchange<'_>,
@@ -119,7 +122,7 @@ pub fn send_head<H: ServeFiles + ?Sized>(
     outermost_files!(handler, x => head::send(handler, x))
 }
 
-/// The body of [`ServeFiles::entity_tag`].
+/// The default of [`ServeFiles::entity_tag`].
 pub fn entity_tag<'f, H: ServeFiles + ?Sized>(
     _: &H,
     _: &Path,
@@ -128,7 +131,7 @@ pub fn entity_tag<'f, H: ServeFiles + ?Sized>(
     file.tag().map(Cow::Borrowed)
 }
 
-/// The body of [`ServeFiles::list_directory`].
+/// The default of [`ServeFiles::list_directory`].
 ///
 /// # Errors
 /// Those of [`end_headers`](crate::RequestHandler::end_headers) and
@@ -141,13 +144,13 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     outermost_files!(handler, x => listing::list(handler, x, directory))
 }
 
-/// The body of [`ServeFiles::translate_path`].
+/// The default of [`ServeFiles::translate_path`].
 pub fn translate_path<H: ServeFiles + ?Sized>(handler: &H, path: &str) -> PathBuf {
     // A name with a NUL names nothing.
     path::below(handler.files().directory(), path).unwrap_or_else(|_| PathBuf::from("\0"))
 }
 
-/// The body of [`ServeFiles::guess_type`].
+/// The default of [`ServeFiles::guess_type`].
 pub fn guess_type<'h, H: ServeFiles + ?Sized>(handler: &'h H, path: &Path) -> Cow<'h, str> {
     let files = handler.files();
     mime::guess(path, files.extensions())
@@ -155,11 +158,11 @@ pub fn guess_type<'h, H: ServeFiles + ?Sized>(handler: &'h H, path: &Path) -> Co
         .into()
 }
 
-/// The body of [`ServeFiles::copyfile`].
+/// The default of [`ServeFiles::copyfile`].
 ///
 /// # Errors
-/// Those of [`wfile`](crate::ResponseWriter), and `UnexpectedEof` for a file that has become shorter
-/// than was announced.
+/// Those of [`wfile`](crate::ResponseWriter), and `UnexpectedEof` for a file that has become shorter than its
+/// `Content-Length`.
 pub fn copyfile<H: ServeFiles + ?Sized>(
     _: &H,
     x: &mut Exchange<'_>,
@@ -168,8 +171,8 @@ pub fn copyfile<H: ServeFiles + ?Sized>(
     content::send(x, source)
 }
 
-/// [`server_version`](crate::RequestHandler::server_version) of [`SimpleHandler`]: `SimpleHTTP/` and
-/// the version of this crate.
+/// The [`server_version`](crate::RequestHandler::server_version) of [`SimpleHandler`]: `SimpleHTTP/` and the version
+/// of this crate.
 pub fn server_version<H: ServeFiles + ?Sized>(_: &H) -> &'static str {
     SERVER_VERSION
 }

@@ -1,16 +1,16 @@
-//! Status codes and what to say about them: Python's `http.HTTPStatus` and
+//! [`Status`]: status codes, reason phrases and explanations; Python's `http.HTTPStatus` and
 //! `BaseHTTPRequestHandler.responses`.
 
 use std::fmt;
 
-/// A status code, with the reason phrase and the explanation to send along.
+/// A status code, optionally with a reason phrase and an explanation.
 ///
-/// One `Copy` value stands for the three arguments `code, message=None, explain=None` of Python's
-/// `send_error`. What is not set is filled in from the table of
-/// [`RequestHandler::responses`](crate::RequestHandler::responses) when the answer is written.
+/// It replaces the three arguments `code, message=None, explain=None` of Python's `send_error`. By default the phrase
+/// and the explanation come from [`RequestHandler::responses`](crate::RequestHandler::responses) when the response is
+/// written.
 ///
-/// Every code of RFC 9110 and of the IANA registry that Python knows has a constant; where
-/// RFC 9110 renamed one (413, 414, 416, 422), the constant has the new name, as in Python 3.13.
+/// There is a constant for each code of RFC 9110 and of the IANA registry that Python knows. Codes that RFC 9110
+/// renamed (413, 414, 416, 422) have the new name, as in Python 3.13.
 ///
 /// ```
 /// use servette::Status;
@@ -29,8 +29,7 @@ pub struct Status<'m> {
 }
 
 impl Status<'static> {
-    /// A status by its number. It is written with three digits, so a number outside of 100 to 999
-    /// (RFC 9110, 15) becomes 500.
+    /// Returns the status with this code. A code outside 100 to 999 (RFC 9110, section 15) becomes 500.
     pub const fn new(code: u16) -> Self {
         let code = if code >= 100 && code <= 999 {
             code
@@ -46,7 +45,7 @@ impl Status<'static> {
 }
 
 impl<'m> Status<'m> {
-    /// With this reason phrase in the status line, and on the error page.
+    /// Sets the reason phrase of the status line, which the error page shows too.
     pub const fn with_message(self, message: &'m str) -> Self {
         Status {
             message: Some(message),
@@ -54,7 +53,7 @@ impl<'m> Status<'m> {
         }
     }
 
-    /// With this longer explanation on the error page.
+    /// Sets the longer explanation on the error page.
     pub const fn with_explain(self, explain: &'m str) -> Self {
         Status {
             explain: Some(explain),
@@ -62,36 +61,37 @@ impl<'m> Status<'m> {
         }
     }
 
-    /// The number, from 100 to 999.
+    /// Returns the status code, from 100 to 999.
     pub const fn code(self) -> u16 {
         self.code
     }
 
-    /// The reason phrase, if one was set with [`with_message`](Self::with_message).
+    /// Returns the reason phrase that [`with_message`](Self::with_message) has set; `None` by default.
     pub const fn message(self) -> Option<&'m str> {
         self.message
     }
 
-    /// The explanation, if one was set with [`with_explain`](Self::with_explain).
+    /// Returns the explanation that [`with_explain`](Self::with_explain) has set; `None` by default.
     pub const fn explain(self) -> Option<&'m str> {
         self.explain
     }
 
-    /// The reason phrase: the one that was set, else the standard one, else the empty string.
+    /// Returns the reason phrase: the phrase that was set, otherwise the standard phrase, or an empty string if there
+    /// is none.
     pub fn phrase(self) -> &'m str {
         self.message
             .or_else(|| responses(self.code).map(|(phrase, _)| phrase))
             .unwrap_or("")
     }
 
-    /// Whether a response of this status may have content: not 1xx, 204, 205 and 304.
+    /// Returns true if a response with this status may have content: false for 1xx, 204, 205 and 304.
     pub const fn has_content(self) -> bool {
         self.code >= 200 && !matches!(self.code, 204 | 205 | 304)
     }
 }
 
 impl fmt::Display for Status<'_> {
-    /// The number and the phrase: `404 Not Found`.
+    /// Writes the code and the phrase, such as `404 Not Found`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.phrase() {
             "" => write!(f, "{}", self.code),
@@ -107,7 +107,7 @@ macro_rules! statuses {
             pub const $name: Self = Self::new($code);)*
         }
 
-        /// The phrase and the explanation of each known code; the body of
+        /// Returns the phrase and the explanation of a known code: the default of
         /// [`RequestHandler::responses`](crate::RequestHandler::responses).
         pub(crate) fn responses(code: u16) -> Option<(&'static str, &'static str)> {
             match code {

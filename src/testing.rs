@@ -1,4 +1,32 @@
-#![doc = include_str!("../docs/testing.md")]
+//! A mock server for tests of HTTP clients, which can also fail on purpose. (Feature `testing`.)
+//!
+//! ```
+//! use servette::testing::{Stubs, TestServer, get, status};
+//!
+//! let server = TestServer::start(
+//!     Stubs::new().on(get("/data").answer(status(503)).then(status(200).body("ok")).expect(2)),
+//! );
+//!
+//! // Give `server.url(..)` to the client under test. Here it is ureq.
+//! assert!(ureq::get(server.url("/data")).call().is_err());
+//! let mut response = ureq::get(server.url("/data")).call().unwrap();
+//! assert_eq!(response.body_mut().read_to_string().unwrap(), "ok");
+//!
+//! assert_eq!(server.requests()[0].path, "/data");
+//! // The server stops here. The test fails if the stub did not get exactly two requests.
+//! ```
+//!
+//! - [`TestServer`] serves any [`RequestHandler`](crate::RequestHandler) on a free port until it is dropped, and
+//!   records the requests. [`Builder`] has its settings.
+//! - [`Stubs`] are a handler with canned answers. A stub is a pattern ([`get`], [`post`], [`any`],
+//!   [`RequestPattern`]) with answers ([`status`], [`Answer`], [`stream`], [`forward`]) and the number of requests that
+//!   the test expects ([`Stub::expect`]).
+//! - [`reset`], [`close`], [`hang`], [`raw`] and the methods of [`Answer`] make a response fail at the byte that the
+//!   test chooses. A [`gate()`] holds it until the test goes on.
+//! - [`respond`] runs a handler in memory, without a socket.
+//!
+//! The guide [`testing`](crate::guide::testing) has recipes, all settings, and the messages of failing tests.
+//! [`from_wiremock`](crate::guide::from_wiremock) compares the crate with wiremock and httpmock.
 
 pub use self::answer::{Answer, ChunkFault, status};
 pub use self::builder::Builder;
@@ -21,7 +49,7 @@ pub use self::streamed::{Streamed, stream};
 pub use self::stub::Stub;
 pub use self::stubs::Stubs;
 
-// A server for a test.
+// The server of a test.
 mod server;
 
 mod builder;
@@ -31,12 +59,12 @@ mod reserved_port;
 #[cfg(feature = "self-signed")]
 mod https;
 
-// Or none.
+// Handlers in memory, without a server.
 mod respond;
 
 mod response;
 
-// What it has seen.
+// Recorded requests.
 mod request;
 
 mod recording;
@@ -45,7 +73,7 @@ mod told;
 
 mod tap;
 
-// What it answers to what.
+// Stubs: patterns and their answers.
 mod stubs;
 
 mod stub;
@@ -67,7 +95,7 @@ mod glob;
 
 mod reply;
 
-// How it answers, and misbehaves.
+// Answers and faults.
 mod answer;
 
 mod script;
@@ -80,7 +108,7 @@ mod gates;
 
 mod delivery;
 
-// What it says to the person whose test has failed.
+// Failure messages.
 mod report;
 
 mod diff;

@@ -1,6 +1,6 @@
-//! [`Tls`]: certificates, keys, and what a server does with them.
+//! [`Tls`]: the certificates and keys of a server.
 //!
-//! What it does on a connection is in `connection::tls`.
+//! The module `connection::tls` uses them on connections.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,9 +33,9 @@ mod pem;
 pub(crate) mod self_signed;
 mod server_name;
 
-/// How a server speaks TLS: its certificates and keys; see
-/// [`Builder::tls`](crate::server::Builder::tls). (Feature `tls`; with `tls-config` alone it is made from a
-/// [`rustls::ServerConfig`].)
+/// The TLS configuration of a server: its certificates and keys; set by
+/// [`Builder::tls`](crate::server::Builder::tls). (Feature `tls`. With `tls-config` alone, make it from a
+/// [`rustls::ServerConfig`](https://docs.rs/rustls/0.23/rustls/server/struct.ServerConfig.html).)
 ///
 /// ```no_run
 /// # #[cfg(feature = "tls")]
@@ -53,17 +53,18 @@ mod server_name;
 /// # }
 /// ```
 ///
-/// A configuration made here speaks TLS 1.2 and 1.3 with the cipher suites of [ring](https://docs.rs/ring), and
-/// `http/1.1` (ALPN); sessions can be resumed with tickets for up to 12 hours; there is no early data (0-RTT).
+/// By default it speaks TLS 1.2 and 1.3 with the cipher suites of [ring](https://docs.rs/ring), and the application
+/// protocol `http/1.1` (ALPN). Sessions can be resumed with tickets for up to 12 hours. Early data (0-RTT) is not
+/// accepted.
 ///
-/// Clones share their certificates: what one of them reloads, all of them have.
+/// Clones share the configuration: `reload` and [`replace`](Self::replace) apply to all of them.
 #[derive(Clone)]
 pub struct Tls(Arc<RwLock<Current>>);
 
 #[derive(Clone)]
 struct Current {
     config: Arc<ServerConfig>,
-    /// What it was made from, if that can be read again.
+    /// The builder that made it, to read the files again; `None` if it was not made from files or PEM.
     #[cfg(feature = "tls")]
     source: Option<TlsBuilder>,
     #[cfg(all(feature = "testing", feature = "self-signed"))]
@@ -71,12 +72,12 @@ struct Current {
 }
 
 impl Tls {
-    /// Reads certificates and a key from PEM files. The server's own certificate comes first, followed by those that
-    /// lead to the authority that clients trust. The key may be in the same file: name it twice.
+    /// Reads certificates and a key from PEM files. The certificate of the server comes first, followed by the
+    /// intermediate certificates. If one file contains certificates and key, pass its path twice.
     ///
     /// # Errors
-    /// If a file can't be read, or has not what is expected in it, or the key is that of another certificate. The text
-    /// names the file.
+    /// An error with the path, if a file can't be read or has no certificate or key, or if the key does not match the
+    /// certificate.
     #[cfg(feature = "tls")]
     pub fn from_files(
         certificates: impl AsRef<std::path::Path>,
@@ -85,23 +86,25 @@ impl Tls {
         Tls::builder().add_files(certificates, key).build()
     }
 
-    /// The same from PEM in memory.
+    /// Reads certificates and a key from PEM in memory; see [`from_files`](Self::from_files).
     ///
     /// # Errors
-    /// As [`from_files`](Self::from_files).
+    /// If the PEM has no certificate or key, or if the key does not match the certificate.
     #[cfg(feature = "tls")]
     pub fn from_pem(certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Result<Self> {
         Tls::builder().add_pem(certificates, key).build()
     }
 
-    /// For several certificates, certificates of clients, or a key that is encrypted.
+    /// Returns a builder: for several certificates, client certificates, or encrypted keys.
     #[cfg(feature = "tls")]
     pub fn builder() -> TlsBuilder {
         TlsBuilder::default()
     }
 
-    /// Makes a certificate that is signed by its own key, for these DNS names and IP addresses. It is valid for 397
-    /// days, from a day ago. No client trusts it unless it is told to. (Feature `self-signed`.)
+    /// Makes a self-signed certificate for these DNS names and IP addresses, and a configuration with it: for
+    /// development and tests. (Feature `self-signed`.)
+    ///
+    /// The certificate is valid for 397 days from yesterday. Clients reject it unless they are told to trust it.
     ///
     /// ```
     /// use servette::Tls;
@@ -113,7 +116,7 @@ impl Tls {
     /// ```
     ///
     /// # Errors
-    /// If a name can't be in a certificate.
+    /// If a name is not valid in a certificate.
     #[cfg(feature = "self-signed")]
     pub fn self_signed<N: Into<String>>(
         names: impl IntoIterator<Item = N>,
@@ -123,11 +126,12 @@ impl Tls {
         Ok((made.tls()?, made.certificate))
     }
 
-    /// Reads the same files again. New connections get what is in them now; those that are open go on. Tickets of
-    /// earlier sessions are not accepted any more.
+    /// Reads the files again. New connections use the new certificates, and open connections continue. Tickets of
+    /// earlier sessions are no longer accepted.
     ///
     /// # Errors
-    /// As [`from_files`](Self::from_files), and if it was not made from files or PEM. Everything stays as it was then.
+    /// Errors of [`from_files`](Self::from_files), and an error if the configuration was not made from files or PEM.
+    /// The old configuration stays in use then.
     #[cfg(feature = "tls")]
     pub fn reload(&self) -> Result<()> {
         let source = self.current().source;
@@ -140,7 +144,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Has new connections use another configuration from now on.
+    /// Replaces the configuration for all new connections.
     pub fn replace(&self, other: impl Into<Tls>) {
         let other = other.into().current();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = other;
@@ -151,7 +155,7 @@ impl Tls {
         current.config.clone()
     }
 
-    /// How a fixture's connections fail.
+    /// Returns the fault of the connections of a test fixture.
     #[cfg(all(feature = "testing", feature = "self-signed"))]
     pub(crate) fn fault(&self) -> Option<HttpsFault> {
         self.current().fault
@@ -180,8 +184,8 @@ impl Tls {
 }
 
 impl From<Arc<ServerConfig>> for Tls {
-    /// For anything that [`Tls`] has no word for: other providers of cryptography, other versions, certificates from
-    /// elsewhere. Its `alpn_protocols` should be empty or `http/1.1`. Early data is switched off.
+    /// Makes a configuration from rustls's own: for another cryptography provider, other TLS versions, or another
+    /// source of certificates. Its `alpn_protocols` should be empty or `http/1.1`. Early data is turned off.
     fn from(config: Arc<ServerConfig>) -> Self {
         let mut config = (*config).clone();
         config.max_early_data_size = 0;

@@ -1,4 +1,4 @@
-//! Handlers that hand an exchange on to another one: routers.
+//! [`Exchange::delegate_to`]: routers, mounts and virtual hosts.
 
 use super::outcome;
 use crate::error::guarded;
@@ -6,14 +6,13 @@ use crate::exchange::{Context, Exchange};
 use crate::{RequestHandler, Result};
 
 impl Exchange<'_> {
-    /// Lets another handler respond, with its own hooks: for routers, mounts and virtual hosts.
+    /// Lets another handler respond to the request, with its own hooks: for routers, mounts and virtual hosts.
     ///
-    /// `branch.do_method(x)` would keep the hooks of the router instead: whatever `branch` calls on `x` would be a hook of
-    /// the router. Fields that were sent before the response, and [`data`](Self::data), stay. The branch logs to the log of
-    /// the outermost handler, whose `log_request` and `log_line` apply unless the branch overrides them.
+    /// Use it in place of `branch.do_method(x)`, in which the calls on `x` go to the hooks of the router. Fields that
+    /// were sent before the response, and [`data`](Self::data), are kept. The branch writes to the log of the outermost
+    /// handler: that handler's `log_request` and `log_line` apply unless the branch overrides them.
     ///
-    /// An error, a panic, and `Ok` without a response are answered here, with the error page of the branch, as those of a
-    /// handler that the server was given; then this is `Ok`.
+    /// If the branch fails, panics or sends no response, its error page is sent and the result is `Ok`.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -39,8 +38,8 @@ impl Exchange<'_> {
     /// ```
     ///
     /// # Errors
-    /// That of the branch, if its response has begun or the client has left; that of its error page; and one where handlers hand
-    /// the exchange on in a circle, some 64 calls deep.
+    /// The error of the branch, if its response has begun or the client has disconnected. An error of sending its error
+    /// page. An error if handlers delegate in a circle, after about 64 calls.
     pub fn delegate_to(&mut self, branch: &dyn RequestHandler) -> Result<()> {
         let context = Context {
             handler: branch,

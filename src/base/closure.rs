@@ -1,12 +1,15 @@
-//! A handler from a closure.
+//! [`handler_fn`]: a handler from a closure.
 
 use std::fmt;
 
 use super::RequestHandler;
 use crate::{Exchange, Result};
 
-/// A handler from a closure, for a test or a small program: it gets the handler, whose hooks it
-/// calls (the outermost one, see [`Layer`](crate::Layer)), and the exchange.
+/// Makes a handler from a closure, for a test or a small program.
+///
+/// The closure gets the handler on which it can call hooks, and the exchange. With a [`Layer`](crate::Layer), it gets
+/// the outermost handler. The closure answers every method, as [`do_method`](RequestHandler::do_method) does. The
+/// handler speaks HTTP/1.0 by default.
 ///
 /// ```
 /// use servette::{Status, handler_fn, respond};
@@ -25,7 +28,15 @@ where
     }
 }
 
-/// What [`handler_fn`] makes.
+/// A handler from a closure; returned by [`handler_fn`].
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+///
+/// let hello = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", "hello"));
+/// let hello = hello.protocol_version("HTTP/1.1").quiet();
+/// assert!(respond(&hello, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with(b"HTTP/1.1 200 OK"));
+/// ```
 #[derive(Clone, Copy)]
 pub struct HandlerFn<F> {
     f: F,
@@ -34,8 +45,8 @@ pub struct HandlerFn<F> {
 }
 
 impl<F> HandlerFn<F> {
-    /// Speaks this version of HTTP, as
-    /// [`RequestHandler::protocol_version`](RequestHandler::protocol_version).
+    /// Sets the HTTP version of the responses, such as `HTTP/1.1`. Default: `HTTP/1.0`. See
+    /// [`RequestHandler::protocol_version`].
     pub fn protocol_version(self, version: &'static str) -> Self {
         HandlerFn {
             protocol_version: version,
@@ -43,7 +54,7 @@ impl<F> HandlerFn<F> {
         }
     }
 
-    /// Logs nothing.
+    /// Turns logging off.
     pub fn quiet(self) -> Self {
         HandlerFn {
             is_quiet: true,

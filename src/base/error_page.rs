@@ -1,11 +1,11 @@
-//! The body of an error response: a template with Python's `%(name)s` places.
+//! Error pages: a template with Python's `%(name)s` placeholders.
 
 use std::io::Write;
 
 use crate::log::text::push_json;
 use crate::{Exchange, RequestHandler, Result, Status};
 
-/// The style that all pages of this crate have.
+/// The style sheet of all pages of this crate.
 macro_rules! page_style {
     () => {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/base/page.css"))
@@ -13,9 +13,9 @@ macro_rules! page_style {
 }
 pub(crate) use page_style;
 
-/// The head of the pages of this crate, up to their title; the style is given. There is no `%` in it.
+/// The start of all pages of this crate, up to the title, with the given style sheet. It contains no `%`.
 ///
-/// The empty icon keeps browsers from asking for `/favicon.ico`.
+/// The empty icon keeps browsers from requesting `/favicon.ico`.
 macro_rules! page_head {
     ($style:expr) => {
         concat!(
@@ -34,7 +34,8 @@ macro_rules! page_head {
 }
 pub(crate) use page_head;
 
-/// The page that `send_error` fills in unless a handler has its own.
+/// The default template of error pages. See [`RequestHandler::error_message_format`]. Python's constant of this
+/// name has another text.
 pub const DEFAULT_ERROR_MESSAGE: &str = concat!(
     page_head!(page_style!()),
     r#"<title>%(code)d %(message)s</title>
@@ -51,10 +52,10 @@ pub const DEFAULT_ERROR_MESSAGE: &str = concat!(
 "#
 );
 
-/// The `Content-Type` of [`DEFAULT_ERROR_MESSAGE`].
+/// The `Content-Type` of [`DEFAULT_ERROR_MESSAGE`]: Python's `DEFAULT_ERROR_CONTENT_TYPE`.
 pub const DEFAULT_ERROR_CONTENT_TYPE: &str = "text/html;charset=utf-8";
 
-/// The body of [`send_error`](super::send_error).
+/// Default implementation of [`send_error`](super::send_error).
 pub(super) fn send<H: RequestHandler + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -74,7 +75,7 @@ pub(super) fn send<H: RequestHandler + ?Sized>(
             .then(|| render(h.error_message_format(), code, message, explain))
     };
     h.send_response(x, status);
-    // Where it is in doubt what the client will send next, or what of it belongs to this request.
+    // After these statuses the server can't know where the next request starts.
     if matches!(code, 400 | 408 | 411 | 413 | 414 | 417 | 431 | 505) || x.close_connection.get() {
         h.send_header(x, "Connection", "close");
     }
@@ -89,12 +90,12 @@ pub(super) fn send<H: RequestHandler + ?Sized>(
     Ok(())
 }
 
-/// Fills in `%(code)d` or `%(code)s`, `%(message)s`, `%(explain)s`, `%(message)j`, `%(explain)j` and `%%`.
+/// Replaces the placeholders `%(code)d`, `%(code)s`, `%(message)s`, `%(explain)s`, `%(message)j`, `%(explain)j` and
+/// `%%`.
 ///
-/// `message` and `explain` are escaped for HTML text, or (`j`) are strings of JSON with their quotes. They may repeat what a
-/// client sent, so the format is read once and a value is never read as a
-/// format again. Any other `%` stands for itself: a page of the user with
-/// `width: 100%` should not make an error of an error.
+/// `s` escapes the value for HTML text; `j` writes a JSON string with its quotes. A value may contain text of the
+/// client, so placeholders inside a value are not replaced. Any other `%` is kept, so that `width: 100%` in a template
+/// does no harm.
 pub(crate) fn render(format: &str, code: u16, message: &str, explain: &str) -> String {
     let mut page = String::with_capacity(format.len() + message.len() + explain.len() + 16);
     let mut rest = format;
@@ -133,8 +134,7 @@ fn strip_any<'a>(text: &'a str, prefixes: &[&str]) -> Option<&'a str> {
         .find_map(|&prefix| text.strip_prefix(prefix))
 }
 
-/// Like Python's `html.escape(text, quote=False)`: fit for text, not for an
-/// attribute.
+/// Escapes a text for HTML text, not for an attribute: Python's `html.escape(text, quote=False)`.
 fn push_html(page: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -210,7 +210,7 @@ mod tests {
     fn a_value_is_never_a_format() {
         let page = render("%(message)s|%(explain)s", 400, "%(explain)s%%", "%(code)d");
         assert_eq!(page, "%(explain)s%%|%(code)d");
-        // Nor do a value and the text after it make a place together.
+        // A value and the text after it do not form a placeholder.
         assert_eq!(render("%(message)s(code)d", 400, "%", ""), "%(code)d");
     }
 

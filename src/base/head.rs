@@ -1,5 +1,5 @@
-//! The bodies of the hooks that write the head, each for a handler without layers, where the compiler sees through all of
-//! it and does the checks of known names and statuses, and once more for layers, out of the way.
+//! Default implementations of the hooks that write the head. Each exists twice: inlined for a handler without layers,
+//! where the compiler evaluates the checks of constant names and statuses, and out of line for layers.
 
 use super::RequestHandler;
 use crate::{Exchange, Result, Status};

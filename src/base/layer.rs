@@ -1,4 +1,4 @@
-//! [`Layer`]: a handler around another one; and pointers, which are handlers like what they point to.
+//! [`Layer`]: middleware and subclasses. Pointers to handlers are layers too.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -19,25 +19,43 @@ use crate::simple::{
 };
 use crate::{Exchange, Result, Status, base};
 
-/// The result of an exchange, for a log; see [`Layer::end_request`].
+/// The result of an exchange, for an access log; passed to [`Layer::end_request`].
+///
+/// ```
+/// use servette::base::Outcome;
+/// use servette::{Exchange, Layer, RequestHandler};
+///
+/// struct Timed<H>(H);
+///
+/// impl<H: RequestHandler> Layer for Timed<H> {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn end_request(&self, x: &Exchange<'_>, outcome: &Outcome) {
+///         // GET /a.txt: 200 1234 0.000089
+///         println!("{} {}: {outcome}", x.command, x.path);
+///         self.0.end_request(x, outcome);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The status code of the response; 0 if there was none.
+    /// The status code of the response; 0 if there was no response.
     pub code: u16,
-    /// The size of the response in bytes, with its head. Some of them may still be on their way to a slow client.
+    /// The size of the response in bytes, including its head. The last bytes may not have reached the client yet.
     pub bytes: u64,
-    /// The size of its body in bytes, as it was sent: without the head, with what chunks add.
+    /// The size of the body in bytes as it was sent, including the chunk framing and without the head.
     pub body_bytes: u64,
     /// The time from the end of the request's head to the end of the response.
     pub elapsed: Duration,
-    /// Whether the response is incomplete and its connection was dropped: the client left or was too slow, or the
-    /// handler failed after the response had begun.
+    /// Whether the response is incomplete and its connection was dropped, because the client disconnected or was too
+    /// slow, or because the handler failed after the response had begun.
     pub is_cut: bool,
 }
 
 impl fmt::Display for Outcome {
-    /// `200 1234 0.000089`: the code, the bytes and the seconds; then `cut` if the response is incomplete.
+    /// Writes code, bytes and seconds, such as `200 1234 0.000089`, and then ` cut` if the response is incomplete.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.elapsed.as_secs_f64();
         let cut = if self.is_cut { " cut" } else { "" };
@@ -45,22 +63,25 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Makes the trait, handlers of all layers, and layers of all pointers.
+/// Defines the trait, and implements the handler traits for all layers and `Layer` for all pointers.
 macro_rules! layer {
     (
         hooks { $(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)* }
         files { $(fn $of_files:ident($($file_arg:ident: $file_type:ty),*) -> $file_ret:ty;)* }
         scripts { $(fn $of_scripts:ident($($script_arg:ident: $script_type:ty),*) -> $script_ret:ty;)* }
     ) => {
-        /// A handler around another one: a subclass of the handler of files or of scripts, or a wrapper around any handler
-        /// (middleware).
+        /// A handler around another one: middleware around any handler, or a subclass of the handler of files or
+        /// scripts.
         ///
-        /// A layer overrides some hooks; the inner handler does the rest. All hooks of
-        /// [`RequestHandler`], [`ServeFiles`] and [`RunScripts`] are here. The inner handler calls the overrides too, as with
-        /// Python's `self`: its error pages, redirects and listings go through them, and so does every hook that it calls on
-        /// the exchange, such as [`x.send_header`](Exchange::send_header).
-        /// `self.0.end_headers(x)` is `super().end_headers()`; for the hooks of files and scripts, import [`ServeFiles`] or
-        /// [`RunScripts`].
+        /// A layer overrides some hooks; the inner handler does the rest. `Layer` has all hooks of [`RequestHandler`],
+        /// [`ServeFiles`] and [`RunScripts`].
+        ///
+        /// The inner handler calls the overrides too, as with Python's `self`. Its error pages, redirects and listings
+        /// go through them, and so does every hook that it calls on the exchange, such as
+        /// [`x.send_header`](Exchange::send_header).
+        ///
+        /// In an override, `self.0.end_headers(x)` is Python's `super().end_headers()`. Import [`ServeFiles`] or
+        /// [`RunScripts`] to call their hooks.
         ///
         /// A subclass:
         ///
@@ -85,7 +106,8 @@ macro_rules! layer {
         /// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
         /// ```
         ///
-        /// A wrapper. Its own answers have the version, the `Server` field and the error page of the inner handler:
+        /// Middleware. Its own responses have the HTTP version, the `Server` field and the error page of the inner
+        /// handler:
         ///
         /// ```
         /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -121,8 +143,8 @@ macro_rules! layer {
         /// }
         /// ```
         ///
-        /// Call hooks on the exchange: `x.send_header(..)`. `self.send_header(x, ..)` is ambiguous, because a layer has the
-        /// hook from two traits, `Layer` and `RequestHandler`:
+        /// Call hooks on the exchange: `x.send_header(..)`. `self.send_header(x, ..)` is ambiguous, because a layer has
+        /// the hook from two traits, `Layer` and `RequestHandler`:
         ///
         /// ```compile_fail,E0034
         /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler};
@@ -140,10 +162,11 @@ macro_rules! layer {
         /// }
         /// ```
         ///
-        /// A hook that calls itself through the exchange fails when it is some 64 calls deep: 500.
+        /// A hook that calls itself through the exchange fails at about 64 nested calls, and the request is answered
+        /// with 500.
         ///
-        /// A router is not a layer: it passes the exchange on with [`Exchange::delegate_to`], and its branches respond with their
-        /// own hooks.
+        /// A router is not a layer: it passes the exchange on with [`Exchange::delegate_to`], and its branches respond
+        /// with their own hooks.
         #[diagnostic::on_unimplemented(
             message = "`{Self}` is not a handler",
             note = "implement `RequestHandler`, or `Layer` for a handler around another one"
@@ -152,27 +175,29 @@ macro_rules! layer {
         #[doc(alias = "subclass")]
         #[doc(alias = "super")]
         pub trait Layer: Sized {
-            /// The handler that does what this one does not override.
+            /// Returns the inner handler, which does everything that this layer does not override.
             fn inner(&self) -> &dyn RequestHandler;
 
-            /// See [`RequestHandler::handle`]. The inner handler's is not called: the connection is that of the outermost.
+            /// Serves a connection; see [`RequestHandler::handle`]. It does not call `handle` of the inner handler,
+            /// because the outermost handler serves the connection.
             ///
             /// # Errors
-            /// As there.
+            /// Errors of [`RequestHandler::handle`].
             fn handle(&self, conn: &mut Connection) -> Result<Next> {
                 base::handle_requests(self, conn)
             }
 
-            /// See [`RequestHandler::handle_one_request`]. The inner handler's is not called.
+            /// Reads and answers one request; see [`RequestHandler::handle_one_request`]. It does not call the hook of
+            /// the inner handler.
             ///
             /// # Errors
-            /// As there.
+            /// Errors of [`RequestHandler::handle_one_request`].
             fn handle_one_request(&self, conn: &mut Connection) -> Result<()> {
                 base::handle_one_request(self, conn)
             }
 
-            /// Called once at the end of each exchange, on the outermost layer, also if the request was rejected: for an access
-            /// log with status, size and duration. By default it calls that of the inner handler.
+            /// Called on the outermost layer once at the end of each exchange, also if the request was rejected: for an
+            /// access log with status, size and duration. By default it calls the hook of the inner handler.
             ///
             /// ```
             /// use servette::base::Outcome;
@@ -199,7 +224,8 @@ macro_rules! layer {
                 self.inner().end_request(x, outcome);
             }
 
-            /// See [`RequestHandler::version_string`]: the inner handler's, unless a half of it is another one here.
+            /// Returns the value of the `Server` field; see [`RequestHandler::version_string`]. By default it calls the
+            /// hook of the inner handler, or joins the two halves if this layer overrides one of them.
             fn version_string(&self) -> Cow<'_, str> {
                 let halves = (self.server_version(), self.sys_version());
                 let inner = self.inner();
@@ -209,20 +235,20 @@ macro_rules! layer {
                 }
             }
 
-            /// See [`ServeFiles::entity_tag`]; by default that of the inner handler.
+            /// See [`ServeFiles::entity_tag`]. By default it calls the hook of the inner handler.
             fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
                 self.inner_files().entity_tag(path, file)
             }
 
             $(
-                #[doc = concat!("See [`RequestHandler::", stringify!($name), "`]; by default that of the inner handler.")]
+                #[doc = concat!("See [`RequestHandler::", stringify!($name), "`]. By default it calls the hook of the inner handler.")]
                 fn $name(&self, $($arg: $type),*) -> $ret {
                     self.inner().$name($($arg),*)
                 }
             )*
 
             $(
-                #[doc = concat!("See [`ServeFiles::", stringify!($of_files), "`]; by default that of the inner handler.")]
+                #[doc = concat!("See [`ServeFiles::", stringify!($of_files), "`]. By default it calls the hook of the inner handler.")]
                 fn $of_files(&self, $($file_arg: $file_type),*) -> $file_ret {
                     self.inner_files().$of_files($($file_arg),*)
                 }
@@ -230,13 +256,13 @@ macro_rules! layer {
 
             $(
                 #[cfg(unix)]
-                #[doc = concat!("See [`RunScripts::", stringify!($of_scripts), "`]; by default that of the inner handler.")]
+                #[doc = concat!("See [`RunScripts::", stringify!($of_scripts), "`]. By default it calls the hook of the inner handler.")]
                 fn $of_scripts(&self, $($script_arg: $script_type),*) -> $script_ret {
                     cgi::inside_of(self).$of_scripts($($script_arg),*)
                 }
             )*
 
-            // What a pointer has in the place of `inner`.
+            // A pointer overrides these in place of `inner`.
 
             #[doc(hidden)]
             fn has_inner_layer(&self) -> bool {
@@ -322,9 +348,9 @@ macro_rules! layer {
         layer!(@pointer [Arc<T>] [$(fn $name($($arg: $type),*) -> $ret;)*]);
     };
     (@pointer [$pointer:ty] [$(fn $name:ident($($arg:ident: $type:ty),*) -> $ret:ty;)*]) => {
-        /// A pointer to a handler is that handler, for all hooks.
+        /// A pointer to a handler calls every hook of that handler.
         impl<T: RequestHandler + ?Sized> Layer for $pointer {
-            /// Not called: what a pointer points to may have no size, which this would ask for.
+            /// Never called: the handler behind the pointer may be unsized, and can't be returned here.
             fn inner(&self) -> &dyn RequestHandler {
                 &*NOTHING
             }
@@ -407,5 +433,5 @@ layer! {
     }
 }
 
-/// Takes the place of the files of a layer around a handler that has none: no file has this name.
+/// The inner handler of a layer without files inside. No file has this name.
 static NOTHING: LazyLock<SimpleHandler> = LazyLock::new(|| SimpleHandler::new("\0"));

@@ -1,4 +1,4 @@
-//! The lines of the log about an exchange, in each [`LogFormat`].
+//! The log lines of a request, in each [`LogFormat`].
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -13,7 +13,7 @@ use crate::log::text::{
 };
 use crate::log::{self, LogFormat};
 
-/// A message in Python's format.
+/// Formats a message as Python does.
 pub(super) fn python<H: RequestHandler + ?Sized>(
     h: &H,
     x: &Exchange<'_>,
@@ -23,7 +23,7 @@ pub(super) fn python<H: RequestHandler + ?Sized>(
     text::line(&text::escape(&address), &h.log_date_time_string(), message)
 }
 
-/// A message as an object of JSON.
+/// Formats a message as a JSON object.
 pub(super) fn json_message<H: RequestHandler + ?Sized>(
     h: &H,
     x: &Exchange<'_>,
@@ -32,7 +32,7 @@ pub(super) fn json_message<H: RequestHandler + ?Sized>(
     log::json_message(&h.address_string(x), message, request_id(x))
 }
 
-/// The line of a request that is over.
+/// Formats the line of a request that has ended.
 pub(super) fn request<H: RequestHandler + ?Sized>(
     h: &H,
     x: &Exchange<'_>,
@@ -48,7 +48,7 @@ pub(super) fn request<H: RequestHandler + ?Sized>(
     }
 }
 
-/// The common log format, or the combined one.
+/// Formats a line of the common or the combined log format.
 fn common(
     x: &Exchange<'_>,
     outcome: &Outcome,
@@ -78,7 +78,7 @@ fn common(
     line
 }
 
-/// A word between spaces; `-` for none.
+/// Appends a word; `-` if there is none.
 fn push_word(line: &mut String, word: Option<&str>) {
     let mut quoted = String::new();
     push_quoted(&mut quoted, word, LONGEST_WORD);
@@ -97,7 +97,7 @@ fn json(x: &Exchange<'_>, outcome: &Outcome, address: &str, user: Option<&str>) 
     let _ = write!(line, "{{\"time\":\"{}\"", log::now());
     text(&mut line, "client", Some(address), LONGEST_FIELD);
     text(&mut line, "user", user, LONGEST_FIELD);
-    // Of a request that was refused nobody knows what was meant.
+    // The parts of a rejected request are unknown.
     let is_read = !x.command.is_empty();
     let part = |part| is_read.then_some(part);
     let version = x.request_version.strip_prefix("HTTP/");
@@ -129,22 +129,22 @@ fn json(x: &Exchange<'_>, outcome: &Outcome, address: &str, user: Option<&str>) 
     line
 }
 
-/// The value of a field: UTF-8 if it is that, else Latin-1.
+/// Returns the value of a field, decoded as UTF-8 if it is valid, otherwise as Latin-1.
 fn field<'a>(x: &Exchange<'a>, name: &str) -> Option<Cow<'a, str>> {
     let text = x.headers.get(name)?;
     Some(match x.headers.get_bytes(name)? {
         Cow::Owned(bytes) => String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned),
-        // It is ASCII.
+        // A borrowed value is ASCII.
         Cow::Borrowed(_) => Cow::Borrowed(text),
     })
 }
 
-/// The target as the client has sent it.
+/// Returns the target as the client sent it.
 fn target<'a>(x: &Exchange<'a>) -> &'a str {
     x.requestline.split(' ').nth(1).unwrap_or(x.path)
 }
 
-/// What a proxy calls the request.
+/// Returns the identifier that a proxy gave to the request.
 fn request_id<'a>(x: &Exchange<'a>) -> Option<&'a str> {
     x.headers.get("X-Request-ID")
 }

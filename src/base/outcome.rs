@@ -1,5 +1,5 @@
-//! What comes of an exchange: it is answered by the handler, refused, or ends with an error or a panic, and
-//! each of these leaves a whole response or a connection that ends.
+//! The end of an exchange: the handler answers it, the server rejects it, or it ends with an error or a panic. In each
+//! case the response is complete or the connection is closed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::exchange::{Exchange, Nesting};
 use crate::http1::Refusal;
 use crate::{Error, Result, Status};
 
-/// Answers the request, or refuses it. True: its response was given up.
+/// Answers or rejects the request. Returns true if the response is incomplete.
 #[inline]
 pub(super) fn answer<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, due: Due) -> bool {
     let result = match due {
@@ -26,7 +26,7 @@ pub(super) fn answer<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, du
     settle(h, x, result)
 }
 
-/// Tells a layer, and the log, what came of the exchange.
+/// Reports the outcome of the exchange to the layers and to the log.
 #[cold]
 pub(super) fn tell<H: RequestHandler + ?Sized>(
     h: &H,
@@ -50,7 +50,7 @@ pub(super) fn tell<H: RequestHandler + ?Sized>(
     }
 }
 
-/// Writes the line of a request that tells what came of it.
+/// Logs the line of a request in a format that contains the outcome.
 fn log_request<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, outcome: &Outcome) {
     let scope = x.context.scope;
     if let Some(format) = x.server.late_format()
@@ -71,7 +71,7 @@ fn refused(refusal: &Refusal) -> Error {
     }
 }
 
-/// Has the request answered by the handler.
+/// Lets the handler answer the request.
 fn dispatch<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
     match x.expects_continue && !is_expectation_met(h, x)? {
         true => Ok(()),
@@ -79,21 +79,21 @@ fn dispatch<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<(
     }
 }
 
-/// Asks the handler whether the client may send its body; if not, that was answered.
+/// Asks the handler whether the client may send its body. If it returns false, it has answered the request.
 #[cold]
 fn is_expectation_met<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<bool> {
-    // Before the hook, which may send `100 Continue` itself.
+    // The hook may send `100 Continue` itself, so this comes first.
     x.rfile.await_continue();
     let is_met = h.handle_expect_100(x)?;
-    // Without a body nobody has to guess whether it will still come.
+    // Without a body, the next request is known to follow the head.
     if !is_met && x.rfile.remaining() != Some(0) {
         x.channel().doom();
     }
     Ok(is_met)
 }
 
-/// Brings the exchange to its end, whatever came of it: completes the response, or answers the error,
-/// or (true) gives up a response that can be neither completed nor replaced.
+/// Ends the exchange: completes the response, or answers the error. Returns true if the response can be neither
+/// completed nor replaced.
 fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Result<()>) -> bool {
     let channel = x.channel();
     if channel.is_deferred() {
@@ -109,13 +109,13 @@ fn settle<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, result: Resul
             Ok(()) => false,
             Err(error) => settle_error(h, x, error.into()),
         },
-        // What was declared went out; what was too much did not.
+        // The declared bytes were sent, and the surplus was not.
         Err(error) if !matches!(error.fault(), Some(Fault::Overlong)) => settle_error(h, x, error),
         _ => settle_overlong(h, x),
     }
 }
 
-/// Completes a response of which more was written than declared.
+/// Completes a response whose handler wrote more bytes than it had declared.
 #[cold]
 fn settle_overlong<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> bool {
     if let Err(error) = x.channel().finish() {
@@ -125,13 +125,13 @@ fn settle_overlong<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>) -> b
     false
 }
 
-/// Answers an error, or (true) gives up the response.
+/// Answers an error. Returns true if the response is incomplete.
 #[cold]
 fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: Error) -> bool {
     x.unwound(Nesting::default());
     if !is_answerable(x, &error) {
         x.channel().doom();
-        // That a client leaves is nothing to report.
+        // A client that disconnects is not worth a log line.
         if error.fault() != Some(&Fault::Gone) {
             log(h, x, &error);
         }
@@ -152,12 +152,12 @@ fn settle_error<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, error: 
     }
 }
 
-/// Nothing of the response was sent, and the client may still read one.
+/// Returns true if no byte of the response was sent, and the client can still read one.
 pub(super) fn is_answerable(x: &Exchange<'_>, error: &Error) -> bool {
     !x.response_has_begun() && error.fault().is_none_or(Fault::is_answerable)
 }
 
-/// Has an error answered by the error page of the handler that has failed.
+/// Sends the error page of the handler that has failed.
 pub(super) fn answer_error<H: RequestHandler + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -173,12 +173,12 @@ pub(super) fn answer_error<H: RequestHandler + ?Sized>(
     }
     channel.out.borrow_mut().drop_unsent();
     let answered = guarded(|| h.send_error(x, error.status()));
-    // What was refused would be refused again.
+    // The error page must not be deferred.
     channel.undefer();
     answered
 }
 
-/// Logs what went wrong, even where logging itself does.
+/// Logs an error. A panic of the logging hook is caught.
 #[cold]
 fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
     let logged = guarded(|| {
@@ -188,7 +188,7 @@ fn log<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, error: &Error) {
     note_panic(x, &logged);
 }
 
-/// A fixture has its test fail by a panic.
+/// Reports a panic to a test fixture, which fails its test.
 pub(super) fn note_panic(x: &Exchange<'_>, result: &Result<()>) {
     if let Err(error) = result {
         tell_panic(x, error);

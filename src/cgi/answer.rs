@@ -1,4 +1,4 @@
-//! A script's output on its way to the client, and whether it is an answer at all.
+//! Turns a script's output into a response.
 
 use std::io::Write;
 use std::time::Instant;
@@ -7,47 +7,47 @@ use super::RunScripts;
 use super::output::{self, Head};
 use crate::{Error, Exchange, Result, Status};
 
-/// The type of a body whose type was not said.
+/// The type of a body without `Content-Type`.
 const UNTYPED: &str = "application/octet-stream";
 
-/// What came of a script.
+/// The result of a script.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ScriptResult {
     Answered,
-    /// This path is to answer instead.
+    /// The server answers with this path instead.
     Redirect(String),
 }
 
-/// Where the output stands.
+/// The state of the output.
 #[derive(Debug)]
 enum Stage {
-    /// The head is not complete; so much of it was searched for its end.
+    /// The head is incomplete: the bytes so far, and how many of them were searched for its end.
     Head(Vec<u8>, usize),
-    /// A head that names no type: whether a body follows decides if it needs one.
+    /// The head has no `Content-Type`. It needs one only if a body follows.
     Untyped(Head),
     Body,
-    /// The script speaks HTTP itself; nothing of it was sent yet, or some.
+    /// The script writes the whole HTTP response; `begun` if some of it was sent.
     Raw {
         begun: bool,
     },
-    /// It answers with another path; what else it says is dropped.
+    /// The server answers with this path; further output is dropped.
     Redirect(String),
 }
 
-/// What was made of the output so far.
+/// A response made from output.
 #[derive(Debug)]
 pub(super) struct Answer {
     stage: Stage,
     /// The name of the script, for the log.
     script: String,
-    /// What the script's `Content-Length` still asks for.
+    /// The bytes that are missing of the script's `Content-Length`.
     left: Option<u64>,
-    /// When the oldest output was written that was not sent.
+    /// When the oldest unsent output was written.
     pub(super) unsent: Option<Instant>,
 }
 
 impl Answer {
-    /// Nothing has come yet; `is_raw` for a script that speaks HTTP itself.
+    /// Makes a response without output. `is_raw` is for a script that writes the whole HTTP response.
     pub(super) fn new(script: String, is_raw: bool) -> Answer {
         Answer {
             stage: match is_raw {
@@ -60,7 +60,7 @@ impl Answer {
         }
     }
 
-    /// Passes some output on, or keeps it.
+    /// Sends some output, or keeps it.
     pub(super) fn take<H: RunScripts + ?Sized>(
         &mut self,
         h: &H,
@@ -114,7 +114,7 @@ impl Answer {
         }
     }
 
-    /// The head is complete.
+    /// Handles a complete head.
     fn take_head<H: RunScripts + ?Sized>(
         &mut self,
         h: &H,
@@ -132,7 +132,7 @@ impl Answer {
         self.begin(h, x, &head)
     }
 
-    /// The response has a head.
+    /// Sends the head of the response.
     fn begin<H: RunScripts + ?Sized>(
         &mut self,
         h: &H,
@@ -166,7 +166,10 @@ impl Answer {
         Ok(())
     }
 
-    /// The output is over: was it an answer?
+    /// Ends the response.
+    ///
+    /// # Errors
+    /// 502 if the output was no complete response.
     pub(super) fn outcome<H: RunScripts + ?Sized>(
         mut self,
         h: &H,
@@ -191,7 +194,7 @@ impl Answer {
         }
     }
 
-    /// What is answered to a head that is none. The line that shows it is for the log alone.
+    /// Logs an invalid head with its line, and returns the error for it.
     fn bad_head<H: RunScripts + ?Sized>(
         &self,
         h: &H,
@@ -210,13 +213,13 @@ impl Answer {
     }
 }
 
-/// What is answered to output that is no answer.
+/// Returns the error for output that is no response.
 pub(super) fn bad_output(what: &str) -> Error {
     let message = format!("Bad output of a CGI script: {what}");
     Status::BAD_GATEWAY.with_message(&message).into()
 }
 
-/// The status that a script which speaks HTTP begins with, for the log.
+/// Returns the status in the output of a script that writes the whole HTTP response, for the log.
 fn raw_status(output: &[u8]) -> u16 {
     let digits = output.get(9..12).filter(|_| output.starts_with(b"HTTP/"));
     let text = digits.and_then(|digits| std::str::from_utf8(digits).ok());

@@ -1,13 +1,13 @@
-//! What a script writes to its standard error, cut into lines for the log.
+//! The standard error of a script, split into lines for the log.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ChildStderr;
 
-/// A longer line is cut into several.
+/// Maximum length of a line; a longer one is split.
 const LINE: usize = 2 << 10;
-/// As much as is logged of one script; the rest is read and dropped.
+/// Maximum number of bytes that are logged for one script; the rest is dropped.
 const MOST: usize = 64 << 10;
 
 /// The lines of a script's standard error.
@@ -19,7 +19,7 @@ pub(super) struct Complaints {
 }
 
 impl Complaints {
-    /// Of a pipe that does not block.
+    /// Reads from this non-blocking pipe.
     pub(super) fn new(stderr: Option<ChildStderr>) -> Self {
         Complaints {
             pipe: stderr.map(|stderr| File::from(OwnedFd::from(stderr))),
@@ -28,13 +28,12 @@ impl Complaints {
         }
     }
 
-    /// What to poll, as long as there may be more.
+    /// Returns the descriptor to poll, until the end of the stream.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().map(AsFd::as_fd)
     }
 
-    /// Hands on the lines that are there, without waiting, and without staying for a script that writes
-    /// as fast as it is read.
+    /// Logs the lines that can be read without waiting. Returns even if the script writes as fast as it is read.
     pub(super) fn read(&mut self, mut log: impl FnMut(&str)) {
         let mut buffer = [0; 4 << 10];
         for _ in 0..16 {
@@ -49,7 +48,7 @@ impl Complaints {
         }
     }
 
-    /// Hands on what is left without a line end.
+    /// Logs the rest, which has no line end.
     pub(super) fn finish(&mut self, mut log: impl FnMut(&str)) {
         self.read(&mut log);
         let rest = std::mem::take(&mut self.unfinished);

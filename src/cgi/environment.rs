@@ -1,4 +1,4 @@
-//! The environment of a script: the meta-variables of RFC 3875, 4.1, over a clean base.
+//! The environment of a script: the meta-variables of RFC 3875, 4.1, and nothing inherited from the server.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,21 +10,21 @@ use crate::TlsInfo;
 use crate::cgi::{CgiHandler, RunScripts};
 use crate::{Exchange, Headers};
 
-/// Fields that have a variable of their own, that the server has dealt with, or that would become a
-/// variable which means something else (`HTTP_PROXY`).
+/// Fields without an `HTTP_` variable: they have another variable, the server has handled them, or (`HTTP_PROXY`) the
+/// variable would mean something else.
 const NOT_PASSED: [&str; 4] = [
     "Content-Length",
     "Content-Type",
     "Proxy",
     "Transfer-Encoding",
 ];
-/// Fields that carry a secret.
+/// Fields that contain passwords.
 const SECRET: [&str; 2] = ["Authorization", "Proxy-Authorization"];
 
-/// Names and values.
+/// Names and values of variables.
 pub(super) type Variables = Vec<(OsString, OsString)>;
 
-/// The whole environment of one run. What is later in it wins.
+/// Returns all variables for one run. Later ones win.
 pub(super) fn of<H: RunScripts + ?Sized>(
     h: &H,
     x: &Exchange<'_>,
@@ -92,7 +92,7 @@ pub(super) fn of<H: RunScripts + ?Sized>(
     variables
 }
 
-/// What Apache's `mod_ssl` sets, as far as it is known.
+/// Sets the variables of Apache's `mod_ssl` that are known here.
 #[cfg(feature = "tls-config")]
 fn set_tls(tls: &TlsInfo, set: &mut impl FnMut(&str, &OsStr)) {
     set("SSL_PROTOCOL", OsStr::new(tls.version));
@@ -105,7 +105,7 @@ fn set_tls(tls: &TlsInfo, set: &mut impl FnMut(&str, &OsStr)) {
     }
 }
 
-/// The arguments of a search query without `=` (RFC 3875, 4.4), decoded.
+/// Returns the decoded words of a query without `=`, as arguments of the script (RFC 3875, 4.4).
 pub(super) fn query_arguments(path: &str) -> Vec<OsString> {
     let query = path.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
@@ -120,7 +120,7 @@ pub(super) fn query_arguments(path: &str) -> Vec<OsString> {
     }
 }
 
-/// `SERVER_NAME` and `SERVER_PORT`: what the server is bound to, or what the client has addressed.
+/// Returns `SERVER_NAME` and `SERVER_PORT`: those that the server is bound to, or those of the request.
 fn server(x: &Exchange<'_>, cgi: &CgiHandler, variables: &Variables) -> (String, u16) {
     // Also where the program says that a proxy in front speaks it.
     let is_https = |(name, value): &(OsString, OsString)| name == "HTTPS" && value == "on";
@@ -141,7 +141,7 @@ fn server(x: &Exchange<'_>, cgi: &CgiHandler, variables: &Variables) -> (String,
     (name, x.server.server_port)
 }
 
-/// A certificate in PEM.
+/// Returns a certificate in PEM.
 #[cfg(feature = "tls-config")]
 fn certificate(der: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -166,7 +166,7 @@ fn certificate(der: &[u8]) -> String {
     pem
 }
 
-/// Name and port of a valid host (RFC 9110, 7.2).
+/// Splits a valid host into name and port (RFC 9110, 7.2).
 fn split_host(host: &str, usual_port: u16) -> Option<(&str, u16)> {
     let behind_address = host.rfind(']').map_or(0, |end| end + 1);
     let colon = host.get(behind_address..)?.find(':');
@@ -181,8 +181,8 @@ fn split_host(host: &str, usual_port: u16) -> Option<(&str, u16)> {
     (!name.is_empty()).then_some((name, port))
 }
 
-/// The file that a path would name if it were asked for itself. Absolute, for the script's working
-/// directory is another.
+/// Returns the file that a path would name in a request of its own. The result is absolute, because the script has
+/// another working directory.
 fn translated<H: RunScripts + ?Sized>(h: &H, path_info: &[u8]) -> OsString {
     let path = h.translate_path(&encode(path_info));
     let path = std::path::absolute(&path).unwrap_or(path);
@@ -194,10 +194,10 @@ fn translated<H: RunScripts + ?Sized>(h: &H, path_info: &[u8]) -> OsString {
     path
 }
 
-/// `HTTP_` variables of the request's fields; repeated ones joined.
+/// Returns the `HTTP_` variables of the request's fields. Repeated fields are joined.
 ///
-/// A name with anything but letters, digits and dashes is left out: its variable could not be told
-/// from that of another field.
+/// A name with characters other than letters, digits and `-` is left out, because its variable could be that of
+/// another field.
 fn fields(headers: &Headers<'_>, with_secrets: bool) -> Vec<(String, Vec<u8>)> {
     let mut variables: Vec<(String, Vec<u8>)> = Vec::new();
     for (name, value) in headers.iter() {
@@ -226,7 +226,7 @@ fn fields(headers: &Headers<'_>, with_secrets: bool) -> Vec<(String, Vec<u8>)> {
     variables
 }
 
-/// The bytes that a value came in.
+/// Returns the bytes of a field value as they were received.
 fn latin1(value: &str) -> Vec<u8> {
     value
         .chars()
@@ -234,7 +234,7 @@ fn latin1(value: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The directory that a script runs in: its own.
+/// Returns the working directory of a script: the directory that it is in.
 pub(super) fn working_directory(script: &Path) -> &Path {
     script.parent().unwrap_or(Path::new("/"))
 }

@@ -1,4 +1,4 @@
-//! [`CgiHandler`]: the attributes of handlers that run scripts, and the ready-made one.
+//! [`CgiHandler`]: runs scripts and serves files, with the options for both.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,8 +18,8 @@ use crate::{Exchange, RequestHandler, Result, ServeFiles, SimpleHandler, cgi};
 /// The `PATH` of a script, unless it is given another one.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Runs the scripts in certain directories, and serves the files of the rest: Python's
-/// `CGIHTTPRequestHandler`, and its attributes for handlers that embed it.
+/// Runs the CGI scripts in some directories, and serves all other files: the counterpart of Python's
+/// `CGIHTTPRequestHandler`.
 ///
 /// ```no_run
 /// use servette::{CgiHandler, ThreadingHttpServer};
@@ -33,8 +33,9 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// # Ok::<(), servette::Error>(())
 /// ```
 ///
-/// A script gets a clean environment, runs as nobody if the server is root, and ends with its request:
-/// see [`RunScripts::run_cgi`]. Clones of a handler count their scripts together.
+/// A script gets a clean environment, runs as `nobody` if the server is root, and is killed when it exceeds a time
+/// limit or its client disconnects. Clones share the count of running scripts. To override hooks, put the handler
+/// into a [`Layer`](crate::Layer); see [`RunScripts`].
 #[derive(Clone, Debug)]
 #[doc(alias = "CGIHTTPRequestHandler")]
 pub struct CgiHandler {
@@ -66,8 +67,11 @@ impl CgiHandler {
         SimpleHandler::new(directory).into()
     }
 
-    /// The directories of scripts, as paths of requests: at any depth, `/sub/dir/cgi-bin`. Below them
-    /// no file is ever sent; with `/` none at all. Default: `/cgi-bin`, `/htbin`.
+    /// Sets the script directories, as request paths at any depth, such as `/sub/dir/cgi-bin`. No file in them is
+    /// ever sent. With `/` the whole site consists of scripts. Default: `/cgi-bin` and `/htbin`.
+    ///
+    /// # Panics
+    /// As [`with_cgi_directory`](Self::with_cgi_directory).
     #[must_use]
     pub fn with_cgi_directories<S: AsRef<str>>(
         mut self,
@@ -78,7 +82,7 @@ impl CgiHandler {
         directories.into_iter().fold(self, add)
     }
 
-    /// Adds a directory of scripts to them.
+    /// Adds a script directory.
     ///
     /// ```
     /// let handler = servette::CgiHandler::new(".").with_cgi_directory("/tools/cgi");
@@ -86,7 +90,7 @@ impl CgiHandler {
     /// ```
     ///
     /// # Panics
-    /// If it is empty (`/` is the whole directory), or has `.` or `..` in it.
+    /// If it is empty (`/` is the whole site), or contains `.` or `..`.
     #[must_use]
     #[track_caller]
     pub fn with_cgi_directory(mut self, directory: impl AsRef<str>) -> Self {
@@ -98,15 +102,14 @@ impl CgiHandler {
         self
     }
 
-    /// The program that runs files with this suffix (`.py`; the dot may be left out) which are not
-    /// executable themselves. A name without a slash is looked up in this process's `PATH` now. Default:
-    /// none, so that such files are a 403.
+    /// Sets the program that runs files with this suffix if they are not executable. The suffix may be given with its
+    /// dot or without: `.py`, `py`. A program without a slash is looked up in the `PATH` of this process at once.
+    /// Default: none; such files are answered with 403.
     ///
-    /// This holds in the directories of scripts. Elsewhere a file with the suffix is sent as it is, with
-    /// its source.
+    /// This applies to script directories only. Elsewhere a file with the suffix is sent with its source.
     ///
     /// # Panics
-    /// If no name can have this suffix, as [`SimpleHandler::extension`].
+    /// If no file name can have this suffix, as [`SimpleHandler::extension`].
     #[track_caller]
     pub fn interpreter(mut self, suffix: &str, program: impl AsRef<Path>) -> Self {
         let suffix = values::given(values::suffix(suffix));
@@ -114,8 +117,9 @@ impl CgiHandler {
         self
     }
 
-    /// The names of the script that answers for a directory of scripts, `/cgi-bin/`, and for each
-    /// directory below it; the first regular file wins. Default: none, so that such a path is a 403.
+    /// Sets the names of the script that answers for a directory, such as `/cgi-bin/`, and for each directory below
+    /// it. The first one that is a regular file answers. Default: none; a request for a directory is answered with
+    /// 403.
     #[must_use]
     pub fn with_index_scripts<S: Into<String>>(
         mut self,
@@ -125,119 +129,121 @@ impl CgiHandler {
         self
     }
 
-    /// Whether the output of a script is sent while its client still sends the body of the request.
-    /// Default: no.
+    /// Sets whether output is sent while the client is still sending the request body. Default: false.
     ///
-    /// By default the output waits until the script has got the whole body or has closed its standard
-    /// input or its output, or until more than 64 KiB of output wait. Many clients (LWP, and proxies
-    /// such as HAProxy, Caddy and nginx) send the whole request before they read: an early answer is
-    /// lost, or both sides wait for each other. A body that ends early or stalls is answered with 400 or
-    /// 408 then.
+    /// By default, output waits until the script has received the whole body, has closed its standard input or its
+    /// output, or more than 64 KiB of output wait. Many clients (LWP, and proxies such as HAProxy, Caddy and nginx)
+    /// send the whole request before they read: they lose an early response, or both sides wait for each other. If
+    /// the client stops sending meanwhile, it gets a complete response, 400 or 408.
     ///
-    /// Chunked bodies are complete before the script is started, so this does not matter for them.
+    /// This makes no difference for chunked bodies, because the server receives them completely before it starts the
+    /// script.
     pub fn full_duplex(mut self, full_duplex: bool) -> Self {
         self.full_duplex = full_duplex;
         self
     }
 
-    /// Whether `SERVER_NAME` and `SERVER_PORT` are what the client has addressed, by its `Host` field or
-    /// the host of an absolute target (Apache: `UseCanonicalName Off`). A host without a port means 80,
-    /// or 443 if [`env`](Self::env) sets `HTTPS` to `on`. Default: no; they are what the server is bound
-    /// to, also for a request without a host.
+    /// Sets whether `SERVER_NAME` and `SERVER_PORT` come from the `Host` field, or the host of an absolute request
+    /// target (Apache: `UseCanonicalName Off`). Default: false; they are the name and port that the server is bound
+    /// to, which are also used for requests without a host.
     ///
-    /// A client can put any name there. Use it for scripts that make links from these variables, behind
-    /// a proxy that passes only known hosts.
+    /// A host without a port means port 80, or 443 over HTTPS or if [`env`](Self::env) sets `HTTPS` to `on`.
+    ///
+    /// Use this for scripts that make links from these variables, behind a proxy that passes known hosts only: a
+    /// client can write any name into `Host`.
     pub fn server_name_from_host(mut self, from_host: bool) -> Self {
         self.server_name_from_host = from_host;
         self
     }
 
-    /// Whether scripts get requests of every method, not only GET, HEAD and POST. Default: no.
+    /// Sets whether scripts get requests with any method, not only GET, HEAD and POST. Default: false.
     pub fn every_method(mut self, every: bool) -> Self {
         self.every_method = every;
         self
     }
 
-    /// Whether scripts see the fields `Authorization` and `Proxy-Authorization`, and with them
-    /// passwords. Default: no.
+    /// Sets whether scripts get the fields `Authorization` and `Proxy-Authorization`, and with them passwords.
+    /// Default: false.
     pub fn pass_authorization(mut self, pass: bool) -> Self {
         self.pass_authorization = pass;
         self
     }
 
-    /// Whether the words of a query without `=` become arguments of the script (RFC 3875, 4.4). Default:
-    /// no, for a program may take them for its options.
+    /// Sets whether the words of a query without `=` become arguments of the script (RFC 3875, 4.4). Default: false,
+    /// because a program may take them for options.
     pub fn query_arguments(mut self, pass: bool) -> Self {
         self.query_arguments = pass;
         self
     }
 
-    /// Runs scripts as the user that the server runs as, even if that is root. Default: no; scripts of
-    /// a server that is root run as nobody, and are answered with 500 if there is no such user.
+    /// Sets whether scripts run as the user of the server, even if that is root. Default: false; a server that is
+    /// root runs scripts as `nobody`, and answers with 500 if there is no such user.
     pub fn run_as_server_user(mut self, same: bool) -> Self {
         self.as_server_user = same;
         self
     }
 
-    /// The `PATH` of scripts. Default: `/usr/local/bin:/usr/bin:/bin`.
+    /// Sets the `PATH` of scripts. Default: `/usr/local/bin:/usr/bin:/bin`.
     #[must_use]
     pub fn with_path(mut self, path: impl Into<OsString>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Passes a variable of the server's own environment on, if it is set. Default: none.
+    /// Passes a variable of the server's environment to scripts, if it is set. Default: none. May be called several
+    /// times.
     pub fn inherit_env(mut self, name: impl Into<OsString>) -> Self {
         self.inherit.push(name.into());
         self
     }
 
-    /// Sets a variable for all scripts. Those of the request win over it.
+    /// Sets an environment variable for all scripts. The variables of a request, such as `QUERY_STRING`, win over it.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 
-    /// Sets the maximum time that a script may neither write output nor read input. Then it is killed, and the client gets
-    /// 504, or the connection is dropped if the response has begun. Time that the server waits for the client does not
-    /// count: [`Limits::body_timeout`](crate::Limits::body_timeout) bounds that. Default: 60 s.
+    /// Sets how long a script may neither write output nor read input before it is killed. The client then gets 504,
+    /// or a truncated response if it has begun. Time in which the server waits for the client does not count.
+    /// Default: 60 s.
     #[must_use]
     pub fn with_silence_timeout(mut self, timeout: Duration) -> Self {
         self.silence_timeout = timeout;
         self
     }
 
-    /// Sets the maximum time that a script may run; then it is killed as after the silence timeout. Default: `None`, no
-    /// limit.
+    /// Sets how long a script may run in all before it is killed, as above. Default: `None`, no limit.
     #[must_use]
     pub fn with_total_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.total_deadline = deadline.into();
         self
     }
 
-    /// Sets the maximum size of a script's response head, in bytes; a larger one is answered with 502. Default: 65,536.
+    /// Sets the maximum size of a script's response head in bytes; a larger one is answered with 502. Default:
+    /// 65,536.
     #[must_use]
     pub fn with_max_output_head(mut self, bytes: usize) -> Self {
         self.max_output_head = bytes;
         self
     }
 
-    /// Sets the maximum number of scripts that run at a time; further requests get 503. Default: 64.
+    /// Sets the maximum number of scripts that run at the same time; further requests are answered with 503. Default:
+    /// 64.
     #[must_use]
     pub fn with_max_scripts(mut self, scripts: usize) -> Self {
         self.max_scripts = scripts;
         self
     }
 
-    /// Sets the maximum size of a request body for scripts, in bytes; a larger one is rejected with 413. Chunked bodies are
-    /// spooled to disk up to that size. `None` is no limit. Default: 1 GiB.
+    /// Sets the maximum size of a request body in bytes; a larger one is answered with 413. Chunked bodies of more
+    /// than 128 KiB are stored in a temporary file. Default: 1 GiB; `None` for no limit.
     #[must_use]
     pub fn with_max_body(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.max_body = bytes.into();
         self
     }
 
-    /// The directories of scripts.
+    /// Returns the script directories.
     pub fn cgi_directories(&self) -> &[String] {
         &self.cgi_directories
     }

@@ -1,13 +1,14 @@
-//! [`RunScripts`]: the hooks of handlers that run scripts.
+//! [`RunScripts`]: the hooks of handlers that run CGI scripts.
 
 use std::path::Path;
 
 use super::{CgiHandler, CgiInfo, RemoteUser};
 use crate::{Exchange, Result, ServeFiles, cgi};
 
-/// What runs scripts: the methods of Python's `CGIHTTPRequestHandler`.
+/// The hooks of a handler that runs CGI scripts: the methods of Python's `CGIHTTPRequestHandler`.
 ///
-/// [`CgiHandler`] is the ready-made one. To subclass it, implement [`Layer`](crate::Layer), which has all these hooks:
+/// [`CgiHandler`] implements them. To override some, implement [`Layer`](crate::Layer) around it, which has all these hooks.
+/// This handler lets only authenticated users run scripts, and tells the scripts who they are:
 ///
 /// ```no_run
 /// use servette::cgi::RemoteUser;
@@ -34,10 +35,10 @@ use crate::{Exchange, Result, ServeFiles, cgi};
 /// ```
 #[doc(alias = "CGIHTTPRequestHandler")]
 pub trait RunScripts: ServeFiles {
-    /// The attributes: this handler runs scripts as that one does.
+    /// Returns the [`CgiHandler`] with the options of this handler.
     fn cgi(&self) -> &CgiHandler;
 
-    /// Answers POST: runs a script, and is 501 for everything else.
+    /// Answers POST: runs the script, or answers with 501 if the path names none.
     ///
     /// # Errors
     /// Those of [`run_cgi`](Self::run_cgi).
@@ -46,35 +47,37 @@ pub trait RunScripts: ServeFiles {
         cgi::do_post(self, x)
     }
 
-    /// Whether a path (with its query) names a script, and where in it the script's name begins.
+    /// Splits a request path, which may have a query, after the script directory. Returns `None` if the path is not below a
+    /// script directory; the request is then one for a file. (Python's `is_cgi`.)
     #[doc(alias = "cgi_info")]
     fn is_cgi(&self, path: &str) -> Option<CgiInfo> {
         cgi::is_cgi(self, path)
     }
 
-    /// Whether a file may be executed.
+    /// Returns whether the server may execute a file. A file that it may not execute is run by its
+    /// [interpreter](CgiHandler::interpreter), or answered with 403.
     fn is_executable(&self, path: &Path) -> bool {
         cgi::is_executable(self, path)
     }
 
-    /// Whether a file is a script in Python, by its name: `.py` or `.pyw`. It is then run by the
-    /// interpreter for `.py`, if one was named and the file is not executable itself.
+    /// Returns whether a file is a Python script, by its suffix: `.py` or `.pyw`. If it is not executable, it is run by the
+    /// [interpreter](CgiHandler::interpreter) for `.py`.
     fn is_python(&self, path: &Path) -> bool {
         cgi::is_python(self, path)
     }
 
-    /// Who sent the request, if this handler has checked that: the script's `AUTH_TYPE` and
-    /// `REMOTE_USER`. By default nobody is known.
+    /// Returns the user that this handler has authenticated, for the variables `AUTH_TYPE` and `REMOTE_USER` of the script.
+    /// Default: `None`; both are unset.
     fn remote_user(&self, x: &Exchange<'_>) -> Option<RemoteUser> {
         cgi::remote_user(self, x)
     }
 
-    /// Runs the script that `info` names, and answers with its output.
+    /// Runs the script that `info` names, and answers with its output. A path without a script is answered with 404 or 403.
     ///
     /// # Errors
-    /// A status of the 5xx class if the script can't be started or its output is none; 504 if it
-    /// stalls; those of [`rfile`](crate::RequestBody) and [`wfile`](crate::ResponseWriter). The script
-    /// does not outlive an error.
+    /// 500 if the script can't be started, 502 if its output is no CGI response, 503 if too many scripts are running, 504
+    /// after a timeout, 413 and 431 for a request that is too large; and the errors of [`rfile`](crate::RequestBody) and
+    /// [`wfile`](crate::ResponseWriter). The script is killed after an error.
     fn run_cgi(&self, x: &mut Exchange<'_>, info: &CgiInfo) -> Result<()> {
         cgi::run_cgi(self, x, info)
     }

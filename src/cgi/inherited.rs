@@ -1,9 +1,8 @@
-//! Descriptors that this process was started with and that its children would get, too.
+//! File descriptors that this process has inherited, and that its child processes would inherit.
 //!
-//! What this crate and the standard library open is closed in a child. What the process itself has
-//! inherited is not, unless somebody sees to it; and in safe Rust a descriptor that is known by its
-//! number alone can't be changed. So a shell does it: each script is started through one which closes
-//! them first. Where there are none, which is the rule, no shell is needed.
+//! Descriptors that this crate and the standard library open are closed in child processes. Inherited ones are not,
+//! and safe Rust can't change a descriptor that is known by its number only. Therefore each script is started through
+//! a shell that closes them. Usually there are none, and no shell is needed.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,17 +11,17 @@ use std::{fs, io};
 
 use super::process::PAUSES;
 
-/// `O_CLOEXEC`, as /proc shows it.
+/// `O_CLOEXEC`, as `/proc` shows it.
 const CLOEXEC: u32 = 0o2_000_000;
-/// A shell that takes descriptors of several digits; the second one may.
+/// Shells to use. bash accepts descriptors of several digits; `sh` may not.
 const SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
 
-/// The numbers of the descriptors, beside the standard ones, that a program run by this process would
-/// inherit. Empty where the system can't tell.
+/// Returns the file descriptors, other than 0, 1 and 2, that a child process would inherit from this one. Empty if
+/// the system can't tell.
 ///
-/// [`CgiHandler`](crate::CgiHandler) asks for them when it is made, and keeps them from its scripts.
-/// That is done by a shell for each script; a program that wants to spare it starts itself anew
-/// without them before anything else, as the command `servette` does.
+/// [`CgiHandler`](crate::CgiHandler) calls this when it is made, and starts each script through a shell that closes
+/// these descriptors. To avoid the shell, restart the program without them before it opens anything, with
+/// [`command_without`], as the command `servette` does.
 pub fn inherited_descriptors() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else {
         return Vec::new();
@@ -43,9 +42,11 @@ fn flags(info: &str) -> Option<u32> {
     u32::from_str_radix(line.trim(), 8).ok()
 }
 
-/// A command that closes these descriptors and then runs `program`, with the arguments that are added
-/// to it. A shell that can't close them runs nothing. For a program whose file somebody has open for
-/// writing it waits a little, where it is bash.
+/// Returns a command that closes these descriptors and then runs `program`, with the arguments that are added to the
+/// command. Without descriptors it runs the program directly, otherwise through a shell.
+///
+/// If the shell can't close them, the program is not run. If the file of the program is open for writing, bash tries
+/// again for a third of a second.
 ///
 /// # Errors
 /// `NotFound` if there is no shell.
@@ -67,9 +68,9 @@ fn through_a_shell(descriptors: &[u32], program: &Path, pauses: &[u64]) -> io::R
     Ok(command)
 }
 
-/// What the shell runs to become the program, again after pauses (in milliseconds) where that fails for a
-/// file which it may execute: somebody has it open for writing, as in `Process::spawn`. Only bash goes on
-/// behind a failed `exec`; another shell ends there. No variable is set, for the program would get it.
+/// Returns the shell commands that run the program. If its file is executable but the start fails, as it does while
+/// the file is open for writing, they try again after pauses (in milliseconds), like `Process::spawn`. Only bash goes
+/// on after a failed `exec`. No variable is set, because the program would get it.
 fn become_it(pauses: &[u64]) -> String {
     const EXEC: &str = "exec \"$0\" \"$@\"\n";
     let again = |millis: &u64| {

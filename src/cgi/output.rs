@@ -1,9 +1,8 @@
-//! The head of a script's output (RFC 3875, 6): bytes in, fields or a refusal out.
+//! Parses the head of a script's output (RFC 3875, 6).
 
 use crate::http1::is_token;
 
-/// Fields that say how a message is framed or what becomes of the connection, which is the server's
-/// business; and the two that it adds to each response.
+/// Fields that scripts can't set: the server frames messages, manages the connection, and adds `Date` and `Server`.
 const OURS: [&str; 9] = [
     "Connection",
     "Date",
@@ -16,28 +15,28 @@ const OURS: [&str; 9] = [
     "Upgrade",
 ];
 
-/// What `cgitb` of Python begins the page of an exception with, whatever was written before.
+/// The beginning of the page that Python's `cgitb` prints for an exception. Output before it is dropped.
 const CGITB: &[u8] = b"<!--: spam";
-/// As much of a line as is named in the log.
+/// Maximum number of bytes of a line that the log shows.
 const NAMED: usize = 200;
 
-/// What a script said ahead of its body.
+/// The head of a script's output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
-    /// Code and reason phrase.
+    /// The code and the reason phrase.
     pub(super) status: Option<(u16, String)>,
     pub(super) location: Option<String>,
-    /// Whether the script named the type of its body.
+    /// Whether there is a `Content-Type`.
     pub(super) has_type: bool,
-    /// Its `Content-Length`.
+    /// The `Content-Length`.
     pub(super) length: Option<u64>,
-    /// The fields to pass on, `Content-Type`, `Content-Length` and `Location` among them.
+    /// The fields to send, including `Content-Type`, `Content-Length` and `Location`.
     pub(super) fields: Vec<(String, String)>,
 }
 
 impl Head {
-    /// The path that the server is to answer for instead (RFC 3875, 6.2.2). With a `Status`, or with
-    /// fields that would be lost, `Set-Cookie` for one, the client is sent there.
+    /// Returns the path that the server answers for instead (RFC 3875, 6.2.2). Returns `None` if the head has a
+    /// `Status` or fields that would be lost, such as `Set-Cookie`: then the client is redirected.
     pub(super) fn local_redirect(&self) -> Option<&str> {
         let location = self.location.as_deref()?;
         let is_replaced = |name: &str| {
@@ -49,7 +48,7 @@ impl Head {
         (is_local && loses_nothing).then_some(location)
     }
 
-    /// The status: the one that was said, 302 for a `Location`, or 200.
+    /// Returns the status code: that of `Status`, 302 with `Location`, or 200.
     pub(super) fn code(&self) -> u16 {
         match (&self.status, &self.location) {
             (Some((code, _)), _) => *code,
@@ -59,7 +58,7 @@ impl Head {
     }
 }
 
-/// Why a head is no CGI response, and its line that shows it.
+/// Why a head is no CGI response, with the line to show in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BadHead {
     pub(super) fault: HeadFault,
@@ -80,8 +79,8 @@ pub(super) enum HeadFault {
     Length,
 }
 
-/// Where the head ends: the number of bytes of it, with the empty line. `from` is where to begin to
-/// look: the size of the output when there was no end in it yet.
+/// Returns the length of the head with its empty line, or `None` if it is incomplete. `from` is the number of bytes
+/// that were searched before.
 pub(super) fn head_end(output: &[u8], from: usize) -> Option<usize> {
     // The line end before the empty line may have been there already.
     let from = from.saturating_sub(2);
@@ -103,7 +102,7 @@ pub(super) fn head_end(output: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Reads a head, whose lines end in LF or CR LF.
+/// Parses a head, whose lines end in LF or CR LF.
 pub(super) fn parse(head: &[u8]) -> Result<Head, BadHead> {
     let mut parsed = Head::default();
     for line in head.split(|&byte| byte == b'\n') {
@@ -127,7 +126,7 @@ fn bad(fault: HeadFault, line: &[u8]) -> BadHead {
     BadHead { fault, line }
 }
 
-/// The first line of an output, cut, for the log, which escapes it.
+/// Returns the first line of an output for the log, cut to the maximum length.
 pub(super) fn first_line(output: &[u8]) -> String {
     let line = output.split(|&byte| byte == b'\n').next();
     let line = line.unwrap_or_default();
@@ -170,7 +169,7 @@ fn take(head: &mut Head, name: &str, value: String) -> Result<(), HeadFault> {
     Ok(())
 }
 
-/// Name and value of a line. The value is text: bytes beyond ASCII are Latin-1, as on the wire.
+/// Splits a line into name and value. Bytes above ASCII are Latin-1, as in HTTP.
 fn field(line: &[u8]) -> Option<(&str, String)> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, rest) = line.split_at_checked(colon)?;
@@ -184,7 +183,8 @@ fn field(line: &[u8]) -> Option<(&str, String)> {
     Some((std::str::from_utf8(name).ok()?, value))
 }
 
-/// `404 Not Found`, or the number alone. An interim response can't end an exchange.
+/// Parses a status: `404 Not Found`, or the code alone. Codes below 200 are invalid, because they can't end a
+/// response.
 fn status(value: &str) -> Option<(u16, String)> {
     let (digits, rest) = value.split_at_checked(3)?;
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! A script that runs: its process group, its end, and that nothing is left of it.
+//! The process of a script: its process group, and its end.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,21 +14,21 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::complaints::Complaints;
 
-/// After so many milliseconds the start is tried again when the script's file is open for writing:
-/// another thread may have a child between fork and exec, which still has the file open that this
-/// process has just written. On a machine with much to do that takes a child tens of milliseconds.
+/// Milliseconds to wait before each further try to start a script whose file is open for writing. Another thread may
+/// have a child between fork and exec that still has the file open; on a busy machine that takes tens of
+/// milliseconds.
 pub(super) const PAUSES: [u64; 5] = [1, 4, 16, 64, 256];
-/// How long a script may take to end after the end of its output, before it is left to a thread.
+/// How long a script may take to end after the end of its output, before a thread of its own waits for it.
 pub(super) const UNWINDING: Duration = Duration::from_millis(100);
-/// How often to look for the end where the system can't report it.
+/// How often to check for the end if the system can't report it.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
-/// Counts the scripts that run at the same time.
+/// The permission to run one script; counts the scripts that are running.
 #[derive(Debug)]
 pub(super) struct Permit(Arc<AtomicUsize>);
 
 impl Permit {
-    /// `None` when `most` scripts run already.
+    /// Returns `None` if `most` scripts are running.
     pub(super) fn take(running: &Arc<AtomicUsize>, most: usize) -> Option<Permit> {
         running
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
@@ -45,19 +45,19 @@ impl Drop for Permit {
     }
 }
 
-/// A child with a process group of its own. When it is dropped before [`reap`](Self::reap), the whole
-/// group is killed.
+/// A child process with a process group of its own. If it is dropped before [`reap`](Self::reap), the whole group is
+/// killed.
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) child: Child,
-    /// Becomes readable when the child has ended.
+    /// A descriptor that becomes readable when the child ends.
     exit: Option<OwnedFd>,
     _permit: Permit,
     is_reaped: bool,
 }
 
 impl Process {
-    /// Starts the command in a group of its own.
+    /// Starts the command in a new process group.
     pub(super) fn spawn(command: &mut Command, permit: Permit) -> io::Result<Process> {
         command.process_group(0);
         let child = patiently(|| command.spawn(), thread::sleep)?;
@@ -69,13 +69,12 @@ impl Process {
         })
     }
 
-    /// What to poll for the end of the child, where the system has such a thing.
+    /// Returns the descriptor to poll for the end of the child, if the system has one.
     pub(super) fn exit_signal(&self) -> Option<BorrowedFd<'_>> {
         self.exit.as_ref().map(AsFd::as_fd)
     }
 
-    /// Whether the child has ended. It is not reaped, so that its number, and that of its group, stays
-    /// its own.
+    /// Returns whether the child has ended. It is not reaped, so the process and group numbers stay in use.
     pub(super) fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.group()), options) {
@@ -85,7 +84,7 @@ impl Process {
         }
     }
 
-    /// Waits for the end of the child; false at the deadline.
+    /// Waits for the end of the child. Returns false if it has not ended at the deadline.
     pub(super) fn wait_ended(&self, deadline: Duration) -> bool {
         let start = Instant::now();
         while !self.has_ended() {
@@ -110,13 +109,13 @@ impl Process {
         true
     }
 
-    /// Takes the status of a child that has ended, and leaves the rest of its group alone.
+    /// Reaps a child that has ended, without killing its group.
     pub(super) fn reap(mut self) -> io::Result<ExitStatus> {
         self.is_reaped = true;
         self.child.wait()
     }
 
-    /// Ends every process of the group. The child is still there to be reaped.
+    /// Kills every process of the group. The child still has to be reaped.
     pub(super) fn kill_group(&self) {
         // It fails where all of them have ended, or have become another user by a set-uid bit.
         let _ = kill_process_group(self.group(), Signal::KILL);
@@ -136,7 +135,7 @@ impl Drop for Process {
     }
 }
 
-/// A script that has closed its output and goes on has until the deadline, and nobody waits for it.
+/// Waits in a thread of its own for a script that has closed its output, and kills it at the deadline.
 pub(super) fn leave_to_a_thread(process: Process, mut complaints: Complaints, deadline: Duration) {
     let wait = move || {
         let start = Instant::now();
@@ -155,7 +154,7 @@ pub(super) fn leave_to_a_thread(process: Process, mut complaints: Complaints, de
         .spawn(wait);
 }
 
-/// Starts something, again after pauses if it is a file that somebody has open for writing.
+/// Starts something; tries again after pauses if its file is open for writing.
 fn patiently<T>(
     mut start: impl FnMut() -> io::Result<T>,
     pause: impl Fn(Duration),

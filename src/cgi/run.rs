@@ -1,4 +1,4 @@
-//! A request for a script: what is checked, how the script is started, and what becomes of a redirect.
+//! Runs a script for a request: checks the path, starts the script, follows local redirects.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -17,10 +17,10 @@ use crate::error::Fault;
 use crate::http1::quote::quoted;
 use crate::{Error, Exchange, Result, Status, simple};
 
-/// As many times scripts may hand on a request within the server.
+/// Maximum number of local redirects of a request.
 const REDIRECTS: u32 = 10;
 
-/// The body of [`super::run_cgi`].
+/// The default of [`super::run_cgi`].
 pub(super) fn run<H: RunScripts + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -57,7 +57,7 @@ pub(super) fn run<H: RunScripts + ?Sized>(
     }
 }
 
-/// An ordinary error, with Python's text.
+/// Answers with an error page, with Python's text.
 fn refuse<H: RunScripts + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -69,7 +69,7 @@ fn refuse<H: RunScripts + ?Sized>(
     h.send_error(x, status.with_message(&message))
 }
 
-/// What is executed: the script itself, or the interpreter for its suffix, or nothing.
+/// Returns what to execute: the script itself, or the interpreter for its suffix. `None` if there is neither.
 fn program<'h, H: RunScripts + ?Sized>(h: &'h H, file: &Path) -> Option<Program<'h>> {
     if h.is_executable(file) {
         return Some(Program::Itself);
@@ -88,7 +88,7 @@ enum Program<'h> {
 }
 
 impl Program<'_> {
-    /// What keeps the script from being started, as far as its interpreter shows it.
+    /// Returns why the script can't be started, if its interpreter is the reason.
     fn fault(self, script: &Path) -> Option<String> {
         let (interpreter, note) = match self {
             Program::Interpreter(interpreter) => (interpreter.to_owned(), ""),
@@ -101,7 +101,7 @@ impl Program<'_> {
     }
 }
 
-/// Runs the script to the end of its answer.
+/// Runs the script until its response is complete.
 fn answer<H: RunScripts + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -158,11 +158,10 @@ fn too_many() -> Error {
         .into()
 }
 
-/// The command that starts the script: with nothing of this process's but what is said here.
+/// Returns the command that starts the script, with nothing inherited from this process.
 ///
-/// Where nobody else is to be become, this is the kind of command that the standard library starts with
-/// `posix_spawn`, which does not copy the server's page tables: a program with a slash in its name, no
-/// user, no group, nothing to be done before it runs.
+/// Unless the user changes, the standard library starts this kind of command with `posix_spawn`, which does not copy
+/// the server's page tables: a program with a slash in its name, no user, no group, no code to run before it.
 fn command<H: RunScripts + ?Sized>(
     h: &H,
     x: &Exchange<'_>,
@@ -196,7 +195,7 @@ fn command<H: RunScripts + ?Sized>(
     Ok(command)
 }
 
-/// Answers with what another path of this server holds, as if GET had asked for that.
+/// Answers with another path of this server, as for a GET.
 fn hand_on<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>, path: &str) -> Result<()> {
     if x.redirects >= REDIRECTS {
         let status = Status::BAD_GATEWAY.with_message("Too many CGI redirects");

@@ -1,4 +1,4 @@
-//! From a request's path to the script that it names, and what of the path is left for it.
+//! Finds the script that a request path names, and splits the path after it.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -13,26 +13,37 @@ use rustix::fs::FileType;
 use super::RunScripts;
 use crate::simple::path;
 
-/// What must be encoded so that a name is read back as it is.
+/// Characters to encode so that a decoded path can be decoded again.
 const RESERVED: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
 
-/// As much as Linux reads of a first line.
+/// Maximum length of a first line, as on Linux.
 const FIRST_LINE: u64 = 256;
 
-/// A request's path that lies below a directory of scripts: Python's `cgi_info`.
+/// A request path, split after the script directory: Python's `cgi_info`.
 ///
-/// Both parts are decoded, and without `.`, `..` and empty names. They are bytes: `%FF` is the byte FF.
+/// Both parts are percent-decoded and contain no `.`, `..` and empty names. They are bytes: `%FF` is the byte FF.
+///
+/// ```
+/// use servette::cgi::RunScripts;
+/// use servette::CgiHandler;
+///
+/// let handler = CgiHandler::new("public");
+/// let info = handler.is_cgi("/cgi-bin/report.py/2026").unwrap();
+/// assert_eq!(info.directory, b"/cgi-bin");
+/// assert_eq!(info.rest, b"report.py/2026");
+/// assert_eq!(handler.is_cgi("/index.html"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CgiInfo {
-    /// The directory of scripts, `/cgi-bin`; empty if that is the root.
+    /// The script directory, such as `/cgi-bin`; empty if it is the root.
     pub directory: Vec<u8>,
-    /// What follows it and its slash: `script.py/more`. It may be empty.
+    /// The rest of the path without its leading slash, such as `script.py/more`. May be empty.
     pub rest: Vec<u8>,
 }
 
 impl CgiInfo {
-    /// Splits a path behind the first of its directories that is one of `directories`.
+    /// Splits a path after the first directory that is one of `directories`.
     pub(super) fn of(target: &str, directories: &[String]) -> Option<CgiInfo> {
         // `*`, and the authority of a CONNECT, are no paths.
         if !target.starts_with('/') {
@@ -62,33 +73,33 @@ impl CgiInfo {
     }
 }
 
-/// A script that can be run.
+/// A script that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Script {
-    /// `SCRIPT_NAME`: the path of the script itself.
+    /// `SCRIPT_NAME`: the path of the script.
     pub(super) name: Vec<u8>,
-    /// `PATH_INFO`: what follows it, with its slash; or empty.
+    /// `PATH_INFO`: the rest of the path with its leading slash, or empty.
     pub(super) path_info: Vec<u8>,
-    /// Absolute, and free of links.
+    /// The absolute path of the file, without links.
     pub(super) file: PathBuf,
 }
 
-/// What a path below a directory of scripts names.
+/// What a path below a script directory names.
 #[derive(Debug)]
 pub(super) enum Lookup {
     Found(Script),
-    /// Nothing, or what may not be reached; by this name.
+    /// Nothing, or something that may not be reached. The name is for the error page.
     Missing(Vec<u8>),
-    /// Something, but no regular file.
+    /// Something other than a regular file.
     NotPlain(Vec<u8>),
-    /// A directory with an index script, without a slash behind its name.
+    /// A directory with an index script; the path lacks the slash at its end.
     NeedsSlash(Vec<u8>),
 }
 
-/// Finds the script: the first name that is no directory, or the index script of a directory.
+/// Finds the script: the first name that is not a directory, or the index script of a directory.
 ///
 /// # Errors
-/// Where the system is out of descriptors or memory.
+/// If the system is out of file descriptors or memory.
 pub(super) fn find<H: RunScripts + ?Sized>(h: &H, info: &CgiInfo) -> io::Result<Lookup> {
     let mut name = info.directory.clone();
     let mut rest: &[u8] = &info.rest;
@@ -121,7 +132,7 @@ pub(super) fn find<H: RunScripts + ?Sized>(h: &H, info: &CgiInfo) -> io::Result<
     }
 }
 
-/// The script that stands for a directory of this name, if one does.
+/// Finds the index script of a directory.
 fn find_index<H: RunScripts + ?Sized>(h: &H, directory: Vec<u8>) -> io::Result<Lookup> {
     for index in h.cgi().index_scripts() {
         let mut name = directory.clone();
@@ -147,7 +158,7 @@ fn find_index<H: RunScripts + ?Sized>(h: &H, directory: Vec<u8>) -> io::Result<L
     Ok(Lookup::NotPlain(directory))
 }
 
-/// The program that the first line of a script names to run it, and a note on how that line ends.
+/// Returns the program in the first line of a script, and a note if the line ends in CR LF.
 pub(super) fn interpreter(script: &Path) -> Option<(PathBuf, &'static str)> {
     let mut start = Vec::new();
     File::open(script)
@@ -174,7 +185,7 @@ fn is_exhausted(error: &io::Error) -> bool {
     )
 }
 
-/// A decoded path as one that can be decoded again.
+/// Encodes a decoded path so that it can be decoded again.
 pub(super) fn encode(path: &[u8]) -> Cow<'_, str> {
     percent_encode(path, RESERVED).into()
 }

@@ -1,7 +1,7 @@
-//! What a script reads on its standard input.
+//! The request body as the standard input of a script.
 //!
-//! A body of known length is streamed. Of a chunked one the length is known only at its end, so it is
-//! kept first: in memory, and past a limit in a temporary file without a name.
+//! A body with a length is streamed. The length of a chunked body is known only at its end, so it is stored first: in
+//! memory, or above a limit in an unnamed temporary file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -10,24 +10,27 @@ use std::process::Stdio;
 use crate::connection::request_body::RequestBody;
 use crate::error::Fault;
 
-/// As much of a chunked body as is kept in memory.
+/// Maximum size of a chunked body that is kept in memory.
 const MEMORY: usize = 128 << 10;
 
-/// The body of a request on its way to a script.
+/// The body of a request.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// None.
+    /// No body.
     Nothing,
-    /// Streamed from the client; so long.
+    /// A body of this length, streamed from the client.
     Client(u64),
-    /// A short body that came in chunks, and how much of it the script was given.
+    /// A short chunked body, and how many bytes of it the script has got.
     Memory(Vec<u8>, usize),
-    /// A long one, with its length.
+    /// A long chunked body and its length.
     File(File, u64),
 }
 
 impl Input {
-    /// Takes up the body of the request. `has_body` tells a body without a byte from none.
+    /// Takes the body of the request. `has_body` distinguishes an empty body from none.
+    ///
+    /// # Errors
+    /// If the body is longer than `most` bytes, or can't be read or stored.
     pub(super) fn take(
         rfile: &mut RequestBody<'_>,
         has_body: bool,
@@ -42,7 +45,7 @@ impl Input {
         }
     }
 
-    /// What `CONTENT_LENGTH` says.
+    /// Returns the `CONTENT_LENGTH`.
     pub(super) fn length(&self) -> Option<u64> {
         match self {
             Input::Nothing => None,
@@ -51,7 +54,7 @@ impl Input {
         }
     }
 
-    /// The standard input to start the script with: a pipe if there is something to be fed through it.
+    /// Returns the standard input to start the script with: a pipe if there are bytes to write to it.
     pub(super) fn stdio(&self) -> io::Result<Stdio> {
         match self {
             Input::File(file, _) => Ok(file.try_clone()?.into()),
@@ -89,7 +92,7 @@ fn read_up_to(rfile: &mut RequestBody<'_>, to: &mut Vec<u8>, most: u64) -> io::R
     rfile.take(most).read_to_end(to)
 }
 
-/// A file in the directory for temporary ones that only this process, and who inherits it, can reach.
+/// Opens an unnamed file in the directory for temporary files.
 fn nameless_file() -> io::Result<File> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
     let directory = std::env::temp_dir();

@@ -1,8 +1,8 @@
-//! A script at work: the request's body goes in, its output comes out, its complaints are logged, all
-//! at the same time and on one thread, which waits for the script and the client at once.
+//! Transfers data between client and script: the request body to the script, its output to the client, its standard
+//! error to the log. One thread does all of that, and waits for the script and the client at the same time.
 //!
-//! The output is held back until the script has its body, as many clients, and proxies, send the whole
-//! of a request before they read: see [`CgiHandler::full_duplex`](super::CgiHandler::full_duplex).
+//! Output waits until the script has the body, because many clients and proxies send the whole request before they
+//! read: see [`CgiHandler::full_duplex`](super::CgiHandler::full_duplex).
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
@@ -21,31 +21,31 @@ use super::spool::Input;
 use crate::error::Fault;
 use crate::{Error, Exchange, Result, Status};
 
-/// As much output as is read at once, at first, which is enough for most answers; and then.
+/// Size of the first buffer for output, which is enough for most responses, and of later ones.
 const FIRST_BUFFER: usize = 4 << 10;
 const BUFFER: usize = 64 << 10;
-/// How long output may wait for more before it is sent: an answer that is complete within that time
-/// has its length computed and leaves in one piece.
+/// How long output waits for more before it is sent. A response that is complete within this time is sent with its
+/// length, in one piece.
 const GATHER: Duration = Duration::from_millis(5);
-/// How long others may keep the output of a script open after its end, without writing to it.
+/// How long other processes may keep the output of a script open after its end without writing.
 const LEFTOVERS: Duration = Duration::from_secs(1);
-/// Pieces of a body that are handed on before the output is looked after.
+/// Maximum number of pieces of a body that are written before output is read again.
 const PIECES: u32 = 16;
-/// As much output is held back while the body is still on its way.
+/// Maximum size of output that waits while the body is still being received.
 const HELD: usize = 64 << 10;
 
-/// What keeps the body from being handed on.
+/// Why the body is not being written to the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stall {
-    /// Nothing, or all of it was.
+    /// There is no reason, or all of it was written.
     None,
-    /// The script has not read what it was given.
+    /// The script has not read what was written.
     Script,
     /// The client has not sent more.
     Client,
 }
 
-/// A script and the exchange that it answers.
+/// A running script and its exchange.
 pub(super) struct Transfer<'t, 'x, H: ?Sized> {
     h: &'t H,
     x: &'t mut Exchange<'x>,
@@ -57,15 +57,15 @@ pub(super) struct Transfer<'t, 'x, H: ?Sized> {
     answer: Answer,
     stall: Stall,
     buffer: Vec<u8>,
-    /// Output that waits for the script to take its body.
+    /// Output that waits until the script has the body.
     held: Vec<u8>,
-    /// Output does not wait (any more).
+    /// Whether output does not wait (any more).
     is_full_duplex: bool,
     started: Instant,
-    /// When the script last wrote, or took something. The time that the client is waited for since then is
-    /// added, so it does not count as the script's silence.
+    /// When the script last wrote or read something, plus the time of waiting for the client since then, which is not
+    /// the script's silence.
     active: Instant,
-    /// When the script was seen to have ended.
+    /// When the script was found to have ended.
     ended: Option<Instant>,
 }
 
@@ -106,7 +106,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         })
     }
 
-    /// Answers with the script's output. After an error the script and its whole group are killed.
+    /// Answers with the script's output. After an error the script's process group is killed.
     pub(super) fn run(mut self) -> Result<ScriptResult> {
         let result = self.transfer();
         if result.is_err() {
@@ -138,7 +138,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         self.pass_on_held()
     }
 
-    /// Whether the client may still be sending, and output is to wait for that.
+    /// Returns whether output must wait because the client may still be sending.
     fn holds_output(&self) -> bool {
         let is_fed = matches!(self.input, Input::Client(_)) && self.stdin.is_some();
         is_fed && !self.is_full_duplex
@@ -155,7 +155,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         self.answer.take(self.h, self.x, output)
     }
 
-    /// Hands on as much of the body as goes without waiting.
+    /// Writes as much of the body to the script as is possible without waiting.
     fn feed(&mut self) -> Result<()> {
         self.stall = Stall::None;
         for _ in 0..PIECES {
@@ -201,7 +201,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         }
     }
 
-    /// Waits for the script, or the client, or until something is due.
+    /// Waits for the script or the client, or until a time limit.
     fn wait(&mut self) -> Result<Ready> {
         let start = Instant::now();
         let until = self.settle_due(start)?;
@@ -253,7 +253,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         Ok(ready)
     }
 
-    /// Does what is due, and says when to look again.
+    /// Does everything that is due now, and returns the next time limit.
     fn settle_due(&mut self, now: Instant) -> Result<Option<Instant>> {
         if self
             .answer
@@ -324,7 +324,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         taken
     }
 
-    /// Holds some output back, or passes it on.
+    /// Sends output, or keeps it until the script has the body.
     fn take_output(&mut self, output: &[u8]) -> Result<()> {
         if !self.holds_output() {
             self.pass_on_held()?;
@@ -339,7 +339,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
         self.pass_on_held()
     }
 
-    /// The output is over: is it an answer, and what became of the script?
+    /// Ends the response after the end of the output, and reaps the script.
     fn end(mut self) -> Result<ScriptResult> {
         self.stdin = None;
         if !self.process.wait_ended(UNWINDING) {
@@ -364,7 +364,7 @@ impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
     }
 }
 
-/// What a wait has found.
+/// The result of a wait.
 #[derive(Clone, Copy, Debug)]
 struct Ready {
     stdout: bool,
@@ -372,7 +372,7 @@ struct Ready {
     ended: bool,
 }
 
-/// Adds a descriptor, if there is one, and says where.
+/// Adds a descriptor, if there is one, and returns its index.
 fn watch<'f>(
     polled: &mut Vec<PollFd<'f>>,
     fd: Option<BorrowedFd<'f>>,

@@ -1,10 +1,10 @@
-//! Who scripts run as: never root.
+//! The user that scripts run as: never root.
 
 use std::fs::File;
 use std::io::Read;
 use std::sync::OnceLock;
 
-/// As much of `/etc/passwd` as is read.
+/// Maximum number of bytes of `/etc/passwd` that are read.
 const PASSWD: u64 = 1 << 20;
 
 /// A user and its group.
@@ -14,7 +14,7 @@ pub(super) struct Identity {
     pub(super) gid: u32,
 }
 
-/// Why a script can't be run.
+/// Why no script can be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoIdentity {
     #[error("the server runs as root, and the user nobody, as which scripts run, does not exist")]
@@ -23,7 +23,7 @@ pub(super) enum NoIdentity {
     SetUid,
 }
 
-/// Whom to become for a script: nobody where the server is root, else `None`.
+/// Returns the user for scripts: `nobody` if the server is root, otherwise `None`.
 pub(super) fn to_become() -> Result<Option<Identity>, NoIdentity> {
     let real = rustix::process::getuid().is_root();
     let effective = rustix::process::geteuid().is_root();
@@ -45,7 +45,7 @@ fn nobody() -> Option<Identity> {
     })
 }
 
-/// The entry of a user in the text of `/etc/passwd`; that of root counts as none, by whatever name.
+/// Finds a user in the text of `/etc/passwd`. An entry with the numbers of root is ignored.
 fn find(passwd: &[u8], user: &str) -> Option<Identity> {
     passwd.split(|&byte| byte == b'\n').find_map(|line| {
         let mut fields = std::str::from_utf8(line).ok()?.split(':');

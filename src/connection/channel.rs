@@ -1,5 +1,5 @@
-//! What `rfile` and `wfile` of one exchange share: the socket, the responses on their way out, and what
-//! they must know of each other.
+//! [`Channel`]: the state that `rfile` and `wfile` of one exchange share: the socket, the responses on their way out, and
+//! the framing of both bodies.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -29,30 +29,30 @@ pub(crate) struct Channel {
     pub(crate) limits: Arc<Limits>,
     /// Python's `close_connection`.
     pub(super) close: Cell<bool>,
-    /// The connection ends whatever a handler makes of `close`.
+    /// The connection ends, whatever a handler sets `close` to.
     doomed: Cell<bool>,
     /// The client waits for `100 Continue`.
     pub(super) awaits_continue: Cell<bool>,
-    /// What is unread of a body of known length.
+    /// Number of unread bytes of a body of known length.
     pub(super) body_left: Cell<u64>,
     /// The stream has another owner now.
     pub(super) detached: Cell<bool>,
     /// The connection is to end with a reset.
     pub(super) resets: Cell<bool>,
-    /// A write failed: nothing more goes out.
+    /// A write failed: nothing more is sent.
     broken: Cell<bool>,
     write_rate: Cell<MinRate>,
     pub(super) rest: RefCell<Rest>,
-    /// An event loop would carry a tail.
+    /// An event loop would send a tail.
     pub(super) may_leave: Cell<bool>,
 }
 
-/// What goes on without a handler.
+/// The parts of a response that continue without a handler.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
-    /// What is left to send of answers that are finished.
+    /// The unsent end of finished responses.
     pub(super) tail: Option<Box<Tail>>,
-    /// What the program has in its hands of the last exchange.
+    /// The stream or the deferred request of the last exchange.
     pub(super) handed: Option<Box<Handed>>,
 }
 
@@ -75,7 +75,7 @@ impl Channel {
         }
     }
 
-    /// A new request is to be answered; the last one, if it is `doomed` to be.
+    /// Begins the response to a new request. If it is `doomed`, the connection ends after it.
     pub(super) fn begin(&self, terms: Terms, doomed: bool, body_left: u64) {
         self.out.borrow_mut().begin(terms);
         self.close.set(doomed);
@@ -85,14 +85,14 @@ impl Channel {
         self.write_rate.set(MinRate::default());
     }
 
-    /// Whether the connection will end after the present response, as far as is known by now. A head that is written now
-    /// says so.
+    /// Returns true if the connection will end after the current response, as far as is known now. A head that is written
+    /// now says so.
     pub(crate) fn is_closing(&self) -> bool {
         self.can_not_be_kept() || self.wire.control().is_draining()
     }
 
-    /// Whether it ends whatever the head of the response has said. (A server that has begun to drain behind that head ends
-    /// no connection that the client was told is kept: it may be sending the next request.)
+    /// Returns true if the connection ends, whatever the head of the response said. (A server that began to drain after
+    /// that head does not end a connection that was announced as kept: the client may be sending its next request.)
     fn can_not_be_kept(&self) -> bool {
         self.close.get()
             || self.doomed.get()
@@ -101,18 +101,18 @@ impl Channel {
             || self.wire.control().is_stopping()
     }
 
-    /// From now on no handler can keep the connection.
+    /// Makes the connection end after this response, whatever the handler does.
     pub(crate) fn doom(&self) {
         self.close.set(true);
         self.doomed.set(true);
     }
 
-    /// Whether it ends, now that the response is over.
+    /// Returns true if the connection ends, after the response.
     pub(super) fn must_close(&self) -> bool {
         self.can_not_be_kept() || self.broken.get() || self.out.borrow().must_close()
     }
 
-    /// Whether the connection has TLS.
+    /// Returns true if the connection has TLS.
     pub(crate) fn has_tls(&self) -> bool {
         #[cfg(feature = "tls-config")]
         return self.tls().is_some();
@@ -120,13 +120,13 @@ impl Channel {
         false
     }
 
-    /// What TLS has agreed on, if it is there.
+    /// The parameters of the TLS session, if there is one.
     #[cfg(feature = "tls-config")]
     pub(crate) fn tls(&self) -> Option<&crate::TlsInfo> {
         self.wire.stream.tls()?.info()
     }
 
-    /// Where a fixture looks on.
+    /// The observer of a test fixture, if there is one.
     pub(crate) fn observed(&self) -> &Observed {
         &self.wire.observed
     }
@@ -145,7 +145,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Writes some of the body.
+    /// Writes bytes of the body, and returns how many were taken.
     #[inline]
     pub(super) fn write_body(&self, data: &[u8]) -> io::Result<usize> {
         let taken = self.out.borrow_mut().body(data, || self.is_closing())?;
@@ -163,8 +163,7 @@ impl Channel {
         }
     }
 
-    /// Hands everything written so far to the socket, and so streams: the framing of a response that
-    /// was held is decided now. A head that is not complete stays.
+    /// Sends everything written so far. The framing of a response that was held is decided now. An incomplete head stays.
     pub(crate) fn flush(&self) -> io::Result<()> {
         let closing = self.is_closing();
         self.out.borrow_mut().ready_all(closing);
@@ -172,18 +171,18 @@ impl Channel {
         self.send_ready(false)
     }
 
-    /// There is nothing to send.
+    /// Returns true if there is nothing to send.
     #[inline]
     pub(super) fn is_idle(&mut self) -> bool {
         self.out.get_mut().buffer.is_empty()
     }
 
-    /// Sends what is ready, which leaves out a response that is held.
+    /// Sends what is ready, without a response that is held.
     pub(super) fn send_ready(&self, more: bool) -> io::Result<()> {
         self.send_all_ready(more, false)
     }
 
-    /// The same behind finished responses: what the socket does not take becomes the tail.
+    /// Sends finished responses. What the socket does not take becomes the tail.
     pub(super) fn send_finished(&self, more: bool) -> io::Result<()> {
         self.send_all_ready(more, true)
     }
@@ -199,7 +198,7 @@ impl Channel {
         self.note_sent(&mut out, count, result)
     }
 
-    /// Sends of what is ready what goes without waiting.
+    /// Sends as much of what is ready as the socket takes, without waiting.
     pub(super) fn send_some_ready(&self, more: bool) -> io::Result<()> {
         self.finish_tail()?;
         if self.broken.get() {
@@ -223,7 +222,7 @@ impl Channel {
         self.note_sent(&mut out, sent, result.map(drop))
     }
 
-    /// Sends the whole buffer and `data` behind it.
+    /// Sends the whole buffer, then `data`.
     fn send(&self, data: &[u8], is_end: bool) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
         let count = out.buffer.len();
@@ -257,7 +256,7 @@ impl Channel {
         result.inspect_err(|_| self.broken.set(true))
     }
 
-    /// Sends some of a file behind the buffer; `None` where it must be copied.
+    /// Sends the buffer, then a part of a file. Returns `None` if the file must be copied instead.
     pub(super) fn send_file(
         &self,
         file: &File,
@@ -280,8 +279,8 @@ impl Channel {
         result.inspect_err(|_| self.broken.set(true))
     }
 
-    /// Before a thread waits for the client: what the client may be waiting for goes out, the
-    /// responses to earlier requests, `100 Continue`, the response so far.
+    /// Sends what the client may be waiting for, before a thread waits for the client: the responses to earlier requests,
+    /// `100 Continue`, the response so far.
     pub(super) fn before_wait(&self) -> io::Result<()> {
         self.finish_tail()?;
         if self.awaits_continue.get() {
@@ -297,7 +296,7 @@ impl Channel {
         self.send_ready(false)
     }
 
-    /// Gives up the framing of the response: what is complete of it goes, and nothing is added.
+    /// Gives up the framing of the response: the complete part is sent, and nothing is added.
     pub(super) fn surrender(&self) -> io::Result<()> {
         if self.is_handed() {
             return Err(misuse(
@@ -334,7 +333,7 @@ impl Channel {
         Ok(())
     }
 
-    /// There is a response, or it is deferred.
+    /// Checks that there is a response, or that it is deferred.
     pub(crate) fn check_answered(&self) -> crate::Result<()> {
         match self.out.borrow().has_head() || self.is_deferred() {
             true => Ok(()),

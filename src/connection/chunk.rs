@@ -4,10 +4,10 @@ use std::fmt;
 use std::io::Write as _;
 use std::sync::Arc;
 
-/// Bytes to write to any number of [`ResponseStream`](crate::ResponseStream)s, which share them: they are
-/// copied once, when the chunk is made.
+/// Bytes to write to any number of [`ResponseStream`](crate::ResponseStream)s. They are copied once, when the chunk is
+/// made, and shared by all streams: for broadcasts.
 ///
-/// Where a body is sent in chunks (RFC 9112, 7.1), each `Chunk` is one of them.
+/// If the body is sent with `Transfer-Encoding: chunked` (RFC 9112, 7.1), each `Chunk` is one chunk.
 ///
 /// ```
 /// use servette::Chunk;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct Chunk {
-    /// With its size before it and a line end behind it.
+    /// The bytes, with the chunk size before them and a line end after them.
     framed: Arc<Vec<u8>>,
     /// Where the bytes start.
     start: usize,
@@ -39,7 +39,7 @@ impl Chunk {
         }
     }
 
-    /// The bytes that it was made from.
+    /// Returns the bytes.
     pub fn as_bytes(&self) -> &[u8] {
         let end = self.framed.len().saturating_sub(END.len());
         self.framed.get(self.start..end).unwrap_or_default()

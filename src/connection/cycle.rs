@@ -1,4 +1,4 @@
-//! One request and its response: from the head that was found to what becomes of the connection.
+//! One request and its response: from the complete head to the next state of the connection.
 
 use std::borrow::Cow;
 use std::mem;
@@ -21,21 +21,21 @@ use crate::http1::head::{self, Extent, Found, Head};
 use crate::http1::{Refusal, is_11};
 use crate::proxies::forwarded::Origin;
 
-/// How an exchange is to be answered.
+/// The way in which an exchange is to be answered.
 #[derive(Debug)]
 pub(crate) enum Due {
     /// By the handler.
     Request,
     /// With an error page.
     Refused(Refusal),
-    /// As the program has said after it was put off.
+    /// By the closure of a deferred request.
     Late(Answer),
 }
 
 impl Connection {
-    /// Takes the head that [`poll_request`](Self::poll_request) has found, and has the request answered, as is
-    /// [`Due`]. `answer` says whether its response was given up. Then what is unread of the
-    /// body is read off, or the connection ends. The server's version says whether the connection may be kept.
+    /// Takes the head that [`poll_request`](Self::poll_request) has found and calls `answer` with what is [`Due`]. `answer`
+    /// returns true if it gave up the response. Then the unread rest of the body is dropped, or the connection ends. The
+    /// version of the server decides whether the connection may be kept.
     pub(crate) fn exchange(
         &mut self,
         context: &Context<'_>,
@@ -125,8 +125,8 @@ impl Connection {
         self.end_exchange(is_truncated, client_ends);
     }
 
-    /// The exchange is over: what is unread of its body is read off, or the connection ends. `is_truncated`: its response
-    /// could not be completed.
+    /// Ends the exchange: the unread rest of its body is dropped, or the connection ends. `is_truncated`: the response could
+    /// not be completed.
     fn end_exchange(&mut self, is_truncated: bool, client_ends: bool) {
         self.answered += 1;
         self.channel.out.get_mut().end_exchange();
@@ -157,7 +157,7 @@ impl Connection {
     }
 }
 
-/// Takes what is to be answered: a head in the input, what is wrong with it, or the answer to a request that was put off.
+/// Takes what is to be answered: a head in the input, a refusal, or the closure of a deferred request.
 #[inline(always)]
 fn take(state: &mut State, input: &Input) -> (Found, Option<Refusal>, Option<Late>) {
     let none = Found::Other(Extent::default());
@@ -173,7 +173,7 @@ fn take(state: &mut State, input: &Input) -> (Found, Option<Refusal>, Option<Lat
     }
 }
 
-/// Tells the hook that a handler is about to run, and sends finished answers before one that may take its time.
+/// Tells the hook that a handler is about to run, and sends finished responses before a handler that may block.
 #[inline(always)]
 fn before_handler(channel: &Channel, head: Option<&Head<'_>>, unread: &[u8], is_behind: bool) {
     let coming = match unread {
@@ -191,7 +191,7 @@ fn before_handler(channel: &Channel, head: Option<&Head<'_>>, unread: &[u8], is_
     }
 }
 
-/// Begins the response and the body of the request. Of the body of one that was put off, some may have been read.
+/// Begins the response and the body of the request. A part of the body of a deferred request may have been read before.
 #[inline(always)]
 fn begin(
     channel: &Channel,

@@ -1,4 +1,4 @@
-//! [`Deferred`]: an exchange that is put off before its head, and answered later.
+//! [`Deferred`]: a request whose response is made later, by any thread.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::exchange::Exchange;
 use crate::shutdown::Control;
 use crate::{Result, Status};
 
-/// What answers an exchange that was put off.
+/// The closure that answers a deferred request.
 pub(crate) struct Answer(Option<Box<Answers>>);
 
 type Answers = dyn FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send;
@@ -28,7 +28,8 @@ impl Answer {
 }
 
 impl Drop for Answer {
-    /// An event loop drops it when the client has left: what the closure holds is code of the program, which may panic.
+    /// Drops the closure, guarded against panics, because its captured values are code of the program. An event loop drops
+    /// it when the client has left.
     fn drop(&mut self) {
         let closure = self.0.take();
         let _ = guarded(|| {
@@ -44,10 +45,11 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// A request that is answered later, from any thread: a long poll, a job in a queue. Until then it occupies no thread.
+/// A request that any thread may answer later, for long polling or job queues; returned by [`Exchange::defer`]. Until then
+/// it occupies no thread.
 ///
-/// Made by [`Exchange::defer`]. If it is dropped without an answer, the client gets 503. There is no timeout: it waits
-/// until it is answered, or the client leaves, or the server stops.
+/// If it is dropped without a response, the client gets 503. There is no timeout: the request waits until it is answered,
+/// the client leaves, or the server stops.
 ///
 /// ```
 /// use servette::{Deferred, Status, handler_fn, respond};
@@ -75,9 +77,9 @@ pub struct Deferred(
 );
 
 impl Deferred {
-    /// Answers the request. A thread of the server calls the closure as it calls a handler, with the handler and an
-    /// exchange that has the fields of the request and the unread rest of its body. Errors and panics are treated as
-    /// those of a handler. This call does not wait. If the client has left, the closure is dropped and never called.
+    /// Answers the request with a closure, and returns at once. A thread of the server calls the closure like a handler, with
+    /// the handler and an exchange that has the request's fields and the unread rest of its body. Errors and panics are treated
+    /// as those of a handler. If the client has left, the closure is dropped and not called.
     pub fn answer(
         self,
         closure: impl FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + 'static,
@@ -99,27 +101,27 @@ impl Deferred {
         drop(notify);
     }
 
-    /// Whether the connection is closed: the client has left, or the server has stopped.
+    /// Returns true if the connection is closed: the client has left, or the server has stopped.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
-    /// Whether the server is being shut down. At its deadline the connection is cut.
+    /// Returns true if the server is shutting down. At the shutdown's deadline the connection is dropped.
     pub fn is_stopping(&self) -> bool {
         self.1.is_stopping()
     }
 
-    /// Calls a closure when the connection is closed, and when the server begins to shut down; at once if that has
-    /// happened already. It replaces the closure of an earlier call. It is not called because of an answer.
+    /// Sets a closure that is called when the client leaves, and when the server begins to shut down; at once if that has
+    /// happened already. It replaces the closure of an earlier call. A response does not call it.
     ///
-    /// It runs on a thread of the server, so it should return soon. It is never called by two threads at a time, and
-    /// [`Notice::Closed`] comes last.
+    /// The closure runs on a thread of the server, so it should return quickly. Calls do not overlap, and
+    /// [`Notice::Closed`] is the last one.
     pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
         self.0.notify(Notify::new(closure));
     }
 
-    /// Waits for a client that ends its sending direction. By default such a client has left, for most of those that
-    /// close the connection can't be told from it.
+    /// Keeps waiting when the client shuts down its sending side (half-close). By default such a client counts as having
+    /// left, because a client that closes the connection looks the same.
     pub fn allow_half_close(&self) {
         self.0.allow_half_close();
     }

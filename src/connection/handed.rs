@@ -1,7 +1,7 @@
-//! What of an exchange is in the program's hands after its handler: the rest of a body (a [`ResponseStream`]), or the
-//! whole answer (a [`Deferred`]).
+//! [`Handed`]: the part of an exchange that the program continues after the handler: the rest of a body (a
+//! [`ResponseStream`]), or the whole response (a [`Deferred`]).
 //!
-//! As behind a tail, nothing else is done for the connection before that is over ([`Connection::is_unfinished`]).
+//! As with a tail, nothing else is done for the connection before that is over ([`Connection::is_unfinished`]).
 
 use std::cell::Cell;
 use std::io;
@@ -21,20 +21,20 @@ use crate::exchange::Data;
 use crate::shutdown::TailGuard;
 use crate::{Error, Result, Status};
 
-/// How often a thread that waits for the program looks whether the client has left, or the server gives it up.
+/// Interval at which a thread that waits for the program checks whether the client has left or the server has stopped.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// An answer that is in the program's hands.
+/// A stream or a deferred request, on the side of the connection.
 #[derive(Debug)]
 pub(super) struct Handed {
     what: What,
-    /// The link knows where the connection is parked.
+    /// The link has the slot in which the connection is parked.
     has_place: bool,
-    /// The link knows that the server stops.
+    /// The link was told that the server stops.
     knows_of_stop: Cell<bool>,
-    /// The writer sends by itself.
+    /// The writer sends directly to the socket.
     is_open: bool,
-    /// What the last look has found.
+    /// The state as of the last look.
     look: Look,
     _counted: TailGuard,
 }
@@ -45,7 +45,7 @@ enum What {
     Late(Arc<Link<Option<Answer>>>, Kept),
 }
 
-/// What is kept of a request that is put off.
+/// The state that is kept for a deferred request.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) head: Vec<u8>,
@@ -56,15 +56,15 @@ pub(super) struct Kept {
     carried: Carried,
 }
 
-/// What those above keep of such a request.
+/// The state that the layers above keep for a deferred request.
 #[derive(Debug, Default)]
 pub(crate) struct Carried {
     pub(crate) data: Data,
-    /// When it began, if that is asked for.
+    /// The start of the exchange, if it is measured.
     pub(crate) start: Option<Instant>,
 }
 
-/// The answer to a request that was put off.
+/// The pending response of a deferred request.
 #[derive(Debug)]
 pub(super) struct Late {
     pub(super) kept: Kept,
@@ -96,7 +96,7 @@ impl Channel {
         self.rest.borrow().handed.is_some()
     }
 
-    /// The response is put off, and to be made later.
+    /// Returns true if the response is deferred.
     pub(crate) fn is_deferred(&self) -> bool {
         let rest = self.rest.borrow();
         rest.handed
@@ -119,10 +119,10 @@ impl Channel {
         }));
     }
 
-    /// Counts an answer that goes into the program's hands.
+    /// Counts a stream or a deferred request.
     ///
     /// # Errors
-    /// 503, where the server stops and its event loops are over already, or too much is held in memory with these bytes.
+    /// 503 if the event loops of a stopping server have ended, or if too much would be held in memory.
     fn count_handed(&self, bytes: usize) -> io::Result<TailGuard> {
         let counted = self
             .wire
@@ -131,7 +131,7 @@ impl Channel {
         counted.ok_or_else(|| Error::from(Status::SERVICE_UNAVAILABLE).into())
     }
 
-    /// Puts the rest of the body into the program's hands.
+    /// Makes the stream for the rest of the body.
     pub(super) fn start_stream(&self) -> io::Result<ResponseStream> {
         if self.detached.get() {
             return Err(misuse(
@@ -154,7 +154,7 @@ impl Channel {
         Ok(stream)
     }
 
-    /// Puts the whole answer to a request off, of whose head so many bytes are kept.
+    /// Defers the response to a request whose head has this number of bytes.
     pub(crate) fn defer(&self, head: usize) -> io::Result<Deferred> {
         let out = self.out.borrow();
         if out.has_head() || out.has_begun() || self.is_handed() {
@@ -170,14 +170,14 @@ impl Channel {
         Ok(Deferred(link, self.wire.control.clone()))
     }
 
-    /// The response is not put off after all.
+    /// Undoes [`defer`](Self::defer).
     pub(crate) fn undefer(&self) {
         let handed = self.rest.borrow_mut().handed.take();
         // It tells the program.
         drop(handed);
     }
 
-    /// Keeps the head of a request that is put off.
+    /// Keeps the head of a deferred request.
     pub(super) fn keep_head(&self, bytes: &[u8]) {
         if let Some(handed) = &mut self.rest.borrow_mut().handed
             && let What::Late(_, kept) = &mut handed.what
@@ -190,7 +190,7 @@ impl Channel {
 }
 
 impl Connection {
-    /// Keeps what is carried on to the answer of a request, if that was put off.
+    /// Keeps the state of the layers above, if the request is deferred.
     #[inline]
     pub(crate) fn carry(&mut self, carried: impl FnOnce() -> Carried) {
         if let Some(handed) = &mut self.channel.rest.get_mut().handed
@@ -200,7 +200,7 @@ impl Connection {
         }
     }
 
-    /// Takes it, for that answer.
+    /// Takes the state that was kept for a deferred request.
     #[inline]
     pub(crate) fn take_carried(&mut self) -> Carried {
         match &mut self.state {
@@ -209,15 +209,15 @@ impl Connection {
         }
     }
 
-    /// The last answer goes on without a handler: it has a tail, or is in the program's hands. Before that is over,
-    /// nothing else is done for the connection.
+    /// Returns true if the last response continues without a handler: it has a tail, or is a stream or deferred. Before that
+    /// is over, nothing else is done for the connection.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
         let rest = self.channel.rest.borrow();
         rest.tail.is_some() || rest.handed.is_some()
     }
 
-    /// A server that stops goes on with it.
+    /// Returns true if a stopping server continues with the connection.
     pub(crate) fn outlasts_stop(&self) -> bool {
         self.first_request.is_some() || self.is_unfinished()
     }
@@ -226,7 +226,7 @@ impl Connection {
         self.channel.is_handed()
     }
 
-    /// The event loop has not told yet where the connection is parked.
+    /// Returns true if the link does not have the slot of the connection yet.
     pub(crate) fn wants_place(&self) -> bool {
         let rest = self.channel.rest.borrow();
         rest.handed.as_ref().is_some_and(|handed| !handed.has_place)
@@ -242,11 +242,11 @@ impl Connection {
         }
     }
 
-    /// Goes on with an unfinished answer without waiting; true if it is over. Where the client `may_have_left`, that is
-    /// found out.
+    /// Continues an unfinished response, without waiting. Returns true if it is over. With `may_have_left` it also checks
+    /// whether the client has left.
     ///
     /// # Errors
-    /// If the client has gone or is too slow, or the body can't be completed. The connection is ending then.
+    /// If the client has left or is too slow, or if the body can't be completed. The connection is ending then.
     pub(crate) fn go_on(&mut self, may_have_left: bool) -> Result<bool> {
         if self.channel.has_tail() && !self.send_tail()? {
             return Ok(false);
@@ -295,7 +295,7 @@ impl Connection {
         Ok(true)
     }
 
-    /// What is unfinished waits for the client or the program, and not only for its turn.
+    /// Returns true if the unfinished response waits for the client or the program, and not only for its turn.
     pub(crate) fn is_waiting(&self) -> bool {
         match &*self.channel.rest.borrow() {
             Rest {
@@ -306,7 +306,7 @@ impl Connection {
         }
     }
 
-    /// What the connection waits for if its answer is in the program's hands.
+    /// What the connection waits for, if it has a stream or a deferred request.
     pub(super) fn handed_waits_for(&self) -> Option<WaitsFor> {
         let look = self.channel.rest.borrow().handed.as_ref()?.look;
         Some(match look.progress {
@@ -316,13 +316,13 @@ impl Connection {
         })
     }
 
-    /// How many bytes have been sent of what is in the program's hands.
+    /// The number of bytes that were sent of a stream.
     pub(super) fn handed_written(&self) -> u64 {
         let rest = self.channel.rest.borrow();
         rest.handed.as_ref().map_or(0, |handed| handed.look.written)
     }
 
-    /// Nothing has been sent for a while of what is in the program's hands, as far as the last look has shown.
+    /// Notes that nothing was sent on a stream for a while, as of the last look.
     pub(crate) fn note_silence(&self) {
         if let Some(handed) = &self.channel.rest.borrow().handed
             && let What::Stream(link) = &handed.what
@@ -331,7 +331,7 @@ impl Connection {
         }
     }
 
-    /// The server stops: the program is to be told.
+    /// Notes that the server stops. Returns the call that tells the program.
     pub(crate) fn note_stop(&self) -> Option<Call> {
         let rest = self.channel.rest.borrow();
         let handed = rest.handed.as_ref()?;
@@ -342,14 +342,14 @@ impl Connection {
         }
     }
 
-    /// The program is still to be told, if the server stops.
+    /// Returns true if the program was not told yet that the server stops.
     pub(crate) fn wants_note_of_stop(&self) -> bool {
         let rest = self.channel.rest.borrow();
         let wants = |handed: &Handed| !handed.knows_of_stop.get();
         rest.handed.as_deref().is_some_and(wants)
     }
 
-    /// The connection is over; the program is to be told.
+    /// Ends the stream or the deferred request with the connection. Returns the call that tells the program.
     pub(crate) fn close_handed(&mut self) -> Option<Call> {
         let fault = match self.channel.wire.control().is_cut() {
             true => Fault::Stopped,
@@ -364,11 +364,11 @@ impl Connection {
         handed.close(fault)
     }
 
-    /// Goes on with what is in the program's hands until that is over, and waits, for the program for no longer than
-    /// this: where there is no event loop that would do it.
+    /// Continues the stream or the deferred request until it is over, where no event loop would do that. It waits for the
+    /// program at most for this time.
     ///
     /// # Errors
-    /// As [`go_on`](Self::go_on), and if the time is over.
+    /// Those of [`go_on`](Self::go_on), and if the time is over.
     pub(crate) fn finish_handed(&mut self, patience: Option<Duration>) -> Result<()> {
         if !self.is_handed() {
             return Ok(());
@@ -402,7 +402,7 @@ impl Connection {
 }
 
 impl Drop for Handed {
-    /// A connection that no event loop has closed: the server is dropped, or a panic has taken it.
+    /// Tells the program about a connection that no event loop has closed, after a panic or when the server is dropped.
     fn drop(&mut self) {
         if let Some(call) = self.close(Fault::Stopped) {
             // What the program's closure does is its own affair.

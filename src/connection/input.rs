@@ -1,9 +1,8 @@
-//! The bytes of a connection on their way in: one buffer for the head of a request and for what was
-//! read beyond it.
+//! [`Input`]: the read buffer of a connection, for the head of a request and the bytes that were read beyond it.
 //!
-//! The thread that serves a connection lends it the buffer. A parked connection keeps only its unread bytes. Up to
-//! [`FEW`] bytes are copied out, and back into the buffer of the next thread. More of them, a long head that is not
-//! complete, stay in a buffer that the connection owns, so that another byte does not cost a copy of all others.
+//! The thread that serves a connection lends it the buffer. A parked connection keeps only its unread bytes: up to [`FEW`]
+//! bytes are copied out, and back into the buffer of the next thread. More bytes, of a long incomplete head, stay in a
+//! buffer that the connection owns, so that each further byte does not copy all others.
 
 use std::mem;
 
@@ -13,18 +12,18 @@ use crate::limits::Limits;
 
 /// The size of the buffer, unless a head needs more.
 pub(crate) const BUFFER: usize = 64 << 10;
-/// So much is read of what may be a head and the start of its body: most heads are smaller by far, and what
-/// the handler drops or reads itself of a body need not be copied here.
+/// Size of the first read of a head. Most heads are much smaller, and bytes of a body that the handler drops or reads
+/// itself need not be copied here.
 const FIRST: usize = 8 << 10;
-/// At least so much room is left behind a head, for its body to be read into.
+/// Minimum room behind a head, for its body.
 const AHEAD: usize = 4 << 10;
-/// Unread bytes of a parked connection, up to so many, are copied for each event.
+/// Maximum number of unread bytes of a parked connection that are copied for each event.
 const FEW: usize = 16 << 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Input {
-    /// The buffer that a thread has lent, or the connection's own. A parked connection without an own buffer has
-    /// just its unread bytes here.
+    /// The buffer that a thread has lent, or the connection's own. A parked connection without a buffer of its own has
+    /// only its unread bytes here.
     pub(super) buffer: Vec<u8>,
     /// The connection owns the buffer, until its unread bytes are few again.
     is_own: bool,
@@ -32,7 +31,7 @@ pub(crate) struct Input {
     pub(super) start: usize,
     pub(super) end: usize,
     scan: Scan,
-    /// Where the fields of the present head stand; lent by the thread as well.
+    /// The positions of the fields in the current head; lent by the thread as well.
     pub(super) places: Places,
     pub(super) socket: Socket,
     /// See [`Texts`].
@@ -40,13 +39,13 @@ pub(crate) struct Input {
     path: String,
 }
 
-/// What is to be read from the socket, as far as reads and events have told.
+/// What can be read from the socket, according to reads and events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Socket {
-    /// Something may be there; a read that is not full takes the last of it.
+    /// Bytes may be there; a read that does not fill its buffer takes the last of them.
     #[default]
     News,
-    /// The same, and the end of the stream may follow it.
+    /// Bytes may be there, and the end of the stream may follow them.
     NewsAndEnd,
     /// Nothing: the poller reports what comes next.
     Read,
@@ -55,7 +54,7 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    /// An event, or a wait, has told of something.
+    /// Notes that an event or a wait has reported bytes.
     pub(super) fn has_news(&mut self, end_may_follow: bool) {
         *self = match self {
             Socket::Ended => Socket::Ended,
@@ -64,7 +63,7 @@ impl Socket {
         };
     }
 
-    /// A read asked for so many bytes, and so many came; `None` if it would have had to wait.
+    /// Notes a read of `asked` bytes, which returned `count`, or `None` if it would have blocked.
     pub(super) fn note(&mut self, asked: usize, count: Option<usize>) {
         *self = match count {
             Some(0) => Socket::Ended,
@@ -76,7 +75,7 @@ impl Socket {
         };
     }
 
-    /// Nothing is left to read.
+    /// Returns true if nothing is left to read.
     pub(super) fn is_read(self) -> bool {
         matches!(self, Socket::Read | Socket::Ended)
     }
@@ -107,7 +106,7 @@ impl Input {
         }
     }
 
-    /// Gives a lent buffer back, and keeps the unread bytes.
+    /// Returns a lent buffer, and keeps the unread bytes.
     #[inline]
     pub(super) fn reclaim(&mut self, buffer: &mut Vec<u8>, places: &mut Places) {
         mem::swap(&mut self.places, places);
@@ -145,18 +144,18 @@ impl Input {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The connection is parked, and reads nothing more.
+    /// Drops the unread bytes of a parked connection that reads nothing more.
     pub(super) fn forget_unread(&mut self) {
         (self.start, self.end, self.is_own) = (0, 0, false);
         self.buffer = Vec::new();
     }
 
-    /// Bytes that are unread.
+    /// The number of unread bytes.
     pub(super) fn pending(&self) -> usize {
         self.end - self.start
     }
 
-    /// Looks for a whole head; its extent counts from the start of the unread bytes.
+    /// Looks for a complete head. Its extent counts from the start of the unread bytes.
     pub(super) fn find_head(&mut self, limits: &Limits) -> Result<Option<Found>, Refusal> {
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
         let limits = limits.of_head();
@@ -167,18 +166,17 @@ impl Input {
         found
     }
 
-    /// The request line of a head that is refused unfinished, if it is complete itself.
+    /// The request line of an incomplete head that is refused, if that line is complete.
     pub(super) fn refused_line(&self) -> Option<Extent> {
         self.scan.request_line(self.unread())
     }
 
-    /// The head was taken: the next search starts afresh.
+    /// Resets the search, after a head was taken.
     pub(super) fn reset_scan(&mut self) {
         self.scan = Scan::default();
     }
 
-    /// Room to read a head of up to `limit` bytes into, behind the unread bytes; and no more than that of what
-    /// follows a usual one.
+    /// Returns room behind the unread bytes, for a head of up to `limit` bytes.
     pub(super) fn room_for_head(&mut self, limit: usize) -> &mut [u8] {
         let most = match self.pending() {
             0 => FIRST,
@@ -198,7 +196,7 @@ impl Input {
         room.get_mut(..most).unwrap_or_default()
     }
 
-    /// Doubles the buffer, as far as a head may become longer.
+    /// Doubles the buffer, up to the maximum length of a head.
     #[cold]
     fn grow(&mut self, limit: usize) {
         let enough = limit.saturating_add(FEW).max(self.end + AHEAD);
@@ -235,7 +233,7 @@ impl Input {
     }
 }
 
-/// What is kept beside the buffer.
+/// Buffers for texts that are not in the input buffer.
 pub(super) struct Texts<'a> {
     /// For a head that is not ASCII.
     pub(super) scratch: &'a mut String,
@@ -244,11 +242,11 @@ pub(super) struct Texts<'a> {
     pub(super) places: &'a mut Places,
 }
 
-/// The part of the buffer behind a head: bytes of the body, and of what follows it.
+/// The part of the buffer behind a head: bytes of the body, and of following requests.
 #[derive(Debug)]
 pub(super) struct Ahead<'a> {
     bytes: &'a mut [u8],
-    /// Where `bytes` starts in the whole buffer, which `start` and `end` count from.
+    /// The position of `bytes` in the whole buffer, from which `start` and `end` count.
     base: usize,
     start: &'a mut usize,
     end: &'a mut usize,
@@ -277,7 +275,7 @@ impl Ahead<'_> {
         *self.start = (*self.start + count).min(*self.end);
     }
 
-    /// Room to read into, once everything is consumed.
+    /// Returns room to read into, after everything was consumed.
     pub(super) fn room(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (*self.start, *self.end) = (self.base, self.base);
@@ -287,7 +285,7 @@ impl Ahead<'_> {
             .unwrap_or_default()
     }
 
-    /// So many bytes were read into the room.
+    /// Notes that this number of bytes was read into the room.
     pub(super) fn filled(&mut self, count: usize) {
         *self.end += count;
     }

@@ -1,10 +1,9 @@
-//! [`Link`]: what a connection shares with a handle of the program that outlives the handler, a
+//! [`Link`]: the state that a connection shares with a handle of the program, a
 //! [`ResponseStream`](super::response_stream::ResponseStream) or a [`Deferred`](super::deferred::Deferred).
 //!
-//! The program acts on the link from any thread, and tells the event loop to look at the connection. That is a hint and
-//! nothing else: a look retries whatever the connection waits for, so one that comes for nothing does no harm. None is
-//! lost: the connection has its place before the first look, and what changes while it is being looked at leaves a mark
-//! in its slot, as every event does.
+//! The program changes the link from any thread, and tells the event loop to look at the connection. This is only a hint: a
+//! look retries whatever the connection waits for, so a superfluous hint does no harm. No hint is lost: the link has the
+//! slot of the connection before the first look, and a hint during a look leaves a mark in the slot, like every event.
 
 use std::time::Duration;
 use std::{fmt, mem};
@@ -12,20 +11,20 @@ use std::{fmt, mem};
 use super::sync::{self, Arc, Condvar, Mutex, MutexGuard, Waker, lock};
 use crate::error::{Fault, guarded};
 
-/// One end is the connection's, the other the program's.
+/// The state that the connection and the program's handle share.
 #[derive(Debug)]
 pub(crate) struct Link<T> {
     state: Mutex<LinkState<T>>,
-    /// Something has changed, and the connection has no place in an event loop.
+    /// Signals a change while the connection is not in an event loop.
     changed: Condvar,
 }
 
 #[derive(Debug)]
 pub(crate) struct LinkState<T> {
     pub(super) content: T,
-    /// Where the connection is parked.
+    /// The slot in which the connection is parked.
     place: Option<Place>,
-    /// The event loop knows that it is to look.
+    /// The event loop was already told to look.
     is_told: bool,
     /// Why the connection is over.
     pub(super) fault: Option<Fault>,
@@ -33,7 +32,7 @@ pub(crate) struct LinkState<T> {
     pub(super) is_done: bool,
     notify: Option<Notify>,
     knows_of_stop: bool,
-    /// A client that ends its sending direction has not left.
+    /// A half-close by the client does not count as leaving.
     allows_half_close: bool,
 }
 
@@ -70,21 +69,36 @@ impl Mailbox {
         }
     }
 
-    /// Takes all of them. The loop was woken for the first.
+    /// Takes all slots. The loop was woken for the first one.
     pub(crate) fn take(&self) -> Vec<usize> {
         mem::take(&mut lock(&self.slots))
     }
 }
 
-/// What the closure given to [`ResponseStream::notify`](crate::ResponseStream::notify) or
-/// [`Deferred::notify`](crate::Deferred::notify) is told.
+/// The event that a closure of [`ResponseStream::notify`](crate::ResponseStream::notify) or
+/// [`Deferred::notify`](crate::Deferred::notify) is called with.
+///
+/// ```
+/// use servette::{Notice, events, handler_fn};
+///
+/// let handler = handler_fn(|_, x| {
+///     let stream = events::begin(x)?;
+///     stream.notify(|notice| match notice {
+///         Notice::Closed => println!("the client has left"),
+///         Notice::Stopping => println!("the server shuts down"),
+///         _ => {}
+///     });
+///     std::thread::spawn(move || stream.send(events::Event::new("hello")));
+///     Ok(())
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The connection is closed: the client has left or was disconnected, or the server has stopped. Nothing can be sent
-    /// any more.
+    /// The connection is closed: the client has left or was disconnected, or the server has stopped. Nothing more can be
+    /// sent.
     Closed,
-    /// The server is being shut down. At its deadline the connection is cut.
+    /// The server is shutting down. At the shutdown's deadline the connection is dropped.
     Stopping,
 }
 
@@ -99,7 +113,7 @@ impl Notify {
         Notify(Arc::new((Mutex::new(false), Box::new(closure))))
     }
 
-    /// Calls it. Several threads may have something to tell: it is told one after the other, and nothing after `Closed`.
+    /// Calls the closure. Calls from several threads follow one another, and none comes after `Closed`.
     fn tell(&self, notice: Notice) {
         let (is_over, closure) = &*self.0;
         let mut is_over = lock(is_over);
@@ -115,7 +129,7 @@ impl fmt::Debug for Notify {
     }
 }
 
-/// A closure of the program that is to be called. That runs code of the program, so no lock of ours may be held.
+/// A pending call of the program's closure. No lock of the server may be held during the call.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Call(Notify, Notice);
@@ -132,7 +146,7 @@ impl Call {
 }
 
 impl<T> LinkState<T> {
-    /// Nobody is to be told any more. It is dropped when the lock is free.
+    /// Takes the closure, so that it is not called again. The caller drops it after the lock is free.
     pub(super) fn take_notify(&mut self) -> Option<Notify> {
         self.notify.take()
     }
@@ -159,7 +173,7 @@ impl<T> Link<T> {
         lock(&self.state)
     }
 
-    /// Has the connection looked at.
+    /// Tells the event loop to look at the connection.
     pub(super) fn tell(&self, state: &mut LinkState<T>) {
         match &state.place {
             None => self.changed.notify_all(),
@@ -171,19 +185,19 @@ impl<T> Link<T> {
         }
     }
 
-    /// The connection is looked at: what changes from now on is told anew.
+    /// Begins a look at the connection: later changes cause another hint.
     pub(super) fn look(&self) -> MutexGuard<'_, LinkState<T>> {
         let mut state = self.state();
         state.is_told = false;
         state
     }
 
-    /// The connection has a place in an event loop.
+    /// Sets the slot of the connection.
     pub(super) fn place(&self, place: Place) {
         self.state().place = Some(place);
     }
 
-    /// Waits for a change where there is no event loop, for this time at the most.
+    /// Waits for a change, at most for this time, where there is no event loop.
     pub(super) fn wait(&self, is_there: impl Fn(&LinkState<T>) -> bool, most: Duration) {
         drop(sync::wait_until(
             &self.changed,
@@ -193,7 +207,7 @@ impl<T> Link<T> {
         ));
     }
 
-    /// The connection is over. If the program has not done its part, it is to be told.
+    /// Notes that the connection is over. Returns the call that tells the program, unless the program is done.
     pub(super) fn close(&self, fault: Fault) -> Option<Call> {
         let mut state = self.state();
         state.place = None;
@@ -203,7 +217,7 @@ impl<T> Link<T> {
         notify.map(|notify| Call(notify, Notice::Closed))
     }
 
-    /// The server stops: the program is to be told once.
+    /// Notes that the server stops. Returns the call that tells the program, once.
     pub(super) fn note_stop(&self) -> Option<Call> {
         let mut state = self.state();
         if state.knows_of_stop || state.is_done {
@@ -218,7 +232,7 @@ impl<T> Link<T> {
         self.state().fault.is_some()
     }
 
-    /// Has the program told of what happens to the connection; at once if that has happened.
+    /// Sets the closure that is called when the connection ends or the server stops; at once if that has happened.
     pub(super) fn notify(&self, notify: Notify) {
         let mut state = self.state();
         let happened = match state.fault {

@@ -1,20 +1,20 @@
-//! How long a client may keep the server waiting: a deadline that a slow drip can't extend.
+//! [`MinRate`]: how long a client may keep the server waiting. A client that sends single bytes can't extend it.
 
 use std::time::Duration;
 
 use crate::limits::Limits;
 
-/// How long the server waits.
+/// The limits of the waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowance {
-    /// The longest time without a byte, and the time after which the rate counts.
+    /// The maximum time without a byte, and the waited time after which the minimum rate applies.
     pub(crate) patience: Duration,
-    /// The least bytes a second, on average over the time waited; 0 for no such bound.
+    /// The minimum rate in bytes per second, on average over the waited time; 0 switches it off.
     pub(crate) rate: u64,
 }
 
 impl Allowance {
-    /// For the body of a request.
+    /// The limits for a request body.
     pub(super) fn of_body(limits: &Limits) -> Self {
         Allowance {
             patience: limits.body_timeout,
@@ -22,7 +22,7 @@ impl Allowance {
         }
     }
 
-    /// For what the client is to take.
+    /// The limits for a response.
     pub(super) fn of_writes(limits: &Limits) -> Self {
         Allowance {
             patience: limits.write_timeout,
@@ -33,18 +33,18 @@ impl Allowance {
 
 /// The waits for one body or one response.
 ///
-/// Only the time that the server really waited counts: a handler that computes for a minute between
-/// two reads does not use up the time of its client.
+/// Only the time that the server waited counts: a handler that computes for a minute between two reads does not use up the
+/// client's time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MinRate {
     waited: Duration,
-    /// The part of it since the last byte, in as many waits as it took.
+    /// The time waited since the last byte.
     silent: Duration,
     bytes: u64,
 }
 
 impl MinRate {
-    /// How long the next wait may be; zero when the client has used up its time.
+    /// The maximum duration of the next wait; zero if the client has used up its time.
     pub(crate) fn next_wait(&self, allowance: Allowance) -> Duration {
         let silence = allowance.patience.saturating_sub(self.silent);
         if allowance.rate == 0 {
@@ -55,13 +55,13 @@ impl MinRate {
         silence.min(total.saturating_sub(self.waited))
     }
 
-    /// The server has waited.
+    /// Notes a wait.
     pub(crate) fn waited(&mut self, time: Duration) {
         self.waited = self.waited.saturating_add(time);
         self.silent = self.silent.saturating_add(time);
     }
 
-    /// Bytes have moved.
+    /// Notes that bytes were received or sent.
     pub(crate) fn moved(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
         if bytes > 0 {
@@ -69,7 +69,7 @@ impl MinRate {
         }
     }
 
-    /// How many have moved.
+    /// The number of bytes received or sent.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }

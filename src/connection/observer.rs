@@ -1,10 +1,10 @@
-//! [`Observed`]: the place in a connection from which a test fixture looks on. Without the feature
-//! `testing` it is empty, and so are its calls.
+//! [`Observed`]: the observer of a connection, for test fixtures. Without the feature `testing` it is empty, and its calls
+//! do nothing.
 
 use crate::exchange::Exchange;
 use crate::http1::Refusal;
 
-/// What an observer is told, on the thread that serves the connection.
+/// An event that an observer gets, on the thread that serves the connection.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "testing"), expect(dead_code))]
 pub(crate) enum Observation<'e> {
@@ -24,13 +24,13 @@ pub(crate) enum Observation<'e> {
     Over(usize),
 }
 
-/// Who looks on.
+/// An observer of a connection.
 #[cfg(feature = "testing")]
 pub(crate) trait Observer: std::any::Any + std::fmt::Debug + Send {
-    /// Something has happened; true if that makes the usual action unnecessary.
+    /// Notes an event. Returns true if the usual action is to be left out.
     fn see(&self, event: Observation<'_>) -> bool;
 
-    /// The version that the server speaks, whatever its handler says.
+    /// The HTTP version of the server, if it replaces that of the handler.
     fn protocol_version(&self) -> Option<&'static str>;
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Observed {
 
 #[cfg(feature = "testing")]
 impl Observed {
-    /// Whether anybody looks on.
+    /// Returns true if there is an observer.
     pub(crate) fn is_active(&self) -> bool {
         self.observer.is_some()
     }
@@ -54,7 +54,7 @@ impl Observed {
             .is_some_and(|observer| observer.see(event))
     }
 
-    /// The version that counts for a handler that speaks this one.
+    /// The HTTP version to use for a handler with this version.
     pub(crate) fn version<'v>(&self, own: &'v str) -> &'v str {
         let told = self.observer.as_ref().and_then(|w| w.protocol_version());
         told.unwrap_or(own)

@@ -1,12 +1,12 @@
-//! The responses of a connection on their way out: head and body in one buffer, framed by the rules
-//! of RFC 9112, 6 and 7. No socket: [`super::response_writer`] sends what lies ready here.
+//! [`Outgoing`]: the write buffer of a connection, with the heads and bodies of responses, framed by the rules of RFC 9112,
+//! 6 and 7. It has no socket: [`super::response_writer`] sends the bytes.
 //!
 //! A response passes through `Blank` → `Fields` → `Held` or `Open` → `Blank`. As long as nothing says
 //! how the body is framed it is *held*: a body that ends within the buffer gets its length computed, a
 //! longer one is chunked or ends with the connection. The fields that framing adds, and `Connection`,
 //! are written when the framing is decided ([`Outgoing::commit`]).
 //!
-//! Here are the stages; [`fields`] has the head up to its last field, [`framing`] what is added to it, [`body`] the body.
+//! This file has the stages; [`fields`] has the head, [`framing`] the fields that framing adds, [`body`] the body.
 
 use std::io;
 
@@ -23,11 +23,11 @@ mod framing;
 #[cfg(test)]
 mod tests;
 
-/// As much body as may wait for its end, and the size from which writes are not copied.
+/// Maximum size of a body that waits for its end, and the size from which writes are not copied.
 pub(crate) const BUFFER: usize = 32 << 10;
 const HANDED_OVER: &str = "a ResponseStream sends the body: wfile can't write it";
 
-/// What the request says about the framing of its response.
+/// The facts about a request that the framing of its response needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     /// The version of the client.
@@ -47,51 +47,51 @@ enum Stage {
     /// The fields are complete, the framing is not decided. The blank line is still to be written.
     Held,
     Open(Framing),
-    /// The rest of the body is written elsewhere.
+    /// A stream writes the rest of the body.
     HandedOver,
 }
 
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    /// Finished responses, then the present one.
+    /// Finished responses, then the current one.
     pub(super) buffer: Vec<u8>,
-    /// Where the present response starts in the buffer.
+    /// The start of the current response in the buffer.
     start: usize,
-    /// Where its fields end, while it is held.
+    /// The end of its fields, while it is held.
     fields_end: usize,
     stage: Stage,
     terms: Terms,
     code: u16,
     server_is_11: bool,
     declared: Declared,
-    /// Bytes that the handler wrote to a response to HEAD.
+    /// Number of body bytes that the handler wrote to a response to HEAD.
     counted: u64,
-    /// The first byte of the present response was handed to the socket.
+    /// The first byte of the current response was sent.
     begun: bool,
-    /// The present response is finished, or was cut, in a way that ends the connection.
+    /// The current response is finished, or was cut, in a way that ends the connection.
     must_close: bool,
     rare: Option<Box<Rare>>,
-    /// Bytes of the present response that have left the buffer, or went past it.
+    /// Number of bytes of the current response that have left the buffer, or bypassed it.
     gone: u64,
-    /// How many of them are its head.
+    /// Number of these that belong to the head.
     head: u32,
     /// More was written than declared.
     overlong: bool,
 }
 
-/// What few exchanges have.
+/// The state that few exchanges need.
 #[derive(Debug, Default)]
 struct Rare {
     /// The first thing wrong with the head; reported by `end_fields`.
     error: Option<Box<str>>,
-    /// Fields that were sent before a status line: for whatever response comes.
+    /// Fields that were sent before the status line, for whichever response follows.
     kept: Vec<(Box<str>, Box<str>)>,
 }
 
-/// What `end_fields` found.
+/// The kind of head that `end_fields` completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeadKind {
-    /// A 1xx head: it goes at once, and another head follows.
+    /// A 1xx head: it is sent at once, and another head follows.
     Interim,
     /// The head of the response.
     Final,
@@ -122,7 +122,7 @@ impl Outgoing {
         }
     }
 
-    /// A new request is to be answered.
+    /// Begins the response to a new request.
     pub(crate) fn begin(&mut self, terms: Terms) {
         self.terms = terms;
         self.begun = false;
@@ -132,12 +132,12 @@ impl Outgoing {
         self.drop_unsent();
     }
 
-    /// The exchange is over, and not only put off: what was kept for its response is not for the next one's.
+    /// Ends the exchange: fields that were kept for its response are dropped.
     pub(crate) fn end_exchange(&mut self) {
         self.rare = None;
     }
 
-    /// Forgets what of the present response was not sent.
+    /// Drops the unsent part of the current response.
     pub(crate) fn drop_unsent(&mut self) {
         self.buffer.truncate(self.start);
         self.start = self.buffer.len();
@@ -159,7 +159,7 @@ impl Outgoing {
         self.rare.as_mut()?.error.take()
     }
 
-    /// The end of the fields.
+    /// Ends the fields.
     #[inline]
     pub(crate) fn end_fields(&mut self, closing: bool) -> io::Result<HeadKind> {
         if self.stage == Stage::Blank {
@@ -194,8 +194,8 @@ impl Outgoing {
         Ok(HeadKind::Final)
     }
 
-    /// The response can't be completed: what was written of it may still go, in whole chunks, so that
-    /// nothing in it can be taken for its end.
+    /// Gives up a response that can't be completed. The written part may still be sent, in whole chunks, so that nothing in
+    /// it looks like its end.
     pub(crate) fn give_up(&mut self) {
         self.end_chunk();
     }
@@ -208,13 +208,13 @@ impl Outgoing {
         self.end_chunk();
     }
 
-    /// Whether the end of the connection would look like the end of this response.
+    /// Returns true if the end of the connection would look like the end of this response.
     pub(crate) fn ends_with_close(&self) -> bool {
         self.stage == Stage::Open(Framing::UntilClose)
     }
 
-    /// How much of the buffer may be sent now: all of it, or only the responses before this one while
-    /// its head is not complete.
+    /// The number of bytes that may be sent now: the whole buffer, or only the responses before the current one while its
+    /// head is incomplete.
     pub(crate) fn sendable(&self) -> usize {
         match self.stage {
             Stage::Fields | Stage::Held => self.start,
@@ -222,7 +222,7 @@ impl Outgoing {
         }
     }
 
-    /// The first `count` bytes were handed to the socket.
+    /// Notes that the first `count` bytes were sent.
     pub(crate) fn sent(&mut self, count: usize) {
         let into_this = count > self.start;
         self.gone += count.saturating_sub(self.start) as u64;
@@ -236,7 +236,7 @@ impl Outgoing {
         self.fields_end = self.fields_end.saturating_sub(count);
     }
 
-    /// The end of the response: its framing is completed. An error means that it can't be.
+    /// Ends the response and completes its framing, or fails if that is impossible.
     pub(crate) fn finish(&mut self, closing: bool) -> io::Result<()> {
         if let Some(error) = self.take_error() {
             return Err(misuse(error));
@@ -274,7 +274,7 @@ impl Outgoing {
         Ok(())
     }
 
-    /// What came of the exchange, as far as it is known here.
+    /// The outcome of the exchange, as far as it is known here.
     pub(crate) fn outcome(&self) -> Outcome {
         Outcome {
             code: self.code,
@@ -284,7 +284,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether the head of the final response is complete, sent or not.
+    /// Returns true if the head of the final response is complete, sent or not.
     pub(crate) fn has_head(&self) -> bool {
         matches!(self.stage, Stage::Held | Stage::Open(_) | Stage::HandedOver)
     }
@@ -301,8 +301,8 @@ impl Outgoing {
         self.overlong
     }
 
-    /// Makes what is complete of the present response ready to be sent, before whatever follows goes
-    /// past it all (`raw`, `detach`): a body that was held is not framed, and half a head is dropped.
+    /// Makes the complete part of the current response ready to be sent, before bytes that bypass the buffer (`raw`,
+    /// `detach`): a body that was held is not framed, and an incomplete head is dropped.
     pub(crate) fn prepare_surrender(&mut self) {
         match self.stage {
             Stage::Blank | Stage::Fields => self.drop_unsent(),
@@ -312,7 +312,7 @@ impl Outgoing {
         }
     }
 
-    /// The rest of the body is written elsewhere; how it is framed, or `None` if there is no body to be sent.
+    /// Leaves the rest of the body to a stream. Returns its framing, or `None` if the response has no body.
     pub(crate) fn start_stream(
         &mut self,
         closing: bool,
@@ -338,27 +338,27 @@ impl Outgoing {
         Ok(Some(framing))
     }
 
-    /// The bytes of the response from now on are none of ours.
+    /// Leaves the rest of the response to the caller.
     pub(crate) fn surrender(&mut self) {
         self.begun = true;
         self.must_close = true;
         self.stage = Stage::Open(Framing::UntilClose);
     }
 
-    /// Forgets everything, sent or not: the connection parks or ends.
+    /// Drops everything, because the connection parks or ends.
     pub(crate) fn drop_all(&mut self) {
         self.buffer.clear();
         self.start = 0;
         self.drop_unsent();
     }
 
-    /// Puts finished responses back that were taken out of the buffer.
+    /// Puts back finished responses that were taken out of the buffer.
     pub(crate) fn put_back(&mut self, responses: &[u8]) {
         self.buffer.extend_from_slice(responses);
         self.start = self.buffer.len();
     }
 
-    /// Where an interim head may be put in: before the present response.
+    /// Inserts an interim head before the current response.
     pub(crate) fn insert_interim(&mut self, head: &[u8]) {
         let at = self.start;
         self.buffer.splice(at..at, head.iter().copied());

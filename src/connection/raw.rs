@@ -1,4 +1,4 @@
-//! The door out of HTTP: the bare stream, borrowed or owned.
+//! The byte stream below an exchange, outside of HTTP: [`RawStream`] borrows it, [`DetachedStream`] owns it.
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -16,9 +16,18 @@ use crate::sys::{self, BorrowedSocket};
 #[cfg_attr(windows, path = "raw/windows.rs")]
 mod system;
 
-/// The bare stream below an exchange; see [`Exchange::raw`](crate::Exchange::raw).
+/// The byte stream below an exchange, without HTTP; returned by [`Exchange::raw`](crate::Exchange::raw).
 ///
-/// Reads and writes wait for the socket, as long as the deadlines of `rfile` and `wfile` allow.
+/// Reads and writes wait for the client, with the timeouts of `rfile` and `wfile`.
+///
+/// ```
+/// use servette::{handler_fn, respond};
+/// use std::io::Write;
+///
+/// // A response that no server would send, for the test of a client.
+/// let broken = handler_fn(|_, x| Ok(x.raw()?.write_all(b"HTTP/1.1 ???\r\n\r\n")?));
+/// assert_eq!(respond(&broken, "GET / HTTP/1.0\r\n\r\n"), b"HTTP/1.1 ???\r\n\r\n");
+/// ```
 #[derive(Debug)]
 pub struct RawStream<'a> {
     body: RequestBody<'a>,
@@ -38,31 +47,31 @@ impl<'a> RawStream<'a> {
         })
     }
 
-    /// Has the connection end with a reset (RST) instead of an orderly close; what was written but not
-    /// acknowledged by the client may be lost.
+    /// Makes the connection end with a reset (RST) instead of an orderly close. Bytes that the client has not acknowledged
+    /// may be lost.
     ///
     /// # Errors
-    /// Where there is no TCP socket.
+    /// If the connection is not a TCP socket.
     pub fn reset_on_close(&mut self) -> io::Result<()> {
         self.body.channel.wire.stream.reset_on_close()?;
         self.body.channel.resets.set(true);
         Ok(())
     }
 
-    /// Gives a client that takes nothing only so long, in place of
+    /// Sets how long the client may read nothing, in place of
     /// [`Limits::write_timeout`](crate::Limits).
     #[cfg(feature = "testing")]
     pub(crate) fn set_write_timeout(&mut self, timeout: Duration) {
         self.write_timeout = timeout;
     }
 
-    /// How many bytes the system has taken of what was written.
+    /// Returns the number of bytes that the system has taken from the writes.
     #[cfg(feature = "testing")]
     pub(crate) fn written(&self) -> u64 {
         self.write_rate.bytes()
     }
 
-    /// Ends the sending direction; the client sees the end of the stream.
+    /// Shuts down the sending side (half-close): the client sees the end of the stream.
     pub fn shutdown_write(&mut self) {
         self.body.channel.wire.stream.shutdown_write();
     }
@@ -102,10 +111,26 @@ impl Write for RawStream<'_> {
     }
 }
 
-/// A connection that has left its server; see [`Exchange::detach`](crate::Exchange::detach).
+/// A connection that was taken out of its server, for example for a WebSocket; returned by
+/// [`Exchange::detach`](crate::Exchange::detach).
 ///
-/// Reading starts with what the server had read beyond the head. The stream blocks, without deadlines. Over TLS, what
-/// is read was decrypted, and what is written is encrypted; dropping the stream ends the session.
+/// Reading starts with the bytes that the server has read beyond the head. Reads and writes block, without timeouts. Over
+/// TLS, the stream decrypts and encrypts; dropping it ends the session.
+///
+/// ```
+/// use servette::{Status, handler_fn};
+/// use std::io::Write;
+///
+/// let handler = handler_fn(|_, x| {
+///     x.send_response_only(Status::SWITCHING_PROTOCOLS);
+///     x.send_header("Upgrade", "lines");
+///     x.send_header("Connection", "Upgrade");
+///     x.end_headers()?;
+///     let mut stream = x.detach()?;
+///     std::thread::spawn(move || stream.write_all(b"hello\n"));
+///     Ok(())
+/// });
+/// ```
 #[derive(Debug)]
 pub struct DetachedStream {
     ahead: Vec<u8>,
@@ -150,7 +175,7 @@ impl DetachedStream {
         })
     }
 
-    /// What was read beyond the head and is not taken yet.
+    /// Returns the bytes that the server has read beyond the head and that this stream has not returned yet.
     pub fn read_ahead(&self) -> &[u8] {
         self.ahead.get(self.taken..).unwrap_or_default()
     }
@@ -163,10 +188,10 @@ impl DetachedStream {
         }
     }
 
-    /// What was read beyond the head and is not taken yet, and the socket.
+    /// Splits the stream into the bytes of [`read_ahead`](Self::read_ahead) and the socket.
     ///
     /// # Errors
-    /// The stream itself, if there is TLS on the socket: nobody else could read what it carries.
+    /// Returns the stream itself if the socket carries TLS, because nothing else could decrypt it.
     pub fn into_parts(self) -> Result<(Vec<u8>, DetachedSocket), DetachedStream> {
         let ahead = self.read_ahead().to_vec();
         match self.socket {

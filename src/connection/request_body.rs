@@ -20,13 +20,13 @@ mod beside;
 mod dropping;
 mod whole;
 
-/// A read of at least this size goes past the buffer.
+/// Minimum size of a read that bypasses the buffer.
 const DIRECT: usize = 4 << 10;
 
-/// What runs before the first wait.
+/// A closure that runs before the first wait.
 type BeforeWait<'a> = &'a mut dyn FnMut() -> io::Result<()>;
 
-/// Where the reading of one body stands; what is left of a known length is in the channel.
+/// The progress of reading one body. The rest of a known length is in the channel.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) decoder: Option<Decoder>,
@@ -34,13 +34,13 @@ pub(super) struct Body {
     read: u64,
     min_rate: MinRate,
     failure: Option<Fault>,
-    /// Nobody reads it any more.
+    /// The handler does not read it any more.
     is_dropped: bool,
     again: Again,
 }
 
 impl Body {
-    /// A body of known length of which nothing is left, and nothing has failed.
+    /// Returns true for a body of known length that was read completely and without errors.
     pub(super) fn is_read(&self, channel: &Channel) -> bool {
         self.decoder.is_none() && self.failure.is_none() && channel.body_left.get() == 0
     }
@@ -48,20 +48,31 @@ impl Body {
 
 /// The body of the request: Python's `rfile`.
 ///
-/// It ends where the body ends, whether a `Content-Length` or chunks frame it (RFC 9112, 6 and 7), so
-/// `read_to_end` is fine; a request without a body has an empty one. A client that said
-/// `Expect: 100-continue` is told to go on by the first read that has to wait for it.
+/// Reading ends at the end of the body, whether it has a `Content-Length` or is chunked (RFC 9112, 6 and 7), so
+/// `read_to_end` works. A request without a body has an empty one. If the client sent `Expect: 100-continue`, the first
+/// read that has to wait sends `100 Continue`.
 ///
-/// A handler may answer while it reads, but not every client reads while it sends: LWP, Python's
-/// `http.client` and proxies such as HAProxy, Caddy and nginx may lose an answer that begins before the
-/// request is complete, or hang. So read the body to its end before the answer, into a file if it is large,
-/// unless you know the clients.
+/// Read the whole body before the response, into a file if it is large, unless you know the clients. A handler may respond
+/// while it reads, but not every client reads while it sends: LWP, Python's `http.client` and proxies such as HAProxy,
+/// Caddy and nginx may hang, or lose a response that begins before the request is complete.
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+/// use std::io::{BufRead, BufReader};
+///
+/// let count_lines = handler_fn(|_, x| {
+///     let lines = BufReader::new(&mut x.rfile).lines().count();
+///     x.send_content(Status::OK, "text/plain", lines.to_string())
+/// });
+/// let request = "POST / HTTP/1.0\r\nContent-Length: 8\r\n\r\none\ntwo\n";
+/// assert!(respond(&count_lines, request).ends_with(b"\r\n\r\n2"));
+/// ```
 ///
 /// # Errors
 /// `UnexpectedEof` if the client ends the body early, `InvalidData` if its chunks are malformed,
-/// `FileTooLarge` past [`Limits::max_body`](crate::Limits), `TimedOut` if it does not come in time,
-/// `ConnectionReset` and `ConnectionAborted` as for [`ResponseWriter`](crate::ResponseWriter). A handler
-/// that returns such an error with `?` has it answered with the status that fits.
+/// `FileTooLarge` beyond [`Limits::max_body`](crate::Limits), `TimedOut` if it does not arrive in time,
+/// `ConnectionReset` and `ConnectionAborted` as for [`ResponseWriter`](crate::ResponseWriter). If a handler
+/// returns such an error with `?`, the client gets 400, 408 or 413.
 pub struct RequestBody<'a> {
     pub(crate) channel: &'a Channel,
     pub(super) body: &'a mut Body,
@@ -69,7 +80,7 @@ pub struct RequestBody<'a> {
 }
 
 impl RequestBody<'_> {
-    /// What is left of the body, where it has a known length.
+    /// Returns the number of bytes that are left of the body, if its length is known.
     pub fn remaining(&self) -> Option<u64> {
         let again = self.body.again.unread().len() as u64;
         match self.body.decoder {
@@ -79,7 +90,7 @@ impl RequestBody<'_> {
         }
     }
 
-    /// The client waits for `100 Continue`, unless its body is here already.
+    /// Notes that the client waits for `100 Continue`, unless its body was received already.
     pub(crate) fn await_continue(&mut self) {
         let waits = self.ahead.unread().is_empty() && self.remaining() != Some(0);
         // The handler may have sent it itself, or have answered.
@@ -96,7 +107,7 @@ impl RequestBody<'_> {
         }
     }
 
-    /// What was read beyond the head and is not consumed.
+    /// The bytes that were read beyond the head and not consumed.
     pub(crate) fn read_ahead(&self) -> &[u8] {
         self.ahead.unread()
     }
@@ -105,7 +116,7 @@ impl RequestBody<'_> {
         self.ahead.consume(count);
     }
 
-    /// How many bytes of the body stand at the front of the buffer; 0 only at its end.
+    /// Waits for bytes of the body. Returns how many are at the front of the buffer; 0 only at the end of the body.
     fn available(&mut self) -> io::Result<usize> {
         loop {
             if let Some(count) = self.buffered()? {
@@ -115,7 +126,8 @@ impl RequestBody<'_> {
         }
     }
 
-    /// As [`available`](Self::available), without waiting: `None` if the client has to send more first.
+    /// Returns how many bytes of the body are at the front of the buffer, without waiting: 0 only at the end of the body,
+    /// `None` if the client has to send more first.
     fn try_next(&mut self) -> io::Result<Option<usize>> {
         loop {
             if let Some(count) = self.buffered()? {
@@ -147,7 +159,7 @@ impl RequestBody<'_> {
         unread.get(..count).unwrap_or_default()
     }
 
-    /// As [`available`](Self::available), of what was read; `None` if more must be read first.
+    /// Returns how many bytes of the body are at the front of the buffer; `None` if more must be read first.
     fn buffered(&mut self) -> io::Result<Option<usize>> {
         if let again @ [_, ..] = self.body.again.unread() {
             return Ok(Some(again.len()));
@@ -219,7 +231,7 @@ impl RequestBody<'_> {
         Ok(())
     }
 
-    /// The end of the stream inside of a body is a fault.
+    /// Turns the end of the stream within a body into an error.
     fn check_read(&mut self, read: io::Result<usize>) -> io::Result<usize> {
         // The client sends its body, so it waits for no interim response any more.
         self.channel.awaits_continue.set(false);
@@ -233,14 +245,14 @@ impl RequestBody<'_> {
         }
     }
 
-    /// What comes after a fault can't be told apart any more, so the connection ends.
+    /// Makes the error of a fault, and ends the connection, because the end of the body is unknown then.
     fn fail(&mut self, fault: Fault) -> io::Error {
         self.channel.doom();
         self.body.failure = Some(fault.clone());
         fault.into()
     }
 
-    /// Reads past the buffer, `asked` bytes of what [`direct`](Self::direct) says at most.
+    /// Reads without the buffer, at most `asked` of the bytes that [`direct`](Self::direct) allows.
     fn read_past(
         &mut self,
         asked: usize,
@@ -258,7 +270,7 @@ impl RequestBody<'_> {
         Ok(count)
     }
 
-    /// Bytes that can be read straight from the socket into a caller's buffer.
+    /// The number of bytes that can be read directly from the socket into the caller's buffer.
     fn direct(&self) -> u64 {
         let is_here = !self.ahead.unread().is_empty() || !self.body.again.unread().is_empty();
         if is_here || self.body.failure.is_some() || self.body.ended {
@@ -267,7 +279,7 @@ impl RequestBody<'_> {
         self.pending()
     }
 
-    /// What is known to come: of the present chunk, or of a body of known length.
+    /// The number of bytes that are known to come: of the current chunk, or of a body of known length.
     fn pending(&self) -> u64 {
         match &self.body.decoder {
             Some(decoder) => decoder.pending(),
@@ -275,7 +287,7 @@ impl RequestBody<'_> {
         }
     }
 
-    /// Tells who looks on what was read past the buffer, and whether that was the end.
+    /// Tells the observer which bytes were read without the buffer, and whether the body has ended.
     fn note(&self, direct: &[u8]) {
         let observed = self.channel.observed();
         if !direct.is_empty() {

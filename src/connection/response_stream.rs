@@ -9,18 +9,18 @@ use super::link::{Link, Notice, Notify};
 use super::stream_queue::Queue;
 use crate::shutdown::Control;
 
-/// The body of a response, written by any thread after its handler has returned: for event streams, long polls,
-/// and answers that other threads compute.
+/// The body of a response that any thread may write after the handler has returned: for server-sent events, long polling,
+/// and responses that other threads compute. Returned by
+/// [`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream).
 ///
-/// Made by [`ResponseWriter::start_stream`](crate::ResponseWriter::start_stream). A write never waits: bytes that the client
-/// does not read at once are queued, up to [`Limits::stream_queue`](crate::Limits), and sent by the server. A client that
-/// is slower than that, or reads nothing for [`Limits::write_timeout`](crate::Limits), is disconnected (by a reset), and
-/// the writer gets an error. The server notices a client that has left: [`is_closed`](Self::is_closed) is true then, and
-/// the closure of [`notify`](Self::notify) is called.
+/// A write never waits. Bytes that the client does not read at once are queued, up to
+/// [`Limits::stream_queue`](crate::Limits), and the server sends them. A client that is slower than that, or reads nothing
+/// for [`Limits::write_timeout`](crate::Limits), is disconnected with a reset, and the writer gets an error. When the client
+/// leaves, [`is_closed`](Self::is_closed) becomes true and the closure of [`notify`](Self::notify) is called.
 ///
-/// Dropping the stream ends the body; the connection is kept for the next request. While a stream is open, nothing
-/// else is sent on its connection. A stream that is dropped before it has a declared `Content-Length` complete, or while
-/// its thread panics, is cut, so that the client can't take it for complete.
+/// Dropping the stream ends the body, and the connection is kept for the next request. A stream that is dropped before its
+/// `Content-Length` is complete, or while its thread panics, drops the connection, so the client can't mistake the body for
+/// complete.
 ///
 /// ```
 /// use servette::{RequestHandler, Status, handler_fn, respond};
@@ -44,46 +44,45 @@ use crate::shutdown::Control;
 pub struct ResponseStream(pub(super) Arc<Link<Queue>>, pub(super) Arc<Control>);
 
 impl ResponseStream {
-    /// Writes bytes, or a [`Chunk`] that other streams share. It never waits.
-    ///
-    /// Before the handler has returned, everything is queued.
+    /// Writes bytes, or a [`Chunk`] that other streams share, without waiting. Before the handler has returned, the bytes
+    /// are queued.
     ///
     /// # Errors
     /// `ConnectionReset` if the client has left, `TimedOut` if it was too slow, `ConnectionAborted` if the server has
-    /// stopped: nothing more can be sent. `InvalidInput` if it is more than the declared `Content-Length` has left; then
-    /// nothing of it is sent, and the stream goes on.
+    /// stopped: nothing more can be sent. `InvalidInput` if the bytes exceed the declared `Content-Length`: none of them is
+    /// sent, and the stream stays open.
     pub fn send(&self, bytes: impl Into<Chunk>) -> io::Result<()> {
         self.0.write(bytes.into())
     }
 
-    /// Whether nothing can be sent any more: the client has left or was disconnected, the server has stopped, or the
+    /// Returns true if nothing more can be sent: the client has left or was disconnected, the server has stopped, or the
     /// response has no body (to HEAD, and with status 204, 205 or 304).
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
-    /// Whether the server is being shut down. At its deadline the stream is cut.
+    /// Returns true if the server is shutting down. At the shutdown's deadline the connection is dropped.
     pub fn is_stopping(&self) -> bool {
         self.1.is_stopping()
     }
 
-    /// Calls a closure when the connection is closed, and when the server begins to shut down; at once if that has
-    /// happened already. It replaces the closure of an earlier call.
+    /// Sets a closure that is called when the client leaves, and when the server begins to shut down; at once if that has
+    /// happened already. It replaces the closure of an earlier call. Dropping the stream does not call it.
     ///
-    /// It runs on a thread of the server, so it should return soon. It is never called by two threads at a time, and
-    /// [`Notice::Closed`] comes last. It is not called when this stream is dropped.
+    /// The closure runs on a thread of the server, so it should return quickly. Calls do not overlap, and
+    /// [`Notice::Closed`] is the last one.
     pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
         self.0.notify(Notify::new(closure));
     }
 
-    /// Goes on for a client that ends its sending direction. By default such a client has left, for most of those that
-    /// close the connection can't be told from it.
+    /// Keeps the stream open when the client shuts down its sending side (half-close). By default such a client counts as
+    /// having left, because a client that closes the connection looks the same.
     pub fn allow_half_close(&self) {
         self.0.allow_half_close();
     }
 
-    /// Sends these bytes whenever nothing was sent for [`Limits::stream_keep_alive`](crate::Limits), or up to twice that
-    /// time.
+    /// Sets bytes that the server sends when nothing was sent for [`Limits::stream_keep_alive`](crate::Limits) (15 s by
+    /// default), or for up to twice that time. Default: none.
     pub fn keep_alive(&self, bytes: impl Into<Chunk>) {
         self.0.keep_alive(bytes.into());
     }
@@ -111,7 +110,7 @@ impl Write for ResponseStream {
 }
 
 impl Write for &ResponseStream {
-    /// As [`ResponseStream::send`]: `write!` with several arguments makes several chunks.
+    /// Writes as [`ResponseStream::send`] does. `write!` with several arguments makes several chunks.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.send(bytes).map(|()| bytes.len())
     }

@@ -9,65 +9,78 @@ use super::response_stream::ResponseStream;
 use super::tail::shorter;
 use crate::sys;
 
-/// A file or a rest of one up to this size is read beside the head and leaves in one write with it.
+/// Maximum size of a file, or of the rest of one, that is read into the buffer and sent in one write with the head.
 const ONE_WRITE: u64 = 64 << 10;
-/// A file from this size on is sent in bulk. The system makes many small segments of it else, whenever the client
-/// is slower; for smaller files that costs less than four calls more.
+/// Minimum size of a file that is sent in bulk mode, which costs four system calls. Otherwise the system sends many small
+/// segments when the client is slow.
 const BULK: u64 = 2 << 20;
-/// As much as one call of sendfile is asked for.
+/// Maximum size of one call of `sendfile`.
 const MOST: u64 = 1 << 30;
 
 /// The body of the response: Python's `wfile`.
 ///
-/// It frames the message by itself. With a `Content-Length` among the fields it takes exactly that much;
-/// with `Transfer-Encoding: chunked` it writes chunks; with neither, a body that ends within its
-/// buffer (32 KiB) gets its length computed, and a longer one is chunked, or ends with the connection
-/// where one side speaks HTTP/1.0 (RFC 9112, 6). Responses to HEAD, 204, 205 and 304 have no body,
-/// whatever is written.
+/// The writer frames the body (RFC 9112, 6). With a `Content-Length` header it takes exactly that many bytes. With
+/// `Transfer-Encoding: chunked` it writes chunks. With neither, a body of up to 32 KiB gets a `Content-Length`; a longer one
+/// is chunked, or ends with the connection if client or handler speak HTTP/1.0. Responses to HEAD and with status 204, 205
+/// and 304 have no body, whatever is written.
 ///
-/// Written bytes wait in the buffer until the response ends, so that head and body leave in one write;
-/// [`flush`](Write::flush) sends what there is, and so streams. What of a complete response the client does not take at
-/// once, no more than 256 KiB and a file, is sent on by the server after the handler has returned.
+/// Bytes are buffered until the response ends, so that head and body leave in one write. [`flush`](Write::flush) sends the
+/// buffer at once: for streaming. When the response is complete, the handler does not wait for a slow client: the server sends
+/// up to 256 KiB, and any part of a file, after the handler has returned.
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+/// use std::io::Write;
+///
+/// let handler = handler_fn(|_, x| {
+///     x.send_response(Status::OK);
+///     x.send_header("Content-Type", "text/plain");
+///     x.end_headers()?;
+///     for number in 1..=3 {
+///         writeln!(x.wfile, "{number}")?;
+///     }
+///     Ok(())
+/// });
+/// assert!(respond(&handler, "GET / HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\n1\n2\n3\n"));
+/// ```
 ///
 /// # Errors
-/// `InvalidInput` before [`end_headers`](crate::RequestHandler::end_headers), and past the declared
-/// length. `TimedOut` for a client that takes nothing for too long
-/// ([`Limits::write_timeout`](crate::Limits)), `ConnectionReset` for one that has gone,
-/// `ConnectionAborted` when the server cuts what still runs at the end of its shutdown.
+/// `InvalidInput` before [`end_headers`](crate::RequestHandler::end_headers), and beyond the declared length. `TimedOut` if
+/// the client reads nothing for [`Limits::write_timeout`](crate::Limits), `ConnectionReset` if it has left,
+/// `ConnectionAborted` at the deadline of the server's shutdown.
 #[derive(Debug)]
 pub struct ResponseWriter<'a> {
     pub(crate) channel: &'a Channel,
 }
 
 impl ResponseWriter<'_> {
-    /// Hands the rest of the body over to a stream that outlives the handler, for any thread to write to. What was
-    /// written so far is sent first, and `wfile` takes nothing more.
+    /// Returns a stream for the rest of the body, which outlives the handler: any thread can write to it. Bytes that were
+    /// written before are sent first; `wfile` can't be written any more.
     ///
-    /// Call it after [`end_headers`](crate::RequestHandler::end_headers). The body is framed as the head says: with a
-    /// `Content-Length` it takes exactly that much; else it is chunked, or ends with the connection where one side
-    /// speaks HTTP/1.0. A response without a body (to HEAD, 204, 205, 304) is complete at once, and its stream is
-    /// [closed](ResponseStream::is_closed) from the start.
+    /// Call it after [`end_headers`](crate::RequestHandler::end_headers). With a `Content-Length` the body has exactly that
+    /// length; otherwise it is chunked, or ends with the connection if one side speaks HTTP/1.0. A response without a body
+    /// (to HEAD, 204, 205, 304) is complete at once, and its stream is [closed](ResponseStream::is_closed) from the start.
     ///
-    /// If the handler then returns an error, the stream is cut.
+    /// If the handler then returns an error, the connection is dropped.
     ///
     /// # Errors
-    /// `InvalidInput` before the end of the head, and if the body was handed over before. An error that is answered with
-    /// 503 where the server stops, and nobody would send what the stream is given.
+    /// `InvalidInput` before the end of the head, or if the stream was started already. An error with status 503 if the
+    /// server is stopping.
     pub fn start_stream(&mut self) -> io::Result<ResponseStream> {
         self.channel.start_stream()
     }
 
-    /// Writes `count` bytes of a file from `offset` on, without reading them into memory where the
-    /// system can do that (`sendfile`). Where they complete the declared length, the handler does not wait for a client
-    /// that takes them slowly: the server sends on after it.
+    /// Writes `count` bytes of a file, starting at `offset`, with `sendfile` where the system has it, so large files do not
+    /// pass through memory. If the bytes complete the declared `Content-Length`, the handler does not wait for a slow client:
+    /// the server sends the rest after the handler has returned.
     ///
     /// # Errors
-    /// As a write; `UnexpectedEof` if the file has become shorter.
+    /// Those of a write, and `UnexpectedEof` if the file has become shorter.
     pub fn send_file(&mut self, file: &File, offset: u64, count: u64) -> io::Result<()> {
         self.send_part(file, || file.try_clone().map(Arc::new), offset, count)
     }
 
-    /// The same for a file that others may hold too.
+    /// Writes bytes of a shared file, as [`send_file`](Self::send_file) does.
     pub(crate) fn send_shared_file(
         &mut self,
         file: &Arc<File>,

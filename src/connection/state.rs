@@ -1,5 +1,4 @@
-//! Where a connection stands between two exchanges, and how it ends: one value, [`State`], and what moves it on without
-//! a handler.
+//! [`State`]: the state of a connection between two exchanges, how it changes without a handler, and how a connection ends.
 
 use std::{io, mem};
 
@@ -17,38 +16,38 @@ use crate::limits::Limits;
 /// Bytes of one connection that are dropped, or sent of a tail, before other connections get a turn.
 pub(super) const SHARE: u64 = 1 << 20;
 
-/// Where a connection stands between two exchanges.
+/// The state of a connection between two exchanges.
 #[derive(Debug)]
 pub(super) enum State {
-    /// The next head is looked for.
+    /// The connection looks for the next head.
     Open,
-    /// The next head stands here in the unread bytes.
+    /// The next head is complete, at this place in the unread bytes.
     Found(Found),
     /// The next request is refused before anything of it is handled.
     Refused(Refusal),
-    /// The last request was put off, and its answer is there.
+    /// The last request was deferred, and the program has answered it.
     Late(Box<Late>),
     /// The last request is answered, and the rest of its body is dropped.
     Draining(Drain),
     /// The connection ends.
     Ending(Ending),
-    /// The sending direction is shut; so many bytes were dropped since.
+    /// The sending side is shut; this number of bytes was dropped since.
     Lingering(u64),
 }
 
 /// The rest of a body that no handler reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drain {
-    /// So many bytes may still be dropped.
+    /// Number of bytes that may still be dropped.
     pub(super) left: u64,
-    /// The answer waits for the body, for a moment: some clients read no answer before they have sent the body, and
-    /// some proxies take a connection for broken whose answer comes sooner.
+    /// The response waits for the body, for a moment: some clients read no response before they have sent the body, and
+    /// some proxies report an earlier response as a broken connection.
     pub(super) holds_answer: bool,
-    /// The connection ends behind the body. Else the next head is looked for.
+    /// The connection ends after the body; otherwise it looks for the next head.
     pub(super) ends: bool,
 }
 
-/// What a parked connection waits for.
+/// The reason why a parked connection waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitsFor {
     /// The head of its first request.
@@ -57,17 +56,17 @@ pub(crate) enum WaitsFor {
     NextHead,
     /// The rest of a head.
     RestOfHead,
-    /// The rest of a body, before the answer is sent.
+    /// The rest of a body, before the response is sent.
     BodyAtOnce,
     /// The rest of a body that is dropped.
     RestOfBody,
-    /// The end of the stream: it has its last answer.
+    /// The end of the stream, after the last response.
     End,
-    /// Room in the socket for what is left of answers.
+    /// Room in the socket for the rest of responses.
     Room,
-    /// The program, which has the answer in its hands.
+    /// The program, which writes a stream or has deferred the request.
     Program,
-    /// The same; after a while something is sent to keep the connection alive.
+    /// The program, which writes a stream with keep-alive bytes.
     Silence,
 }
 
@@ -88,18 +87,18 @@ impl WaitsFor {
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// At once: nobody is there any more, or a reset is to be sent.
+    /// At once, because the client has left or a reset is to be sent.
     Close,
-    /// The sending direction now, the rest at once too, unless the client sends on: it said that it would not.
+    /// The client announced that it sends nothing more: shuts the sending side, and closes at once unless the client sends.
     Last,
-    /// The sending direction now, the rest when the client has read the answer (RFC 9112, 9.6).
+    /// Shuts the sending side now, and closes when the client has read the response (RFC 9112, 9.6).
     Linger,
 }
 
-/// How far the end of a connection has come.
+/// The progress of the end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lingers {
-    /// The client may still be reading its answer.
+    /// The client may still be reading its response.
     Waits,
     /// It is still sending.
     GoesOn,
@@ -108,7 +107,7 @@ pub(crate) enum Lingers {
 }
 
 impl Connection {
-    /// The next request is refused, and that was not answered yet.
+    /// Returns true if the next request is refused and the error response was not made yet.
     pub(crate) fn is_refused(&self) -> bool {
         matches!(self.state, State::Refused(_))
     }
@@ -129,19 +128,19 @@ impl Connection {
         }
     }
 
-    /// Finished answers wait for the rest of a body.
+    /// Returns true if finished responses wait for the rest of a body.
     pub(super) fn holds_answers(&self) -> bool {
         matches!(self.state, State::Draining(drain) if drain.holds_answer)
     }
 
-    /// Finished answers wait no longer for the rest of a body: nothing more is read, or a handler goes on.
+    /// Ends the wait of finished responses for the rest of a body.
     pub(super) fn release_answers(&mut self) {
         if let State::Draining(drain) = &mut self.state {
             drain.holds_answer = false;
         }
     }
 
-    /// Sends the answers that a parked connection holds, as far as the socket takes them: it is closed.
+    /// Sends the responses that a parked connection holds, as far as the socket takes them, before it is closed.
     pub(crate) fn send_held_answers(&mut self) {
         let held = mem::take(&mut self.held_answers);
         let is_whole = |sent: io::Result<usize>| sent.is_ok_and(|sent| sent == held.len());
@@ -151,7 +150,7 @@ impl Connection {
         }
     }
 
-    /// The rest of a body does not come in time: answers wait for it no longer, or the connection ends.
+    /// Handles a body that does not arrive in time: responses wait for it no longer, or the connection ends.
     pub(crate) fn drain_is_late(&mut self) {
         match &mut self.state {
             State::Draining(drain) if drain.holds_answer => drain.holds_answer = false,
@@ -163,17 +162,17 @@ impl Connection {
         matches!(self.state, State::Draining(_))
     }
 
-    /// There is more to drop of a body, but others have their turn: no event will tell of it.
+    /// Returns true if there is more of a body to drop, but other connections have their turn. No event reports it.
     pub(crate) fn drains_on(&self) -> bool {
         self.is_draining() && !self.input.socket.is_read()
     }
 
-    /// The next request will be answered with this error, unread.
+    /// Makes the connection answer the next request with this error, without reading it.
     pub(crate) fn refuse(&mut self, refusal: Refusal) {
         self.state = State::Refused(refusal);
     }
 
-    /// The client speaks HTTP where TLS is expected: it is told so in HTTP.
+    /// Refuses plain HTTP where TLS is expected, with a plain response.
     #[cold]
     pub(super) fn refuse_plain_http(&mut self) {
         // For the log: where the request line stands.
@@ -181,7 +180,7 @@ impl Connection {
         self.refuse(Refusal::new(400, "This port speaks HTTPS, not plain HTTP"));
     }
 
-    /// A read has failed. Where TLS has, the client gets to read why.
+    /// Handles a failed read. If TLS has failed, the connection lingers, so that the client can read the alert.
     #[cold]
     pub(super) fn reading_failed(&mut self, error: io::Error) -> Error {
         #[cfg(feature = "tls-config")]
@@ -191,7 +190,7 @@ impl Connection {
         error.into()
     }
 
-    /// The connection is about to be closed. Between two exchanges nothing is missing, and the client is told.
+    /// Sends an orderly end (`close_notify` over TLS) before the connection is closed, if no response is truncated.
     pub(crate) fn say_end(&self) {
         let is_between = match self.state {
             State::Open | State::Found(_) | State::Refused(_) | State::Draining(_) => true,
@@ -206,7 +205,7 @@ impl Connection {
         }
     }
 
-    /// Drops what has come of a body that no handler reads, without waiting; false if more must come.
+    /// Drops the received part of a body that no handler reads, without waiting. Returns false if more must come.
     #[cold]
     pub(super) fn drain(&mut self) -> bool {
         let State::Draining(mut drain) = self.state else {
@@ -223,7 +222,7 @@ impl Connection {
         !matches!(self.state, State::Draining(_))
     }
 
-    /// Where the connection stands behind its last exchange.
+    /// The state of the connection after its last exchange.
     pub(super) fn last_state(
         &mut self,
         is_left: bool,
@@ -269,7 +268,7 @@ impl Connection {
         }
     }
 
-    /// Ends in a way that can't be taken for the end of a response: with a reset (true), if there is no other.
+    /// Makes the connection end in a way that does not look like the end of a response. Returns true if that is a reset.
     fn cut(&mut self) -> bool {
         let is_ambiguous = self.is_handed() || self.channel.out.borrow().ends_with_close();
         if is_ambiguous {
@@ -285,7 +284,7 @@ impl Connection {
         is_ambiguous
     }
 
-    /// A handler ends the connection, or an error does, after exchanges that would have kept it.
+    /// Ends the connection because of a handler or an error, after exchanges that would have kept it.
     pub(crate) fn leave(&mut self) {
         if self.ending().is_some() {
             return;
@@ -298,7 +297,7 @@ impl Connection {
         });
     }
 
-    /// How the connection ends, if exchanges have decided that it does.
+    /// The way in which the connection ends, if it does.
     pub(crate) fn ending(&self) -> Option<Ending> {
         match self.state {
             State::Ending(ending) => Some(ending),
@@ -307,8 +306,8 @@ impl Connection {
         }
     }
 
-    /// Goes on with the end of a connection, without waiting: shuts the sending direction, and drops what the client
-    /// still sends, so that it gets to read its last answer.
+    /// Continues the end of a connection, without waiting: shuts the sending side, and drops what the client still sends, so
+    /// that it can read its last response.
     pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
         self.send_held_answers();
         let (before, is_quiet_over) = match self.state {

@@ -1,4 +1,4 @@
-//! The byte stream below a connection: a socket that never blocks, or memory.
+//! [`Stream`]: the byte stream of a connection: a non-blocking socket, or memory.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -21,7 +21,7 @@ mod bulk;
 #[cfg_attr(windows, path = "stream/windows.rs")]
 mod system;
 
-/// As much as is dropped at once.
+/// Maximum number of bytes that are dropped at once.
 pub(crate) const WASTE: usize = 1 << 20;
 
 /// A socket (always non-blocking), perhaps with TLS on it, or requests and responses in memory.
@@ -30,7 +30,7 @@ pub(crate) const WASTE: usize = 1 << 20;
 pub(crate) enum Stream {
     Tcp(mio::net::TcpStream),
     Unix(LocalStream),
-    /// Either of them, to which other threads write as well.
+    /// A TCP or Unix socket to which other threads write as well.
     Shared(Arc<Socket>),
     Memory(RefCell<Memory>),
     #[cfg(feature = "tls-config")]
@@ -45,13 +45,13 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Writes as much as goes at once.
+    /// Writes as much as the socket takes.
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         retry(|| Ok(rustix::net::send(&self.descriptor, bytes, QUIET)?))
     }
 }
 
-/// The requests of [`respond`](crate::respond), and what was answered to them.
+/// The requests of [`respond`](crate::respond()), and the responses.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) input: Vec<u8>,
@@ -69,7 +69,7 @@ impl Memory {
 }
 
 impl Stream {
-    /// The descriptor to poll; memory has none, and never makes anybody wait.
+    /// The socket to poll; `None` for memory, which never blocks.
     #[inline]
     pub(crate) fn fd(&self) -> Option<BorrowedSocket<'_>> {
         match self {
@@ -82,7 +82,7 @@ impl Stream {
         }
     }
 
-    /// The TCP socket, if it is one.
+    /// The socket, if it is a TCP socket.
     fn tcp(&self) -> Option<BorrowedSocket<'_>> {
         match self {
             Stream::Tcp(socket) => Some(sys::socket(socket)),
@@ -91,7 +91,7 @@ impl Stream {
         }
     }
 
-    /// Reads what is there; `WouldBlock` if nothing is, 0 at the end.
+    /// Reads the available bytes. Returns 0 at the end, and fails with `WouldBlock` if there are none.
     pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Stream::Memory(memory) => memory.borrow_mut().recv(buffer),
@@ -105,7 +105,7 @@ impl Stream {
         }
     }
 
-    /// As [`recv`](Self::recv), but what is there stays there.
+    /// Reads as [`recv`](Self::recv) does, but leaves the bytes in the socket.
     pub(super) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         retry(|| {
             let (_, count) = rustix::net::recv(self.socket()?, &mut *buffer, RecvFlags::PEEK)?;
@@ -113,13 +113,13 @@ impl Stream {
         })
     }
 
-    /// Whether [`discard`](Self::discard) does without copying.
+    /// Returns true if [`discard`](Self::discard) works without copying.
     pub(crate) fn drops_in_kernel(&self) -> bool {
         DROP.is_some() && self.tcp().is_some()
     }
 
-    /// As [`recv`](Self::recv), but drops what is there, at most `most` bytes and [`WASTE`]. Of TLS these are records,
-    /// which nobody decrypts any more: behind the end only.
+    /// Drops the available bytes, at most `most` and [`WASTE`]. With TLS these are encrypted records, so it is used only
+    /// after the session has ended.
     pub(crate) fn discard(&self, most: usize) -> io::Result<usize> {
         #[cfg(feature = "tls-config")]
         if let Stream::Tls(tls) = self {
@@ -144,7 +144,7 @@ impl Stream {
         })
     }
 
-    /// Writes as much of both slices as goes at once; `more` says that more follows at once.
+    /// Writes as much of both slices as the socket takes; `more` says that more bytes follow at once.
     pub(crate) fn send(&self, first: &[u8], second: &[u8], more: bool) -> io::Result<usize> {
         let flags = if more { QUIET.union(MORE) } else { QUIET };
         match (self, second) {
@@ -164,7 +164,7 @@ impl Stream {
         }
     }
 
-    /// Writes as much of all slices as goes at once.
+    /// Writes as much of all slices as the socket takes.
     pub(crate) fn send_all(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if let Stream::Memory(memory) = self {
             let output = &mut memory.borrow_mut().output;
@@ -180,12 +180,13 @@ impl Stream {
         retry(|| send_slices(self.socket()?, slices, QUIET))
     }
 
-    /// The client has ended its sending direction, or is gone; nothing is read for that. In memory it never does.
+    /// Returns true if the client has shut down its sending side or has left. Nothing is read for that. A client in memory
+    /// never leaves.
     pub(crate) fn has_left(&self) -> bool {
         self.has_left_by(true)
     }
 
-    /// The same; whether the end of its sending direction counts.
+    /// Returns true if the client has left; `its_end` says whether a half-close counts.
     pub(super) fn has_left_by(&self, its_end: bool) -> bool {
         let Some(socket) = self.fd() else {
             return false;
@@ -230,7 +231,7 @@ impl Stream {
         }
     }
 
-    /// Tells the client that nothing more comes.
+    /// Shuts down the sending side.
     pub(crate) fn shutdown_write(&self) {
         #[cfg(feature = "tls-config")]
         if let Stream::Tls(tls) = self {
@@ -242,7 +243,7 @@ impl Stream {
         }
     }
 
-    /// Has a poller report the end of the stream, which was read.
+    /// Makes the poller report the end of the stream, which was read already.
     #[cfg(feature = "tls-config")]
     pub(super) fn shutdown_read(&self) {
         if let Some(socket) = self.fd() {
@@ -251,7 +252,7 @@ impl Stream {
         }
     }
 
-    /// The stream is about to be closed, and nothing is missing in it: says so, where there is a way besides its end.
+    /// Sends an orderly end (`close_notify` over TLS), before the stream is closed.
     pub(super) fn say_end(&self) {
         #[cfg(feature = "tls-config")]
         if let Stream::Tls(tls) = self {
@@ -259,7 +260,7 @@ impl Stream {
         }
     }
 
-    /// Something is missing in it: its end must not look like an orderly one, where these can be told apart.
+    /// Suppresses the orderly end (`close_notify` over TLS), because the response is truncated.
     pub(super) fn cut_end(&self) {
         #[cfg(feature = "tls-config")]
         if let Stream::Tls(tls) = self {
@@ -267,7 +268,7 @@ impl Stream {
         }
     }
 
-    /// There are bytes to read of which no poller knows.
+    /// Returns true if there are bytes to read that the poller does not know of.
     pub(super) fn holds_bytes(&self) -> bool {
         #[cfg(feature = "tls-config")]
         if let Stream::Tls(tls) = self {
@@ -276,7 +277,7 @@ impl Stream {
         false
     }
 
-    /// The client speaks HTTP without TLS, where TLS is expected.
+    /// Returns true if the client sends plain HTTP where TLS is expected.
     #[inline]
     pub(super) fn lacks_tls(&self) -> bool {
         #[cfg(feature = "tls-config")]
@@ -295,13 +296,13 @@ impl Stream {
         }
     }
 
-    /// Has the socket end with a reset.
+    /// Makes the socket end with a reset.
     pub(crate) fn reset_on_close(&self) -> io::Result<()> {
         let socket = self.fd().ok_or_else(no_socket)?;
         self::system::reset_on_close(socket)
     }
 
-    /// The same where nobody is to be told that it failed: in memory there is no reset, and a socket that is gone needs none.
+    /// Makes the socket end with a reset, and ignores errors: memory has no reset, and a closed socket needs none.
     pub(crate) fn end_with_reset(&self) {
         let _ = self.reset_on_close();
     }

@@ -1,8 +1,7 @@
-//! [`Queue`]: the rest of a body between its writer, a [`ResponseStream`](super::response_stream::ResponseStream), and its
-//! client.
+//! [`Queue`]: the queue of a [`ResponseStream`](super::response_stream::ResponseStream).
 //!
-//! The writer sends by itself as long as the socket takes all of it. What it does not take is queued, and the event loop
-//! sends that when the poller reports room. The lock of the [`Link`] keeps both in order.
+//! The writer sends directly to the socket as long as the socket takes everything. Bytes that it does not take are queued,
+//! and the event loop sends them when the poller reports room. The lock of the [`Link`] keeps the order.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -19,40 +18,40 @@ use crate::error::Fault;
 use crate::limits::Limits;
 use crate::shutdown::Control;
 
-/// Chunks that are sent with one call.
+/// Maximum number of chunks that are sent in one call.
 const AT_ONCE: usize = 32;
 /// The end of a chunked body.
 const LAST: &[u8] = b"0\r\n\r\n";
 
-/// How the rest of a body is framed.
+/// The framing of the rest of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestFraming {
-    /// So many bytes are still to come.
+    /// A declared length, of which this number of bytes is left.
     Length(u64),
     Chunked,
     UntilClose,
 }
 
-/// What the event loop finds when it sends on.
+/// The result of sending from the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// The body has ended, and all of it is sent.
     All,
     /// The socket takes no more.
     Full,
-    /// Others have their turn.
+    /// Other connections have their turn.
     Share,
-    /// The writer has to go on.
+    /// The queue is empty, and the body has not ended.
     Waits,
 }
 
-/// How a stream stands, as of the last look at it.
+/// The state of a stream, as of the last look.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     pub(super) progress: Progress,
-    /// Bytes that were sent.
+    /// Number of bytes that were sent.
     pub(super) written: u64,
-    /// Something is to be written when nothing else is for a while.
+    /// There are keep-alive bytes.
     pub(super) is_kept_alive: bool,
 }
 
@@ -61,18 +60,18 @@ pub(super) struct Look {
 pub(crate) struct Queue {
     framing: RestFraming,
     pieces: VecDeque<Piece>,
-    /// So many bytes of the first one are sent.
+    /// Number of bytes of the first one that are sent.
     sent: usize,
-    /// Bytes that are left in all of them.
+    /// Number of unsent bytes in all of them.
     length: usize,
-    /// From where on the writer sends by itself; `None` before the handler has returned, and in memory.
+    /// The socket to which the writer sends directly; `None` before the handler has returned, and in memory.
     socket: Option<Arc<Socket>>,
-    /// In memory there is no client that could be too slow.
+    /// The queue is limited; false in memory, where no client is slow.
     is_bounded: bool,
-    /// Is written when nothing else was for a while.
+    /// The keep-alive bytes.
     keep_alive: Option<Chunk>,
     rate: MinRate,
-    /// Since when the socket takes no more.
+    /// The time at which the socket became full.
     full_since: Option<Moment>,
     limits: Arc<Limits>,
     control: Arc<Control>,
@@ -117,7 +116,7 @@ impl Queue {
         }
     }
 
-    /// Frames what is written; `None` if that adds nothing.
+    /// Frames a chunk. Returns `None` if nothing is to be sent.
     fn frame(&mut self, chunk: Chunk) -> io::Result<Option<Piece>> {
         let length = chunk.as_bytes().len() as u64;
         if length == 0 {
@@ -133,7 +132,7 @@ impl Queue {
         }))
     }
 
-    /// What ends the body; the fault, if it can't be ended.
+    /// The bytes that end the body, or the fault if it can't be completed.
     fn end(&self) -> Result<Option<Piece>, Fault> {
         match self.framing {
             _ if thread::panicking() => Err(Fault::Incomplete),
@@ -143,7 +142,7 @@ impl Queue {
         }
     }
 
-    /// Sends a piece, or queues what the socket does not take of it.
+    /// Sends a piece, and queues what the socket does not take.
     fn put(&mut self, piece: Piece, is_bounded: bool) -> Result<(), Fault> {
         let bytes = piece.bytes();
         let mut sent = 0;
@@ -179,7 +178,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Sends on, no more than a share.
+    /// Sends from the queue, at most one share.
     fn send_some(
         &mut self,
         send: impl Fn(&[IoSlice<'_>]) -> io::Result<usize>,
@@ -205,7 +204,7 @@ impl Queue {
         Ok(self.pieces.is_empty())
     }
 
-    /// So many bytes are sent.
+    /// Notes that this number of bytes was sent.
     fn advance(&mut self, count: usize) {
         self.length = self.length.saturating_sub(count);
         self.control.release(count);
@@ -221,7 +220,7 @@ impl Queue {
         self.sent = sent;
     }
 
-    /// Gives up what is queued.
+    /// Drops the queue.
     fn clear(&mut self) {
         self.control.release(mem::take(&mut self.length));
         self.pieces = VecDeque::new();
@@ -240,7 +239,7 @@ impl Drop for Queue {
 }
 
 impl LinkState<Queue> {
-    /// Nothing more can be sent.
+    /// Ends the stream with a fault.
     fn fail(&mut self, fault: Fault) -> Fault {
         self.content.clear();
         self.fault.get_or_insert(fault).clone()
@@ -267,14 +266,14 @@ impl Link<Queue> {
         Ok(result?)
     }
 
-    /// This is to be written whenever nothing else was for a while.
+    /// Sets the keep-alive bytes.
     pub(super) fn keep_alive(&self, chunk: Chunk) {
         let mut state = self.state();
         state.content.keep_alive = Some(chunk);
         self.tell(&mut state);
     }
 
-    /// The writer has done.
+    /// Ends the body. `is_whole`: the writer has not given it up.
     pub(super) fn end(&self, is_whole: bool) {
         let mut state = self.state();
         if mem::replace(&mut state.is_done, true) {
@@ -302,17 +301,17 @@ impl Link<Queue> {
 
 /// The connection's side.
 impl Link<Queue> {
-    /// From now on the writer sends by itself.
+    /// Lets the writer send directly to the socket.
     pub(super) fn open(&self, socket: Arc<Socket>) {
         let queue = &mut self.state().content;
         queue.full_since = None;
         queue.socket = Some(socket);
     }
 
-    /// Sends on of what is queued, without waiting.
+    /// Sends from the queue, without waiting.
     ///
     /// # Errors
-    /// If the client has gone or is too slow, or the writer can't complete the body.
+    /// If the client has left or is too slow, or if the body can't be completed.
     pub(super) fn send_on(
         &self,
         send: impl Fn(&[IoSlice<'_>]) -> io::Result<usize>,
@@ -327,7 +326,7 @@ impl Link<Queue> {
         })
     }
 
-    /// Nothing has been sent for a while, unless more than so many bytes have been by now.
+    /// Writes the keep-alive bytes, unless more than `written` bytes were sent meanwhile.
     pub(super) fn note_silence(&self, written: u64) {
         let mut state = self.state();
         let is_over = state.is_done || state.fault.is_some();
@@ -353,7 +352,7 @@ impl Link<Queue> {
         self.state().fail(fault);
     }
 
-    /// How long the client may be waited for, and what was waited.
+    /// Calls `wait` with the minimum rate and the limits of the waits.
     pub(super) fn with_rate<T>(&self, wait: impl FnOnce(&mut MinRate, Allowance) -> T) -> T {
         let (mut rate, allowance) = {
             let queue = &self.state().content;
@@ -392,7 +391,7 @@ impl LinkState<Queue> {
         }
     }
 
-    /// There is something to do for who sends.
+    /// Returns true if there is something to send or to end.
     pub(super) fn has_news(&self) -> bool {
         self.is_done || self.fault.is_some() || !self.content.pieces.is_empty()
     }

@@ -1,7 +1,7 @@
-//! [`Tail`]: what is left to send of answers that are finished. The event loop carries it, without a thread.
+//! [`Tail`]: the unsent end of finished responses. The event loop sends it, without a thread that waits.
 //!
-//! Nothing of a connection goes past its tail: the next request is not looked at before it is out, and whoever has to
-//! send something else finishes it first, and waits ([`Channel::finish_tail`](super::channel::Channel::finish_tail)).
+//! Nothing overtakes the tail: the next request is not parsed before the tail is sent. Code that has to send something else
+//! finishes the tail first and waits ([`Channel::finish_tail`](super::channel::Channel::finish_tail)).
 
 use std::fs::File;
 use std::io;
@@ -15,21 +15,21 @@ use crate::Result;
 use crate::clock::Moment;
 use crate::shutdown::TailGuard;
 
-/// As much may one tail hold in memory.
+/// Maximum size of a tail in memory.
 pub(super) const MOST_HELD: usize = 256 << 10;
-/// Where the system can't send a file, it is read in blocks of this size.
+/// Size of the blocks in which a file is read if the system can't send it.
 const BLOCK: u64 = 64 << 10;
 
 /// First bytes, then a range of a file.
 #[derive(Debug)]
 pub(super) struct Tail {
     bytes: Vec<u8>,
-    /// So many of them are sent.
+    /// Number of these that are sent.
     sent: usize,
     range: Option<Range>,
-    /// It is sent in bulk, which is to be switched off behind it.
+    /// The socket is in bulk mode, which is switched off after the tail.
     is_bulk: bool,
-    /// Since when the socket takes no more; `None` while only others have their turn.
+    /// The time at which the socket became full; `None` while the tail waits for its turn.
     full_since: Option<Moment>,
     _counted: TailGuard,
 }
@@ -43,20 +43,20 @@ pub(super) struct Range {
     pub(super) is_bulk: bool,
 }
 
-/// How far sending has come without waiting.
+/// The result of sending without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     All,
     /// The socket takes no more.
     Full,
-    /// The socket may take more, but others have their turn.
+    /// The socket may take more, but other connections have their turn.
     Share,
     /// The system can't send this file here.
     Unable,
 }
 
 impl Tail {
-    /// What is left where the socket took no more, or (`Share`) others have their turn.
+    /// Makes the tail of the bytes and the file range that are left.
     pub(super) fn new(
         bytes: Vec<u8>,
         range: Option<Range>,
@@ -73,12 +73,12 @@ impl Tail {
         })
     }
 
-    /// The socket takes no more, as far as the last attempt has shown.
+    /// Returns true if the socket was full at the last attempt.
     pub(super) fn is_full(&self) -> bool {
         self.full_since.is_some()
     }
 
-    /// Sends on without waiting. What was waited for it counts for the minimum rate.
+    /// Sends without waiting. The time since the socket became full counts for the minimum rate.
     pub(super) fn send(&mut self, wire: &Wire, min_rate: &mut MinRate) -> io::Result<Progress> {
         if let Some(since) = self.full_since.take() {
             min_rate.waited(Moment::now().since(since));
@@ -161,7 +161,7 @@ impl Range {
     }
 }
 
-/// Has the system send a part of a file, no more than a share of it, without waiting.
+/// Sends a part of a file with `sendfile`, at most one share, without waiting.
 ///
 /// # Errors
 /// Those of the socket and of the file; `UnexpectedEof` if it has become shorter.
@@ -190,7 +190,7 @@ pub(super) fn send_range(
 }
 
 impl Connection {
-    /// How far the connection has come: where this is the same, it waits still, else anew.
+    /// The progress of the connection. If it has changed, the connection begins a new wait.
     pub(crate) fn progress(&self) -> (u64, u64) {
         let written = match self.channel.has_tail() {
             true => self.channel.written(),
@@ -199,10 +199,10 @@ impl Connection {
         (self.answered, written)
     }
 
-    /// Sends on of the tail without waiting; true if nothing is left.
+    /// Sends more of the tail, without waiting. Returns true if nothing is left.
     ///
     /// # Errors
-    /// If the client has gone or is too slow, or the file has become shorter. The connection is ending then.
+    /// If the client has left or is too slow, or if the file has become shorter. The connection is ending then.
     pub(super) fn send_tail(&mut self) -> Result<bool> {
         self.channel.send_tail().map_err(|error| {
             // The client sees that a file is cut, by the declared length.
@@ -219,8 +219,8 @@ impl Connection {
         })
     }
 
-    /// Gives up what is left to send, in a way that can't be taken for its end: the connection is to be closed. Else the
-    /// kernel would also go on offering what is unsent, for minutes.
+    /// Drops the tail and makes the connection end with a reset, so that the response does not look complete and the kernel
+    /// does not retransmit unsent bytes for minutes.
     pub(crate) fn cut_tail(&self) {
         if self.channel.drop_tail() {
             self.channel.wire.stream.end_with_reset();
@@ -228,7 +228,7 @@ impl Connection {
     }
 }
 
-/// The file is not what was announced any more.
+/// The error that a file has become shorter than announced.
 pub(super) fn shorter() -> io::Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,

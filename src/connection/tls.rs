@@ -1,14 +1,13 @@
-//! TLS below a connection: records in, bytes out, and the other way round.
+//! TLS below a connection: decrypts received records, and encrypts what is sent.
 //!
-//! To those above, [`Tls`] is a socket like any other, and its promises are a socket's:
+//! To the layers above, [`Tls`] behaves like a socket:
 //!
-//! - A read that is not full has taken all that there is; what follows has an event of the poller.
-//! - What [`Tls::send`] says is sent is out. Of the bytes that are encrypted already while the socket takes no more, it
-//!   does not say so yet; they are given to it once more, like any bytes that a socket did not take.
+//! - A read that does not fill its buffer has taken everything; for later bytes the poller has an event.
+//! - [`Tls::send`] reports only bytes that are out. Bytes that are encrypted but not taken by the socket are not reported
+//!   yet; the caller passes them again, as with a socket that is full.
 //!
-//! The handshake goes on with each read, until which nothing is there to be read. A connection at rest owns no
-//! buffers: ciphertext passes through buffers of the thread. What it keeps is a record that came in part, and what the
-//! socket did not take.
+//! Each read drives the handshake; before its end there is nothing to read. A parked connection has no buffers: ciphertext
+//! passes through buffers of the thread. Only an incomplete record and unsent ciphertext are kept.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
@@ -35,7 +34,7 @@ mod output;
 mod session;
 mod state;
 
-/// As much plaintext is encrypted for one send.
+/// Maximum size of the plaintext that is encrypted for one send.
 const CHUNK: usize = 64 << 10;
 
 /// A socket, and the session on it.
@@ -43,7 +42,7 @@ pub(crate) struct Tls {
     pub(super) socket: Stream,
     state: RefCell<State>,
     info: OnceCell<Box<TlsInfo>>,
-    /// The end must not look like an orderly one.
+    /// The response is truncated, so the session ends without `close_notify`.
     is_cut: Cell<bool>,
 }
 
@@ -76,7 +75,7 @@ impl Tls {
         ))
     }
 
-    /// Has a fixture's connection fail in this way.
+    /// Makes a fixture's connection fail in this way.
     #[cfg(all(feature = "testing", feature = "self-signed"))]
     pub(crate) fn fail_with(&self, fault: Option<HttpsFault>) {
         match fault {
@@ -100,7 +99,13 @@ impl Tls {
         &self.socket
     }
 
-    /// What was agreed on; `None` before that.
+    /// Returns true if the client has ended the session.
+    #[cfg(windows)]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.borrow().has_ended()
+    }
+
+    /// The parameters of the session; `None` before the end of the handshake.
     pub(crate) fn info(&self) -> Option<&TlsInfo> {
         if self.info.get().is_none() {
             let made = self.state.borrow().info()?;
@@ -110,7 +115,7 @@ impl Tls {
         self.info.get().map(|info| &**info)
     }
 
-    /// The client speaks plain HTTP.
+    /// Returns true if the client sends plain HTTP.
     pub(crate) fn is_plain(&self) -> bool {
         self.state.borrow().phase == Phase::Plain
     }
@@ -119,23 +124,23 @@ impl Tls {
         self.state.borrow().failure.is_some()
     }
 
-    /// Why TLS has failed, if it has.
+    /// Takes the reason why TLS has failed, if it has.
     pub(crate) fn take_failure(&self) -> Option<Box<Failure>> {
         self.state.borrow_mut().failure.take()
     }
 
-    /// There are decrypted bytes, of which no poller knows.
+    /// Returns true if there are decrypted bytes, which the poller does not know of.
     pub(crate) fn holds_plaintext(&self) -> bool {
         self.state.borrow().holds_plaintext()
     }
 
-    /// Reads what is there; `WouldBlock` if nothing is, 0 at the end.
+    /// Reads the available bytes. Returns 0 at the end, and fails with `WouldBlock` if there are none.
     pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let state = &mut *self.state.borrow_mut();
         SCRATCH.with_borrow_mut(|scratch| state.recv(&self.socket, buffer, scratch))
     }
 
-    /// Writes as much of both slices as goes at once; `more` says that more follows at once.
+    /// Writes as much of both slices as the socket takes; `more` says that more bytes follow at once.
     pub(crate) fn send(&self, first: &[u8], second: &[u8], more: bool) -> io::Result<usize> {
         let state = &mut *self.state.borrow_mut();
         if state.phase == Phase::Plain {
@@ -158,7 +163,7 @@ impl Tls {
         })
     }
 
-    /// Writes as much of all slices as goes at once.
+    /// Writes as much of all slices as the socket takes.
     pub(crate) fn send_all(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut joined = Vec::new();
         for slice in slices {
@@ -194,8 +199,8 @@ impl Tls {
         Ok(Some(sent))
     }
 
-    /// Says that nothing more comes, unless what went before was cut; as far as that goes without waiting. `more` says
-    /// that the end of the stream follows at once.
+    /// Sends `close_notify`, without waiting, unless the response was truncated. `more` says that the end of the stream
+    /// follows at once.
     pub(crate) fn close_notify(&self, more: bool) {
         let state = &mut *self.state.borrow_mut();
         let is_complete = !self.is_cut.get() && state.owed == 0;
@@ -205,12 +210,12 @@ impl Tls {
         }
     }
 
-    /// What was sent is not all: its end must not look like an orderly one.
+    /// Suppresses `close_notify`, because the response is truncated.
     pub(crate) fn cut_end(&self) {
         self.is_cut.set(true);
     }
 
-    /// Takes the session away, with this socket for it.
+    /// Moves the session to this socket.
     fn leave_to(&self, socket: Stream) -> Tls {
         let over = State::new(Session::none(), Phase::Over);
         Tls::of(socket, self.state.replace(over))

@@ -1,39 +1,39 @@
-//! [`WaitHook`]: is told what a connection is about to do, before it does it.
+//! [`WaitHook`]: the hook that a connection calls before it runs a handler and before it waits.
 
 use std::fmt;
 
 use super::wire::Wire;
 use crate::sys::BorrowedSocket;
 
-/// Told by a connection before it runs a handler and before it waits. The thread that leads an event loop passes it on
-/// then; elsewhere there is no hook.
+/// Called by a connection before it runs a handler and before it waits. The leader of an event loop passes the loop on
+/// then. Other threads have no hook.
 pub(crate) trait WaitHook: fmt::Debug + Send {
-    /// A request is about to be handled; one that is refused has neither method nor path. True: the handler may take
-    /// its time, so finished answers should be sent first.
+    /// Called before a request is handled. A refused request has neither method nor path. Returns true if the handler may
+    /// block, so finished responses should be sent first.
     fn before_handler(&self, method: &str, path: &str, coming: Coming) -> bool;
 
-    /// The handler has returned.
+    /// Called after the handler has returned.
     fn after_handler(&self);
 
-    /// The handler is about to wait for something to read. True: the hook has waited for it, and it has come.
+    /// Called before the handler waits for input. Returns true if the hook has waited and there is input.
     fn waits_briefly(&self, _socket: BorrowedSocket<'_>) -> bool {
         false
     }
 
-    /// The handler is about to wait, itself, for something to read: no poller needs to report it.
+    /// Called before the handler itself waits for input, so that no poller needs to report it.
     fn before_read(&self, wire: &Wire);
 
-    /// The handler is about to wait for its client.
+    /// Called before the handler waits for its client.
     fn before_wait(&self);
 }
 
-/// How a request came.
+/// The position of a request among pipelined ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coming {
-    /// Without others.
+    /// It came alone.
     Alone,
-    /// More have come with it (pipelining).
+    /// It is the first of several.
     First,
-    /// Behind another one, whose answer is finished and not sent yet.
+    /// It follows a request whose response is finished and not sent yet.
     Behind,
 }

@@ -1,4 +1,4 @@
-//! The socket of a connection with its deadlines: try, then wait.
+//! [`Wire`]: the socket of a connection with its timeouts. It tries first, then waits.
 //!
 //! Handlers wait in [`Wire::wait`], [`Wire::wait_beside`] and the hook's `waits_briefly`, and nowhere else.
 
@@ -21,14 +21,14 @@ use crate::shutdown::Control;
 mod registration;
 mod wait;
 
-/// A stream, and who may end its waits.
+/// A stream, and the shutdown that may end its waits.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) stream: Stream,
     pub(crate) observed: Observed,
     pub(super) control: Arc<Control>,
     registration: Registration,
-    /// While a handler runs: is told that it is about to wait.
+    /// The hook that is called before a running handler waits.
     pub(super) hook: Option<Box<dyn WaitHook>>,
 }
 
@@ -47,7 +47,7 @@ impl Wire {
         &self.control
     }
 
-    /// Reads what is there, or `None`; 0 is the end.
+    /// Reads the available bytes. Returns `None` if there are none, and 0 at the end.
     #[inline]
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.stream.recv(buffer) {
@@ -83,7 +83,7 @@ impl Wire {
         Ok(count)
     }
 
-    /// As [`recv`](Self::recv), but up to `most` bytes are dropped.
+    /// Reads as [`recv`](Self::recv) does, and drops up to `most` bytes.
     pub(crate) fn discard(
         &self,
         most: usize,
@@ -124,7 +124,7 @@ impl Wire {
         }
     }
 
-    /// Drops what is there, without waiting: the number of bytes, or `None` at the end of the stream.
+    /// Drops the available bytes, without waiting. Returns their number, or `None` at the end of the stream.
     pub(super) fn drop_available(&self) -> Option<u64> {
         let dropped = match self.observed.is_active() {
             // Who looks on wants to see it.
@@ -141,7 +141,7 @@ impl Wire {
         }
     }
 
-    /// Writes both slices whole, waiting as long as the minimum rate allows.
+    /// Writes both slices completely, waiting as long as the minimum rate allows.
     pub(crate) fn send(
         &self,
         mut first: &[u8],
@@ -156,7 +156,8 @@ impl Wire {
         Ok(())
     }
 
-    /// Writes what goes of both slices without waiting. True if that is all; else the rest is left in them.
+    /// Writes as much of both slices as the socket takes. Returns true if that is everything; otherwise the rest is left in
+    /// the slices.
     #[inline]
     pub(super) fn send_now(
         &self,
@@ -184,14 +185,14 @@ impl Wire {
         Ok(true)
     }
 
-    /// This thread is about to wait for something else.
+    /// Tells the hook that this thread is about to wait for something else.
     pub(super) fn before_wait(&self) {
         if let Some(hook) = &self.hook {
             hook.before_wait();
         }
     }
 
-    /// Waits until the socket takes something.
+    /// Waits until the socket is writable.
     pub(super) fn wait_writable(
         &self,
         min_rate: &mut MinRate,
@@ -200,7 +201,7 @@ impl Wire {
         self.wait(Direction::Write, min_rate, allowance)
     }
 
-    /// Waits until there is something to read, or the end.
+    /// Waits until the socket is readable or at its end.
     pub(crate) fn wait_readable(
         &self,
         min_rate: &mut MinRate,
@@ -209,7 +210,7 @@ impl Wire {
         self.wait(Direction::Read, min_rate, allowance)
     }
 
-    /// Sends up to `count` bytes of a file; `None` where the bytes must be copied instead.
+    /// Sends up to `count` bytes of a file. Returns `None` if the bytes must be copied instead.
     pub(crate) fn send_file(
         &self,
         file: &File,
@@ -228,7 +229,7 @@ impl Wire {
         }
     }
 
-    /// The same without waiting: `WouldBlock` if the socket takes nothing.
+    /// Sends as [`send_file`](Self::send_file) does, but fails with `WouldBlock` if the socket is full.
     pub(super) fn send_file_now(
         &self,
         file: &File,
@@ -250,7 +251,7 @@ impl Wire {
         }
     }
 
-    /// Marks an error of the socket as what it is.
+    /// Classifies an error of the socket as a [`Fault`].
     fn fault_of(&self, error: io::Error) -> io::Error {
         use io::ErrorKind as Kind;
         match error.kind() {

@@ -1,4 +1,4 @@
-//! [`Fault`]: the private mark by which a fault of the client is told from a fault of the handler.
+//! [`Fault`]: a private error that tells a fault of the client from a fault of the handler.
 
 use std::borrow::Cow;
 use std::io;
@@ -6,46 +6,46 @@ use std::io;
 use super::{Error, guarded};
 use crate::Status;
 
-/// A fault of the connection, carried inside the `io::Error` of `rfile` and `wfile`.
+/// A fault of the connection, inside the `io::Error` of `rfile` and `wfile`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
-    /// The body, or the connection, ended before its time (RFC 9112, 8).
+    /// The body or the connection ended early (RFC 9112, section 8).
     #[error("the request body ended early")]
     EarlyEnd,
-    /// The body breaks the rules of its framing.
+    /// The framing of the body is malformed.
     #[error("{message}")]
     Malformed {
         code: u16,
         message: Cow<'static, str>,
     },
-    /// The body did not come in time.
+    /// The client did not send the body in time.
     #[error("the client stopped sending the request body (timeout)")]
     SlowBody,
-    /// The client did not take the response in time.
+    /// The client did not read the response in time.
     #[error("the client stopped reading the response (timeout)")]
     SlowReader,
-    /// The body is over the limit.
+    /// The body exceeds the limit.
     #[error("the request body exceeds the limit")]
     TooLarge,
-    /// The body is no text.
+    /// The body is not UTF-8.
     #[error("the request body is not UTF-8")]
     NotText,
-    /// Reset, broken pipe.
+    /// The client closed or reset the connection.
     #[error("the client closed the connection")]
     Gone,
-    /// The server was shut down and cuts what still runs.
+    /// The server was shut down and closed the connection.
     #[error("the server was shut down")]
     Stopped,
-    /// The handler wrote more body than it had declared: its own fault, but the response stands.
+    /// The handler wrote a longer body than it had declared. The response is complete.
     #[error("the handler wrote more bytes than its Content-Length")]
     Overlong,
-    /// The program gave up a response that it had begun.
+    /// The program dropped a response that it had begun.
     #[error("the handler ended the response before it was complete")]
     Incomplete,
 }
 
 impl Fault {
-    /// The mark of an `io::Error`, wherever it stands in the chain of causes.
+    /// Returns the fault inside an `io::Error`, from anywhere in the chain of causes.
     pub(crate) fn of(error: &io::Error) -> Option<&Fault> {
         error.get_ref().and_then(|inner| Fault::in_chain(inner))
     }
@@ -59,17 +59,17 @@ impl Fault {
             if let Some(error) = error.downcast_ref::<Error>() {
                 return error.fault();
             }
-            // `source` of an `io::Error` passes over what the error itself carries.
+            // `source` of an `io::Error` skips the inner error.
             next = match error.downcast_ref::<io::Error>() {
                 Some(error) => error.get_ref().map(|inner| inner as _),
-                // It may be of the program.
+                // The error may be one of the program, and panic.
                 None => guarded(|| Ok(error.source())).ok().flatten(),
             };
         }
         None
     }
 
-    /// The status to answer with; `None` where there is nobody to answer.
+    /// Returns the status of the response; `None` if no client waits for one.
     pub(super) fn answer(&self) -> Option<Status<'_>> {
         Some(match self {
             Fault::EarlyEnd => Status::BAD_REQUEST.with_message("Incomplete request body"),
@@ -85,7 +85,7 @@ impl Fault {
         })
     }
 
-    /// Whether an answer can still reach the client.
+    /// Returns true if a response can still reach the client.
     pub(crate) fn is_answerable(&self) -> bool {
         self.answer().is_some()
     }

@@ -1,12 +1,13 @@
-//! What the client of a request accepts.
+//! [`Exchange::accepts`]: content negotiation by media type.
 
 use super::Exchange;
 use crate::http1::accept;
 
 impl Exchange<'_> {
-    /// Which of these media types the client likes best, by its `Accept` fields (RFC 9110, 12.5.1); the first of those that
-    /// it likes best, and `None` if it accepts none of them. Parameters other than `q` are ignored, and so is what is no
-    /// media range.
+    /// Returns the offered media type that the client prefers, by its `Accept` fields (RFC 9110, section 12.5.1).
+    ///
+    /// If it prefers several types equally, or sends no `Accept` field, the first of them is returned. Returns `None`
+    /// if the client accepts none of them. Parameters other than `q` and malformed media ranges are ignored.
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
@@ -37,7 +38,7 @@ impl Exchange<'_> {
         best.map(|(offer, _)| offer)
     }
 
-    /// In thousandths: that of the most specific range which a media type is in.
+    /// Returns the weight of a media type, in thousandths: the weight of the most specific range that contains it.
     fn quality(&self, offer: &str) -> u16 {
         let offer = offer.split(';').next().unwrap_or_default().trim();
         let ranked = accept::members(self.headers.get_all("Accept"))
@@ -48,7 +49,7 @@ impl Exchange<'_> {
     }
 }
 
-/// How specific a range is that a media type is in.
+/// Returns how specific a range is; `None` if it does not contain the media type.
 fn specificity(range: &str, offer: &str) -> Option<u8> {
     let kind = |name: &str| name.split('/').next().map(str::to_ascii_lowercase);
     match range.strip_suffix("/*") {

@@ -1,4 +1,4 @@
-//! [`Credentials`]: the user and the password of HTTP Basic authentication (RFC 7617).
+//! [`Credentials`]: user name and password of HTTP Basic authentication (RFC 7617).
 
 use std::fmt;
 
@@ -8,13 +8,27 @@ use subtle::ConstantTimeEq;
 
 use super::Exchange;
 
-/// The user and the password that a client sent by the scheme `Basic`; read by [`Exchange::basic_auth`].
+/// User name and password of HTTP Basic authentication (RFC 7617); returned by [`Exchange::basic_auth`].
 ///
-/// Its `Debug` does not show the password.
+/// `Debug` does not show the password.
+///
+/// ```
+/// use servette::{Status, handler_fn, respond};
+///
+/// let handler = handler_fn(|_, x| match x.basic_auth() {
+///     Some(credentials) if credentials.is("ada", "secret") => {
+///         x.send_content(Status::OK, "text/plain", credentials.user)
+///     }
+///     _ => x.send_error(Status::FORBIDDEN),
+/// });
+/// // ada:secret
+/// let request = "GET / HTTP/1.0\r\nAuthorization: Basic YWRhOnNlY3JldA==\r\n\r\n";
+/// assert!(respond(&handler, request).ends_with(b"\r\n\r\nada"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The name of the user; there is no colon in it.
+    /// The user name; it contains no colon.
     pub user: String,
     /// The password.
     pub password: String,
@@ -35,8 +49,8 @@ impl Credentials {
         })
     }
 
-    /// Whether they are this user and this password. The time that this takes does not tell how much of them is right, but
-    /// for their length.
+    /// Compares user name and password, and returns true if both are equal. The comparison takes constant time, so its
+    /// duration reveals nothing but the lengths.
     pub fn is(&self, user: &str, password: &str) -> bool {
         let user = self.user.as_bytes().ct_eq(user.as_bytes());
         bool::from(user & self.password.as_bytes().ct_eq(password.as_bytes()))
@@ -52,8 +66,9 @@ impl fmt::Debug for Credentials {
 }
 
 impl Exchange<'_> {
-    /// The user and the password of an `Authorization` field with the scheme `Basic`; `None` without one, or if it is not
-    /// base64 of UTF-8 with a colon in it. (Feature `auth`.)
+    /// Returns the user name and the password of the `Authorization` field, if its scheme is `Basic`. (Feature `auth`.)
+    ///
+    /// Returns `None` without such a field, or if its value is not base64 of UTF-8 with a colon.
     ///
     /// ```
     /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, Status, respond};

@@ -1,4 +1,4 @@
-//! [`Context`]: the handler that answers an exchange, and what is decided once for the whole of it.
+//! [`Context`]: the handler that answers an exchange, and the [`Scope`] of the request.
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
@@ -7,34 +7,34 @@ use std::fmt;
 use crate::RequestHandler;
 use crate::error::guarded;
 
-/// What an exchange knows of the handler that answers it.
+/// The handler that answers an exchange, and its place among other handlers.
 pub(crate) struct Context<'a> {
     /// The outermost handler.
     pub(crate) handler: &'a dyn RequestHandler,
-    /// It is a layer, or a branch of another handler: the handlers inside ask it for every hook.
+    /// Whether the handler is a layer or a branch. Then the handlers inside call every hook on it.
     pub(crate) is_layered: bool,
-    /// It is a branch of another handler.
+    /// Whether the handler is a branch of another handler.
     pub(crate) is_branch: bool,
     pub(crate) scope: &'a Scope<'a>,
 }
 
-/// What belongs to a request, whichever handlers it is handed on to.
+/// The state of a request, which all handlers share that it is delegated to.
 pub(crate) struct Scope<'a> {
-    /// The version of HTTP that this exchange speaks, whatever hooks say later.
+    /// The HTTP version of the response; later values of the hook are ignored.
     pub(crate) version: &'a str,
-    /// The handler that the server was given.
+    /// The handler of the server.
     pub(crate) first: &'a dyn RequestHandler,
-    /// It is writing a line to the log.
+    /// Whether `log_line` of the first handler is running.
     pub(crate) is_logging: Cell<bool>,
-    /// It logs the request.
+    /// Whether `log_request` of the first handler is running.
     pub(crate) is_logging_request: Cell<bool>,
-    /// The log gets a line of this request at its end.
+    /// Whether a line is logged when the request ends.
     pub(crate) is_to_log: Cell<bool>,
-    /// The line that is being written is that of the request, which is answered with this code; 0: it is a message.
+    /// The status code of the request whose line is being logged; 0 while a message is logged.
     pub(crate) logged_code: Cell<u16>,
-    /// The message that is being logged is that of an error page.
+    /// Whether the message of an error page is being logged.
     pub(crate) logs_page: Cell<bool>,
-    /// How deep calls through the exchange are nested.
+    /// The depth of nested calls through the exchange.
     pub(super) depth: Cell<u8>,
     pub(crate) data: Data,
 }
@@ -55,11 +55,11 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Values of different types, of which none is ever taken out.
+/// A list of values of different types. Values are never removed.
 #[derive(Default)]
 pub(crate) struct Data(Entry);
 
-/// A value and those behind it; at the end there is none.
+/// A value and the rest of the list; empty at the end.
 type Entry = OnceCell<Box<(Box<dyn Any + Send>, Data)>>;
 
 impl fmt::Debug for Data {
@@ -69,10 +69,10 @@ impl fmt::Debug for Data {
 }
 
 impl Drop for Data {
-    /// One value after the other: many of them, each inside the one before, would take all of the stack.
+    /// Drops one value after the other. Nested drops of a long list would overflow the stack.
     fn drop(&mut self) {
         let mut next = self.0.take();
-        // They are the program's, and may panic.
+        // A destructor of the program may panic.
         let _ = guarded(|| {
             while let Some(mut entry) = next.take() {
                 next = entry.1.0.take();
@@ -82,16 +82,16 @@ impl Drop for Data {
     }
 }
 
-/// One of our own, which no program asks for.
+/// A text that the exchange itself keeps. The type is private, so no handler finds it.
 struct Text(String);
 
 impl Data {
     pub(super) fn push(&self, value: Box<dyn Any + Send>) {
-        // It is empty.
+        // The entry at the end is empty.
         let _ = self.end().set(Box::new((value, Data::default())));
     }
 
-    /// The text, for as long as the exchange lasts.
+    /// Keeps a text as long as the exchange lives, and returns it.
     pub(super) fn keep(&self, text: String) -> Option<&String> {
         let entry = self
             .end()
@@ -107,7 +107,7 @@ impl Data {
         end
     }
 
-    /// The last value of this type.
+    /// Returns the last value of this type.
     pub(super) fn last<T: 'static>(&self) -> Option<&T> {
         let mut found = None;
         let mut at = self;

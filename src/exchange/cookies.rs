@@ -1,10 +1,10 @@
-//! The cookies of a request.
+//! [`Exchange::cookie`]: the cookies of a request.
 
 use super::Exchange;
 
 impl<'a> Exchange<'a> {
-    /// The value of the first cookie of this name (RFC 6265, 4.2), without quotes around it. What is no cookie among the
-    /// `Cookie` fields is ignored.
+    /// Returns the value of the first cookie of this name, without quotes (RFC 6265, section 4.2); `None` if there is
+    /// none. Malformed cookies are ignored.
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};

@@ -1,14 +1,14 @@
-//! [`Headers`]: the fields of a request.
+//! [`Headers`]: the header fields of a request.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::http1::head::FieldLines;
 
-/// The fields of a request, in the order in which they came: Python's `self.headers`.
+/// The header fields of a request, in the order in which the client sent them: Python's `self.headers`.
 ///
-/// Names are compared without regard to case. Values are text; bytes beyond ASCII are read as Latin-1
-/// (RFC 9110, 5.5), and [`get_bytes`](Self::get_bytes) has them as they came.
+/// Names are case-insensitive. Values are text: bytes beyond ASCII are read as Latin-1 (RFC 9110, section 5.5).
+/// [`get_bytes`](Self::get_bytes) returns the bytes of a value.
 ///
 /// ```
 /// use servette::{Exchange, Status, handler_fn, respond};
@@ -31,41 +31,42 @@ impl<'a> Headers<'a> {
         Headers(fields)
     }
 
-    /// The value of the first field of this name.
+    /// Returns the value of the first field of this name; `None` if there is none.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.get_all(name).next()
     }
 
-    /// The values of all fields of this name.
+    /// Returns the values of all fields of this name.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0.values(name)
     }
 
-    /// The value of the first field of this name, byte for byte.
+    /// Returns the bytes of the value of the first field of this name; `None` if there is none.
     pub fn get_bytes(&self, name: &str) -> Option<Cow<'a, [u8]>> {
         self.get(name).map(|value| match value.is_ascii() {
             true => Cow::Borrowed(value.as_bytes()),
-            // Latin-1 and the first 256 characters are the same numbers.
+            // The first 256 characters of Unicode are those of Latin-1.
             false => Cow::Owned(value.chars().map(|c| c as u32 as u8).collect()),
         })
     }
 
-    /// Names and values of the fields whose names have one of these lengths (up to 63), a bit for each.
+    /// Returns names and values of the fields whose names have one of these lengths. Bit `n` of `lengths` stands for
+    /// the length `n`, up to 63.
     pub(crate) fn of_lengths(&self, lengths: u64) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0.of_lengths(lengths)
     }
 
-    /// Names and values.
+    /// Returns the names and values of all fields.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0.iter()
     }
 
-    /// The number of fields.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no field.
+    /// Returns true if there is no field.
     pub fn is_empty(&self) -> bool {
         self.0.len() == 0
     }

@@ -1,36 +1,36 @@
-//! The hooks of the outermost handler, as methods of the exchange.
+//! The hooks of the outermost handler, as methods of [`Exchange`].
 
 use std::fmt;
 
 use super::Exchange;
 use crate::{Error, RequestHandler, Result, Status};
 
-/// So deep hooks may call each other; they do it some five times.
+/// The deepest nesting of calls of hooks. About five levels are usual.
 const DEEPEST: u8 = 64;
 const TOO_DEEP: &str = "hooks call each other without end";
 
-/// The hooks of the outermost handler: what Python calls on `self`.
+/// The hooks of the outermost handler, which Python calls on `self`.
 ///
-/// Call hooks here, `x.send_header(..)`: that calls the outermost handler, so the overrides of a subclass or of middleware
-/// ([`Layer`](crate::Layer)) apply. `self.send_header(x, ..)` calls the hook of `self` alone.
+/// Call a hook on the exchange, such as `x.send_header(..)`: it calls the outermost handler, so the overrides of a
+/// subclass or of middleware ([`Layer`](crate::Layer)) apply. `self.send_header(x, ..)` calls the hook of `self` alone.
 impl<'a> Exchange<'a> {
-    /// The outermost handler: the one that the server, or [`delegate_to`](Self::delegate_to), was given.
+    /// Returns the outermost handler: the handler of the server, or of [`delegate_to`](Self::delegate_to).
     pub fn handler(&self) -> &'a dyn RequestHandler {
         self.context.handler
     }
 
-    /// Answers with an error page; see [`RequestHandler::send_error`].
+    /// Logs an error and sends an error page with this status; see [`RequestHandler::send_error`].
     ///
     /// # Errors
-    /// As there.
+    /// Errors of [`RequestHandler::send_error`].
     pub fn send_error(&mut self, status: Status<'_>) -> Result<()> {
         self.nested(|h, x| h.send_error(x, status))
     }
 
-    /// Answers with a whole response; see [`RequestHandler::send_content`].
+    /// Sends a complete response; see [`RequestHandler::send_content`].
     ///
     /// # Errors
-    /// As there.
+    /// Errors of [`RequestHandler::send_content`].
     pub fn send_content(
         &mut self,
         status: Status<'_>,
@@ -40,22 +40,23 @@ impl<'a> Exchange<'a> {
         self.nested(|h, x| h.send_content(x, status, content_type, body.as_ref()))
     }
 
-    /// Starts a response; see [`RequestHandler::send_response`].
+    /// Starts the response with its status line, `Server` and `Date`; see [`RequestHandler::send_response`].
     pub fn send_response(&mut self, status: Status<'_>) {
         self.note_nested(|h, x| h.send_response(x, status));
     }
 
-    /// The status line alone; see [`RequestHandler::send_response_only`].
+    /// Starts the response with its status line alone; see [`RequestHandler::send_response_only`].
     pub fn send_response_only(&mut self, status: Status<'_>) {
         self.note_nested(|h, x| h.send_response_only(x, status));
     }
 
-    /// Adds a field; see [`RequestHandler::send_header`].
+    /// Adds a header field to the response; see [`RequestHandler::send_header`].
     pub fn send_header(&mut self, name: &str, value: &str) {
         self.note_nested(|h, x| h.send_header(x, name, value));
     }
 
-    /// Adds a field whose value is bytes, as they come from another server: those beyond ASCII are sent as they are.
+    /// Adds a header field whose value is bytes, for example from another server. Bytes beyond ASCII are sent
+    /// unchanged.
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
@@ -70,7 +71,7 @@ impl<'a> Exchange<'a> {
     pub fn send_header_bytes(&mut self, name: &str, value: &[u8]) {
         match std::str::from_utf8(value) {
             Ok(text) if value.is_ascii() => self.send_header(name, text),
-            // Text is sent as Latin-1, whose characters have the numbers of its bytes.
+            // Text is sent as Latin-1: the numbers of its characters are the bytes.
             _ => self.send_header(
                 name,
                 &value.iter().copied().map(char::from).collect::<String>(),
@@ -78,18 +79,18 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Ends the fields; see [`RequestHandler::end_headers`].
+    /// Ends the head of the response; see [`RequestHandler::end_headers`].
     ///
     /// # Errors
-    /// As there.
+    /// Errors of [`RequestHandler::end_headers`].
     pub fn end_headers(&mut self) -> Result<()> {
         self.nested(|h, x| h.end_headers(x))
     }
 
-    /// Hands the head to `wfile`; see [`RequestHandler::flush_headers`].
+    /// Passes the head of the response to `wfile`; see [`RequestHandler::flush_headers`].
     ///
     /// # Errors
-    /// As there.
+    /// Errors of [`RequestHandler::flush_headers`].
     pub fn flush_headers(&mut self) -> Result<()> {
         self.nested(|h, x| h.flush_headers(x))
     }
@@ -109,7 +110,7 @@ impl<'a> Exchange<'a> {
         self.look_nested(|h| h.log_message(self, message));
     }
 
-    /// The outermost handler, if hooks are to be called on it and not on the handler at hand.
+    /// Returns the outermost handler, if hooks must be called on it instead of on the running handler.
     #[inline(always)]
     pub(crate) fn layers(&self) -> Option<&'a dyn RequestHandler> {
         match self.context.is_layered {
@@ -118,7 +119,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Calls a hook, unless hooks call each other in a circle: a client could end the process by it.
+    /// Calls a hook. Fails if hooks call each other recursively, because a client could overflow the stack that way.
     fn nested<T>(
         &mut self,
         call: impl FnOnce(&dyn RequestHandler, &mut Self) -> Result<T>,
@@ -129,7 +130,7 @@ impl<'a> Exchange<'a> {
         result
     }
 
-    /// The same for a hook that returns nothing: the end of the head fails instead.
+    /// Calls a hook that returns nothing. If the calls are nested too deep, the end of the head fails.
     fn note_nested(&mut self, call: impl FnOnce(&dyn RequestHandler, &mut Self)) {
         match self.enter() {
             Some(before) => {
@@ -140,7 +141,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// The same for a hook that only looks on.
+    /// Calls a hook that only reads the exchange. If the calls are nested too deep, it is not called.
     fn look_nested(&self, call: impl FnOnce(&dyn RequestHandler)) {
         if let Some(before) = self.enter() {
             call(self.context.handler);
@@ -148,14 +149,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// One call deeper; returns how deep it was before.
+    /// Enters a call and returns the depth before it; `None` if the calls are nested too deep.
     fn enter(&self) -> Option<u8> {
         let depth = &self.context.scope.depth;
         let before = depth.get();
         (before < DEEPEST).then(|| depth.replace(before + 1))
     }
 
-    /// Calls another handler, one call deeper; returns how deep it was before.
+    /// Enters a call of another handler, and returns the state before it.
     pub(crate) fn nest(&self) -> Result<Nesting> {
         let scope = self.context.scope;
         let is_logging = scope.is_logging.get();
@@ -168,7 +169,7 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    /// No more calls are nested than these, also after an error or a panic.
+    /// Restores the state before a call, also after an error or a panic.
     pub(crate) fn unwound(&self, nesting: Nesting) {
         let scope = self.context.scope;
         scope.depth.set(nesting.depth);
@@ -179,7 +180,7 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// How deep calls through the exchange are nested.
+/// The depth of nested calls through the exchange, and the flags of logging.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Nesting {
     depth: u8,

@@ -1,4 +1,4 @@
-//! Bodies of JSON, both ways (feature `json`).
+//! JSON bodies of requests and responses (feature `json`).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,10 +7,10 @@ use super::Exchange;
 use crate::{Error, OrStatus, Result, Status};
 
 impl Exchange<'_> {
-    /// Reads the body of the request as JSON, of `limit` bytes at most. (Feature `json`.)
+    /// Reads the body of the request as JSON, of at most `limit` bytes. (Feature `json`.)
     ///
-    /// The request says `Content-Type: application/json`, or another `application` type that ends with `+json`. To take
-    /// JSON of any type, read the body with [`RequestBody::read_up_to`](crate::RequestBody::read_up_to).
+    /// The request must have `Content-Type: application/json`, or another `application` type that ends with `+json`. To
+    /// accept other types, read the body with [`RequestBody::read_up_to`](crate::RequestBody::read_up_to) and parse it.
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
@@ -27,9 +27,10 @@ impl Exchange<'_> {
     /// ```
     ///
     /// # Errors
-    /// 415 if the request does not say that its body is JSON; 400 if the body is not JSON, is not a `T`, or is nested
-    /// deeper than 128 levels; and the errors of [`RequestBody::read_up_to`](crate::RequestBody::read_up_to), such as 413
-    /// if the body is longer than `limit`.
+    /// - 415 if the `Content-Type` of the request is not JSON.
+    /// - 400 if the body is not JSON, does not match `T`, or is nested deeper than 128 levels.
+    /// - Errors of [`RequestBody::read_up_to`](crate::RequestBody::read_up_to), such as 413 if the body is longer
+    ///   than `limit`.
     pub fn read_json<T: DeserializeOwned>(&mut self, limit: u64) -> Result<T> {
         if !is_json(self.media_type()) {
             let status = Status::UNSUPPORTED_MEDIA_TYPE;
@@ -40,11 +41,11 @@ impl Exchange<'_> {
         serde_json::from_slice(&body).or_status(Status::BAD_REQUEST)
     }
 
-    /// Answers with a value as JSON. (Feature `json`.)
+    /// Sends a complete response with a value as JSON. (Feature `json`.)
     ///
     /// # Errors
-    /// Those of [`send_content`](Self::send_content); and if the value can't be JSON, such as a map whose keys are no
-    /// texts.
+    /// Errors of [`send_content`](Self::send_content); and an error if the value can't be written as JSON, for example
+    /// a map with keys that are not strings.
     pub fn send_json<T: Serialize + ?Sized>(
         &mut self,
         status: Status<'_>,
@@ -55,7 +56,8 @@ impl Exchange<'_> {
     }
 }
 
-/// Whether this is `application/json`, or as `application/problem+json` a type with the suffix of JSON (RFC 6839, 3.1).
+/// Returns true for `application/json`, and for types with the suffix `+json` such as `application/problem+json` (RFC
+/// 6839, section 3.1).
 fn is_json(media_type: &str) -> bool {
     let Some((kind, subtype)) = media_type.split_once('/') else {
         return false;

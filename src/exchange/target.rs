@@ -1,4 +1,4 @@
-//! [`Target`]: the path and the query of a request, decoded; and where a handler is mounted.
+//! [`Target`]: the decoded path and query of a request. [`Exchange::strip_prefix`]: mounting a handler at a prefix.
 
 use std::borrow::Cow;
 
@@ -9,9 +9,9 @@ use super::form::{Pairs, first};
 use super::prefix;
 use crate::{Error, Result, Status};
 
-/// The path and the query of a request, decoded; made by [`Exchange::target`].
+/// The decoded path and query of a request; returned by [`Exchange::target`].
 ///
-/// A match on method and segments takes the place of a router:
+/// Use it as a router: match on the method and the segments.
 ///
 /// ```
 /// use servette::{Exchange, OrStatus, RequestHandler, Result, Status, respond};
@@ -48,7 +48,7 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// That of `path?query`.
+    /// Parses `path?query`.
     ///
     /// # Errors
     /// 400 if a segment is not UTF-8 when it is decoded.
@@ -59,10 +59,10 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// That of a path and a query.
+    /// Decodes a path, and keeps the query with it.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// 400 if a segment is not UTF-8 when it is decoded.
     pub(crate) fn of(path: &'a str, query: Option<&'a str>) -> Result<Self> {
         let inside = path.strip_prefix('/').filter(|path| !path.is_empty());
         let decoded = |segment| match percent_decode_str(segment).decode_utf8() {
@@ -79,43 +79,43 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// The path without the query, as it was sent.
+    /// Returns the path without the query, as the client sent it.
     pub fn path(&self) -> &'a str {
         self.path
     }
 
-    /// The path, decoded: to be shown. (To find a file, [`segments`](Self::segments) are safer: a decoded slash looks
-    /// like any other.)
+    /// Returns the decoded path, for display. To find a file, use [`segments`](Self::segments): in the decoded path an
+    /// encoded slash looks like a separator.
     pub fn decoded_path(&self) -> String {
         format!("/{}", self.segments.join("/"))
     }
 
-    /// The parts of the path between its slashes, each decoded: `["todos", "7"]` of `/todos/7`, `["todos", ""]` of
-    /// `/todos/`, none of `/`. A percent sign without two hexadecimal digits stands for itself.
+    /// Returns the decoded parts of the path between its slashes: `["todos", "7"]` for `/todos/7`, `["todos", ""]` for
+    /// `/todos/`, none for `/`. A percent sign without two hexadecimal digits is kept.
     ///
-    /// Segments may be `..` or contain a slash (`%2F`) or NUL, so they are no file names before that is checked.
+    /// A segment may be `..`, or contain a slash (`%2F`) or NUL. Check it before you use it as a file name.
     pub fn segments(&self) -> Vec<&str> {
         self.segments.iter().map(|segment| &**segment).collect()
     }
 
-    /// The query without its question mark, as it was sent; `None` without a question mark.
+    /// Returns the query without its question mark, as the client sent it; `None` if the target has no question mark.
     pub fn query(&self) -> Option<&'a str> {
         self.query
     }
 
-    /// The names and values of the query, decoded, in their order: `application/x-www-form-urlencoded`.
+    /// Returns the names and values of the query (`application/x-www-form-urlencoded`), decoded, in their order.
     pub fn query_pairs(&self) -> Pairs<'a> {
         Pairs::of(self.query.unwrap_or_default())
     }
 
-    /// The first value of this name in the query, decoded.
+    /// Returns the first value of this name in the query, decoded; `None` if there is none.
     pub fn query_value(&self, name: &str) -> Option<Cow<'a, str>> {
         first(self.query_pairs(), name)
     }
 }
 
 impl<'a> Exchange<'a> {
-    /// The path and the query, decoded.
+    /// Returns the path and the query, decoded. Use it to route a request.
     ///
     /// # Errors
     /// 400 if the path is not UTF-8 when it is decoded.
@@ -123,21 +123,21 @@ impl<'a> Exchange<'a> {
         Target::parse(self.path)
     }
 
-    /// The target of the request line as it was sent, in absolute form where the client chose that
-    /// (`http://host/path`, as to a proxy).
+    /// Returns the target of the request line as the client sent it. It is in absolute form (`http://host/path`) if the
+    /// client sent it so, as clients do to a proxy.
     pub fn target_as_sent(&self) -> &'a str {
         self.requestline.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// Returns the exchange without this prefix of its path, for a handler that is mounted there; `None` if the request is
-    /// for another path. Continue with [`delegate_to`](Self::delegate_to).
+    /// Returns the exchange with this prefix removed from its path, to mount another handler there; returns `None` if
+    /// the path does not begin with the prefix. Continue with [`delegate_to`](Self::delegate_to).
     ///
-    /// `/files` matches `/files`, `/files/a` and `/files?q`, but not `/filesystem`; the rest of the path is empty, `/a` and
-    /// `?q`. Redirects and listings have the prefix, which is [`mount`](Self::mount).
+    /// The prefix `/files` matches `/files`, `/files/a` and `/files?q`, but not `/filesystem`; the rest of the path is
+    /// empty, `/a` and `?q`. Redirects and listings still contain the prefix: [`mount`](Self::mount) returns it.
     ///
-    /// Both paths are compared as the names of files are: decoded, divided at slashes (`%2F` is one), with `.` and `..`
-    /// resolved. So `/%66iles/a`, `/files%2Fa` and `/x/../files/a` are below `/files`, and `/files/../a` is not. What is
-    /// below a prefix that a guard asks for can't be had by another spelling.
+    /// Both paths are compared like file names: decoded, split at slashes (`%2F` is one), with `.` and `..` resolved.
+    /// So `/%66iles/a`, `/files%2Fa` and `/x/../files/a` match the prefix `/files`, and `/files/../a` does not. A guard
+    /// in front of a prefix can't be bypassed by another spelling.
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -174,13 +174,14 @@ impl<'a> Exchange<'a> {
         Some(x)
     }
 
-    /// The path below which this handler is mounted, such as `/files`; empty if it is not mounted. Put it before
-    /// locations: `x.send_redirect(status, &format!("{}/login", x.mount()))`. See [`strip_prefix`](Self::strip_prefix).
+    /// Returns the prefix at which this handler is mounted, such as `/files`; empty if it is not mounted. See
+    /// [`strip_prefix`](Self::strip_prefix). Put it before the location of a redirect:
+    /// `x.send_redirect(status, &format!("{}/login", x.mount()))`.
     pub fn mount(&self) -> &'a str {
         self.mount.map_or("", |mount| mount)
     }
 
-    /// The path as the client knows it.
+    /// Returns the path that the client requested, with the prefix of the mount.
     pub(crate) fn whole_path(&self) -> Cow<'a, str> {
         match self.mount {
             None => self.path.into(),
@@ -188,7 +189,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Answers with a redirect to another place: [`Status::SEE_OTHER`] after a form was taken, say.
+    /// Sends a redirect to another location, for example [`Status::SEE_OTHER`] after a form.
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
@@ -199,7 +200,7 @@ impl<'a> Exchange<'a> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`end_headers`](Self::end_headers), if the location can't be sent in a field.
+    /// Errors of [`end_headers`](Self::end_headers), such as a location that can't be sent in a field.
     pub fn send_redirect(&mut self, status: Status<'_>, location: &str) -> Result<()> {
         self.send_response(status);
         self.send_header("Location", location);
@@ -208,7 +209,7 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// A path begins with one slash, and that is not encoded.
+/// Returns a path with exactly one leading slash, which is not encoded.
 fn with_one_slash(rest: &str) -> Cow<'_, str> {
     let mut inside = rest;
     while let Some(after) = prefix::after_slash(inside) {

@@ -1,21 +1,20 @@
-//! What a client would rather have: lists of names with weights (RFC 9110, 12.4.2), as in `Accept` and
-//! `Accept-Encoding`.
+//! Content negotiation: lists of names with weights (RFC 9110, section 12.4.2), as in `Accept` and `Accept-Encoding`.
 
-/// A member of such a list.
+/// A member of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Member<'a> {
     /// A media range, a coding, or `*`.
     pub(crate) name: &'a str,
-    /// In thousandths, up to 1000. 0 means never.
+    /// The weight in thousandths, from 0 to 1000. 0 means "not acceptable".
     pub(crate) weight: u16,
 }
 
-/// Whether a client asks for this media type by its name: what `Accept` says of all types does not count.
+/// Returns true if the client accepts this media type by its name. Ranges such as `*/*` do not count.
 pub(crate) fn names<'a>(accept: impl Iterator<Item = &'a str>, media_type: &str) -> bool {
     members(accept).any(|member| member.weight > 0 && member.name.eq_ignore_ascii_case(media_type))
 }
 
-/// The members of all fields of a name, which are one list. A member whose weight is malformed is ignored.
+/// Returns the members of all fields of a name, which form one list. A member with a malformed weight is ignored.
 pub(crate) fn members<'a>(
     values: impl Iterator<Item = &'a str>,
 ) -> impl Iterator<Item = Member<'a>> {
@@ -40,7 +39,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// The parts of a text between separators; those in quoted strings are none (RFC 9110, 5.6.4).
+/// Splits a text at separators outside of quoted strings (RFC 9110, section 5.6.4).
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     text.split(move |c| {
@@ -58,7 +57,7 @@ fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// A `qvalue`, in thousandths.
+/// Parses a `qvalue`, in thousandths.
 fn weight(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {

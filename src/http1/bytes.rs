@@ -1,16 +1,16 @@
-//! Short byte strings, looked through a word at a time: the lines of a head are shorter than what the
-//! searches of the standard library are made for.
+//! Searches in short byte strings, a word at a time. The lines of a head are shorter than the strings for which the
+//! searches of the standard library are optimized.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// One past the first line feed at or after `from`.
+/// Returns the position after the first line feed at or after `from`.
 pub(crate) fn line_end(bytes: &[u8], from: usize) -> Option<usize> {
     let at = find(bytes.get(from..)?, b'\n')?;
     Some(from + at + 1)
 }
 
-/// Where `wanted` stands first. This takes 63 instructions for a line of 6 bytes, 73 for 20 and 234 for 100;
+/// Returns the first position of `wanted`. This takes 63 instructions for a line of 6 bytes, 73 for 20 and 234 for 100;
 /// the crate `memchr` takes 78, 64 and 91.
 pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     let (words, tail) = bytes.as_chunks::<8>();
@@ -20,7 +20,7 @@ pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
             return Some(at * 8 + found.trailing_zeros() as usize / 8);
         }
     }
-    // The last word again, with the bytes that are left; only a short text has none.
+    // The last word overlaps the previous one. A text shorter than a word has none.
     let at = match bytes.last_chunk() {
         Some(&word) => match equal(word, wanted) {
             0 => return None,
@@ -31,12 +31,12 @@ pub(crate) fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
     Some(at)
 }
 
-/// Where the first byte stands that is no printable ASCII from `FIRST` on.
+/// Returns the position of the first byte that is not printable ASCII, from `FIRST` on.
 #[inline]
 pub(crate) fn first_outside<const FIRST: u8>(bytes: &[u8]) -> Option<usize> {
     let (words, tail) = bytes.as_chunks::<8>();
     for (at, &word) in words.iter().enumerate() {
-        // The lowest one is right, whatever comes behind it.
+        // The lowest mark is right, whatever the higher ones are.
         let found = outside::<FIRST>(word);
         if found != 0 {
             return Some(at * 8 + found.trailing_zeros() as usize / 8);
@@ -48,24 +48,24 @@ pub(crate) fn first_outside<const FIRST: u8>(bytes: &[u8]) -> Option<usize> {
     Some(words.len() * 8 + at)
 }
 
-/// Where the token ends that the bytes start with: at once, if there is none.
+/// Returns the length of the token at the start of the bytes; 0 if there is none.
 #[inline]
 pub(crate) fn token_end(bytes: &[u8]) -> usize {
     let end = bytes.iter().position(|&byte| !is_in(byte, &TOKEN));
     end.unwrap_or(bytes.len())
 }
 
-/// The high bits of the bytes that are `wanted`.
+/// Marks the high bit of each byte that is `wanted`.
 fn equal(word: [u8; 8], wanted: u8) -> u64 {
     let differs = u64::from_le_bytes(word) ^ (ONES * u64::from(wanted));
     !(((differs & !HIGH) + !HIGH) | differs | !HIGH)
 }
 
-/// Whether all bytes are printable ASCII or spaces.
+/// Returns true if all bytes are printable ASCII or spaces.
 pub(crate) fn is_printable(bytes: &[u8]) -> bool {
     let (words, tail) = bytes.as_chunks::<8>();
     let refused = words.iter().fold(0, |all, &word| all | unprintable(word));
-    // The last word again, with the bytes that are left; only a short text has none.
+    // The last word overlaps the previous one. A text shorter than a word has none.
     let last = match (tail, bytes.last_chunk()) {
         ([], _) => 0,
         (_, Some(&word)) => unprintable(word),
@@ -74,7 +74,7 @@ pub(crate) fn is_printable(bytes: &[u8]) -> bool {
     refused | last == 0
 }
 
-/// The bytes of a text that is shorter than a word, and not empty, each at least once.
+/// Fills a word with the bytes of a text that is shorter than a word and not empty. Each byte occurs at least once.
 fn short(bytes: &[u8]) -> Option<[u8; 8]> {
     match (bytes, bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (_, Some(&[a, b, c, d]), Some(&[e, f, g, h])) => Some([a, b, c, d, e, f, g, h]),
@@ -85,44 +85,42 @@ fn short(bytes: &[u8]) -> Option<[u8; 8]> {
     }
 }
 
-/// Not 0 if one of the bytes is no printable ASCII.
+/// Returns a value other than 0 if one of the bytes is not printable ASCII.
 fn unprintable(word: [u8; 8]) -> u64 {
     outside::<b' '>(word)
 }
 
-/// The high bit of the first byte that is no printable ASCII from `FIRST` on; 0 if there is none. Each of
-/// the three has the high bit of a byte that is refused; a borrow or a carry into the next byte comes only
-/// from such a byte.
+/// Marks the high bit of the first byte that is not printable ASCII, from `FIRST` on; 0 if there is none. Each of the
+/// three terms has the high bit of such a byte; a borrow or a carry into the next byte comes only from such a byte.
 fn outside<const FIRST: u8>(word: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(word);
     (word | word.wrapping_sub(ONES * u64::from(FIRST)) | word.wrapping_add(ONES)) & HIGH
 }
 
-/// Whether a field name is this one, in any case; most often it is in the usual one, or starts with another
-/// letter.
+/// Compares a field name without regard to case. Most names have the usual case, or start with another letter.
 pub(crate) fn is_named(name: &[u8], usual: &[u8]) -> bool {
     let initial = |name: &[u8]| name.first().map(u8::to_ascii_lowercase);
     name == usual || (initial(name) == initial(usual) && name.eq_ignore_ascii_case(usual))
 }
 
-/// Whether this is a token (RFC 9110, 5.6.2): the grammar of methods, field names and codings.
+/// Returns true for a token (RFC 9110, section 5.6.2): the grammar of methods, field names and codings.
 pub(crate) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && are_in(text, &TOKEN)
 }
 
-/// Whether a table has all these bytes. (A loop that ends early would be slower.)
+/// Returns true if the table contains all bytes. (A loop that returns early would be slower.)
 pub(crate) fn are_in(bytes: &[u8], table: &[bool; 256]) -> bool {
     bytes
         .iter()
         .fold(true, |all, &byte| all & is_in(byte, table))
 }
 
-/// Whether a table has this byte.
+/// Returns true if the table contains the byte.
 pub(crate) fn is_in(byte: u8, table: &[bool; 256]) -> bool {
     table.get(usize::from(byte)).is_some_and(|&is_in| is_in)
 }
 
-/// The ASCII letters and digits, and these others.
+/// Returns a table of the ASCII letters and digits and these other bytes.
 #[expect(
     clippy::indexing_slicing,
     reason = "a table is made by the compiler, or not at all"

@@ -1,23 +1,23 @@
-//! The chunked transfer coding, read (RFC 9112, 7.1).
+//! A decoder of the chunked transfer coding (RFC 9112, section 7.1).
 //!
-//! The decoder touches the framing only and says where data stands, so data need not be copied.
-//! Line ends are CR LF and nothing else, and a size is hexadecimal digits and nothing else: this
-//! is where parsers differ, and where a difference lets a second request slip in.
+//! The decoder reads the framing only and returns the position of data, so no data is copied. Lines end with CR LF
+//! only, and a size has hexadecimal digits only. Parsers differ about these points, and such a difference allows
+//! request smuggling.
 
 use httparse::Status;
 
 use super::Refusal;
 
-/// How much framing a chunked body may have. All of it is refused with 400 when it is passed.
+/// The limits on the framing of a chunked body. Anything beyond them is rejected with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChunkLimits {
-    /// Bytes of one size line, its extensions and its line end included.
+    /// Bytes of one size line, including extensions and line end.
     pub(crate) line: usize,
     /// Digits of one size.
     pub(crate) digits: usize,
-    /// Bytes of extensions in the whole body.
+    /// Bytes of all extensions in a body.
     pub(crate) extensions: usize,
-    /// Bytes of trailer fields, their line ends included.
+    /// Bytes of the trailer fields, including line ends.
     pub(crate) trailers: usize,
     /// The number of trailer fields.
     pub(crate) trailer_fields: usize,
@@ -35,18 +35,18 @@ impl Default for ChunkLimits {
     }
 }
 
-/// What stands next in a chunked body.
+/// The next part of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     /// All input was framing, and more input is needed.
     More,
-    /// This many bytes of data, which are consumed through [`Decoder::take`].
+    /// This many bytes of data, which the caller consumes with [`Decoder::take`].
     Data(usize),
-    /// The body and its trailers are over.
+    /// The end of the body and its trailers.
     End,
 }
 
-/// The state of one chunked body. Extensions and trailers are checked and dropped.
+/// The state of a chunked body. Extensions and trailers are checked and ignored.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder {
     limits: ChunkLimits,
@@ -55,39 +55,39 @@ pub(crate) struct Decoder {
     line: usize,
     /// Bytes of all extensions so far.
     extensions: usize,
-    /// The trailer lines so far, and how many they are.
+    /// The trailer lines so far, and their number.
     trailers: Vec<u8>,
     trailer_fields: usize,
 }
 
 #[derive(Clone, Debug)]
 enum State {
-    /// In a size, which has so many digits and this value so far.
+    /// In a size, with the number of digits and the value so far.
     Size {
         digits: usize,
         size: u64,
     },
-    /// In the extensions behind a size.
+    /// In the extensions after a size.
     Extension {
         size: u64,
     },
-    /// Behind the CR of a size line.
+    /// After the CR of a size line.
     SizeLineFeed {
         size: u64,
     },
-    /// In a chunk of which so many bytes are left, never none.
+    /// In the data of a chunk, of which `left` bytes remain, at least one.
     Data {
         left: u64,
     },
-    /// Behind the data of a chunk.
+    /// After the data of a chunk.
     DataEnd,
-    /// Behind the CR after the data of a chunk.
+    /// After the CR that follows the data of a chunk.
     DataLineFeed,
-    /// At the start of a trailer line, or of the empty line behind the trailers.
+    /// At the start of a trailer line, or of the empty line after the trailers.
     TrailerStart,
     /// In a trailer line.
     Trailer,
-    /// Behind the CR of the empty line.
+    /// After the CR of the empty line.
     LastLineFeed,
     End,
     Failed(Refusal),
@@ -97,7 +97,7 @@ enum State {
 const SIZE_START: State = State::Size { digits: 0, size: 0 };
 
 impl Decoder {
-    /// A decoder at the start of a body.
+    /// Returns a decoder at the start of a body.
     pub(crate) fn new(limits: ChunkLimits) -> Self {
         Decoder {
             limits,
@@ -109,11 +109,10 @@ impl Decoder {
         }
     }
 
-    /// Consume the framing at the start of `input`: how many bytes it has, and what follows it.
+    /// Consumes the framing at the start of `input`, and returns its length and the part that follows.
     ///
-    /// `Data(n)` has at least one byte and no more than `input` has behind the framing. At the
-    /// end, and after a refusal, nothing is consumed any more and the answer stays the same; what
-    /// follows the end belongs to the next request.
+    /// `Data(n)` has at least one byte, and at most the rest of `input`. After the end or a refusal it consumes nothing
+    /// more and returns the same result. Bytes after the end belong to the next request.
     pub(crate) fn next(&mut self, input: &[u8]) -> Result<(usize, Piece), Refusal> {
         let mut bytes = input.iter();
         loop {
@@ -135,7 +134,7 @@ impl Decoder {
         }
     }
 
-    /// Count `n` bytes of data as consumed; no more than [`pending`](Self::pending) are.
+    /// Consumes `n` bytes of data, at most [`pending`](Self::pending).
     pub(crate) fn take(&mut self, n: usize) {
         if let State::Data { left } = &mut self.state {
             *left = left.saturating_sub(u64::try_from(n).unwrap_or(u64::MAX));
@@ -145,8 +144,8 @@ impl Decoder {
         }
     }
 
-    /// How many bytes of the present chunk are still to come; none between chunks. A reader may
-    /// receive that many directly where they are wanted.
+    /// Returns the number of bytes that remain in the current chunk; 0 between chunks. A reader may receive them
+    /// directly into the caller's buffer.
     pub(crate) fn pending(&self) -> u64 {
         match self.state {
             State::Data { left } => left,
@@ -154,7 +153,7 @@ impl Decoder {
         }
     }
 
-    /// The state after one more byte of framing.
+    /// Returns the state after one more byte of framing.
     fn step(&mut self, byte: u8) -> Result<State, Refusal> {
         match (&self.state, byte) {
             (&State::Size { digits, size }, _) => self.in_size(digits, size, byte),
@@ -203,7 +202,7 @@ impl Decoder {
 
     fn count_line_byte(&mut self) -> Result<(), Refusal> {
         self.line += 1;
-        // The line feed is not counted, but there will be one.
+        // The line feed is not counted yet, but will follow.
         match self.line < self.limits.line {
             true => Ok(()),
             false => Err(Refusal::bad_request("Chunk size line too long")),
@@ -236,7 +235,7 @@ impl Decoder {
         }
     }
 
-    /// Check the grammar of the trailers, and drop them.
+    /// Checks the grammar of the trailers, and ignores them.
     fn end(&mut self) -> Result<State, Refusal> {
         let mut lines = std::mem::take(&mut self.trailers);
         if lines.is_empty() {

@@ -1,4 +1,4 @@
-//! The one date form that HTTP sends: IMF-fixdate (RFC 9110, 5.6.7).
+//! [`HttpDate`]: the date format of HTTP, IMF-fixdate (RFC 9110, section 5.6.7).
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,12 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock;
 
-/// The text of a moment as HTTP writes it in `Date`, `Last-Modified` and
-/// `Expires`: an IMF-fixdate, always 29 bytes and always in GMT.
+/// A date as HTTP writes it in `Date`, `Last-Modified` and `Expires`: an IMF-fixdate (RFC 9110, section 5.6.7), always
+/// 29 bytes and in GMT.
 ///
-/// It dereferences to `str`, is `Copy` and owns no heap memory. Parts of a
-/// second are cut off. The form has room for the years 1970 to 9999 only; a
-/// moment outside of them becomes the nearest one inside.
+/// It dereferences to `str`, is `Copy`, and needs no heap memory. Fractions of a second are dropped. The format has
+/// years from 1970 to 9999; an earlier or later time becomes the nearest one in that range.
 ///
 /// ```
 /// use servette::HttpDate;
@@ -29,19 +28,18 @@ use crate::clock;
 pub struct HttpDate([u8; ROOM]);
 
 impl HttpDate {
-    /// The present moment.
+    /// Returns the current time.
     ///
-    /// The clock is read as of the system's last tick, and the text is rendered once a second, so a call
-    /// costs next to nothing.
+    /// It is cheap: the clock is read with the precision of the system's tick, and the text is formatted once a second.
     #[must_use]
     pub fn now() -> HttpDate {
         HttpDate::kept(clock::seconds_since_1970())
     }
 
-    /// The text of a second, which may be that of an earlier call.
+    /// Returns the text of a second, from the cache of this thread if it is there.
     fn kept(second: u64) -> HttpDate {
         let second = second.min(LAST_SECOND);
-        // A thread that is being torn down has kept nothing any more.
+        // The cache is gone while the thread ends.
         let kept = KEPT.try_with(|kept| {
             let place = kept.get((second % PLACES as u64) as usize)?;
             match place.get() {
@@ -56,7 +54,7 @@ impl HttpDate {
         kept.ok().flatten().unwrap_or_else(|| HttpDate::at(second))
     }
 
-    /// `second` must be at most [`LAST_SECOND`]: `httpdate` panics above it.
+    /// Formats a second, which must be at most [`LAST_SECOND`]: `httpdate` panics above it.
     fn at(second: u64) -> HttpDate {
         let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(second.min(LAST_SECOND));
         let mut text = EPOCH;
@@ -66,7 +64,7 @@ impl HttpDate {
         HttpDate(text)
     }
 
-    /// Whether this is the text, byte for byte.
+    /// Returns true if this is the text, byte for byte.
     pub(crate) fn is(&self, text: &str) -> bool {
         self.0.get(..LENGTH) == Some(text.as_bytes())
     }
@@ -83,8 +81,8 @@ impl Deref for HttpDate {
 
     #[inline]
     fn deref(&self) -> &str {
-        // Always ASCII; the defaults are there because this crate has no unsafe. Whole words are
-        // checked faster than their parts.
+        // The bytes are always ASCII; the defaults are needed because the crate has no unsafe code. Whole words are
+        // checked faster than parts of words.
         let text = std::str::from_utf8(&self.0).unwrap_or_default();
         text.get(..LENGTH).unwrap_or_default()
     }
@@ -102,26 +100,26 @@ impl fmt::Debug for HttpDate {
     }
 }
 
-/// Whole seconds since 1970, moved into the range that the form can write.
+/// Returns whole seconds since 1970, moved into the range of the format.
 fn clamped_seconds(moment: SystemTime) -> u64 {
     moment
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs().min(LAST_SECOND))
 }
 
-/// How many texts a thread keeps: that of this second, and those of files that are asked for often.
+/// The number of texts that a thread caches: the current second, and the times of popular files.
 const PLACES: usize = 16;
 
-/// A text, and its second.
+/// A second and its text.
 type Kept = Cell<Option<(u64, HttpDate)>>;
 
 thread_local! {
-    /// To look here takes 77 instructions, to have the text written by `httpdate` 568.
+    /// A look-up takes 77 instructions, and formatting with `httpdate` 568.
     static KEPT: [Kept; PLACES] = const { [const { Cell::new(None) }; PLACES] };
 }
 
 const LENGTH: usize = 29;
-/// Some bytes longer: whole words.
+/// The length of the buffer: whole words.
 const ROOM: usize = 32;
 const EPOCH: [u8; ROOM] = *b"Thu, 01 Jan 1970 00:00:00 GMT   ";
 /// 9999-12-31 23:59:59.
@@ -156,13 +154,17 @@ mod tests {
         let last = "Fri, 31 Dec 9999 23:59:59 GMT";
         let before = SystemTime::UNIX_EPOCH - Duration::from_nanos(100);
         assert_eq!(&*HttpDate::from(before), first);
-        // Where there are such times.
+        // Some systems have no such times.
         let long_before = SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(1 << 40));
         if let Some(long_before) = long_before {
             assert_eq!(&*HttpDate::from(long_before), first);
         }
         assert_eq!(&*date(LAST_SECOND + 1), last);
-        assert_eq!(&*date(1 << 40), last);
+        // Where there are such times, which end on Windows in the year 30828.
+        let far = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1 << 40));
+        if let Some(far) = far {
+            assert_eq!(&*HttpDate::from(far), last);
+        }
     }
 
     #[test]
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_text_of_the_same_second_is_used() {
-        // A mark no rendering would give.
+        // A text that formatting never returns.
         let mark = HttpDate([b'x'; ROOM]);
         let place = 784_111_777 % PLACES as u64;
         KEPT.with(|kept| kept[place as usize].set(Some((784_111_777, mark))));

@@ -1,33 +1,33 @@
-//! What the fields of a request say about its body and its connection (RFC 9112, 6.3 and 9.3).
+//! The fields of a request that are about its body and its connection (RFC 9112, sections 6.3 and 9.3).
 //!
-//! A wrong guess about the end of a body is how requests are smuggled, so there is no guessing:
-//! every combination that someone may read in another way is refused.
+//! A wrong guess about the end of a body allows request smuggling. So every combination that a parser could read in
+//! another way is rejected.
 
 use super::bytes::is_named;
 use super::head::{FieldLines, Version};
 use super::{Refusal, host, is_token};
 
-/// Where the body of a request ends. A request without a body has `Exact(0)`.
+/// The end of the body of a request. A request without a body has `Exact(0)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyLength {
     /// After this many bytes.
     Exact(u64),
-    /// With its last chunk.
+    /// After the last chunk.
     Chunked,
 }
 
-/// What has to be known to serve a request and to go on after it.
+/// The facts about a request that decide how it is served, and how the connection continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
-    /// Where the body ends.
+    /// The end of the body.
     pub(crate) body: BodyLength,
-    /// Whether version and Connection field let the connection persist.
+    /// Whether the version and the `Connection` field allow a persistent connection.
     pub(crate) keep_alive: bool,
-    /// Whether the client said that it waits for `100 Continue` before it sends the body, if there is one.
+    /// Whether the client waits for `100 Continue` before it sends a body, if the request has one.
     pub(crate) expects_continue: bool,
 }
 
-/// Read the fields that matter, in one pass.
+/// Reads the relevant fields in one pass.
 pub(crate) fn read(version: Version, fields: FieldLines<'_>) -> Result<Meta, Refusal> {
     let mut seen = Seen::default();
     for (name, value) in fields.iter() {
@@ -36,7 +36,7 @@ pub(crate) fn read(version: Version, fields: FieldLines<'_>) -> Result<Meta, Ref
     seen.meta(version)
 }
 
-/// What the fields so far have said.
+/// The content of the fields so far.
 #[derive(Default)]
 pub(super) struct Seen {
     host: bool,
@@ -48,7 +48,7 @@ pub(super) struct Seen {
     expects_other: bool,
 }
 
-/// The transfer codings so far; all lines together are one list.
+/// The transfer codings so far. All lines together are one list.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Codings {
     #[default]
@@ -59,7 +59,7 @@ enum Codings {
 }
 
 impl Seen {
-    /// Takes note of a field. Its value must have no white space around it.
+    /// Reads a field. The value must have no white space around it.
     #[inline]
     pub(super) fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
         match name.len() {
@@ -89,7 +89,7 @@ impl Seen {
         }
     }
 
-    /// Digits and nothing else: no sign, no list, and no second line, be it the same.
+    /// Reads a `Content-Length`. It must have digits only: no sign, no list, and no second line, not even an equal one.
     fn content_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.length.is_some() {
             return Err(Refusal::bad_request("Several Content-Length headers"));
@@ -101,8 +101,8 @@ impl Seen {
         }
     }
 
-    /// The last coding must be `chunked`, and it must be there once. Empty members, parameters and
-    /// the obsolete `identity` are refused too: there are parsers that do not see `chunked` then.
+    /// Reads a `Transfer-Encoding`. The last coding must be `chunked`, and it must occur once. Empty members,
+    /// parameters and the obsolete `identity` are rejected, because some parsers overlook `chunked` then.
     fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Refusal> {
         for coding in members(value) {
             self.codings = match self.codings {
@@ -138,7 +138,7 @@ impl Seen {
         }
     }
 
-    /// The sum of it all. An expectation that cannot be met is the last thing to be refused.
+    /// Returns the result. An expectation that can't be met is checked last.
     pub(super) fn meta(self, version: Version) -> Result<Meta, Refusal> {
         let is_http11 = version >= Version::Http11;
         if is_http11 && !self.host {
@@ -161,7 +161,7 @@ impl Seen {
             (_, Some(_)) => Err(Refusal::bad_request(
                 "Transfer-Encoding and Content-Length together",
             )),
-            // RFC 9112, 6.1: framing that a client of 1.0 cannot have meant.
+            // RFC 9112, section 6.1: a client of HTTP/1.0 can't have meant this framing.
             _ if version < Version::Http11 => {
                 Err(Refusal::bad_request("Transfer-Encoding in HTTP/1.0"))
             }
@@ -179,12 +179,12 @@ fn bad_transfer_encoding() -> Refusal {
     Refusal::bad_request("Bad Transfer-Encoding header")
 }
 
-/// The members of a list, without the optional white space around them (RFC 9110, 5.6.1 and 5.6.3).
+/// Returns the members of a list, without optional white space around them (RFC 9110, sections 5.6.1 and 5.6.3).
 fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim_blanks)
 }
 
-/// `trim_ascii` would take form feeds for white space too.
+/// Trims spaces and tabs. `trim_ascii` would trim form feeds, too.
 fn trim_blanks(mut member: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = member {
         member = rest;
@@ -192,7 +192,7 @@ fn trim_blanks(mut member: &[u8]) -> &[u8] {
     member
 }
 
-/// A number of one or more decimal digits, if it fits.
+/// Parses one or more decimal digits; `None` if the number is too large.
 pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;

@@ -1,7 +1,7 @@
-//! The head of a request: where it ends ([`find`]), and what it says ([`parse`]).
+//! The head of a request: [`find`] searches for its end, and [`parse`] parses it.
 //!
-//! Most heads are found and parsed at once ([`usual`]). For all others the two are apart, so that a head is
-//! parsed once, when it is complete, however slowly it came.
+//! Most heads are found and parsed at once ([`usual`]). All others are parsed after the search, so that a head is
+//! parsed only once even if it arrives slowly.
 
 use std::borrow::Cow;
 
@@ -20,8 +20,7 @@ mod scan;
 mod tests;
 mod usual;
 
-/// The text of a head: `bytes` themselves if they are ASCII, else transcoded from Latin-1 into
-/// `scratch`.
+/// Returns the text of a head: `bytes` themselves if they are ASCII, otherwise converted from Latin-1 in `scratch`.
 pub(crate) fn text<'a>(bytes: &'a [u8], scratch: &'a mut String) -> &'a str {
     match str::from_utf8(bytes) {
         Ok(text) if text.is_ascii() => text,
@@ -36,36 +35,36 @@ fn from_latin1<'a>(bytes: &[u8], scratch: &'a mut String) -> &'a str {
     scratch
 }
 
-/// The versions of HTTP that are served.
+/// The versions of HTTP that the server supports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Version {
-    /// `HTTP/1.0`
+    /// HTTP/1.0.
     Http10,
-    /// `HTTP/1.1`, and each later minor version, which is compatible with it (RFC 9110, 2.5).
+    /// HTTP/1.1, and every later minor version, which is compatible (RFC 9110, section 2.5).
     Http11,
 }
 
-/// A request as its head tells it.
+/// The parts of a request's head.
 #[derive(Debug)]
 pub(crate) struct Head<'a> {
     /// The request line without its line end.
     pub(crate) requestline: &'a str,
     /// The method.
     pub(crate) command: &'a str,
-    /// What the request asks for.
+    /// The target of the request.
     pub(crate) target: Target<'a>,
-    /// The version as it was sent.
+    /// The version as the client sent it.
     pub(crate) request_version: &'a str,
-    /// The version by whose rules the request is served.
+    /// The version whose rules apply to the request.
     pub(crate) version: Version,
     /// All field lines in their order.
     pub(crate) fields: FieldLines<'a>,
-    /// What the fields say about the body and the connection.
+    /// The facts about the body and the connection.
     pub(crate) meta: Meta,
 }
 
 impl<'a> Head<'a> {
-    /// Of a request that is refused nothing is known but its line.
+    /// Returns the head of a rejected request, of which only the request line is known.
     pub(crate) fn refused(requestline: &'a str) -> Self {
         Head {
             requestline,
@@ -86,10 +85,10 @@ impl<'a> Head<'a> {
     }
 }
 
-/// A head that was found.
+/// A complete head.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found {
-    /// It is parsed.
+    /// The head is parsed already.
     Usual(Usual),
     Other(Extent),
 }
@@ -106,8 +105,8 @@ impl Found {
     }
 }
 
-/// Look for the end of the head in all bytes received so far, as [`Scan::find`] does; `None` means that more
-/// are needed. Those of the fields of a usual head are in `places` then, until another one is looked for.
+/// Searches for the end of the head in all bytes received so far, as [`Scan::find`] does. Returns `None` if more bytes
+/// are needed. For a usual head, the positions of its fields are in `places` until the next search.
 pub(crate) fn find(
     input: &[u8],
     scan: &mut Scan,
@@ -122,11 +121,11 @@ pub(crate) fn find(
     Ok(scan.find(input, limits)?.map(Found::Other))
 }
 
-/// Parse `bytes`, which are exactly one head from its request line to its blank line, as it was found. A
-/// head that is not ASCII is transcoded from Latin-1 into `scratch`.
+/// Parses `bytes`, which are exactly one head, from the request line to the blank line. A head that is not ASCII is
+/// converted from Latin-1 in `scratch`.
 ///
-/// What is wrong with the request line is said in Python's words; of several faults the first is
-/// reported: version, syntax, target, field lines, framing.
+/// Errors of the request line have Python's words. Of several errors the first in this order is reported: version,
+/// syntax, target, field lines, framing.
 pub(crate) fn parse<'a>(
     bytes: &'a [u8],
     found: &Found,
@@ -140,7 +139,7 @@ pub(crate) fn parse<'a>(
     }
 }
 
-/// The same for bytes that were not looked for.
+/// Parses a head without searching for it before.
 #[cfg(any(test, feature = "_internals"))]
 pub(crate) fn parse_whole<'a>(
     bytes: &'a [u8],
@@ -153,7 +152,7 @@ pub(crate) fn parse_whole<'a>(
     parse(bytes, &found, scratch, places, limits)
 }
 
-/// Parse any head, line by line, or say what is wrong with it.
+/// Parses any head, line by line, and reports its errors.
 #[cold]
 fn any<'a>(
     text: &'a str,
@@ -177,7 +176,7 @@ fn any<'a>(
     })
 }
 
-/// The fields of a head, whatever its request line is.
+/// Returns the fields of a head, whatever its request line is.
 #[cfg(test)]
 pub(crate) fn lines_of<'a>(
     text: &'a str,
@@ -188,7 +187,7 @@ pub(crate) fn lines_of<'a>(
     Ok(places.of(text))
 }
 
-/// The first line of `text` without its line end, for the log of a refused head.
+/// Returns the first line of `text` without its line end, for the log of a rejected head.
 pub(crate) fn first_line(text: &str) -> &str {
     split_first_line(text).0
 }
@@ -198,7 +197,7 @@ fn split_first_line(text: &str) -> (&str, &str) {
     (line.strip_suffix('\r').unwrap_or(line), rest)
 }
 
-/// Parse the field lines, the blank line included: the rest of `text`.
+/// Parses the field lines, including the blank line: the rest of `text`.
 fn place_fields(
     text: &str,
     lines: &str,
@@ -210,7 +209,7 @@ fn place_fields(
     let mut slots = vec![httparse::EMPTY_HEADER; line_count.min(limits.fields)];
     let fields = match httparse::parse_headers(lines.as_bytes(), &mut slots) {
         Ok(httparse::Status::Complete((length, fields))) if length == lines.len() => fields,
-        // Not what Scan has found: the end of the head must be certain.
+        // `Scan` found another end. The end of the head must be certain.
         Ok(_) => return Err(Refusal::bad_request("Bad end of head")),
         Err(error) => return Err(bad_field(error)),
     };
@@ -219,7 +218,7 @@ fn place_fields(
         (start, start + part.len())
     };
     for field in fields {
-        // An empty value may be no part of the text.
+        // An empty value may point outside of the text.
         let value = match field.value {
             [] => (0, 0),
             value => place(value),

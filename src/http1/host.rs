@@ -1,16 +1,17 @@
-//! The value of a Host field, and the authority of a target (RFC 9110, 7.2; RFC 3986, 3.2).
+//! Checks of a Host field and of the authority of a target (RFC 9110, section 7.2; RFC 3986, section 3.2).
 
 use std::net::Ipv6Addr;
 
 use super::bytes::{alphanumeric_and, are_in, is_in};
 
-/// Whether this is empty, or a name, an IPv4 address or an IPv6 address in brackets, with an
-/// optional port.
+/// Returns true for an empty value, and for a name, an IPv4 address or an IPv6 address in brackets, with an optional
+/// port.
 ///
-/// Valid are `name:` with an empty port, a trailing dot and `_`. Not valid, though the grammar has
-/// them: a comma, which would make a list of it, a single quote, and a port without a host. Valid although
-/// clients should keep it to themselves: the zone of an IPv6 address, `%eth0` or `%25eth0` (RFC 6874). Python's
-/// urllib, aiohttp, Node and LWP send it, in these two ways.
+/// These are valid: `name:` with an empty port, a trailing dot, and `_`. The zone of an IPv6 address, `%eth0` or
+/// `%25eth0` (RFC 6874), is valid too: clients should not send it, but Python's urllib, aiohttp, Node and LWP do.
+///
+/// These are not valid, although the grammar has them: a comma, which would make the value a list, a single quote, and
+/// a port without a host.
 #[inline]
 pub(crate) fn is_valid(host: &[u8]) -> bool {
     if are_in(host, &NAME) {
@@ -23,7 +24,7 @@ pub(crate) fn is_valid(host: &[u8]) -> bool {
     }
 }
 
-/// One in brackets, or with escapes in its name.
+/// Checks a host in brackets, or a name with escapes.
 #[cold]
 fn is_unusual(host: &[u8]) -> bool {
     let Ok(host) = str::from_utf8(host) else {
@@ -44,7 +45,7 @@ fn is_unusual(host: &[u8]) -> bool {
     }
 }
 
-/// An IPv6 address, perhaps with a zone.
+/// Returns true for an IPv6 address, optionally with a zone.
 fn is_ipv6(address: &str) -> bool {
     let (address, zone) = match address.split_once('%') {
         Some((address, zone)) => (address, Some(zone)),
@@ -61,7 +62,7 @@ fn is_port(port: &[u8]) -> bool {
     port.iter().all(u8::is_ascii_digit)
 }
 
-/// A `reg-name` of RFC 3986, of which an IPv4 address is one.
+/// Returns true for a `reg-name` of RFC 3986. An IPv4 address is one, too.
 fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     while let Some(byte) = bytes.next() {
@@ -76,7 +77,7 @@ fn is_name(name: &str) -> bool {
     true
 }
 
-/// What a name has unescaped.
+/// The characters of a name that need no escape.
 static NAME: [bool; 256] = alphanumeric_and(b"-._~!$&()*+;=");
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! Text of a client in a message to it, quoted as Python's `ascii()` does, which no crate does.
+//! Quotes text of a client for a message, as Python's `ascii()` does. No crate does this.
 
 use std::fmt::Write as _;
 
-/// At most so many characters are shown, so that an answer does not echo a line of 64 KiB.
+/// The maximum number of characters that are shown, so that a response does not repeat a line of 64 KiB.
 const SHOWN: usize = 200;
 
-/// `text` in quotes, with everything but printable ASCII escaped; cut with `...` if it is long.
+/// Returns `text` in quotes, with everything but printable ASCII escaped; a long text is truncated and ends with `...`.
 ///
-/// The quotes are double if that saves escaping single ones, as in Python. Characters above ASCII
-/// are escaped too, so the result is safe in a status line and in a log.
+/// As in Python, the quotes are double if that avoids escaping single ones. Characters beyond ASCII are escaped too, so
+/// the result is safe in a status line and in a log.
 pub(crate) fn quoted(text: &str) -> String {
     let cut = text
         .char_indices()
@@ -77,7 +77,7 @@ mod tests {
         let whole = "x".repeat(SHOWN);
         assert_eq!(quoted(&whole), format!("'{whole}'"));
         assert_eq!(quoted(&"x".repeat(65_536)), format!("'{whole}...'"));
-        // What is cut off has no say in the choice of quotes, and no character is cut in two.
+        // The truncated part does not decide about the quotes, and no character is split.
         assert_eq!(quoted(&format!("{whole}'")), format!("'{whole}...'"));
         assert_eq!(
             quoted(&"\u{e9}".repeat(300)),

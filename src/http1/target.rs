@@ -1,25 +1,24 @@
-//! The request target in its four forms (RFC 9112, 3.2).
+//! The request target and its four forms (RFC 9112, section 3.2).
 
 use std::borrow::Cow;
 
 use super::quote::quoted;
 use super::{Refusal, host};
 
-/// What a request asks for.
+/// A parsed request target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
-    /// What a handler gets as `path`, with the query. It starts with one `/`, unless it is `*` or
-    /// the authority of a CONNECT.
+    /// The path with the query, which a handler gets as `path`. It starts with exactly one `/`, unless it is `*` or the
+    /// authority of a CONNECT.
     pub(crate) path: Cow<'a, str>,
-    /// The authority of an absolute-form target, which counts in place of the Host field, or of a
-    /// CONNECT.
+    /// The authority of a target in absolute form, which replaces the Host field, or of a CONNECT.
     pub(crate) authority: Option<&'a str>,
 }
 
-/// Check the target of a request with this method.
+/// Parses and checks the target of a request with this method.
 ///
-/// Several leading slashes become one, for a redirect to `//name/` leads to another host
-/// (CVE-2021-28861). A fragment is kept, as in Python.
+/// Several leading slashes become one, because a redirect to `//name/` leads to another host (CVE-2021-28861). A
+/// fragment is kept, as in Python.
 pub(crate) fn parse<'a>(method: &str, target: &'a str) -> Result<Target<'a>, Refusal> {
     let parsed = if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         None
@@ -41,7 +40,7 @@ pub(crate) fn parse<'a>(method: &str, target: &'a str) -> Result<Target<'a>, Ref
     parsed.ok_or_else(|| Refusal::bad_request(format!("Bad request target ({})", quoted(target))))
 }
 
-/// `path` with its leading slashes reduced to one, or one put before it.
+/// Returns `path` with exactly one leading slash.
 fn with_one_slash(path: &str) -> Cow<'_, str> {
     match path.as_bytes() {
         [b'/', b'/', ..] => {
@@ -54,10 +53,10 @@ fn with_one_slash(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// `host:port` of a CONNECT. RFC 9110, 9.3.6: an empty or invalid port must be refused.
+/// Parses the `host:port` of a CONNECT. RFC 9110, section 9.3.6: an empty or invalid port must be rejected.
 fn authority_form(target: &str) -> Option<Target<'_>> {
     let (_, port) = target.rsplit_once(':')?;
-    // The digits are checked with the host: parse() would take a plus sign.
+    // The host check covers the digits, because `parse` would accept a plus sign.
     let has_port = port.parse::<u16>().is_ok_and(|port| port > 0);
     (has_port && host::is_valid(target.as_bytes())).then_some(Target {
         path: Cow::Borrowed(target),
@@ -70,7 +69,7 @@ fn absolute_form(target: &str) -> Option<Target<'_>> {
     let is_http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     let (authority, path) =
         rest.split_at_checked(rest.find(['/', '?', '#']).unwrap_or(rest.len()))?;
-    // Userinfo is no part of a valid host. RFC 9110, 4.2.1: an empty host must be refused.
+    // Userinfo is not valid in a host. RFC 9110, section 4.2.1: an empty host must be rejected.
     (is_http && !authority.is_empty() && host::is_valid(authority.as_bytes())).then_some(Target {
         path: with_one_slash(path),
         authority: Some(authority),

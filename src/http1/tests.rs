@@ -1,4 +1,4 @@
-//! Properties of the whole module: no split of the input and no input at all makes a difference.
+//! Properties of the whole module: the result does not depend on how the input is split, and no input causes a panic.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -27,7 +27,7 @@ const SMALL_CHUNKS: ChunkLimits = ChunkLimits {
     trailer_fields: 2,
 };
 
-/// Bytes that often are line ends, and often look like what a client sends.
+/// Generates bytes with many line ends and parts of usual requests.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         4 => Just(b'\n'),
@@ -55,7 +55,7 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// The ends of successive reads of `length` bytes, the last one included.
+/// Returns the ends of successive reads of `length` bytes, including the last one.
 fn cuts(length: usize, at: &[Index]) -> Vec<usize> {
     let mut ends: Vec<usize> = at.iter().map(|index| index.index(length + 1)).collect();
     ends.push(length);
@@ -63,7 +63,7 @@ fn cuts(length: usize, at: &[Index]) -> Vec<usize> {
     ends
 }
 
-/// What one scan finds in a buffer that grows up to each of `ends`.
+/// Returns the result of a scan of a buffer that grows to each of `ends`.
 fn scan(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Extent>, Refusal> {
     let (mut scan, mut places) = (Scan::default(), Places::default());
     for &end in ends {
@@ -74,7 +74,7 @@ fn scan(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Exte
     Ok(None)
 }
 
-/// Decode a body that arrives in the pieces between `ends`: data, consumed bytes, and the end.
+/// Decodes a body that arrives in the pieces between `ends`. Returns the data, the consumed bytes, and the end.
 fn decode(
     input: &[u8],
     ends: &[usize],
@@ -104,7 +104,7 @@ fn decode(
     (data, Ok(None))
 }
 
-/// What becomes of the head at the start of `input`, which arrives in reads that end at `ends`.
+/// Returns the result for the head at the start of `input`, which arrives in reads that end at `ends`.
 fn judge(input: &[u8], ends: &[usize], limits: &HeadLimits) -> Result<Option<Extent>, Refusal> {
     let mut scan = Scan::default();
     for &end in ends {
@@ -147,7 +147,7 @@ proptest! {
         }
     }
 
-    /// The same with all limits near one another, where two may be passed by one read.
+    /// The limits are close together, so that one read may exceed two of them.
     #[test]
     fn a_refusal_is_the_same_however_the_head_arrives(
         input in soup(),
@@ -160,7 +160,7 @@ proptest! {
         prop_assert_eq!(scan(&input, &cuts(input.len(), &at), &limits), whole);
     }
 
-    /// And so is what a connection makes of it: the search, the early look at the request line, parsing.
+    /// The connection gets the same result too: from the search, the early check of the request line, and parsing.
     #[test]
     fn a_head_is_judged_the_same_however_it_arrives(
         input in soup(),

@@ -1,11 +1,11 @@
-//! The colours of the log on a terminal: those of Python 3.15, by the class of the status.
+//! Colours of the log on a terminal: Python 3.15's colours for each class of status codes.
 
 use std::env;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::sync::LazyLock;
 
-/// Colours the request and its code in a line of Python's log, if stderr is to have colours.
+/// Colours the request and its code in a line of Python's format. Returns `None` if stderr has no colours.
 pub(crate) fn paint(line: &str, code: u16) -> Option<String> {
     static IS_COLOURED: LazyLock<bool> = LazyLock::new(|| {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -17,7 +17,7 @@ pub(crate) fn paint(line: &str, code: u16) -> Option<String> {
     IS_COLOURED.then(|| painted(line, code)).flatten()
 }
 
-/// As Python decides it.
+/// Decides about colours as Python does.
 fn decide(no: bool, force: bool, is_dumb: bool, is_terminal: impl FnOnce() -> bool) -> bool {
     !no && (force || (!is_dumb && is_terminal()))
 }
@@ -30,7 +30,7 @@ fn painted(line: &str, code: u16) -> Option<String> {
         500..600 => RED,
         _ => return None,
     };
-    // Behind the address and the date; behind the code there is only the size.
+    // The request stands after the date, and only the size stands after the code.
     let (head, rest) = line.split_once("] \"")?;
     let (request, size) = rest.rsplit_once(' ')?;
     Some(format!("{head}] {colour}\"{request}{RESET} {size}"))

@@ -1,8 +1,8 @@
-//! [`Output`]: lines on their way to a descriptor. Who writes one never waits.
+//! [`Output`]: writes lines to a descriptor without blocking the caller.
 //!
-//! Usually a line is written at once, by the thread that has it. Where the descriptor has no room, this line and all after it
-//! are queued, and a thread is started that writes them, waiting, and ends when there are no more: no thread and no timer
-//! is there while all is well.
+//! Usually the caller writes a line itself, at once. If the descriptor has no room, this line and all later ones are
+//! queued. A thread is started that writes them with blocking writes, and ends when the queue is empty. So no thread
+//! and no timer exists in the usual case.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,17 +13,17 @@ use std::time::{Duration, Instant};
 
 use super::sink::Sink;
 
-/// As many bytes are queued at the most.
+/// The maximum number of queued bytes.
 const MOST: usize = 1 << 20;
-/// The same failure is told again after this time.
+/// The time after which the same failure is reported again.
 const BETWEEN_NOTES: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(super) struct Output {
     state: Mutex<State>,
-    /// The queue has been written.
+    /// Notified when the queue is empty.
     is_idle: Condvar,
-    /// Of a file; none for stderr.
+    /// The path of the file; `None` for stderr.
     path: Option<PathBuf>,
 }
 
@@ -31,26 +31,26 @@ pub(super) struct Output {
 struct State {
     sink: Sink,
     queue: VecDeque<Box<[u8]>>,
-    /// The bytes in the queue.
+    /// The number of queued bytes.
     queued: usize,
-    /// A thread writes the queue.
+    /// Whether a thread writes the queue.
     has_writer: bool,
-    /// The last line went out in part, and the disk was full.
+    /// Whether only a part of the last line was written, because the disk was full.
     is_torn: bool,
-    /// The last write failed.
+    /// Whether the last write failed.
     is_failing: bool,
-    /// When a failure was told last.
+    /// The time of the last report of a failure.
     told: Option<Instant>,
-    /// Lines that were dropped.
+    /// The number of dropped lines.
     dropped: u64,
-    /// Those of them that stderr does not know of.
+    /// The number of dropped lines that were not reported yet.
     untold: u64,
 }
 
-/// What comes of a line.
+/// The result of writing a line.
 enum Put {
     Written,
-    /// The descriptor has no room for this rest of it.
+    /// The rest of the line, for which the descriptor has no room.
     Left(Box<[u8]>),
     Failed(io::Error),
 }
@@ -75,7 +75,7 @@ impl Output {
         }
     }
 
-    /// Writes a line, with its line feed, or queues it, or drops it.
+    /// Writes a line, which ends with a line feed, or queues or drops it.
     pub(super) fn write(self: &Arc<Self>, line: &[u8]) {
         let mut state = self.lock();
         if state.has_writer {
@@ -96,7 +96,7 @@ impl Output {
         self.tell(note);
     }
 
-    /// Lines go there from now on, those in the queue too.
+    /// Replaces the descriptor for all later lines, including the queued ones.
     pub(super) fn replace(self: &Arc<Self>, sink: Sink) {
         let mut state = self.lock();
         state.sink = sink;
@@ -120,7 +120,7 @@ impl Output {
         let own = self.clone();
         let writer = thread::Builder::new().name("servette-log".into());
         if writer.spawn(move || own.write_queue()).is_err() {
-            // The system has no thread to spare.
+            // No thread could be started.
             let mut state = self.lock();
             let lines = state.queue.drain(..).count();
             state.queued = 0;
@@ -160,7 +160,7 @@ impl Output {
         }
     }
 
-    /// Tells on stderr what has become of the log. Of stderr itself nobody can be told.
+    /// Reports a failure of the log on stderr. Failures of stderr can't be reported.
     fn tell(&self, note: Option<String>) {
         if let (Some(note), Some(path)) = (note, &self.path) {
             let note = format!("the log {}: {note}", super::shown(path));
@@ -193,7 +193,7 @@ impl State {
 
     fn put(&mut self, line: &[u8]) -> Put {
         if self.is_torn {
-            // It must not go on in the middle of another one.
+            // The line must not continue a partial one.
             return self.put_bytes(&[b"\n", line].concat());
         }
         self.put_bytes(line)
@@ -221,7 +221,7 @@ impl State {
         }
     }
 
-    /// A line is lost. Returns what is to be told of that.
+    /// Drops a line after a failure, and returns the message to report.
     #[cold]
     fn fail(&mut self, error: &io::Error) -> Option<String> {
         self.drop_lines(1);
@@ -235,14 +235,14 @@ impl State {
         })
     }
 
-    /// A line was written again.
+    /// Ends a failure after a line was written, and returns the message to report.
     #[cold]
     fn recover(&mut self) -> Option<String> {
         self.is_failing = false;
         self.overflow()
     }
 
-    /// Lines were dropped, and others can be written again.
+    /// Returns the message about dropped lines, and resets their count.
     fn overflow(&mut self) -> Option<String> {
         let lines = std::mem::take(&mut self.untold);
         (lines > 0).then(|| match lines {

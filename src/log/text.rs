@@ -1,29 +1,29 @@
-//! A log line, and the escapes that keep a peer from writing a line of its own.
+//! Log lines, and the escapes that keep a client from forging a log line.
 //!
-//! The escapes are Python's, which no crate writes. A usual line takes some 1,360 instructions.
+//! The escapes are Python's, which no crate provides. A usual line takes about 1,360 instructions.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use crate::{Error, Peer};
 
-/// One line of the log, with its line feed: `ADDRESS - - [DATE] message`.
+/// Formats a log line with its line feed: `ADDRESS - - [DATE] message`.
 ///
-/// The message is escaped like [`escape`] does. A peer decides how long it is,
-/// so after [`LONGEST_MESSAGE`] bytes it ends in `...` instead.
+/// The message is escaped as by [`escape`]. The client controls its length, so it is truncated after
+/// [`LONGEST_MESSAGE`] bytes and then ends with `...`.
 pub(crate) fn line(address: &str, date: &str, message: fmt::Arguments<'_>) -> String {
-    // Enough for most lines at once.
+    // The capacity suffices for most lines.
     let mut line = String::with_capacity(address.len() + date.len() + 128);
-    // Writing to a String fails only if a `Display` inside the message does,
-    // or at the limit: the line then has what came before.
+    // Writing to a String fails only if a `Display` of the message fails, or at the limit. The line then contains the
+    // text before that.
     let _ = write!(line, "{address} - - [{date}] ");
     let _ = Escaped::new(&mut line, LONGEST_MESSAGE).write_fmt(message);
     line.push('\n');
     line
 }
 
-/// Writes control characters (U+0000 to U+001F and U+007F to U+009F) as
-/// `\xNN`, and a backslash as two, so that the two cannot be confused.
+/// Escapes control characters (U+0000 to U+001F and U+007F to U+009F) as `\xNN`, and a backslash as two, so that the
+/// result is unambiguous.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(is_special) {
         return Cow::Borrowed(text);
@@ -33,19 +33,19 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Escapes what is written to it on the way into a `String`.
+/// A writer that escapes text and appends it to a `String`.
 #[derive(Debug)]
 pub(crate) struct Escaped<'a> {
     out: &'a mut String,
-    /// How many bytes may still follow.
+    /// The number of bytes that may still be appended.
     room: usize,
     is_cut: bool,
-    /// It stands between quotes: those in it are escaped, and backslashes like them.
+    /// Whether the text is quoted. Then quotes and backslashes are escaped as `\xNN`.
     is_quoted: bool,
 }
 
 impl<'a> Escaped<'a> {
-    /// `room` bounds the bytes appended to `out`, not counting the `...`.
+    /// Returns a writer that appends at most `room` bytes to `out`, not counting the `...`.
     pub(crate) fn new(out: &'a mut String, room: usize) -> Escaped<'a> {
         Escaped {
             out,
@@ -55,7 +55,7 @@ impl<'a> Escaped<'a> {
         }
     }
 
-    /// For text between quotes, in the logs of Apache's kind: every special character is `\xNN`.
+    /// Returns a writer of quoted text for the log formats of Apache: it escapes every special character as `\xNN`.
     fn quoted(out: &'a mut String, room: usize) -> Escaped<'a> {
         Escaped {
             is_quoted: true,
@@ -67,21 +67,21 @@ impl<'a> Escaped<'a> {
         is_special(c) || (c == '"' && self.is_quoted)
     }
 
-    /// Text without special characters: as much of it as there is room for.
+    /// Appends text without special characters, as much as fits.
     fn push_plain(&mut self, text: &str) -> fmt::Result {
         let fitting = text.get(..char_boundary(text, self.room));
         self.out.push_str(fitting.unwrap_or_default());
         self.take_room(text.len())
     }
 
-    /// One escape, whole or not at all.
+    /// Appends a whole escape, or nothing if it does not fit.
     fn push_special(&mut self, c: char) -> fmt::Result {
         if c == '\\' && !self.is_quoted {
             self.take_room(2)?;
             self.out.push_str("\\\\");
             return Ok(());
         }
-        // Where it takes several bytes, each of them: as Apache writes it.
+        // Each byte of the character is escaped, as Apache does.
         let (mut room, code) = ([0; 4], u32::from(c));
         if code < 0x100 {
             self.take_room(4)?;
@@ -94,7 +94,7 @@ impl<'a> Escaped<'a> {
             .try_for_each(|byte| write!(self.out, "\\x{byte:02x}"))
     }
 
-    /// An error, and nothing more from then on, if the room is less than that.
+    /// Takes room for a number of bytes. If they do not fit, it fails, and so does every later call.
     fn take_room(&mut self, length: usize) -> fmt::Result {
         if let Some(left) = self.room.checked_sub(length) {
             self.room = left;
@@ -107,7 +107,7 @@ impl<'a> Escaped<'a> {
 }
 
 impl fmt::Write for Escaped<'_> {
-    /// Fails at the limit, which ends the formatting of what would not show.
+    /// Fails at the limit, so that the rest is not formatted.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if self.is_cut {
             return Err(fmt::Error);
@@ -130,13 +130,14 @@ fn is_special(c: char) -> bool {
     c == '\\' || moves_text(c)
 }
 
-/// Control characters, and those by which a terminal or an editor breaks a line or turns text around (U+2028, bidi controls).
+/// Returns true for control characters, and for characters that break a line or change the direction of text in a
+/// terminal or an editor (U+2028, bidi controls).
 fn moves_text(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Writes text between quotes, escaped; `-` for none.
+/// Appends escaped text in quotes; `-` if there is none.
 pub(crate) fn push_quoted(out: &mut String, text: Option<&str>, room: usize) {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return out.push_str("\"-\"");
@@ -146,9 +147,11 @@ pub(crate) fn push_quoted(out: &mut String, text: Option<&str>, room: usize) {
     out.push('"');
 }
 
-/// Writes a string of JSON (RFC 8259, 7), with its quotes. Of a longer text than `most` bytes the beginning, and `...`.
+/// Appends a JSON string with its quotes (RFC 8259, section 7). A text longer than `most` bytes is truncated and ends
+/// with `...`.
 pub(crate) fn push_json(out: &mut String, text: &str, most: usize) {
-    // `<` too: a page of the wrong type is none of HTML then. And a terminal obeys the controls behind DEL.
+    // `<` is escaped so that a browser does not read an error page of the wrong type as HTML. Terminals interpret the
+    // control characters after DEL.
     let is_special = |c: char| moves_text(c) || matches!(c, '"' | '\\' | '<');
     out.push('"');
     let mut rest = text.get(..char_boundary(text, most)).unwrap_or(text);
@@ -171,23 +174,23 @@ pub(crate) fn push_json(out: &mut String, text: &str, most: usize) {
     out.push('"');
 }
 
-/// Of a message, in bytes, after escaping.
+/// The maximum length of a message in bytes, after escaping.
 pub(crate) const LONGEST_MESSAGE: usize = 8 * 1024;
-/// Of a field of a request.
+/// The maximum length of a field of a request.
 pub(crate) const LONGEST_FIELD: usize = 1024;
-/// Of the request line in the logs of Apache's kind. With two fields the whole line has less than 4 KiB: GoAccess reads no
-/// longer ones, and a pipe takes no longer ones at once.
+/// The maximum length of the request line in the log formats of Apache. With two fields the line has less than 4 KiB:
+/// GoAccess reads no longer lines, and a pipe takes no longer lines at once.
 pub(crate) const LONGEST_REQUEST: usize = 1536;
-/// Of an address and the name of a user.
+/// The maximum length of an address and of a user name.
 pub(crate) const LONGEST_WORD: usize = 128;
 
-/// A line about an error that no response could report.
+/// Formats a line about an error that no response can report.
 pub(crate) fn report_line(error: &Error, peer: &Peer) -> String {
     let error = error.to_string();
     format!("servette: {peer}: {}\n", escape(&error))
 }
 
-/// The end of the last whole character within so many bytes of a text.
+/// Returns the end of the last whole character in the first `most` bytes of a text.
 pub(crate) fn char_boundary(text: &str, most: usize) -> usize {
     let most = most.min(text.len());
     let mut ends = (0..=most).rev();

@@ -13,11 +13,11 @@ const FLUSH: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log")]
 pub(super) struct LogArguments {
-    /// Format of the lines for requests
+    /// Format of request log lines
     #[arg(long, value_name = "FORMAT", default_value = "python")]
     log_format: Format,
 
-    /// Append the log to this file instead of stderr; SIGHUP opens it again, for logrotate
+    /// Append the log to this file instead of stderr; SIGHUP reopens it (for logrotate)
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
 }

@@ -138,12 +138,25 @@ mod tests {
             if !default.is_empty() && !matches!(arg.get_action(), ArgAction::SetTrue) {
                 help += &format!(" [default: {default}]");
             }
-            text += &format!(
-                "| `{option}` | {variable} | {} |\n",
-                help.replace('|', "\\|").replace('<', "&lt;")
-            );
+            text += &format!("| `{option}` | {variable} | {} |\n", markdown(&help));
         }
         text.push('\n');
+        text
+    }
+
+    /// Help text for a cell: options as code, defaults in parentheses, as brackets would be links.
+    fn markdown(help: &str) -> String {
+        let help = help.replace('|', "\\|").replace('<', "&lt;");
+        let help = help.replace('[', "(").replace(']', ")");
+        let mut text = String::new();
+        for word in help.split_inclusive(' ') {
+            let is_end = |c: char| !c.is_ascii_lowercase() && c != '-';
+            let length = word.find(is_end).unwrap_or(word.len());
+            match word.split_at(length) {
+                (option, rest) if option.starts_with("--") => text += &format!("`{option}`{rest}"),
+                _ => text += word,
+            }
+        }
         text
     }
 

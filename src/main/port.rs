@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use servette::{Error, Result};
 
-/// So many ports are tried.
+/// The number of ports that `8000+` tries.
 const TRIES: u16 = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

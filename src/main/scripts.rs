@@ -68,7 +68,7 @@ pub(crate) struct ScriptArguments {
     #[arg(long, requires = "cgi")]
     cgi_query_arguments: bool,
 
-    /// Run scripts as the user of the server, even if that is root
+    /// Run scripts as the user of the server, even as root (by default root runs them as nobody)
     #[arg(long, requires = "cgi")]
     cgi_same_user: bool,
 

@@ -21,13 +21,16 @@ pub(super) fn warning(root: &Path, directories: &[String], suffixes: &[String]) 
     search.walk(root.to_owned());
     let what = match &search.found[..] {
         [] if search.left > 0 => return None,
-        [] => format!("files ending in {} (too many to look)", suffixes.join(", ")),
+        [] => format!(
+            "files ending in {} (too many files to check)",
+            suffixes.join(", ")
+        ),
         [only] => format!("'{}'", only.display()),
         [first, more @ ..] => format!("'{}' and {} more", first.display(), more.len()),
     };
     let directories = directories.join(" and ");
     Some(format!(
-        "{what} outside {directories}: --cgi-interpreter runs nothing there, the source is sent"
+        "{what} outside {directories}: clients get the source of such files; --cgi-interpreter runs only scripts inside"
     ))
 }
 

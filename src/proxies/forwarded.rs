@@ -1,8 +1,7 @@
-//! What trusted proxies say of the client of a request: `X-Forwarded-For` and its kin, or `Forwarded` (RFC 7239).
+//! The client of a request according to trusted proxies: `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded` (RFC 7239).
 //!
-//! Each proxy adds what it knows at the right end of a list. So the lists are read from the right, as far as those who
-//! have added to them are trusted: what stands further left may be made up by the client. Even where a quoted string
-//! begins is looked for from the right.
+//! Each proxy appends to the right end of a list. So the lists are read from the right, as long as the proxies are trusted:
+//! the client may have written everything further left. Quoted strings are parsed from the right, too.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -11,18 +10,18 @@ use crate::http1::head::FieldLines;
 use crate::http1::host;
 use crate::info::Peer;
 
-/// Where a request comes from, and how it was sent there.
+/// The client of a request, and the scheme and host that it used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Origin<'a> {
     pub(crate) client: Peer,
-    /// Whether the client speaks TLS with its proxy, if that is known.
+    /// Whether the client used HTTPS, if that is known.
     pub(crate) is_https: Option<bool>,
-    /// The host that the client has addressed, if that is known.
+    /// The host in the client's request, if that is known.
     pub(crate) host: Option<&'a str>,
 }
 
 impl Origin<'_> {
-    /// Of a request about which nobody else is believed.
+    /// The origin of a request that came without a trusted proxy.
     pub(crate) fn of(client: Peer) -> Self {
         Origin {
             client,
@@ -33,7 +32,7 @@ impl Origin<'_> {
 }
 
 impl TrustedProxies {
-    /// The origin of a request with these fields that comes from this peer.
+    /// Returns the origin of a request with these fields from this peer.
     #[inline]
     pub(crate) fn origin<'a>(&self, peer: Peer, fields: &FieldLines<'a>) -> Origin<'a> {
         match self.is_empty() || !self.contains(peer) {
@@ -100,7 +99,7 @@ fn from_the_right<'a>(fields: &FieldLines<'a>, name: &str) -> impl Iterator<Item
     lines.flat_map(|line| line.rsplit(',')).map(str::trim_ascii)
 }
 
-/// What one proxy says in `Forwarded`.
+/// One element of `Forwarded`, which one proxy has written.
 #[derive(Debug, Default)]
 struct Element<'a> {
     client: Option<&'a str>,
@@ -109,7 +108,7 @@ struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    /// `None` if it is malformed, or says something twice.
+    /// Parses an element. Returns `None` if it is malformed or has a parameter twice.
     fn parse(text: &'a str) -> Option<Self> {
         let mut element = Element::default();
         for pair in split_from_the_right(text, b';') {
@@ -158,14 +157,14 @@ fn split_from_the_right(text: &str, separator: u8) -> impl Iterator<Item = &str>
     })
 }
 
-/// Whether an odd number of backslashes stands before this place.
+/// Returns true if an odd number of backslashes precedes this position.
 fn is_escaped(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(..at).unwrap_or_default();
     let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\');
     backslashes.count() % 2 == 1
 }
 
-/// An address of the Internet, perhaps with a port; one of IPv6 in brackets, or without and with no port.
+/// Parses an IP address with an optional port. An IPv6 address with a port is in brackets.
 fn address(text: &str) -> Option<Peer> {
     let (ip, port) = match text.strip_prefix('[') {
         Some(rest) => {

@@ -1,5 +1,5 @@
-//! The header of the PROXY protocol, versions 1 and 2, by which a proxy says at the start of a connection whom it
-//! connects: bytes in, a client or a refusal out.
+//! The header of the PROXY protocol, versions 1 and 2, which names the client at the start of a connection: bytes in, a
+//! client or an error out.
 //!
 //! The protocol is specified in HAProxy's `doc/proxy-protocol.txt`.
 
@@ -9,32 +9,32 @@ use std::str::FromStr;
 use super::number;
 use crate::info::Peer;
 
-/// The longest line of version 1, its end included.
+/// Maximum length of a version 1 line, line end included.
 const LINE: usize = 107;
 const LINE_START: &[u8] = b"PROXY ";
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-/// The part of version 2 that each header has.
+/// Length of the fixed part of a version 2 header.
 const FIXED: usize = 16;
-/// Two paths of Unix sockets, the longest addresses.
+/// Length of two paths of Unix sockets, the longest addresses.
 const PATHS: usize = 216;
-/// So much may follow the addresses: fields of a type and a length, which are ignored.
+/// Maximum length of the type-length-value fields after the addresses, which are ignored.
 const FIELDS: usize = 4 << 10;
-/// No header is longer than this.
+/// Maximum length of a header.
 pub(crate) const MOST: usize = FIXED + PATHS + FIELDS;
 
 /// A complete header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// How many bytes it has.
+    /// Its length in bytes.
     pub(crate) length: usize,
-    /// The client. `None`: the proxy speaks for itself, or does not know.
+    /// The client; `None` for `LOCAL` and `UNKNOWN`.
     pub(crate) source: Option<Peer>,
 }
 
-/// Reads the header at the start of a connection; `None` if more must come.
+/// Parses the header at the start of a connection. Returns `None` if it is incomplete.
 ///
 /// # Errors
-/// What is wrong, in words for a log.
+/// A text for the log, if the header is malformed.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     match bytes {
         [] => Ok(None),
@@ -44,12 +44,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     }
 }
 
-/// Whether the bytes begin with `start`, as far as they go.
+/// Returns true if the bytes begin with `start`, or with a part of it and end there.
 fn begins(bytes: &[u8], start: &[u8]) -> bool {
     bytes.iter().zip(start).all(|(one, other)| one == other)
 }
 
-/// Version 1: `PROXY TCP4 192.0.2.1 192.0.2.2 4321 80`, and the end of a line.
+/// Parses version 1: `PROXY TCP4 192.0.2.1 192.0.2.2 4321 80` and a line end.
 fn line(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     let longest = bytes.get(..LINE).unwrap_or(bytes);
     let is_text = |byte: &u8| matches!(byte, b' '..=b'~');
@@ -91,7 +91,7 @@ fn ip<T: FromStr + Into<IpAddr>>(text: &str) -> Option<IpAddr> {
     text.parse::<T>().ok().map(T::into)
 }
 
-/// Version 2: a signature, version and command, family, length, addresses.
+/// Parses version 2: a signature, version and command, family, length, addresses.
 fn binary(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     let Some((&[.., command, family, high, low], rest)) = bytes.split_first_chunk::<FIXED>() else {
         return Ok(None);
@@ -124,7 +124,7 @@ fn binary(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
 
 const SHORT: &str = "the PROXY header is too short for its addresses";
 
-/// The source of two addresses of so many bytes each, which two ports follow.
+/// Returns the source of two addresses of `width` bytes, followed by two ports.
 fn internet(bytes: &[u8], width: usize) -> Option<Peer> {
     let (source, rest) = bytes.split_at_checked(width)?;
     let ports = rest.get(width..)?.first_chunk::<4>()?;

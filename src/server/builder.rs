@@ -1,4 +1,4 @@
-//! [`Builder`]: a server with other settings than the defaults.
+//! [`Builder`]: a server with settings of the program.
 
 use std::fmt;
 use std::net::ToSocketAddrs;
@@ -18,8 +18,11 @@ use crate::{Error, Log, Result};
 #[cfg(unix)]
 mod unix;
 
-/// Builds a server `S` for a handler `H`; made by `HttpServer::builder` and
-/// `ThreadingHttpServer::builder`. The closures are socketserver's hooks.
+/// Settings of a server `S` for a handler `H`; returned by [`HttpServer::builder`](crate::HttpServer::builder) and
+/// [`ThreadingHttpServer::builder`](crate::ThreadingHttpServer::builder). [`bind`](Self::bind) makes the server.
+///
+/// The methods that take closures are the hooks of Python's `socketserver`. A panic in one of them is caught and reported
+/// to [`handle_error`](Self::handle_error).
 ///
 /// ```
 /// use servette::{HttpServer, SimpleHandler};
@@ -37,18 +40,18 @@ mod unix;
 pub struct Builder<H, S> {
     handler: H,
     options: Options,
-    /// The first of the trusted proxies that is none.
+    /// The error about the first malformed trusted proxy.
     wrong_proxy: Option<Error>,
     /// The mode of Unix sockets; of no effect where there are none.
     mode: Option<u32>,
-    /// Where it listens beside the address of `bind`.
+    /// Further listeners, beside the address of `bind`.
     also: Vec<(Bind, Speaks)>,
-    /// None: as many as there are cores.
+    /// `None`: one for each core.
     event_loops: Option<usize>,
     make: fn(H, Vec<EventLoop>) -> S,
 }
 
-/// Binds another place to listen, with the first one; takes the mode of Unix sockets and the length of the queue.
+/// Binds a further listener, together with the first one. It takes the mode of Unix sockets and the length of the queue.
 type Bind = Box<dyn FnOnce(Option<u32>, u32) -> Result<Listener> + Send + Sync>;
 
 impl<H, S> Builder<H, S> {
@@ -68,27 +71,28 @@ impl<H, S> Builder<H, S> {
         }
     }
 
-    /// Limits and deadlines. Default: [`Limits::default`].
+    /// Sets the limits, timeouts and deadlines. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = Arc::new(limits);
         self
     }
 
-    /// How many connections the system queues before they are accepted. Default 1,024 (Python: 5); the
-    /// system may cap it. It has no effect on a listener of your own.
+    /// Sets the backlog: the maximum number of connections that the system queues before the server accepts them. The
+    /// system may cap it. It has no effect on a listener that the program made. Default 1,024 (Python: 5).
     pub fn request_queue_size(mut self, connections: u32) -> Self {
         self.options.request_queue_size = connections;
         self
     }
 
-    /// How long `handle_request` waits for a request. Default: for ever.
+    /// Sets how long `handle_request` waits for a request. Default: no timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
         self
     }
 
-    /// Called with each new client; false closes the connection without an answer. It may block: it counts
-    /// as a handler in [`Limits::max_threads`], and other connections do not wait for it.
+    /// Sets a closure that is called for each new connection, before TLS and the first request. If it returns false, the
+    /// connection is closed without a response. It may block: it counts as a handler in [`Limits::max_threads`], and
+    /// other connections do not wait for it. Default: every client is accepted.
     pub fn verify_request(
         mut self,
         verify: impl Fn(&Peer) -> bool + Send + Sync + 'static,
@@ -97,23 +101,25 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Clients that `verify_request` turns away are reset (RST), whatever they have sent by then.
+    /// Resets (RST) the connections that `verify_request` rejects.
     #[cfg(feature = "testing")]
     pub(crate) fn reset_refused(mut self) -> Self {
         self.options.resets_refused = true;
         self
     }
 
-    /// Trusts proxies at these addresses (`127.0.0.1`), in these networks (`10.0.0.0/8`), or, with `unix`, at the other
-    /// end of a Unix socket, to say who their clients are. Default: none. May be called several times.
+    /// Trusts the reverse proxies at these addresses (`127.0.0.1`), in these networks (`10.0.0.0/8`), or, with `unix`, at
+    /// the other end of a Unix socket: their `X-Forwarded-For` and `Forwarded` headers (RFC 7239) say who the client is.
+    /// May be called several times. Default: no proxy is trusted, and these headers are ignored.
     ///
-    /// Of a request that comes from one of them, [`Exchange::client_address`](crate::Exchange::client_address) is what
-    /// `X-Forwarded-For` says, or, if there is no such field, `Forwarded` (RFC 7239): the last address in the list that
-    /// is not a trusted proxy itself; up to one that can't be read. [`scheme`](crate::Exchange::scheme) and
-    /// [`host`](crate::Exchange::host) are those of the same place in `X-Forwarded-Proto` and `X-Forwarded-Host`, or of the
-    /// same element of `Forwarded`. The log and the variables of scripts have the same. Fields of other peers are ignored.
+    /// For a request from a trusted proxy, [`Exchange::client_address`](crate::Exchange::client_address) is the last address
+    /// in `X-Forwarded-For` that is not a trusted proxy itself; without that header, the last such address in `Forwarded`.
+    /// The search ends at a malformed address. [`scheme`](crate::Exchange::scheme) and [`host`](crate::Exchange::host) come
+    /// from the same position in `X-Forwarded-Proto` and `X-Forwarded-Host`, or from the same element of `Forwarded`. The
+    /// log and the environment of CGI scripts have the same values.
     ///
-    /// A proxy that is trusted must set these fields or remove them: what it passes on from its client unseen is believed.
+    /// A trusted proxy must set or remove these headers. If it forwards headers of its client unchanged, the client chooses
+    /// its own address.
     ///
     /// ```
     /// use servette::{HttpServer, Status, handler_fn};
@@ -135,7 +141,7 @@ impl<H, S> Builder<H, S> {
     /// # Ok::<(), servette::Error>(())
     /// ```
     ///
-    /// What is no address and no network is an error of `bind`.
+    /// A text that is neither an address nor a network nor `unix` is an error of [`bind`](Self::bind).
     #[doc(alias = "X-Forwarded-For")]
     pub fn trusted_proxies<P: AsRef<str>>(mut self, proxies: impl IntoIterator<Item = P>) -> Self {
         for proxy in proxies {
@@ -146,37 +152,37 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Requires that every connection begins with a header of the PROXY protocol, version 1 or 2, from one of the
-    /// [`trusted_proxies`](Self::trusted_proxies). The client that it names is the peer of the connection then, for
-    /// [`verify_request`](Self::verify_request), too. Default: false.
+    /// Requires a header of the PROXY protocol (version 1 or 2) at the start of every connection, from one of the
+    /// [`trusted_proxies`](Self::trusted_proxies). The client that it names becomes the peer of the connection, also for
+    /// [`verify_request`](Self::verify_request). Default: false.
     ///
-    /// The header comes before TLS, and has [`Limits::head_deadline`](crate::Limits) together with the first request. A
-    /// header `LOCAL` or `UNKNOWN`, as checks of a balancer send it, leaves the proxy's own address, and fields are not
-    /// believed then. A connection without a header, with a malformed one, or from another peer is closed without an
-    /// answer and reported to [`handle_error`](Self::handle_error).
+    /// The header comes before TLS. The header and the first request head share
+    /// [`Limits::head_deadline`](crate::Limits). A `LOCAL` or `UNKNOWN` header, which load balancers send for health checks,
+    /// keeps the proxy's own address; forwarding headers are ignored then. A connection without a header, with a malformed
+    /// one, or from another peer is closed without a response and reported to [`handle_error`](Self::handle_error).
     ///
-    /// Without a trusted proxy it is an error of `bind`, for nobody could connect.
+    /// Without a trusted proxy, [`bind`](Self::bind) fails, because no client could connect.
     pub fn proxy_protocol(mut self, is_required: bool) -> Self {
         self.options.proxy_protocol = is_required;
         self
     }
 
-    /// Called when a connection ends by an error that no response could report: an override of
-    /// [`RequestHandler::handle`](crate::RequestHandler::handle) failed or panicked, or `verify_request` panicked, or
-    /// the header of [`proxy_protocol`](Self::proxy_protocol) is wrong. And,
-    /// with the server's own address, when connections run short, at most once in ten seconds, or when
-    /// `service_actions` or `handle_timeout` panicked. Default: a line on stderr. Clients that leave are no errors.
+    /// Sets a closure that is called with errors that no response could report. Default: a line on stderr.
+    ///
+    /// With the address of the client: an override of [`RequestHandler::handle`](crate::RequestHandler::handle) failed or
+    /// panicked, `verify_request` panicked, or the header of [`proxy_protocol`](Self::proxy_protocol) is malformed. With the
+    /// address of the server: connections run short (at most once in ten seconds), or `service_actions` or
+    /// `handle_timeout` panicked. A client that leaves is not an error.
     pub fn handle_error(mut self, handle: impl Fn(&Error, &Peer) + Send + Sync + 'static) -> Self {
         self.options.handle_error = Some(Box::new(handle));
         self
     }
 
-    /// Writes the log there, in its format: see [`Log`]. Default: Python's format, on stderr.
+    /// Sets where the log goes and its format; see [`Log`]. Default: Python's format, on stderr.
     ///
-    /// The hooks decide what is in it, as they do without: of a request there is a line if
-    /// [`log_request`](crate::RequestHandler::log_request) is called and not overridden by a silent one, a format that tells
-    /// status, size and time writes it at the end of the request, and every line passes through
-    /// [`log_line`](crate::RequestHandler::log_line).
+    /// Hooks still decide what is logged: a request gets a line if its [`log_request`](crate::RequestHandler::log_request)
+    /// is not overridden by an empty one, and every line passes [`log_line`](crate::RequestHandler::log_line). Formats with
+    /// status, size and time write the line at the end of the request.
     ///
     /// ```
     /// use servette::{Log, LogFormat, SimpleHandler, ThreadingHttpServer};
@@ -192,13 +198,12 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Speaks TLS on all connections: Python's `HTTPSServer` and `ThreadingHTTPSServer`. (Feature `tls`, or
+    /// Serves HTTPS on all connections: Python's `HTTPSServer` and `ThreadingHTTPSServer`. (Feature `tls`, or
     /// `tls-config`.)
     ///
-    /// A client that is slow or silent in its handshake occupies no thread, and has
-    /// [`Limits::head_deadline`](crate::Limits) for the handshake and the first head together. One that speaks plain HTTP
-    /// is answered with 400. Beyond [`Limits::max_connections`](crate::Limits) a new connection is closed without an
-    /// answer.
+    /// The TLS handshake occupies no thread. The handshake and the first request head share
+    /// [`Limits::head_deadline`](crate::Limits). A client that sends plain HTTP gets 400. Beyond
+    /// [`Limits::max_connections`](crate::Limits), a new connection is closed without a response.
     ///
     /// ```no_run
     /// use servette::{SimpleHandler, ThreadingHttpServer, Tls};
@@ -220,35 +225,35 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Called when TLS fails on a connection, with the client's address: a client that does not trust the certificate,
-    /// speaks old versions only, has no certificate where one is demanded, or sends something else than TLS. Default:
-    /// nothing is done. Clients that leave during the handshake, or stay silent, are not told of.
+    /// Sets a function that is called with the error and the client's address when TLS fails on a connection: the client
+    /// does not trust the certificate, offers only old versions, has no client certificate, or does not speak TLS. It is not
+    /// called for clients that disconnect during the handshake, or send nothing. Default: errors are ignored.
     ///
-    /// Every client can cause such calls, so a program that logs them should bound how many.
+    /// Any client can cause such calls, so limit the rate if you log them.
     #[cfg(feature = "tls-config")]
     pub fn handle_tls_error(
         mut self,
-        tell: impl Fn(&Error, &Peer) + Send + Sync + 'static,
+        handle: impl Fn(&Error, &Peer) + Send + Sync + 'static,
     ) -> Self {
-        self.options.handle_tls_error = Some(Box::new(tell));
+        self.options.handle_tls_error = Some(Box::new(handle));
         self
     }
 
-    /// Called about every half second while the server serves, on one of its threads. Without it, a server at rest
-    /// sleeps.
+    /// Sets a closure that is called about every half second while the server serves, on one of its threads. Without it,
+    /// an idle server has no timer.
     pub fn service_actions(mut self, actions: impl Fn() + Send + Sync + 'static) -> Self {
         self.options.service_actions = Some(Box::new(actions));
         self
     }
 
-    /// Called when the [`timeout`](Self::timeout) of `handle_request` is over.
+    /// Sets a closure that is called when `handle_request` reaches its [`timeout`](Self::timeout).
     pub fn handle_timeout(mut self, handle: impl Fn() + Send + Sync + 'static) -> Self {
         self.options.handle_timeout = Some(Box::new(handle));
         self
     }
 
-    /// Listens at another address, too, with the same threads, limits and shutdown; [`ServerInfo::addresses`] has all of
-    /// them. It is bound with the first one, whose error may be about this one then.
+    /// Adds an address to listen on, with the same handler, threads, limits and shutdown. [`ServerInfo::addresses`] has
+    /// all of them. The address is bound by [`bind`](Self::bind), which returns the error if that fails.
     ///
     /// ```
     /// use servette::{SimpleHandler, ThreadingHttpServer};
@@ -266,8 +271,8 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// As [`also_bind`](Self::also_bind), but plain HTTP is spoken there, beside the [`tls`](Self::tls) of the other
-    /// places. In an exchange, [`tls`](crate::Exchange::tls) tells them apart:
+    /// Adds an address for plain HTTP to a server with [`tls`](Self::tls), as [`also_bind`](Self::also_bind) adds one
+    /// for HTTPS. A handler tells them apart with [`Exchange::tls`](crate::Exchange::tls):
     ///
     /// ```
     /// use servette::{Exchange, RequestHandler, Result, Status, ThreadingHttpServer};
@@ -300,7 +305,7 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Serves a socket that listens already, too: one more of those that a service manager has opened.
+    /// Adds a socket that listens already, for example from a service manager.
     pub fn also_listen(mut self, listener: impl Into<Listener>) -> Self {
         let listener = listener.into();
         let bind = Box::new(|_, _| Ok(listener));
@@ -308,21 +313,21 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Binds to the first of the addresses that can be bound, and listens. Port 0 takes any free port.
-    /// An IPv6 server on all interfaces (`[::]:8000`) serves IPv4 as well.
+    /// Binds to an address, listens, and makes the server. If a host name has several addresses, the first one that can be
+    /// bound is used. Port 0 takes any free port. `[::]` listens on all interfaces, for IPv6 and IPv4.
     ///
     /// # Errors
-    /// With the address in its text, if none can be bound.
+    /// If no address can be bound (the error names the last one), or if the settings contradict each other.
     pub fn bind(self, address: impl ToSocketAddrs) -> Result<S> {
         let listener = listener::bind(address, self.options.request_queue_size)?;
         self.from_listener(listener)
     }
 
-    /// Serves a socket that listens already: a `std::net::TcpListener` or a
+    /// Makes the server of a socket that listens already: a `std::net::TcpListener` or a
     /// `std::os::unix::net::UnixListener`.
     ///
     /// # Errors
-    /// If the server's own descriptors can't be made, or the settings contradict each other.
+    /// If the process has no file descriptors left for the server, or if the settings contradict each other.
     pub fn from_listener(self, listener: impl Into<Listener>) -> Result<S> {
         if let Some(error) = self.wrong_proxy {
             return Err(error);
@@ -357,8 +362,8 @@ fn at(addresses: impl ToSocketAddrs) -> Bind {
 }
 
 impl<H> Builder<H, ThreadingHttpServer<H>> {
-    /// How many event loops (pollers) the server has, each led by a thread of its own. Default: one for each core
-    /// that the process may use, and at most half of [`Limits::max_threads`].
+    /// Sets the number of event loops, each of which has a thread that polls. Default: one for each core that the process
+    /// may use. The maximum is half of [`Limits::max_threads`].
     pub fn event_loops(mut self, event_loops: usize) -> Self {
         self.event_loops = Some(event_loops);
         self

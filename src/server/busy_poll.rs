@@ -1,10 +1,9 @@
-//! Whether it pays to poll for a moment before sleeping.
+//! Decides whether an event loop polls for a moment before it sleeps.
 //!
-//! Waking a thread that sleeps in the poller takes longer than handling a small request. A client that
-//! asks again as soon as it has its answer is served three times as fast by an event loop that polls again
-//! for some microseconds. That is done only while the last waits were short and ended with a request; the first
-//! one in vain ends it for a while, the next one for longer, and a server at rest never does it. New connections
-//! don't count: there busy polling costs more CPU time than waking up, for one wake-up takes in several.
+//! Waking a thread that sleeps in the poller takes longer than handling a small request. So busy polling serves a client
+//! that sends its next request at once much faster. The loop does it only while the last waits were short and ended with
+//! a request. The first wait without a request ends busy polling for a while, the next one for longer, and an idle server
+//! never does it. New connections don't count, because one wake-up accepts several of them.
 
 use std::time::Duration;
 
@@ -12,21 +11,21 @@ use std::time::Duration;
 pub(super) const MOMENT: Duration = Duration::from_micros(50);
 /// A wait that counts as short: one that busy polling would have covered, and the time to wake up.
 const SHORT: Duration = Duration::from_micros(100);
-/// So many short waits in a row begin it.
+/// Number of short waits in a row that start busy polling.
 const ENOUGH: i8 = 3;
-/// A vain attempt costs as many, and twice as many each time, up to [`MOST_DOUBT`] times.
+/// Penalty for an attempt without a result. It doubles each time, up to [`MOST_DOUBT`] times.
 const VAIN: i8 = -8;
 const MOST_DOUBT: u8 = 3;
-/// So many attempts that were not in vain take one doubt away.
+/// Number of successful attempts that undo one failed attempt.
 const TRUST: u8 = 16;
 
-/// What the last waits were like.
+/// The history of the last waits.
 #[derive(Debug, Default)]
 pub(super) struct BusyPoll {
     credit: i8,
-    /// Vain attempts that are not made up for.
+    /// Failed attempts that were not undone.
     doubt: u8,
-    /// Attempts since then that were not in vain.
+    /// Successful attempts since then.
     found: u8,
 }
 
@@ -35,7 +34,7 @@ impl BusyPoll {
         self.credit >= ENOUGH
     }
 
-    /// A wait has ended, after so long; with something on a connection, or only with new ones.
+    /// Notes a wait of this length, which ended with data on a connection or only with new connections.
     pub(super) fn learn(&mut self, waited: Duration, on_connection: bool) {
         let is_short = on_connection && waited < SHORT;
         if is_short && self.pays() {
@@ -50,12 +49,12 @@ impl BusyPoll {
         };
     }
 
-    /// The next waits will be long ones.
+    /// Notes that the next waits will be long.
     pub(super) fn expect_long_waits(&mut self) {
         self.credit = self.credit.min(0);
     }
 
-    /// Looking again found nothing.
+    /// Notes that busy polling found nothing.
     pub(super) fn was_in_vain(&mut self) {
         self.credit = VAIN << self.doubt;
         (self.found, self.doubt) = (0, (self.doubt + 1).min(MOST_DOUBT));

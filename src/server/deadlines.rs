@@ -1,14 +1,14 @@
-//! When parked connections have waited for long enough: a queue for each thing that they wait for.
+//! Deadlines of parked connections: a queue for each reason to wait.
 //!
-//! All waits for the same thing may take the same time, so each queue is in the order of its deadlines, and a new
-//! wait goes to the end. A queue is a list through the slots of the table: a connection keeps its place while it is
-//! being served, so taking it costs nothing.
+//! All waits in a queue have the same duration, so the queue is sorted by deadline, and a new wait goes to the end. A
+//! queue is a linked list through the slots of the table: a connection keeps its place while it is served, so taking it
+//! costs nothing.
 
 use std::mem;
 
 use crate::connection::WaitsFor;
 
-/// The neighbours of a slot in the queue that it stands in.
+/// The neighbours of a slot in its queue.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     queue: Option<WaitsFor>,
@@ -16,7 +16,7 @@ pub(super) struct Links {
     after: Option<u32>,
 }
 
-/// The queues.
+/// The queues, one for each [`WaitsFor`].
 #[derive(Debug, Default)]
 pub(super) struct Deadlines([Ends; WaitsFor::ALL.len()]);
 
@@ -27,19 +27,19 @@ struct Ends {
     count: usize,
 }
 
-/// Where the links of a slot are.
+/// Access to the links of a slot.
 pub(super) trait Linked {
     fn links(&self, slot: u32) -> Option<&Links>;
     fn links_mut(&mut self, slot: u32) -> Option<&mut Links>;
 }
 
 impl Deadlines {
-    /// How many slots are in this queue.
+    /// The number of slots in this queue.
     pub(super) fn count(&self, what: WaitsFor) -> usize {
         self.ends(what).map_or(0, |ends| ends.count)
     }
 
-    /// The slot that has been in this queue for longest.
+    /// The slot that has been in this queue the longest.
     pub(super) fn first(&self, what: WaitsFor) -> Option<usize> {
         self.ends(what)?.first.map(|slot| slot as usize)
     }
@@ -51,7 +51,7 @@ impl Deadlines {
         std::iter::successors(first, next).map(|slot| slot as usize)
     }
 
-    /// Puts a slot at the end of a queue; unless it waits `anew`, it keeps the place that it has there.
+    /// Puts a slot at the end of a queue. If it is in this queue already and does not wait `anew`, it keeps its place.
     pub(super) fn enter(
         &mut self,
         slots: &mut impl Linked,

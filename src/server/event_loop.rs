@@ -1,10 +1,9 @@
-//! An event loop: accepts, waits for connections that have something to read, and keeps their deadlines.
+//! An event loop: accepts connections, waits until they are readable, and enforces their deadlines.
 //!
-//! The thread that holds the loop's lock ([`EventLoop::lock`]) may poll and pick; what was picked has one owner and
-//! is served without a lock. A connection that waits is parked in its slot, costs no thread and no system call, and is
-//! registered with the poller once, edge-triggered: an event means "read until there is nothing left", and nothing
-//! else. Only a connection whose handler itself waits for it is taken off the poller meanwhile. How threads share a
-//! loop is the business of [`super::worker_pool`].
+//! The thread that holds the loop's lock ([`EventLoop::lock`]) may poll and pick a connection. A picked connection has one
+//! owner and is served without a lock. A parked connection is in its slot and costs no thread and no system call. It is
+//! registered with the poller once, edge-triggered: an event means "read until there is nothing left". Only while a
+//! handler waits for its client, that connection is off the poller. [`super::worker_pool`] says how threads share a loop.
 
 use std::collections::VecDeque;
 use std::io;
@@ -38,18 +37,18 @@ mod wait;
 /// How often `service_actions` runs, as in Python.
 const SERVICE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What the event loops of a server share.
+/// The state that all event loops of a server share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) info: Arc<ServerInfo>,
     pub(super) control: Arc<Control>,
     max_connections: usize,
-    /// Descriptors for connections, and for the files that are left to send.
+    /// Maximum number of descriptors for connections and for files that are being sent.
     descriptors: usize,
-    /// Connections that exist, in all loops.
+    /// Number of connections in all loops.
     open: AtomicUsize,
-    /// How many loops have been led: new connections are spread over these.
+    /// Number of loops that had a leader: new connections are spread over these.
     led: AtomicUsize,
     /// A thread serves.
     is_serving: AtomicBool,
@@ -57,7 +56,7 @@ pub(super) struct Shared {
     next_actions: Mutex<Option<Instant>>,
     /// When it was last reported that connections run short.
     complained: Mutex<Option<Instant>>,
-    /// The connections that are parked or were, by loop.
+    /// The tables of connections, one for each loop.
     tables: Vec<Mutex<Table>>,
     notices: Notices,
 }
@@ -69,12 +68,12 @@ pub(super) struct EventLoop {
     pub(super) number: usize,
     pub(super) registry: Arc<Registry>,
     waker: Arc<Waker>,
-    /// Slots that the program has something for.
+    /// Slots to look at, because the program did something with a stream or a deferred request.
     mailbox: Arc<Mailbox>,
     state: Mutex<LoopState>,
 }
 
-/// What only the thread that holds the loop's lock touches.
+/// The state behind the loop's lock.
 #[derive(Debug)]
 pub(super) struct LoopState {
     poller: Poller,
@@ -82,7 +81,7 @@ pub(super) struct LoopState {
     ready: VecDeque<Box<Task>>,
     /// Connections that were put back with more to do.
     unfinished: VecDeque<Box<Task>>,
-    /// How many of them are served before the next poll, so that none keeps the others waiting.
+    /// Number of these that are served before the next poll, so that none keeps others waiting.
     turns: usize,
     /// Connections that were served, and are parked before the next poll.
     #[expect(
@@ -90,22 +89,22 @@ pub(super) struct LoopState {
         reason = "a task is boxed once, and moves as a pointer"
     )]
     to_park: Vec<Box<Task>>,
-    /// Until the server stops.
+    /// `None` after the server has stopped.
     acceptor: Option<Arc<Acceptor>>,
-    /// The loop in which the last accepted connection will be parked.
+    /// The home loop of the last accepted connection.
     next_home: usize,
-    /// How many connections may be accepted before the next poll; 0 while none waits.
+    /// Number of connections that may be accepted before the next poll; 0 while none waits.
     accepts: u32,
     accept_again: Option<Instant>,
 }
 
 impl LoopState {
-    /// New connections may be picked.
+    /// Returns true if new connections may be picked.
     pub(super) fn accepts(&self) -> bool {
         self.accepts > 0
     }
 
-    /// There is nothing to pick before the next poll.
+    /// Returns true if there is nothing to pick before the next poll.
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty()
             && self.unfinished.is_empty()
@@ -113,12 +112,12 @@ impl LoopState {
             && self.accept_again.is_none()
     }
 
-    /// The last requests were large ones, after which busy polling costs more than it brings.
+    /// Notes that the last requests were large, after which busy polling does not pay.
     pub(super) fn expect_long_waits(&mut self) {
         self.poller.expect_long_waits();
     }
 
-    /// Takes a connection back that was served: to be parked, or behind the others, if it has more to do.
+    /// Takes back a connection that was served: to be parked, or to be served again after the others.
     pub(super) fn put_back(&mut self, left: Left) {
         match left {
             Left::Nothing => {}
@@ -128,7 +127,7 @@ impl LoopState {
     }
 }
 
-/// What the thread that leads the loop does next.
+/// The next step of the loop's leader.
 #[derive(Debug)]
 pub(super) enum Step {
     Serve(Box<Task>),
@@ -136,13 +135,13 @@ pub(super) enum Step {
     Report(Error),
     /// Runs the program's `service_actions`.
     ServiceActions,
-    /// Tells the program what has become of connections.
+    /// Calls the program's closures of `notify`.
     Notices,
     Stop,
 }
 
 impl EventLoop {
-    /// As many event loops as asked for, which share the listeners.
+    /// Makes this number of event loops, which share the listeners.
     pub(super) fn all(
         listeners: Vec<(Listener, Speaks)>,
         options: Options,
@@ -217,17 +216,17 @@ impl EventLoop {
         })
     }
 
-    /// The connections that park here.
+    /// Locks the table of the connections that park in this loop.
     pub(super) fn table(&self) -> MutexGuard<'_, Table> {
         self.shared.table(self.number)
     }
 
-    /// The lock. It is held while polling and picking, never while code of the program runs.
+    /// Takes the loop's lock. It is held while polling and picking, never while code of the program runs.
     pub(super) fn lock(&self) -> MutexGuard<'_, LoopState> {
         lock(&self.state)
     }
 
-    /// The lock, if nobody has it.
+    /// Takes the loop's lock if it is free.
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, LoopState>> {
         match self.state.try_lock() {
             Ok(state) => Some(state),
@@ -236,13 +235,13 @@ impl EventLoop {
         }
     }
 
-    /// Has the poller look around.
+    /// Wakes the poller.
     pub(super) fn wake(&self) {
         // It fails only when the poller is gone.
         let _ = self.waker.wake();
     }
 
-    /// From now on a thread leads this loop, so it may have connections.
+    /// Notes that the loop has a leader, so it may get connections.
     pub(super) fn note_led(&self) {
         self.shared.led.fetch_max(self.number + 1, Relaxed);
     }
@@ -279,7 +278,7 @@ impl EventLoop {
         self.number == 0 && self.shared.options.service_actions.is_some()
     }
 
-    /// Runs a step that is no task. All of the program's own code runs so, without the lock.
+    /// Runs a step that calls code of the program, without the lock. A task is returned as it is.
     pub(super) fn run_hook(&self, step: Step) -> Option<Box<Task>> {
         match step {
             Step::Serve(task) => return Some(task),
@@ -296,8 +295,8 @@ impl EventLoop {
         None
     }
 
-    /// Stops accepting, and closes whatever waits and has nothing to send. True: nothing is left that is to be sent in
-    /// any loop, or it is given up, and this loop is over.
+    /// Stops accepting, and closes the waiting connections that have nothing to send. Returns true if this loop is over:
+    /// no loop has a response left to send, or what is left was given up.
     pub(super) fn stop(&self, state: &mut LoopState) -> bool {
         let acceptor = state.acceptor.take();
         let is_first = acceptor.is_some();
@@ -337,7 +336,7 @@ impl EventLoop {
 }
 
 impl Drop for EventLoop {
-    /// Unfinished answers of a server that is dropped must not look complete.
+    /// Closes the connections of a server that is dropped, so that no unfinished response looks complete.
     fn drop(&mut self) {
         let mut state = self.lock();
         let mut left: Vec<_> = state.ready.drain(..).collect();
@@ -352,7 +351,7 @@ impl Drop for EventLoop {
     }
 }
 
-/// A thread serves, until this is dropped.
+/// A guard: the server serves until this is dropped.
 #[derive(Debug)]
 pub(super) struct Serving<'s>(&'s Shared);
 
@@ -363,10 +362,10 @@ impl Drop for Serving<'_> {
 }
 
 impl Shared {
-    /// Only one thread at a time calls `serve_forever` or `handle_request`.
+    /// Begins `serve_forever` or `handle_request`, which only one thread at a time may call.
     ///
     /// # Errors
-    /// If another one does.
+    /// If another thread is in one of them.
     pub(super) fn begin_serving(&self) -> Result<Serving<'_>> {
         match self.is_serving.swap(true, SeqCst) {
             true => Err(Error::other(
@@ -376,7 +375,7 @@ impl Shared {
         }
     }
 
-    /// How many connections there may be, beside the files that are left to send.
+    /// The maximum number of connections, given the files that are being sent.
     fn most_connections(&self) -> usize {
         let files = self.control.files_of_tails();
         self.max_connections

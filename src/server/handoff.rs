@@ -1,5 +1,5 @@
-//! [`HandoffHook`]: hears from the connection that the leader serves what its handler is about to do, and passes the
-//! event loop on in time.
+//! [`HandoffHook`]: passes the event loop on to another thread before a handler blocks. The connection calls it before the
+//! handler runs and before it waits.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::connection::wait_hook::{Coming, WaitHook};
 use crate::connection::wire::Wire;
 use crate::sys::{self, BorrowedSocket};
 
-/// How long a handler waits for its client before it passes the loop on, and how many times: timers wait as well
+/// How long, and how many times, a handler waits for its client before it passes the loop on. The loop's deadlines wait
 /// meanwhile.
 const BRIEF: Timespec = Timespec {
     tv_sec: 0,
@@ -29,16 +29,16 @@ const BRIEF_WAITS: u32 = 16;
 pub(super) struct HandoffHook {
     scheduler: Arc<Scheduler<Box<Task>>>,
     number: usize,
-    /// The loop's.
+    /// The registry of the loop's poller.
     registry: Arc<Registry>,
     epoch: Epoch,
-    /// The loop was passed on from here. (The monitor may have taken it, too.)
+    /// This thread has passed the loop on. (The monitor may have taken it, too.)
     has_passed: Cell<bool>,
-    /// The handler that is timed, and since when.
+    /// The handler that is timed, and the start of the measurement.
     timed: Cell<Option<(Route, Instant)>>,
     /// The route of the last request, if others had come with it.
     last: Cell<Option<Route>>,
-    /// How many brief waits this handler may still have.
+    /// Number of brief waits that this handler has left.
     brief_waits: Cell<u32>,
 }
 

@@ -1,22 +1,22 @@
-//! Who leads an event loop, and whether the leader makes progress.
+//! [`Leadership`]: whether an event loop has a leader, and whether the leader makes progress.
 //!
-//! The leader is the thread that polls. A number, the epoch, says whether there is one: it is odd while a thread
-//! leads and even while nobody does. Only the change of this number decides which thread goes on polling; what is
-//! taken under the loop's lock has one owner anyway.
+//! The leader is the thread that polls. A number, the epoch, is odd while the loop has a leader and even otherwise. A
+//! compare-and-swap of this number decides which thread polls. Connections that were picked under the loop's lock have one
+//! owner in any case.
 
 use super::predictor::Suspicion;
 use super::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// One time of leading. The next one has another number.
+/// A period of leadership; the next one has another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
-/// Two of them never share a cache line, for each changes with every request of its loop.
+/// The leadership of a loop. It has cache lines of its own, because it changes with every request of its loop.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Leadership {
     epoch: AtomicU64,
-    /// Bit 0: the leader serves something, and does not wait for events. The rest counts what was picked.
+    /// Bit 0: the leader serves a connection. The other bits count picked tasks.
     progress: AtomicU64,
     /// Other tasks of the loop are waiting for the leader.
     others_wait: AtomicBool,
@@ -25,7 +25,7 @@ pub(super) struct Leadership {
     pub(super) suspicion: Suspicion,
 }
 
-/// What the monitor saw of a leader at one look.
+/// The progress of a leader at a tick of the monitor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct WorkDone(u64);
 
@@ -34,14 +34,14 @@ impl WorkDone {
         self.0 & 1 == 1
     }
 
-    /// How many tasks were picked since an earlier look.
+    /// The number of tasks that were picked since an earlier tick.
     pub(super) fn since(self, earlier: WorkDone) -> u64 {
         (self.0 >> 1).wrapping_sub(earlier.0 >> 1)
     }
 }
 
 impl Leadership {
-    /// Nobody leads.
+    /// Makes the leadership of a loop without a leader.
     pub(super) fn vacant() -> Self {
         Leadership {
             epoch: AtomicU64::new(0),
@@ -52,19 +52,19 @@ impl Leadership {
         }
     }
 
-    /// Begins to lead, if nobody does.
+    /// Takes the leadership if it is vacant.
     pub(super) fn take(&self) -> Option<Epoch> {
         let epoch = self.epoch.load(Ordering::Acquire);
         let is_vacant = epoch & 1 == 0;
         (is_vacant && self.change(epoch)).then_some(Epoch(epoch + 1))
     }
 
-    /// Stops leading; false if the leadership was lost before.
+    /// Gives the leadership up. Returns false if it was lost before.
     pub(super) fn give_up(&self, epoch: Epoch) -> bool {
         self.change(epoch.0)
     }
 
-    /// Takes the leadership away from whoever has it; false if nobody has.
+    /// Revokes the leadership. Returns false if the loop has no leader.
     pub(super) fn revoke(&self) -> bool {
         let epoch = self.epoch.load(Ordering::Acquire);
         epoch & 1 == 1 && self.change(epoch)
@@ -80,19 +80,19 @@ impl Leadership {
             .is_ok()
     }
 
-    /// The leader has picked a task; `others_wait`: there are more. Called under the loop's lock only.
+    /// Notes that the leader picked a task, and whether other tasks wait. Called under the loop's lock only.
     pub(super) fn picked(&self, others_wait: bool) {
         self.others_wait.store(others_wait, Ordering::Relaxed);
         let progress = self.progress.load(Ordering::Relaxed);
         self.progress.store((progress + 2) | 1, Ordering::Release);
     }
 
-    /// There was more to pick for the leader.
+    /// Returns true if other tasks waited when the leader picked.
     pub(super) fn others_wait(&self) -> bool {
         self.others_wait.load(Ordering::Relaxed)
     }
 
-    /// The leader is about to wait for events. Sequentially consistent, for a task that waits until no leader may be
+    /// Notes that the leader is about to wait for events. Sequentially consistent, for a task that waits until no leader may be
     /// running a handler: either that is seen, or the leader sees the task.
     pub(super) fn rests(&self) {
         let progress = self.progress.load(Ordering::Relaxed);
@@ -100,15 +100,15 @@ impl Leadership {
         self.progress.swap((progress + 2) & !1, Ordering::SeqCst);
     }
 
-    /// The leader has events to serve. Sequentially consistent, for the monitor that falls asleep: either it
+    /// Notes that the leader has events to serve. Sequentially consistent, for the monitor that falls asleep: either it
     /// sees this progress, or the leader sees that it sleeps.
     pub(super) fn rises(&self) {
         let progress = self.progress.load(Ordering::Relaxed);
         self.progress.swap((progress + 2) | 1, Ordering::SeqCst);
     }
 
-    /// The handler of this epoch is about to wait for its client, without the loop's lock. Until it
-    /// [`resumes`](Self::resumes) there is nothing to revoke. `None` if the leadership was lost.
+    /// Notes that the handler of this epoch is about to wait for its client, without the loop's lock. Until it
+    /// [`resumes`](Self::resumes) the monitor does not revoke. Returns `None` if the leadership was lost.
     pub(super) fn pauses(&self, epoch: Epoch) -> Option<WorkDone> {
         // Whoever leads meanwhile makes progress, so that this exchange fails.
         let progress = self.progress.load(Ordering::Acquire);
@@ -116,7 +116,7 @@ impl Leadership {
         (self.is_held(epoch) && self.advance(progress, paused)).then_some(WorkDone(paused))
     }
 
-    /// It goes on.
+    /// Notes that the wait is over.
     pub(super) fn resumes(&self, paused: WorkDone) {
         self.has_waited.store(true, Ordering::Relaxed);
         self.advance(paused.0, (paused.0 + 2) | 1);
@@ -128,7 +128,7 @@ impl Leadership {
             .is_ok()
     }
 
-    /// Whether a handler has waited for its client while it led, since this was asked last.
+    /// Returns true if a leading handler has waited for its client since the last call.
     pub(super) fn take_has_waited(&self) -> bool {
         self.has_waited.load(Ordering::Relaxed) && self.has_waited.swap(false, Ordering::Relaxed)
     }

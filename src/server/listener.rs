@@ -1,4 +1,4 @@
-//! The listening socket: TCP or Unix.
+//! Listening sockets: TCP and Unix.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -18,12 +18,12 @@ mod system;
 
 const NO_ADDRESS: &str = "cannot find the address to bind, which is a host and a port, such as \"127.0.0.1:8000\" or (\"::\", 8000)";
 
-/// Binds and listens: the first of the addresses that can be bound.
+/// Binds to the first address that can be bound, and listens.
 pub(super) fn bind(addresses: impl ToSocketAddrs, queue: u32) -> Result<Listener> {
     bind_all(addresses.to_socket_addrs().map(Iterator::collect), queue)
 }
 
-/// The same where the addresses are known, or could not be found.
+/// Binds as [`bind`] does, to addresses that were looked up before.
 pub(super) fn bind_all(addresses: io::Result<Vec<SocketAddr>>, queue: u32) -> Result<Listener> {
     let addresses = addresses.map_err(|error| Error::context(NO_ADDRESS, error))?;
     let mut last = Error::other("no address to bind");
@@ -42,11 +42,11 @@ fn bind_one(address: SocketAddr, queue: u32) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// The listeners that the event loops share: they never block.
+/// The non-blocking listeners that all event loops share.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     sockets: Vec<(Socket, Speaks)>,
-    /// Where it is looked for the next connection first, so that no listener keeps the others waiting.
+    /// The listener that is asked first for the next connection, so that none keeps the others waiting.
     next: AtomicUsize,
 }
 
@@ -62,11 +62,10 @@ impl Acceptor {
         Ok((Acceptor { sockets, next }, addresses))
     }
 
-    /// Has the poller of an event loop report new connections.
+    /// Registers the listeners with the poller of an event loop.
     ///
-    /// On Linux all loops wait for them, and each connection wakes one that has nothing else to do
-    /// (`EPOLLEXCLUSIVE`), so a loop that is busy with a handler keeps no client waiting. Elsewhere the first loop
-    /// accepts all of them.
+    /// On Linux all loops wait for connections, and each connection wakes an idle one (`EPOLLEXCLUSIVE`), so a loop that
+    /// is busy with a handler keeps no client waiting. Elsewhere the first loop accepts all connections.
     pub(super) fn register(
         &self,
         registry: &Registry,
@@ -77,7 +76,7 @@ impl Acceptor {
         sockets.try_for_each(|(socket, _)| socket.register(registry, token, number))
     }
 
-    /// Whether a connection waits, or that can't be told.
+    /// Returns true if a connection waits, or if the system can't tell.
     pub(super) fn has_more(&self) -> bool {
         self.sockets.iter().any(|(socket, _)| socket.has_more())
     }
@@ -103,10 +102,9 @@ impl Acceptor {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::net::TcpStream;
-    use std::os::unix::net::{UnixListener, UnixStream};
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -132,10 +130,14 @@ mod tests {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = tcp.local_addr().unwrap();
         check(tcp.into(), || drop(TcpStream::connect(address).unwrap()));
-        let name = format!("servette-listener-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let unix = UnixListener::bind(&path).unwrap();
-        check(unix.into(), || drop(UnixStream::connect(&path).unwrap()));
-        std::fs::remove_file(&path).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::net::{UnixListener, UnixStream};
+            let name = format!("servette-listener-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let unix = UnixListener::bind(&path).unwrap();
+            check(unix.into(), || drop(UnixStream::connect(&path).unwrap()));
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! The monitor: takes event loops away from leaders that make no progress, and starts the threads.
+//! The monitor: a thread that takes event loops from leaders that make no progress, and starts the other threads.
 //!
-//! It leads nothing and runs no handler, so it is never late: however many loops stand still, all of them have
-//! another leader after two ticks. It sleeps without a timer while no leader does anything.
+//! It never leads and runs no handler, so it is never late: all loops that stand still get another leader within two
+//! ticks. It sleeps without a timer while no leader works.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::sync::{self, Scope, Ticker};
 use super::worker_pool::WorkerPool;
 use crate::base::RequestHandler;
 
-/// How long a leader may stand still before it loses its loop: between one and two ticks.
+/// Interval of the monitor. A leader that makes no progress loses its loop after one to two ticks.
 const TICK: Duration = Duration::from_millis(4);
 /// A loop that picks at most this many tasks in a tick is suspected of slow handlers.
 const FEW: u64 = (TICK.as_micros() / SLOW.as_micros()) as u64;
@@ -45,7 +45,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
-    /// Looks at each leader; true if any of them is doing something.
+    /// Checks each leader. Returns true if one of them works.
     fn look(&self, seen: &mut [WorkDone]) -> bool {
         let scheduler = &*self.scheduler;
         let mut is_busy = false;

@@ -1,4 +1,4 @@
-//! What a builder sets: limits, and socketserver's hooks as closures.
+//! [`Options`]: the settings of a builder, with socketserver's hooks as closures.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ pub(super) struct Options {
     pub(super) request_queue_size: u32,
     pub(super) timeout: Option<Duration>,
     pub(super) trusted_proxies: TrustedProxies,
-    /// Every connection begins with the header of a trusted proxy.
+    /// The PROXY protocol is required.
     pub(super) proxy_protocol: bool,
     pub(super) verify_request: Option<Box<VerifyRequest>>,
-    /// Clients that `verify_request` turns away are reset.
+    /// Clients that `verify_request` rejects are reset.
     #[cfg(feature = "testing")]
     pub(super) resets_refused: bool,
     pub(super) handle_error: Option<Box<HandleError>>,
-    /// None: Python's, on stderr.
+    /// `None`: Python's format, on stderr.
     pub(super) log: Option<Log>,
     pub(super) service_actions: Option<Box<Hook>>,
     pub(super) handle_timeout: Option<Box<Hook>>,
@@ -61,7 +61,7 @@ impl Default for Options {
     }
 }
 
-/// The program's closures. A panic in one of them is reported, and costs at most one client its connection.
+/// Calls of the program's closures. A panic in one of them is reported, and ends at most one connection.
 impl Options {
     pub(super) fn accepts(&self, peer: &Peer) -> bool {
         let Some(verify) = &self.verify_request else {
@@ -92,7 +92,7 @@ impl Options {
         }
     }
 
-    /// A connection ended by an error that no response could report, or a closure panicked.
+    /// Reports an error that no response could report, or a panic of a closure.
     pub(super) fn report(&self, error: &Error, peer: &Peer) {
         if error.is_client_fault() {
             return;
@@ -119,7 +119,7 @@ impl Options {
         false
     }
 
-    /// TLS has failed on a connection.
+    /// Reports that TLS failed on a connection.
     #[cfg(feature = "tls-config")]
     pub(super) fn report_tls(&self, failure: &crate::connection::tls::Failure, peer: &Peer) {
         let Some(tell) = &self.handle_tls_error else {

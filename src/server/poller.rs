@@ -1,4 +1,4 @@
-//! What an event loop waits with: mio's poll, and busy polling for a moment before it sleeps.
+//! [`Poller`]: mio's poll, with busy polling for a moment before it sleeps.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ impl Poller {
         })
     }
 
-    /// For threads that do not poll.
+    /// Returns a registry for threads that do not poll.
     pub(super) fn registry(&self) -> io::Result<Registry> {
         self.poll.registry().try_clone()
     }
@@ -38,7 +38,7 @@ impl Poller {
         self.events.iter()
     }
 
-    /// Waits for events; where waits are short, by polling for a moment before sleeping.
+    /// Waits for events. While waits are short, polls for a moment before it sleeps.
     pub(super) fn wait(&mut self, timeout: Option<Duration>, start: Instant) -> io::Result<()> {
         if timeout == Some(Duration::ZERO) {
             return self.poll.poll(&mut self.events, timeout);
@@ -58,7 +58,7 @@ impl Poller {
         Ok(())
     }
 
-    /// The last requests were large ones, after which busy polling costs more than it brings.
+    /// Notes that the last requests were large, after which busy polling does not pay.
     pub(super) fn expect_long_waits(&mut self) {
         self.busy_poll.expect_long_waits();
     }

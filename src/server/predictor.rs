@@ -1,41 +1,41 @@
-//! Which handlers are known to block: a table of counters, like a branch predictor's.
+//! [`Predictor`]: remembers which routes block, in a table of counters like a branch predictor's.
 //!
-//! A handler that blocks unexpectedly keeps its event loop waiting until the monitor notices. Once is a hiccup;
-//! two hundred clients of such a handler, one after the other, would stall the loop for good. So the route of a
-//! handler that blocked is remembered, and next time the leadership passes on before it runs.
+//! A handler that blocks unexpectedly keeps its event loop waiting until the monitor notices. Two hundred clients of such a
+//! handler, one after the other, would stall the loop for good. So the route of a handler that blocked is remembered, and
+//! the next time the leadership passes on before the handler runs.
 //!
-//! The counters are shared by all loops, so that one loop learns from another; they are written only for routes
-//! that are suspected or known to block, where a thread is woken anyway. What a loop suspects is its own.
+//! All loops share the counters, so one loop learns from another. They are written only for routes that are suspected or
+//! known to block, where a thread is woken anyway. Each loop has its own [`Suspicion`].
 
 use std::time::Duration;
 
 use super::route::Route;
 use super::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
 
-/// A handler that runs for longer than this counts as one that blocks. A loop that picks fewer tasks than would
-/// take so long is suspected.
+/// A handler that runs longer than this counts as blocking. A loop is suspected if it picks so few tasks in a tick that
+/// each must take longer than this.
 pub(super) const SLOW: Duration = Duration::from_micros(200);
-/// What a route is charged with when it has cost a loop its leader.
+/// The increment of a route's counter when it has cost a loop its leader.
 const PENALTY: u8 = 64;
-/// How many requests of a loop are timed, whatever their route, once it is suspected.
+/// Number of requests, of any route, that are timed after a loop was suspected.
 const CAUTION: u32 = 32;
 /// No route.
 const UNKNOWN: u16 = u16::MAX;
 
-/// What the loops have learned of the handlers.
+/// The counters of all routes.
 #[derive(Debug)]
 pub(super) struct Predictor {
     routes: [AtomicU8; 256],
-    /// Some handler was suspected. Until then nothing is looked up and no clock is read.
+    /// True after the first suspicion. Until then no counter and no clock is read.
     is_wary: AtomicBool,
 }
 
-/// What one loop suspects.
+/// The suspicion of one loop.
 #[derive(Debug)]
 pub(super) struct Suspicion {
     /// The route of the handler that the leader runs, if it was looked up.
     doing: AtomicU16,
-    /// Requests that are still to be timed.
+    /// Number of requests that are still to be timed.
     caution: AtomicU32,
 }
 
@@ -56,7 +56,7 @@ impl Predictor {
         }
     }
 
-    /// A leader is about to run a handler: its route, if it is expected to block or is to be timed.
+    /// Notes that a leader is about to run a handler. Returns the route if it is expected to block or is to be timed.
     pub(super) fn begins(&self, own: &Suspicion, method: &str, path: &str) -> Option<Route> {
         if !self.is_wary.load(Relaxed) {
             return None;
@@ -71,14 +71,14 @@ impl Predictor {
         (self.counter(route).load(Relaxed) > 0).then_some(route)
     }
 
-    /// It has returned: what the leader does next is not its fault.
+    /// Notes that the handler has returned.
     pub(super) fn ended(&self, own: &Suspicion) {
         if self.is_wary.load(Relaxed) {
             own.doing.store(UNKNOWN, Relaxed);
         }
     }
 
-    /// The handler that runs has cost the loop its leader.
+    /// Notes that the running handler has cost the loop its leader.
     pub(super) fn blocked(&self, own: &Suspicion) {
         // The first time it is not known which one that is; caution finds it, if it comes again soon.
         if let Ok(doing) = u8::try_from(own.doing.load(Relaxed)) {
@@ -88,13 +88,13 @@ impl Predictor {
         self.suspect(own);
     }
 
-    /// The loop makes little progress, though none of its handlers blocks for long.
+    /// Notes that the loop makes little progress, although none of its handlers blocks for a whole tick.
     pub(super) fn suspect(&self, own: &Suspicion) {
         own.caution.store(CAUTION, Relaxed);
         self.is_wary.store(true, Relaxed);
     }
 
-    /// A handler that was timed ran for so long.
+    /// Notes how long a timed handler ran.
     pub(super) fn ran(&self, route: Route, time: Duration) {
         let counter = self.counter(route);
         let before = counter.load(Relaxed);

@@ -1,10 +1,10 @@
-//! [`Route`]: the method and the path of a request, as the predictor tells requests apart.
+//! [`Route`]: the method and the path of a request, by which the predictor tells requests apart.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
 use crate::http1::bytes;
 
-/// Method and path of a request without its query, folded into an index of 256.
+/// The method and the path of a request, without the query, hashed into an index below 256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Route(pub(super) u8);
 

@@ -9,10 +9,13 @@ use crate::info::{Peer, ServerInfo};
 use crate::shutdown::ShutdownHandle;
 use crate::{Error, Result};
 
-/// How long a dropped server lets its handlers run.
+/// The shutdown deadline of a dropped server.
 const DROP_DEADLINE: Duration = Duration::from_secs(1);
 
-/// A server that runs on a thread of its own, until it is shut down or dropped; made by `spawn`.
+/// A server that runs in the background until it is shut down or dropped; returned by
+/// [`ThreadingHttpServer::spawn`](crate::ThreadingHttpServer::spawn) and [`HttpServer::spawn`](crate::HttpServer::spawn).
+///
+/// Dropping it shuts the server down with a deadline of 1 s.
 ///
 /// ```
 /// use servette::{Status, ThreadingHttpServer, handler_fn};
@@ -57,36 +60,36 @@ impl RunningServer {
         })
     }
 
-    /// The URL of a path on this server: `http://127.0.0.1:PORT/x`.
+    /// Returns the URL of a path on this server, such as `http://127.0.0.1:PORT/x`.
     pub fn url(&self, path: &str) -> String {
         self.info.url(path)
     }
 
-    /// Where the server listens; `TcpStream::connect` takes it.
+    /// Returns the address on which the server listens. `TcpStream::connect` takes it.
     pub fn addr(&self) -> Peer {
         self.info.server_address
     }
 
-    /// The same as a socket address; `None` for a Unix socket.
+    /// Returns the address as a socket address; `None` for a Unix socket.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         self.info.server_address.socket_addr()
     }
 
-    /// The server's name, address and port.
+    /// Returns the name, the addresses, the port and the URLs of the server.
     pub fn info(&self) -> &ServerInfo {
         &self.info
     }
 
-    /// A handle for other threads.
+    /// Returns a handle that stops the server from another thread, a signal or a handler.
     pub fn shutdown_handle(&self) -> ShutdownHandle {
         self.info.shutdown_handle()
     }
 
-    /// Stops the server: see [`ShutdownHandle::shutdown`]. Returns how many handlers still run at the
+    /// Shuts the server down; see [`ShutdownHandle::shutdown`]. Returns the number of handlers that still run at the
     /// deadline.
     ///
     /// # Errors
-    /// Those of `serve_forever`, if it failed.
+    /// The error of `serve_forever`, if it failed.
     pub fn shutdown(mut self, deadline: Duration) -> Result<usize> {
         self.stop(deadline)
     }
@@ -104,7 +107,7 @@ impl RunningServer {
 }
 
 impl Drop for RunningServer {
-    /// Shuts the server down, with a second for the handlers that run.
+    /// Shuts the server down with a deadline of 1 s.
     fn drop(&mut self) {
         if self.thread.is_some() {
             // A destructor has nobody to tell.

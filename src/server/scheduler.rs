@@ -1,9 +1,8 @@
-//! Which thread does what.
+//! [`Scheduler`]: decides what each thread does.
 //!
-//! A thread leads an event loop, runs a handler, or is idle. When it is done it asks here for more: a loop without a
-//! leader comes first, then a task that waits for a thread. There is one rule for waking: at least as many threads
-//! are on their way as there is work that no thread does. While leaders stay where they are, nothing here is
-//! touched.
+//! A thread leads an event loop, runs a handler, or is idle. When it is done it asks the scheduler for more work: first a
+//! loop without a leader, then a task that waits for a thread. One rule decides about waking: at least as many threads are
+//! on their way as there is work that no thread does. While leaders keep their loops, the scheduler is not used.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,10 +17,10 @@ pub(super) struct Scheduler<T> {
     /// One for each event loop.
     pub(super) leaderships: Vec<Leadership>,
     pub(super) predictor: Predictor,
-    /// Threads at the most: one for each handler that may run at the same time, and one to lead each loop.
+    /// Maximum number of threads: one for each handler that may run at the same time, and one to lead each loop.
     max_threads: usize,
     state: Mutex<PoolState<T>>,
-    /// Leaders may run handlers themselves, for there are threads to take their places.
+    /// Leaders may run handlers themselves, because there are threads to replace all of them.
     may_run_inline: AtomicBool,
     /// Tasks wait for a thread.
     has_waiting: AtomicBool,
@@ -37,11 +36,11 @@ struct PoolState<T> {
     vacant: Vec<usize>,
     /// Tasks that wait for a thread.
     waiting: VecDeque<T>,
-    /// Threads without work, the one that was busy last on top, so that the others can end.
+    /// Idle threads, the most recently busy one on top, so that the others can end.
     idle: Vec<Idle>,
-    /// Threads that were woken or started, and have not asked for work yet.
+    /// Number of threads that were woken or started and have not asked for work yet.
     coming: usize,
-    /// All threads but the monitor.
+    /// Number of threads, without the monitor.
     threads: usize,
     monitor: Option<Thread>,
     is_stopped: bool,
@@ -61,7 +60,7 @@ impl Idle {
     }
 }
 
-/// What a thread does next.
+/// The next work of a thread.
 #[derive(Debug)]
 pub(super) enum Work<T> {
     Lead(usize),
@@ -103,12 +102,12 @@ impl<T> Scheduler<T> {
         lock(&self.state)
     }
 
-    /// Whether a leader may run a handler itself.
+    /// Returns true if a leader may run a handler itself.
     pub(super) fn may_run_inline(&self) -> bool {
         self.may_run_inline.load(Ordering::SeqCst)
     }
 
-    /// A leader gives up its loop; false if it was lost before.
+    /// Gives up the loop of a leader. Returns false if it was lost before.
     pub(super) fn pass(&self, number: usize, epoch: Epoch) -> bool {
         let leadership = self.leaderships.get(number);
         let gave_up = leadership.is_some_and(|leadership| leadership.give_up(epoch));
@@ -118,7 +117,7 @@ impl<T> Scheduler<T> {
         gave_up
     }
 
-    /// The monitor takes a loop away from its leader.
+    /// Takes a loop from its leader, for the monitor.
     pub(super) fn revoke(&self, number: usize) {
         // The leader that sees this, and asks for work, must find the loop among the vacant ones: where no thread can
         // be started, it would leave its connections behind for a loop that was never led.
@@ -136,7 +135,7 @@ impl<T> Scheduler<T> {
         self.call(state);
     }
 
-    /// Has a task wait for a thread. It comes back if there are no threads but leaders, and no more can be started.
+    /// Queues a task for a thread. Returns the task if there are only leaders and no more threads can be started.
     pub(super) fn enqueue(&self, task: T) -> Option<T> {
         let mut state = self.state();
         if self.all_lead(&state) {
@@ -147,7 +146,7 @@ impl<T> Scheduler<T> {
         None
     }
 
-    /// Wakes a thread for work that has come up; the monitor starts one if none is idle.
+    /// Wakes a thread for new work; the monitor starts one if none is idle.
     fn call(&self, mut state: MutexGuard<'_, PoolState<T>>) {
         let called = state.call_idle();
         let monitor = match called.is_none() && self.wants_thread(&state) {
@@ -162,7 +161,7 @@ impl<T> Scheduler<T> {
         }
     }
 
-    /// What the calling thread does next. It has `arrived` if it was woken or started for work.
+    /// Returns the next work of the calling thread. It has `arrived` if it was woken or started for work.
     pub(super) fn next_work(&self, arrived: bool) -> Work<T> {
         let mut state = self.state();
         state.coming -= usize::from(arrived);
@@ -192,7 +191,7 @@ impl<T> Scheduler<T> {
         work
     }
 
-    /// The calling thread is idle no longer, and ends; false if it was called meanwhile.
+    /// Removes the calling thread, which is idle and ends. Returns false if it was called meanwhile.
     pub(super) fn leave(&self, own: &Idle) -> bool {
         let mut state = self.state();
         let before = state.idle.len();
@@ -204,7 +203,7 @@ impl<T> Scheduler<T> {
         has_left
     }
 
-    /// A thread should be started; it is counted already.
+    /// Returns true if a thread should be started; it is counted already.
     pub(super) fn needs_thread(&self) -> bool {
         let mut state = self.state();
         let needs = self.wants_thread(&state);
@@ -221,7 +220,7 @@ impl<T> Scheduler<T> {
         state.lacks_threads() && state.idle.is_empty() && may_start
     }
 
-    /// It was started, or could not be.
+    /// Notes whether the thread was started.
     pub(super) fn thread_started(&self, is_there: bool) {
         let mut state = self.state();
         let mut called = None;
@@ -245,7 +244,7 @@ impl<T> Scheduler<T> {
         self.state().waiting.pop_front()
     }
 
-    /// Takes a task that waits in vain: all threads lead, and no more can be started.
+    /// Takes a task for which there is no thread: all threads lead, and no more can be started.
     pub(super) fn take_stranded(&self) -> Option<T> {
         if !self.is_short.load(Ordering::Relaxed) {
             return None;
@@ -262,7 +261,7 @@ impl<T> Scheduler<T> {
         self.is_short.load(Ordering::Relaxed) && state.threads <= leaders
     }
 
-    /// Whether all leaders may run handlers, and lose their loops by it, at the same time.
+    /// Updates whether all leaders may run handlers, and lose their loops, at the same time.
     fn count_reserves(&self, state: &PoolState<T>) {
         // What waits for a thread takes one of them away.
         let wanted = self.leaderships.len() + state.vacant.len() + state.waiting.len();
@@ -274,14 +273,14 @@ impl<T> Scheduler<T> {
             .store(!state.waiting.is_empty(), Ordering::SeqCst);
     }
 
-    /// Whether a thread may run a task that waits: each leader that may be running a handler, since it was allowed to,
-    /// may lose its loop by it, and another thread must be there then.
+    /// Returns true if a thread may run a waiting task: there must be another thread for each leader that may be running a
+    /// handler and so may lose its loop.
     fn may_start(&self, state: &PoolState<T>) -> bool {
         let is_serving = |of: &&Leadership| of.progress().is_serving();
         self.reserves(state) >= self.leaderships.iter().filter(is_serving).count()
     }
 
-    /// Threads that do nothing, or can be started.
+    /// The number of threads that are idle or can be started.
     fn reserves(&self, state: &PoolState<T>) -> usize {
         let startable = match self.is_short.load(Ordering::Relaxed) {
             true => 0,
@@ -290,26 +289,26 @@ impl<T> Scheduler<T> {
         startable + state.idle.len() + state.coming
     }
 
-    /// A leader is about to poll, and runs no handler: a task that waits may be started now.
+    /// Notes that a leader is about to poll and runs no handler: a waiting task may be started now.
     pub(super) fn leader_rests(&self) {
         if self.has_waiting.load(Ordering::SeqCst) {
             self.call_for_waiting(self.state());
         }
     }
 
-    /// Wakes a thread for a task that waits, if it may be started by now.
+    /// Wakes a thread for a waiting task, if the task may be started.
     fn call_for_waiting(&self, state: MutexGuard<'_, PoolState<T>>) {
         if !state.waiting.is_empty() && self.may_start(&state) {
             self.call(state);
         }
     }
 
-    /// The calling thread is the monitor.
+    /// Registers the calling thread as the monitor.
     pub(super) fn monitor_starts(&self) {
         self.state().monitor = Some(thread::current());
     }
 
-    /// The monitor may sleep without a timer, if nothing has happened since it looked: `is_quiet` asks once more.
+    /// Lets the monitor sleep without a timer, if `is_quiet` says that nothing has happened since its last tick.
     pub(super) fn park_monitor(&self, is_quiet: impl FnOnce() -> bool) {
         self.monitor_sleeps.store(true, Ordering::SeqCst);
         let state = self.state();
@@ -321,7 +320,7 @@ impl<T> Scheduler<T> {
         self.monitor_sleeps.store(false, Ordering::SeqCst);
     }
 
-    /// A leader goes on: the monitor watches it.
+    /// Wakes the monitor, because a leader works.
     pub(super) fn wake_monitor(&self) {
         if self.monitor_sleeps.load(Ordering::SeqCst)
             && let Some(monitor) = &self.state().monitor
@@ -334,7 +333,7 @@ impl<T> Scheduler<T> {
         self.state().is_stopped
     }
 
-    /// The server has stopped: all threads end.
+    /// Ends all threads, because the server has stopped.
     pub(super) fn stop(&self, failure: Option<io::Error>) {
         let mut state = self.state();
         state.is_stopped = true;

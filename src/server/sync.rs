@@ -21,7 +21,7 @@ pub(super) fn start<'scope>(
     thread.spawn_scoped(scope, work).map(drop)
 }
 
-/// A ticker for a thread that others wake by `unpark` meanwhile.
+/// A ticker for a thread that other threads may wake with `unpark`.
 #[derive(Debug)]
 pub(super) struct Ticker {
     tick: Duration,
@@ -36,7 +36,7 @@ impl Ticker {
         }
     }
 
-    /// Waits for the end of the tick; false if the thread was woken before.
+    /// Waits for the end of the tick. Returns false if the thread was woken before.
     pub(super) fn wait(&mut self) -> bool {
         let left = self.tick.saturating_sub(self.last.elapsed());
         if !left.is_zero() {
@@ -50,7 +50,7 @@ impl Ticker {
     }
 }
 
-/// How long a thread has been idle.
+/// The idle time of a thread.
 #[derive(Debug)]
 pub(super) struct IdleTime(Instant);
 
@@ -59,7 +59,7 @@ impl IdleTime {
         IdleTime(Instant::now())
     }
 
-    /// Parks the thread until it is woken, or has been idle for `most`; false if it has.
+    /// Parks the thread until it is woken or has been idle for `most`. Returns false in the second case.
     pub(super) fn park(&self, most: Duration) -> bool {
         let left = most.saturating_sub(self.0.elapsed());
         if left.is_zero() {

@@ -1,9 +1,9 @@
-//! [`Task`]: a connection as the event loops know it.
+//! [`Task`]: a connection in the event loops.
 
 use crate::clock::Moment;
 use crate::connection::{Buffers, Connection, WaitsFor};
 
-/// What is spoken with those who connect to a listener.
+/// The protocol of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Speaks {
     /// TLS, if the server speaks it.
@@ -13,25 +13,25 @@ pub(super) enum Speaks {
     Plainly,
 }
 
-/// A connection, where it is parked, and since when it waits.
+/// A connection, its home loop and slot, and the start of its wait.
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) conn: Connection,
-    /// The program was not asked about it yet, and there may be too many.
+    /// `verify_request` was not called yet, and there may be too many connections.
     pub(super) is_new: bool,
-    /// What is spoken with the client.
+    /// The protocol that the client's listener has.
     #[cfg_attr(
         not(feature = "tls-config"),
         expect(dead_code, reason = "there is only one")
     )]
     pub(super) speaks: Speaks,
-    /// The event loop in which it parks.
+    /// The number of its home loop, in which it parks.
     pub(super) home: usize,
-    /// Its slot there, if it was parked before.
+    /// Its slot in the home loop, if it was parked before.
     pub(super) slot: Option<usize>,
-    /// The end of the stream may follow what is there: a short read does not mean that nothing is left.
+    /// The end of the stream may follow the available bytes: a short read does not mean that nothing is left.
     pub(super) end_may_follow: bool,
-    /// What it waits for, and how far it has come.
+    /// What it waits for, and how far it was then.
     wait: (WaitsFor, (u64, u64)),
     since: Moment,
 }
@@ -50,8 +50,8 @@ impl Task {
         }
     }
 
-    /// The connection is parked at this moment: what it waits for, and whether it waits anew. More bytes of the same
-    /// head, or of a body that is dropped, begin no other wait.
+    /// Notes that the connection is parked at this moment. Returns what it waits for, and whether this is a new wait. More
+    /// bytes of the same head, or of a body that is dropped, do not start a new wait.
     pub(super) fn wait(&mut self, now: Moment) -> (WaitsFor, bool) {
         let wait = (self.conn.waits_for(), self.conn.progress());
         let is_new = wait != self.wait;
@@ -61,17 +61,17 @@ impl Task {
         (wait.0, is_new)
     }
 
-    /// Since when it waits.
+    /// The start of its wait.
     pub(super) fn since(&self) -> Moment {
         self.since
     }
 
-    /// Gives the buffers back while it waits for a thread.
+    /// Returns the buffers while the connection waits for a thread.
     pub(super) fn set_aside(&mut self, buffers: &mut Buffers) {
         self.conn.reclaim(buffers);
     }
 
-    /// Takes buffers again.
+    /// Takes buffers again, to be served.
     pub(super) fn take_up(&mut self, buffers: &mut Buffers) {
         self.conn.lend(buffers, true);
     }

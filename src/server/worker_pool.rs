@@ -33,7 +33,7 @@ pub(super) struct WorkerPool<'env, H: ?Sized> {
     pub(super) scheduler: Arc<Scheduler<Box<Task>>>,
 }
 
-/// A thread leads. When it stops, and also when it unwinds, it leaves the loop to another one.
+/// A guard of a leading thread: when the thread stops or unwinds, another one takes the loop.
 struct Led<'a> {
     scheduler: &'a Scheduler<Box<Task>>,
     number: usize,
@@ -47,7 +47,7 @@ impl Drop for Led<'_> {
 }
 
 impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
-    /// For `handlers` that may run at the same time.
+    /// Makes a pool that runs at most `handlers` handlers at the same time.
     pub(super) fn new(
         loops: &'env [EventLoop],
         handler: &'env H,
@@ -62,7 +62,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
-    /// Serves until the server is stopped, this thread included.
+    /// Serves on this thread and others until the server is stopped.
     ///
     /// # Errors
     /// If polling fails, or the monitor's thread can't be started.
@@ -75,7 +75,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.take_failure().map_or(Ok(()), Err)
     }
 
-    /// The life of a thread. The `first` one stays to the end; the others end when they have been idle for a time.
+    /// Runs a thread of the pool. The `first` one stays to the end; the others end after an idle timeout.
     pub(super) fn work(&self, first: bool) {
         let Some(any) = self.loops.first() else {
             return;
@@ -130,7 +130,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.next_work(arrived)
     }
 
-    /// Waits for a call; false if none came for so long that the thread ends.
+    /// Waits for a call. Returns false if the idle timeout is over and the thread ends.
     fn wait(&self, idle: &Idle, first: bool) -> bool {
         let time = IdleTime::begin();
         while !idle.is_called() {
@@ -201,7 +201,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
-    /// Picks what is next.
+    /// Picks the next step.
     fn pick(
         &self,
         event_loop: &EventLoop,
@@ -220,7 +220,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         step
     }
 
-    /// Waits for something to pick.
+    /// Polls until there is something to pick.
     fn poll(
         &self,
         event_loop: &EventLoop,
@@ -242,7 +242,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         waited
     }
 
-    /// Ends the work of all threads. The other loops stop too, for their leaders may be busy with handlers.
+    /// Ends all threads. It also stops the other loops, because their leaders may be busy with handlers.
     fn stop(&self, failure: Option<io::Error>) {
         // Who polls holds the lock.
         self.loops.iter().for_each(EventLoop::wake);
@@ -252,8 +252,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.stop(failure);
     }
 
-    /// Serves a connection, as far as that needs no other thread. What is left to do of it can be put back into the
-    /// loop of this number, which the thread leads.
+    /// Serves a connection, as far as that needs no other thread. The result can be put back into the loop of this number,
+    /// which the thread leads.
     fn serve(&self, number: usize, mut task: Box<Task>, buffers: &mut Buffers) -> Left {
         if task.is_new && self.home(&task).asks() {
             match self.keep(task, buffers) {
@@ -276,8 +276,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
-    /// The program's code is to run for a task. It comes back if a leader may run that; else it waits for another
-    /// thread.
+    /// Returns a task, for which code of the program is to run, if a leader may run it. Otherwise the task waits for
+    /// another thread.
     fn keep(&self, mut task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
         if self.scheduler.may_run_inline() {
             return Some(task);
@@ -292,7 +292,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         Some(task)
     }
 
-    /// Runs the handler of a connection that was read. It comes back if there is more to do.
+    /// Runs the handler of a prepared connection. Returns the connection if there is more to do.
     fn run_handler(&self, task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
         let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
         self.finish(left)
@@ -306,7 +306,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
-    /// Reads and serves a connection until there is nothing to do on it.
+    /// Reads and serves a connection until nothing is left to do.
     fn serve_on(&self, task: Box<Task>, buffers: &mut Buffers) {
         let mut next = Some(task);
         while let Some(task) = next.and_then(|task| self.home(&task).prepare(task, buffers)) {
@@ -314,7 +314,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
-    /// The event loop in which a connection is parked.
+    /// The home loop of a connection.
     #[expect(clippy::indexing_slicing, reason = "homes are numbers of these loops")]
     fn home(&self, task: &Task) -> &'env EventLoop {
         &self.loops[task.home]

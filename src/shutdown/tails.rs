@@ -1,29 +1,30 @@
-//! How many answers go on without a thread, and whether any may: tails, and what the program has in its own hands.
+//! [`Tails`]: counts the responses that continue without a handler (tails, streams, deferred requests), and decides
+//! when a stopping server is done with them.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use super::{Control, lock};
 
-/// The tails of a server.
+/// The counters of a server.
 #[derive(Debug, Default)]
 pub(super) struct Tails {
     count: AtomicUsize,
-    /// Those of them that the program has in its own hands: streams, and exchanges that are put off.
+    /// Number of streams and deferred requests.
     handed: AtomicUsize,
-    /// Those that hold an open file.
+    /// Number of tails with an open file.
     files: AtomicUsize,
-    /// What all of them hold in memory.
+    /// The bytes that tails, streams and deferred requests hold in memory.
     bytes: AtomicUsize,
-    /// The event loops carry no more of them.
+    /// Whether the event loops have ended. Then no further tail may begin.
     is_over: AtomicBool,
-    /// Is held to decide that.
+    /// The lock that protects the decision to end.
     decision: Mutex<()>,
 }
 
 impl Control {
-    /// Counts a tail that holds so many bytes in memory, and perhaps a file, until the guard is dropped. `None` where
-    /// nobody would carry it, or more than `most` bytes would be held: then it is to be sent at once.
+    /// Counts a tail with this number of bytes in memory, and perhaps a file, until the guard is dropped. Returns
+    /// `None` if no event loop would send it, or if more than `most` bytes would be held. Then the caller sends it.
     pub(crate) fn enter_tail(
         self: &Arc<Self>,
         bytes: usize,
@@ -33,8 +34,8 @@ impl Control {
         self.enter(bytes, has_file, false, most)
     }
 
-    /// Counts an answer that the program has in its own hands, of whose request so many bytes are held in memory. `None`
-    /// where nobody would carry it, or more than `most` bytes would be held.
+    /// Counts a stream or a deferred request with this number of bytes in memory. Returns `None` if no event loop would
+    /// continue it, or if more than `most` bytes would be held.
     pub(crate) fn enter_handed(self: &Arc<Self>, bytes: usize, most: usize) -> Option<TailGuard> {
         self.enter(bytes, false, true, most)
     }
@@ -57,11 +58,11 @@ impl Control {
         guard.may_go().then_some(guard).filter(|_| has_room)
     }
 
-    /// Counts a connection that a draining server is about to accept, until its first request is answered. `None` if the
-    /// server does not drain.
+    /// Counts a connection that a draining server is about to accept, until its first request is answered. Returns
+    /// `None` if the server does not drain.
     ///
     /// # Errors
-    /// If the server is over, and it must not be accepted.
+    /// If the event loops have ended: the connection must not be accepted.
     pub(crate) fn enter_draining(self: &Arc<Self>) -> Result<Option<TailGuard>, ItIsOver> {
         match self.is_draining() {
             false => Ok(None),
@@ -72,26 +73,26 @@ impl Control {
         }
     }
 
-    /// How many answers the program has in its own hands.
+    /// Returns the number of streams and deferred requests.
     pub(crate) fn handed(&self) -> usize {
         self.tails.handed.load(SeqCst)
     }
 
-    /// Counts bytes that are held in memory; false if they are more than `most` now.
+    /// Counts bytes that are held in memory. Returns false if there are more than `most` now.
     pub(crate) fn hold(&self, bytes: usize, most: usize) -> bool {
         let held = self.tails.bytes.fetch_add(bytes, Relaxed);
         held.saturating_add(bytes) <= most
     }
 
-    /// They are no longer held.
+    /// Subtracts bytes that were released.
     pub(crate) fn release(&self, bytes: usize) {
         if bytes > 0 {
             self.tails.bytes.fetch_sub(bytes, Relaxed);
         }
     }
 
-    /// Whether the event loops of a server that stops may end: no tail is left, or they are given up. From then on no
-    /// other one is begun.
+    /// Returns true if the event loops of a stopping server may end: no tail is left, or the tails were given up. From
+    /// then on no tail begins.
     pub(crate) fn tails_are_over(&self) -> bool {
         let tails = &self.tails;
         let _decision = lock(&tails.decision);
@@ -100,35 +101,35 @@ impl Control {
             return tails.is_over.load(SeqCst);
         }
         tails.is_over.store(true, SeqCst);
-        // One may have begun before that.
+        // A tail may have begun before this store.
         let is_over = may_end();
         tails.is_over.store(is_over, SeqCst);
         is_over
     }
 
-    /// Whether an event loop of a server that stops still carries a tail.
+    /// Returns true if a stopping server still has tails to send.
     pub(crate) fn carries_tails(&self) -> bool {
         let _decision = lock(&self.tails.decision);
         !self.tails.is_over.load(SeqCst)
     }
 
-    /// The event loops can't go on.
+    /// Gives up all tails, because the event loops can't go on.
     pub(crate) fn give_up_tails(&self) {
         let _decision = lock(&self.tails.decision);
         self.tails.is_over.store(true, SeqCst);
     }
 
-    /// Files that are held open by tails.
+    /// Returns the number of files that tails hold open.
     pub(crate) fn files_of_tails(&self) -> usize {
         self.tails.files.load(Relaxed)
     }
 }
 
-/// The event loops of a server that stops have ended.
+/// The error that the event loops have ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ItIsOver;
 
-/// A tail that counts.
+/// A guard that counts a tail until it is dropped.
 #[derive(Debug)]
 pub(crate) struct TailGuard {
     control: Arc<Control>,
@@ -145,7 +146,8 @@ impl TailGuard {
         tails.handed.fetch_add(usize::from(self.is_handed), SeqCst);
     }
 
-    /// It was counted before, so either this sees that the loops are over, or who ends them sees the tail.
+    /// Returns true if the tail may begin. The tail was counted before, so either this call sees that the loops have
+    /// ended, or the thread that ends them sees the tail.
     fn may_go(&self) -> bool {
         !self.control.tails.is_over.load(SeqCst)
     }

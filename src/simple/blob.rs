@@ -1,4 +1,4 @@
-//! [`Blob`]: bytes in memory that are sent as a file is, with validators and parts.
+//! [`Blob`]: bytes in memory that are sent like a file, with `ETag`, conditions and ranges.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,9 +14,21 @@ use super::validators;
 use crate::http1::date::HttpDate;
 use crate::{Exchange, Result};
 
-/// A page or a file in memory, which [`Exchange::send_blob`] sends as files are sent: embedded in the program, or made by it.
+/// A file in memory, embedded in the program or made by it, to send with [`Exchange::send_blob`].
 ///
-/// Make it once and keep it in the handler: its entity tag is computed from its bytes. Clones share the bytes.
+/// Make it once and keep it in the handler, because the entity tag is computed from the bytes. Clones share the
+/// bytes.
+///
+/// ```
+/// use servette::simple::Blob;
+/// use servette::{handler_fn, respond};
+///
+/// let style = Blob::from_static("text/css", b"p { margin: 0 }");
+/// let handler = handler_fn(move |_, x| x.send_blob(&style));
+/// let response = String::from_utf8(respond(&handler, "GET /style.css HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(response.contains("\r\nContent-type: text/css"));
+/// assert!(response.contains("\r\nETag: "));
+/// ```
 #[derive(Clone)]
 pub struct Blob {
     bytes: Bytes,
@@ -37,12 +49,12 @@ enum Bytes {
 }
 
 impl Blob {
-    /// Bytes that were made at run time.
+    /// Makes a blob from bytes that were made at run time.
     pub fn new(media_type: impl Into<Cow<'static, str>>, bytes: impl Into<Arc<[u8]>>) -> Self {
         Blob::of(media_type.into(), Bytes::Shared(bytes.into()))
     }
 
-    /// Bytes that are a part of the program, such as those of `include_bytes!`. They are not copied.
+    /// Makes a blob from bytes of the program, such as those of `include_bytes!`. They are not copied.
     pub fn from_static(media_type: &'static str, bytes: &'static [u8]) -> Self {
         Blob::of(media_type.into(), Bytes::Static(bytes))
     }
@@ -63,15 +75,15 @@ impl Blob {
         }
     }
 
-    /// Sets the entity tag, with its quotes: `"\"v1\""`. It must be another one whenever the bytes are others. By default
-    /// it is made from the bytes.
+    /// Sets the entity tag, with its quotes: `"\"v1\""`. It must change whenever the bytes change. Default: a hash of
+    /// the bytes.
     #[must_use]
     pub fn with_entity_tag(mut self, tag: impl Into<String>) -> Self {
         self.tag = tag.into().into();
         self
     }
 
-    /// Sets the time of the last change, for `Last-Modified`. By default there is none.
+    /// Sets the time of the last change, for `Last-Modified`. Default: none.
     #[must_use]
     pub fn with_modified(mut self, time: SystemTime) -> Self {
         self.modified_text = HttpDate::from(time);
@@ -79,19 +91,19 @@ impl Blob {
         self
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_ref()
     }
 }
 
 impl Exchange<'_> {
-    /// Answers with bytes in memory, as files are answered: with `ETag`, `Last-Modified` if it is known, and
-    /// `Accept-Ranges`; a client that has them already gets 304, one that asks for a part gets 206 (RFC 9110, 13 and 14). It
+    /// Answers with bytes in memory as with a file: with `ETag`, `Accept-Ranges`, and `Last-Modified` if the time is
+    /// set. A client that already has the bytes gets 304, a request for a range gets 206 (RFC 9110, 13 and 14). This
     /// is Go's `http.ServeContent`.
     ///
-    /// For other methods than GET and HEAD, conditions and ranges are ignored. Fields that are sent before, such as
-    /// `Cache-Control`, are in each of these answers.
+    /// Conditions and ranges apply to GET and HEAD only. Fields that were sent before the call, such as
+    /// `Cache-Control`, are in each of these responses.
     ///
     /// ```
     /// use servette::{Blob, Exchange, RequestHandler, Result, Status, respond};

@@ -1,17 +1,16 @@
-//! Files that were asked for before, small ones in memory and larger ones open, each shown by the file
-//! system, on the very request, to be unchanged.
+//! The file cache: small files in memory, larger ones open. Each entry is checked against the file system on every
+//! request.
 //!
-//! An entry is the content of a file, or its descriptor, together with what the file system said of it:
-//! device, number, size, times of change. It is served only if the file system says the same now, so an
-//! edit is seen by the next request; nothing is believed for a time. A file that has no size and no blocks never
-//! gets here, for of those in `/proc` and `/sys` the file system says the same whatever is in them. The content of a file that was changed
-//! within the last moments is not kept, for a second change in the same grain of the clock would not show.
-//! A descriptor always reads what is there now, and its file keeps its number for as long. It is not kept either in
-//! the moment in which the next change might not show: its entity tag would not change with the content.
+//! An entry is the content or the descriptor of a file, together with its metadata: device, number, size, times of
+//! change. It is served only if the metadata is still the same, so the next request sees an edit; nothing is trusted
+//! for a period of time. A file without a size and blocks is never cached, because the metadata of files in `/proc`
+//! and `/sys` does not change with their content. A file that was changed within the last moments is not cached in
+//! memory, because a second change in the same clock tick would not show. It is not kept open either, because its
+//! entity tag might not change with the content.
 //!
-//! What is kept open can't be freed when it is deleted. So it is few files, and none so large that opening
-//! it costs nothing beside sending it; and only those of which one call says that they are unchanged, for
-//! three are as many as it takes to open them anew.
+//! A deleted file that is kept open can't be freed. Therefore few files are kept open, and none that is so large that
+//! opening it costs little compared with sending it; and only files that one system call can check, because opening a
+//! file anew takes three.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
@@ -25,32 +24,33 @@ use super::ready::{Body, ReadyFile};
 use crate::shutdown::lock;
 use crate::sys;
 
-/// The largest file that is kept in memory.
+/// Maximum size of a file in memory.
 const MOST_OF_A_FILE: u64 = 64 << 10;
-/// The largest file that is kept open.
+/// Maximum size of a file that is kept open.
 const MOST_OF_AN_OPEN_FILE: u64 = 1 << 20;
-/// So many files are kept open.
+/// Maximum number of files that are kept open.
 const MOST_OPEN: usize = 32;
-/// As much as is kept in all; past it everything is dropped, and what is asked for comes back.
+/// Maximum size of the cache. Beyond that it is emptied, and fills again with the files that are requested.
 const MOST_IN_ALL: usize = 16 << 20;
-/// Changes nearer than this may look like one: the coarsest file systems count in two seconds.
+/// Changes that are closer together than this may have the same time: the coarsest file systems count in units of two
+/// seconds.
 const GRAIN: Duration = Duration::from_secs(3);
 
-/// The files of a handler that were asked for before.
+/// The cached files of a handler.
 #[derive(Debug, Default)]
 pub(super) struct Cache(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// By the bytes of their paths: these are hashed and compared in one go, a path name by name. (A quicker hash
-    /// than that of the standard library saves 12 ns of 1 µs, without the socket.)
+    /// By the bytes of their paths, which are hashed and compared faster than paths. (A faster hash than that of the
+    /// standard library saves 12 ns of 1 µs, without the socket.)
     files: HashMap<Box<[u8]>, Arc<Entry>>,
-    /// The paths of those that are open, the one that was opened first in front.
+    /// The paths of the open files, the oldest first.
     open: VecDeque<Box<[u8]>>,
     size: usize,
 }
 
-/// A file that is kept, and how to learn whether it is unchanged.
+/// A cached file, and how to check that it is unchanged.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) file: ReadyFile,
@@ -58,8 +58,8 @@ pub(super) struct Entry {
 }
 
 impl Cache {
-    /// The file at this path, if it was kept and is unchanged, as `describe` says what the path leads to
-    /// now: by the rules for links, for the path may lead to the same file in another way than before.
+    /// Returns the file at this path if it is cached and unchanged. `describe` returns the metadata of the file that
+    /// the path leads to now, by the rules for links.
     pub(super) fn find(
         &self,
         path: &Path,
@@ -74,13 +74,13 @@ impl Cache {
         None
     }
 
-    /// Whether a file is small enough to be kept, in memory or open.
+    /// Returns whether a file is small enough to be cached, in memory or open.
     pub(super) fn takes(description: &Description) -> bool {
         description.size() <= MOST_OF_AN_OPEN_FILE
     }
 
-    /// Makes a file ready that was just opened. It is kept if it is small and has not changed lately, or,
-    /// where it is cheap to learn whether it is unchanged, if it is not very large.
+    /// Makes a file ready that was just opened. Caches it if it is small and was not changed lately, or, if it is
+    /// cheap to check, if it is not very large.
     pub(super) fn keep(
         &self,
         path: &Path,
@@ -142,7 +142,7 @@ impl Kept {
     }
 }
 
-/// What an entry takes of memory, about.
+/// Returns the approximate size of an entry in memory.
 fn cost(path: &[u8], file: &ReadyFile) -> usize {
     let content = match &file.body {
         Body::Memory(content) => content.len(),
@@ -151,5 +151,5 @@ fn cost(path: &[u8], file: &ReadyFile) -> usize {
     content + 2 * path.len() + 416
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

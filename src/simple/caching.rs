@@ -1,4 +1,4 @@
-//! How long caches may keep what is sent: `Cache-Control` (RFC 9111, 5.2; RFC 8246).
+//! How long caches may keep a response: `Cache-Control` (RFC 9111, 5.2; RFC 8246).
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::open::Directory;
 use super::{ServeFiles, open};
 
-/// A year: what is below such a directory has a name that changes with its content.
+/// One year, for files whose name changes with their content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-/// A cache asks every time before it uses what it has.
+/// Caches must ask each time before they use a stored response.
 pub(super) const NO_CACHE: &str = "no-cache";
 
-/// What a handler says of its files.
+/// The options for `Cache-Control`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Caching {
     /// Relative directories.
@@ -20,7 +20,7 @@ pub(super) struct Caching {
 }
 
 impl Caching {
-    /// What is said of the file at a path.
+    /// Returns the `Cache-Control` of the file at a path.
     pub(super) fn of_file(&self, root: &Path, path: &Path) -> Option<&str> {
         match self.is_immutable(root, path) {
             true => Some(IMMUTABLE),
@@ -28,7 +28,7 @@ impl Caching {
         }
     }
 
-    /// Whether a path is one of these directories or below it, whether or not there is something.
+    /// Returns whether a path is one of the directories or below it, whether or not a file exists.
     fn is_immutable(&self, root: &Path, path: &Path) -> bool {
         if self.immutable.is_empty() {
             return false;
@@ -42,7 +42,7 @@ impl Caching {
     }
 }
 
-/// The body of [`ServeFiles::cache_control`].
+/// The default of [`ServeFiles::cache_control`].
 pub fn cache_control<'h, H: ServeFiles + ?Sized>(
     handler: &'h H,
     path: &Path,
@@ -52,8 +52,8 @@ pub fn cache_control<'h, H: ServeFiles + ?Sized>(
     said.map(Cow::Borrowed)
 }
 
-/// What is sent with anything but a file: below an immutable directory no cache may keep it for longer than the
-/// next deployment.
+/// Returns the `Cache-Control` of a response that is not a file. Below an immutable directory no cache may keep it
+/// beyond the next deployment.
 pub(super) fn of_no_file<H: ServeFiles + ?Sized>(handler: &H, path: &Path) -> Option<&'static str> {
     let files = handler.files();
     let caching = &files.site().caching;
@@ -62,7 +62,7 @@ pub(super) fn of_no_file<H: ServeFiles + ?Sized>(handler: &H, path: &Path) -> Op
         .then_some(NO_CACHE)
 }
 
-/// The same for a listing.
+/// Returns the `Cache-Control` of a listing.
 pub(super) fn of_listing<H: ServeFiles + ?Sized>(
     handler: &H,
     directory: &Directory<'_>,

@@ -1,33 +1,33 @@
-//! Which content codings a client takes (RFC 9110, 12.5.3), and in which order it would have them.
+//! The content codings that a client accepts, in its order of preference (RFC 9110, 12.5.3).
 
 use std::cmp::Reverse;
 
 use crate::http1::accept::{self, Member};
 
-/// A coding of which there may be a file beside the plain one.
+/// A coding of a compressed file beside the plain one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coding {
-    /// RFC 7932
+    /// `br`, RFC 7932.
     Brotli,
-    /// RFC 8878
+    /// `zstd`, RFC 8878.
     Zstandard,
-    /// RFC 1952
+    /// `gzip`, RFC 1952.
     Gzip,
 }
 
-/// What a client takes.
+/// The codings that a client accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Accepted {
     order: [Option<Coding>; 3],
-    /// Whether it takes the file as it is, too.
+    /// Whether the client accepts the plain file, too.
     pub(crate) identity: bool,
 }
 
 impl Coding {
-    /// The smaller ones first.
+    /// All codings, the ones that compress better first.
     pub(crate) const ALL: [Coding; 3] = [Coding::Brotli, Coding::Zstandard, Coding::Gzip];
 
-    /// As in `Content-Encoding`.
+    /// Returns the name in `Content-Encoding`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Coding::Brotli => "br",
@@ -36,7 +36,7 @@ impl Coding {
         }
     }
 
-    /// What the name of the file ends with.
+    /// Returns the suffix of compressed files.
     pub(super) fn suffix(self) -> &'static str {
         match self {
             Coding::Brotli => ".br",
@@ -53,11 +53,11 @@ impl Coding {
 }
 
 impl Accepted {
-    /// From the values of all fields `Accept-Encoding`. Where there is none, no coding is acceptable.
+    /// Parses the values of all `Accept-Encoding` fields. Without such a field no coding is acceptable.
     ///
-    /// `*` stands for all that are not named, but for zstd, which is young. Of codings of the same weight the
-    /// smaller one goes first, and the plain file last unless it has more weight. A name that comes twice counts
-    /// once.
+    /// `*` means all codings that are not named, except zstd, which is young. Codings of equal weight are in the
+    /// order of [`ALL`](Coding::ALL), and the plain file is last unless its weight is higher. If a name occurs twice,
+    /// the first one counts.
     pub(crate) fn of<'a>(values: impl Iterator<Item = &'a str>) -> Self {
         let (mut named, mut identity, mut any) = ([None; 3], None, None);
         for Member { name, weight } in accept::members(values) {
@@ -87,7 +87,7 @@ impl Accepted {
         }
     }
 
-    /// The codings to look for, the first choice first.
+    /// Returns the codings to look for, in order of preference.
     pub(crate) fn codings(self) -> impl Iterator<Item = Coding> {
         self.order.into_iter().flatten()
     }

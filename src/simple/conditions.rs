@@ -1,5 +1,4 @@
-//! Whether a client wants what there is, or has it already: the conditions of a request (RFC 9110, 13), in
-//! the order of 13.2.2, with the clock passed in.
+//! Evaluates the conditions of a request (RFC 9110, 13), in the order of 13.2.2.
 
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +10,7 @@ pub(crate) use self::tags::Tags;
 
 mod tags;
 
-/// What a request says of versions and parts.
+/// The fields of a request about versions and ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asked<'a> {
     pub(crate) if_match: Tags<'a>,
@@ -20,37 +19,37 @@ pub(crate) struct Asked<'a> {
     pub(crate) if_modified_since: Option<&'a str>,
     pub(crate) if_range: Option<&'a str>,
     pub(crate) range: Option<&'a str>,
-    /// There are several fields `Range` or `If-Range`, which have no meaning.
+    /// Whether there are several `Range` or `If-Range` fields, which are invalid.
     pub(crate) has_two_ranges: bool,
 }
 
-/// What there is.
+/// The validators of a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Validators<'a> {
     pub(crate) tag: Option<&'a str>,
     /// In whole seconds.
     pub(crate) modified: Option<SystemTime>,
-    /// The text of that moment, as a client sends it back.
+    /// The time as text, as a client sends it back.
     pub(crate) modified_text: &'a HttpDate,
 }
 
-/// What the conditions come to.
+/// The result of the conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The file is sent, or a part of it.
     Proceed,
-    /// The client has it already: 304.
+    /// The client has this version already: 304.
     NotModified,
-    /// It is not what the client takes it for: 412.
+    /// It is another version than the client expects: 412.
     Failed,
 }
 
-/// The lengths of the names that [`Asked`] looks for, a bit for each. Most other fields have other lengths.
+/// The lengths of the names that [`Asked`] looks for, as a bit set. Most other fields have other lengths.
 pub(crate) const LENGTHS: u64 = 1 << 5 | 1 << 8 | 1 << 13 | 1 << 17 | 1 << 19;
 
 impl<'a> Asked<'a> {
-    /// From the names and values of a request's fields; those of other lengths than [`LENGTHS`] may be left
-    /// out. Of several dates the first counts, as in Python.
+    /// Parses the fields of a request; those of other lengths than [`LENGTHS`] may be left out. If there are several
+    /// dates, the first one counts, as in Python.
     pub(crate) fn of(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut asked = Asked::default();
         for (name, value) in fields {
@@ -74,7 +73,7 @@ impl<'a> Asked<'a> {
         asked
     }
 
-    /// For GET and HEAD of what would be sent with 200.
+    /// Evaluates the conditions of GET and HEAD for a file that would be sent with 200.
     pub(crate) fn evaluate(&self, there: &Validators<'_>) -> Verdict {
         if self.if_match.is_given() {
             if !self.if_match.has_strong(there.tag) {
@@ -98,7 +97,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The range that is asked for, unless it is one of another version than there is.
+    /// Returns the requested range, unless `If-Range` names another version.
     pub(crate) fn valid_range(
         &self,
         there: &Validators<'_>,
@@ -113,8 +112,8 @@ impl<'a> Asked<'a> {
 }
 
 impl Validators<'_> {
-    /// Whether the file has changed after this date; `None` where the one or the other is none. Only whole
-    /// seconds are compared, as a date in a field has no more.
+    /// Returns whether the file has changed after this date; `None` if there is no valid date, or none of the file.
+    /// Whole seconds are compared, because HTTP dates have no more.
     fn is_newer(&self, date: &str) -> Option<bool> {
         let modified = self.modified?;
         // What most clients send is the very text that they got, which is cheaper to compare than to read.
@@ -124,8 +123,8 @@ impl Validators<'_> {
         Some(seconds(modified) > seconds(parse_date(date)?))
     }
 
-    /// Whether the text of `If-Range` is that of this very version: a strong tag, or a date that no
-    /// later change can have (RFC 9110, 8.8.2.2).
+    /// Returns whether the text of `If-Range` is this version: a strong tag, or a date that no later change can have
+    /// (RFC 9110, 8.8.2.2).
     fn is_exactly(&self, text: &str, now: SystemTime) -> bool {
         if text.starts_with('"') || text.starts_with("W/") {
             return !text.starts_with("W/") && self.tag == Some(text);
@@ -138,7 +137,7 @@ impl Validators<'_> {
     }
 }
 
-/// An HTTP date in one of its three formats; as its zone, `+0000` and `-0000` are as good as `GMT`.
+/// Parses an HTTP date in one of its three formats. `+0000` and `-0000` are accepted as the zone, like `GMT`.
 fn parse_date(text: &str) -> Option<SystemTime> {
     let utc = ["+0000", "-0000"]
         .into_iter()
@@ -150,7 +149,7 @@ fn parse_date(text: &str) -> Option<SystemTime> {
     httpdate::parse_http_date(&text).ok()
 }
 
-/// Whole seconds since 1970. `None` is before that, and so less than all others.
+/// Returns whole seconds since 1970. `None` is before that, and so less than all others.
 fn seconds(time: SystemTime) -> Option<u64> {
     time.duration_since(UNIX_EPOCH)
         .ok()

@@ -1,4 +1,4 @@
-//! [`Content`]: what was found to send, as a hook is given it.
+//! [`Content`]: the body of a response for a file, as hooks get it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,23 +7,49 @@ use std::sync::Arc;
 pub use super::parts::Parts;
 use crate::{Exchange, Result};
 
-/// What [`ServeFiles::send_head`](super::ServeFiles::send_head) found to send: Python's open file.
+/// The body that [`ServeFiles::send_head`](super::ServeFiles::send_head) returns: the counterpart of Python's open
+/// file.
+///
+/// ```
+/// use servette::simple::Content;
+/// use servette::{Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, Status, respond};
+///
+/// struct Site(SimpleHandler);
+///
+/// impl Layer for Site {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+///         if x.path != "/version" {
+///             return self.0.send_head(x);
+///         }
+///         x.send_response(Status::OK);
+///         x.send_header("Content-Type", "text/plain");
+///         x.end_headers()?;
+///         Ok(Some(Content::from(&b"1.0"[..])))
+///     }
+/// }
+///
+/// let site = Site(SimpleHandler::new("public"));
+/// assert!(respond(&site, "GET /version HTTP/1.0\r\n\r\n").ends_with(b"\r\n\r\n1.0"));
+/// ```
 #[derive(Debug)]
 pub enum Content {
-    /// A file.
+    /// A file, or a part of one.
     File(OpenFile),
-    /// A file whose size is not that of its content, as in `/proc`, and whose end was not among the first
-    /// 64 KiB: what was read of it, then the rest. No length was announced.
+    /// A file whose size is unknown, as in `/proc`, and that is larger than 64 KiB: the bytes that were read, then
+    /// the rest. The response has no `Content-Length`.
     Stream(io::Chain<io::Cursor<Arc<[u8]>>, Arc<File>>),
     /// A page made in memory.
     Page(io::Cursor<Vec<u8>>),
-    /// A small file that was read into memory, or a part of it.
+    /// A cached small file, or a part of it.
     Kept(io::Take<io::Cursor<Arc<[u8]>>>),
-    /// Several parts of a file.
+    /// Several parts of a file (`multipart/byteranges`).
     Parts(Parts),
     /// Bytes of the program, such as those of `include_bytes!`. They are not copied.
     Static(io::Cursor<&'static [u8]>),
-    /// Bytes that others may hold, too. They are not copied.
+    /// Shared bytes. They are not copied.
     Shared(io::Cursor<Arc<[u8]>>),
 }
 
@@ -53,8 +79,21 @@ impl Read for Content {
     }
 }
 
-/// An open file, of which so many bytes were announced. They are read up to their end, and from a position
-/// of its own: other answers may read the same file at the same time.
+/// An open file and the range of it to send. It has a read position of its own, so several responses can read the
+/// same file at the same time.
+///
+/// ```
+/// use servette::simple::OpenFile;
+/// use std::fs::File;
+/// use std::io::Read;
+///
+/// let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-MIT")).unwrap();
+/// let mut part = OpenFile::part(file, 4, 7);
+/// let mut text = String::new();
+/// part.read_to_string(&mut text).unwrap();
+/// assert_eq!(text, "License");
+/// assert_eq!(part.remaining(), 0);
+/// ```
 #[derive(Debug)]
 pub struct OpenFile {
     file: Arc<File>,
@@ -63,12 +102,12 @@ pub struct OpenFile {
 }
 
 impl OpenFile {
-    /// A file from its start on, and the length that the answer's head announces.
+    /// Makes a body of the first `length` bytes of a file.
     pub fn new(file: impl Into<Arc<File>>, length: u64) -> Self {
         OpenFile::part(file, 0, length)
     }
 
-    /// So many bytes of a file from a position on.
+    /// Makes a body of `length` bytes of a file, from `position` on.
     pub fn part(file: impl Into<Arc<File>>, position: u64, length: u64) -> Self {
         OpenFile {
             file: file.into(),
@@ -77,7 +116,7 @@ impl OpenFile {
         }
     }
 
-    /// The file. Whoever reads it, or moves its position, does so for all that share it.
+    /// Returns the file. Reading it directly, or moving its position, affects everyone who shares it.
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -86,12 +125,12 @@ impl OpenFile {
         &self.file
     }
 
-    /// Where in the file the next byte is read.
+    /// Returns the position of the next byte in the file.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// How many bytes of those that were announced have not been read.
+    /// Returns the number of bytes that have not been read.
     pub fn remaining(&self) -> u64 {
         self.end.saturating_sub(self.position)
     }
@@ -155,7 +194,7 @@ mod tests {
     #[test]
     fn each_reader_of_a_file_has_a_position_of_its_own_and_stops_at_the_announced_length() {
         let file =
-            Arc::new(File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap());
+            Arc::new(File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-MIT")).unwrap());
         let mut readers = [11, 4].map(|length| OpenFile::new(file.clone(), length));
         let mut texts = [String::new(), String::new()];
         for _ in 0..11 {
@@ -163,7 +202,7 @@ mod tests {
                 reader.take(1).read_to_string(text).unwrap();
             }
         }
-        assert_eq!(texts, ["[package]\nn", "[pac"]);
+        assert_eq!(texts, ["MIT License", "MIT "]);
         assert_eq!(
             readers.map(|reader| (reader.position(), reader.remaining())),
             [(11, 0), (4, 0)]
@@ -172,14 +211,14 @@ mod tests {
 
     #[test]
     fn a_part_of_a_file_has_a_beginning_and_an_end() {
-        let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
-        let mut part = OpenFile::part(file, 1, 7);
-        assert_eq!((part.position(), part.remaining()), (1, 7));
+        let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-MIT")).unwrap();
+        let mut part = OpenFile::part(file, 4, 7);
+        assert_eq!((part.position(), part.remaining()), (4, 7));
         let mut text = String::new();
         part.read_to_string(&mut text).unwrap();
         assert_eq!(
             (&*text, part.position(), part.remaining()),
-            ("package", 8, 0)
+            ("License", 11, 0)
         );
     }
 }

@@ -1,9 +1,10 @@
-//! Pages of other origins that read what is served here, by script (CORS: <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//! CORS: scripts in pages of other origins may read what is served
+//! (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
 use super::ServeFiles;
 use crate::{Exchange, Result, Status, base};
 
-/// Every answer has these: who may read it, and which of its fields besides the usual ones.
+/// Fields of every response: who may read it, and which of its fields besides the usual ones.
 const OF_ANSWERS: [(&str, &str); 2] = [
     ("Access-Control-Allow-Origin", "*"),
     (
@@ -12,7 +13,7 @@ const OF_ANSWERS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The answer to the question whether a request may be sent has these.
+/// Further fields of the response to a preflight.
 const OF_PREFLIGHTS: [(&str, &str); 3] = [
     ("Access-Control-Allow-Methods", "GET, HEAD"),
     (
@@ -22,10 +23,9 @@ const OF_PREFLIGHTS: [(&str, &str); 3] = [
     ("Access-Control-Max-Age", "86400"),
 ];
 
-/// The `end_headers` of a handler that serves files: adds the fields of
-/// [`SimpleHandler::cors`](super::SimpleHandler::cors), if that is on. A handler that embeds a
-/// [`SimpleHandler`](super::SimpleHandler) calls it from its own
-/// [`end_headers`](crate::RequestHandler::end_headers).
+/// Ends the response head, and adds the fields of [`SimpleHandler::cors`](super::SimpleHandler::cors) if that is on.
+/// This is the [`end_headers`](crate::RequestHandler::end_headers) of [`SimpleHandler`](super::SimpleHandler); a
+/// handler that embeds one calls it from its own.
 ///
 /// # Errors
 /// Those of [`base::end_headers`].

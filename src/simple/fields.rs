@@ -1,4 +1,4 @@
-//! [`Head`]: the heads of answers for files and other contents, whole, in part, or unmodified.
+//! [`Head`]: response heads for files and other contents: complete, partial, or not modified.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use super::representation::Source;
 use super::{ServeFiles, validators};
 use crate::{Exchange, RequestHandler, Result, Status, clock};
 
-/// What all answers for it have in common.
+/// What all responses for a file have in common.
 pub(super) struct Head<'a, S> {
     pub(super) there: Validators<'a>,
     pub(super) has_parts: bool,
@@ -17,13 +17,13 @@ pub(super) struct Head<'a, S> {
     pub(super) source: &'a S,
 }
 
-/// Fields that are sent automatically with files.
+/// Fields that the server sets for files.
 const OF_FILES: [&str; 4] = ["Last-Modified", "ETag", "Accept-Ranges", "Content-Range"];
-/// Those by which a cache goes, and which a 304 has as well (RFC 9110, 15.4.5).
+/// Fields for caches, which a 304 has as well (RFC 9110, 15.4.5).
 const OF_CACHES: [&str; 4] = ["Cache-Control", "Content-Location", "Expires", "Vary"];
 
 impl<S: Source> Head<'_, S> {
-    /// Of 200 or 206.
+    /// Sends the head of a 200 or 206.
     pub(super) fn send<H: RequestHandler + ?Sized>(
         &self,
         h: &H,
@@ -59,7 +59,7 @@ impl<S: Source> Head<'_, S> {
         h.end_headers(x)
     }
 
-    /// The client has it already: 304.
+    /// Sends a 304: the client has this version already.
     pub(super) fn send_not_modified<H: RequestHandler + ?Sized>(
         &self,
         h: &H,
@@ -90,15 +90,15 @@ impl<S: Source> Head<'_, S> {
         }
     }
 
-    /// Whether this field was sent by an option; another one `Vary` adds to it.
+    /// Returns whether an option has sent this field. `Vary` is never such a field, because values are added to it.
     fn has(&self, name: &str) -> bool {
         (self.cache_control.is_some() && name.eq_ignore_ascii_case("Cache-Control"))
             || (self.coding.is_some() && name.eq_ignore_ascii_case("Content-Encoding"))
     }
 }
 
-/// Sends `extra_response_headers`, but for names that are sent automatically: those of every answer,
-/// and those of this one.
+/// Sends the `extra_response_headers`, except those that the server sets itself: for every response, and for this
+/// one.
 pub(super) fn send_extra_headers<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,

@@ -1,4 +1,4 @@
-//! [`SimpleHandler`]: the attributes of handlers that serve files, and the ready-made one.
+//! [`SimpleHandler`]: serves the files of a directory, with its options.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,8 +20,7 @@ use crate::{Exchange, RequestHandler, Result, base, simple};
 #[cfg(unix)]
 mod scripts;
 
-/// Serves the files below a directory: Python's `SimpleHTTPRequestHandler`, and its attributes for
-/// handlers that embed it.
+/// Serves the files of a directory: the counterpart of Python's `SimpleHTTPRequestHandler`.
 ///
 /// ```
 /// use servette::{SimpleHandler, respond};
@@ -33,6 +32,9 @@ mod scripts;
 /// assert!(answer.contains(": text/plain; charset=utf-8\r\n"));
 /// assert!(answer.contains("\r\nCache-Control: no-store\r\n"));
 /// ```
+///
+/// Directories are answered with an index page or a listing. Conditional requests, ranges and `ETag` are always on.
+/// To override hooks, put the handler into a [`Layer`](crate::Layer); see [`ServeFiles`].
 #[derive(Clone, Debug)]
 #[doc(alias = "SimpleHTTPRequestHandler")]
 pub struct SimpleHandler {
@@ -52,7 +54,7 @@ pub struct SimpleHandler {
     site: Site,
 }
 
-/// A file that was kept, or was just opened.
+/// A cached file, or one that was just opened.
 pub(super) enum Ready {
     Kept(Arc<Entry>),
     Opened(Box<ReadyFile>),
@@ -70,8 +72,8 @@ impl Deref for Ready {
 }
 
 impl SimpleHandler {
-    /// Serves this directory; a relative path is taken from the current directory of each moment, as
-    /// in Python, and a directory that does not exist is a 404 for each request.
+    /// Serves the files of this directory. A relative path is resolved against the current directory at each request,
+    /// as in Python. If the directory does not exist, each request is answered with 404.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         SimpleHandler {
             directory: directory.into(),
@@ -89,12 +91,12 @@ impl SimpleHandler {
         }
     }
 
-    /// The media type for a suffix (`.wasm`; the dot may be left out), in any case, ahead of the types
-    /// that the crate knows.
+    /// Sets the media type of files with this suffix, ahead of the types that the crate knows. The suffix may be
+    /// given with its dot or without, in any case: `.wasm`, `WASM`.
     ///
     /// # Panics
-    /// If no name can have this suffix: it is empty, or has a slash or a dot in it. Only what follows the last dot of a name is
-    /// looked up.
+    /// If no file name can have this suffix: it is empty, or contains a slash or a dot. Only the part after the last
+    /// dot of a name is looked up.
     #[track_caller]
     pub fn extension(mut self, suffix: &str, content_type: impl Into<String>) -> Self {
         let suffix = values::given(values::suffix(suffix));
@@ -103,17 +105,17 @@ impl SimpleHandler {
         self
     }
 
-    /// The names that stand for a directory, the first regular file wins. Default: `index.html`,
-    /// `index.htm`.
+    /// Sets the names of index pages. The first one that is a regular file is sent for its directory. Default:
+    /// `index.html`, `index.htm`.
     #[must_use]
     pub fn with_index_pages<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.index_pages = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Adds a field to the answers for files and listings, 200 and 206; to 304 those that a cache goes by,
-    /// such as `Cache-Control`. A name that is sent automatically is
-    /// passed over; one may be added several times.
+    /// Adds a field to 200 and 206 responses for files and listings; 304 responses get the ones that caches need,
+    /// such as `Cache-Control`. Names that the server sets itself are ignored. The same name may be added several
+    /// times.
     pub fn extra_response_header(
         mut self,
         name: impl Into<String>,
@@ -124,29 +126,31 @@ impl SimpleHandler {
         self
     }
 
-    /// The media type of files whose name says nothing. Default: `application/octet-stream`.
+    /// Sets the media type of files whose suffix is unknown. Default: `application/octet-stream`.
     #[must_use]
     pub fn with_default_content_type(mut self, content_type: impl Into<String>) -> Self {
         self.default_content_type = content_type.into().into();
         self
     }
 
-    /// The charset that is added to the media types of texts (`text/*` but XML, and
-    /// `application/javascript`) that name none; `None` adds none, as in Python. It has more weight than what
-    /// a page says of itself. Default: `utf-8`.
+    /// Sets the charset that is added to the media types of texts (`text/*` except XML, and `application/javascript`)
+    /// that have none. It overrides the charset that a page itself declares. `None` adds none, as in Python. Default:
+    /// `utf-8`.
     pub fn charset(mut self, charset: Option<&str>) -> Self {
         self.charset = charset.map(Into::into);
         self
     }
 
-    /// Which symbolic links are followed. Default: those that stay inside the directory.
+    /// Sets which symbolic links are followed. Default: [`Symlinks::InsideRoot`], those that stay inside the
+    /// directory.
     pub fn symlinks(mut self, symlinks: Symlinks) -> Self {
         self.symlinks = symlinks;
         self.forget_files();
         self
     }
 
-    /// Follows all symbolic links, as Python does, or (false) those that stay inside the directory.
+    /// Sets whether all symbolic links are followed, as in Python, or (`false`) only those that stay inside the
+    /// directory. Default: false.
     pub fn follow_symlinks(self, follow: bool) -> Self {
         self.symlinks(match follow {
             true => Symlinks::Follow,
@@ -154,41 +158,43 @@ impl SimpleHandler {
         })
     }
 
-    /// The version of HTTP to speak, as
-    /// [`RequestHandler::protocol_version`](RequestHandler::protocol_version). Default: `HTTP/1.0`.
+    /// Sets the HTTP version, `HTTP/1.0` or `HTTP/1.1`; see
+    /// [`RequestHandler::protocol_version`](RequestHandler::protocol_version). HTTP/1.1 keeps connections open.
+    /// Default: `HTTP/1.0`.
     #[must_use]
     pub fn with_protocol_version(mut self, version: impl Into<String>) -> Self {
         self.protocol_version = version.into().into();
         self
     }
 
-    /// Logs no requests; errors still are.
+    /// Sets whether requests are not logged. Errors are logged in any case. Default: false.
     pub fn quiet(mut self, is_quiet: bool) -> Self {
         self.is_quiet = is_quiet;
         self
     }
 
-    /// Whether files are kept: those of up to 64 KiB in memory, 16 MiB in all. The file system is asked on
-    /// every request whether the file is unchanged, so an edit is seen by the next request in any case. That is
-    /// one call for files directly in the directory, or if all links are followed; else it is three, for a
-    /// directory on the way could have become a link that leads out.
+    /// Sets whether files are cached. Default: true. Files of up to 64 KiB are kept in memory, 16 MiB in all.
     ///
-    /// Where it is one call, the 32 files of up to 1 MiB that were opened last stay open too. One that
-    /// was deleted takes its space until the next request for it, or until others take its place; and
-    /// the file system can't be unmounted meanwhile. Default: true.
+    /// The server checks on every request that the file is unchanged, so the next request always sees an edit. The
+    /// check is one system call for a file directly in the directory, or if all links are followed; otherwise it is
+    /// three, because a directory on the way could have become a link that leads out.
+    ///
+    /// Where it is one call, the 32 files of up to 1 MiB that were opened last stay open. A deleted file then takes
+    /// its space until the next request for it, or until others take its place, and the file system can't be
+    /// unmounted meanwhile.
     #[must_use]
-    pub fn cache_files(mut self, keep: bool) -> Self {
-        self.cache = keep.then(Arc::default);
+    pub fn cache_files(mut self, is_cached: bool) -> Self {
+        self.cache = is_cached.then(Arc::default);
         self
     }
 
-    /// The directory.
+    /// Returns the directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Media types by lower-case suffix, with its dot; asked before the types that the crate knows.
-    /// Default: those of compressed files, `.gz`, `.Z`, `.bz2`, `.xz`.
+    /// Returns the media types by lower-case suffix with its dot, which are looked up before the types that the crate
+    /// knows. Default: those of compressed files, `.gz`, `.Z`, `.bz2`, `.xz`.
     pub fn extensions_map(&self) -> &BTreeMap<String, String> {
         self.extensions.map()
     }
@@ -197,17 +203,17 @@ impl SimpleHandler {
         &self.extensions
     }
 
-    /// The names that stand for a directory.
+    /// Returns the names of index pages.
     pub fn index_pages(&self) -> &[String] {
         &self.index_pages
     }
 
-    /// The fields that are added to 200 answers for files and listings.
+    /// Returns the fields that are added to responses for files and listings.
     pub fn extra_response_headers(&self) -> &[(String, String)] {
         &self.extra_response_headers
     }
 
-    /// The media type of files whose name says nothing.
+    /// Returns the media type of files whose suffix is unknown.
     pub fn default_content_type(&self) -> &str {
         &self.default_content_type
     }
@@ -220,7 +226,7 @@ impl SimpleHandler {
         &mut self.site
     }
 
-    /// Whether a request is for a host whose requests are answered.
+    /// Returns whether requests for this host are answered.
     #[inline]
     pub(crate) fn allows_host(&self, x: &Exchange<'_>) -> bool {
         self.site.allows_host(x)
@@ -230,8 +236,8 @@ impl SimpleHandler {
         self.charset.as_deref()
     }
 
-    /// The file at a path, or the first index page of a directory, if it is kept and unchanged; then
-    /// `path` becomes that of the index page.
+    /// Returns the file at a path, or the first index page of a directory, if it is cached and unchanged. `path` then
+    /// becomes that of the index page.
     pub(super) fn kept(&self, path: &mut PathBuf, is_directory: bool) -> Option<Arc<Entry>> {
         let cache = self.cache.as_ref()?;
         if !is_directory {
@@ -257,8 +263,8 @@ impl SimpleHandler {
         })
     }
 
-    /// A file that was just opened, to be sent now; it is kept for later, if it is one to keep. One whose
-    /// content may change unseen never is.
+    /// Returns a file that was just opened, ready to be sent, and caches it if possible. A file whose content may
+    /// change unnoticed is never cached.
     pub(super) fn keep(
         &self,
         path: &Path,
@@ -277,7 +283,7 @@ impl SimpleHandler {
         }
     }
 
-    /// The regular file at a path, kept or opened now; `None` if there is none that may be read.
+    /// Returns the regular file at a path, cached or opened now; `None` if there is none that may be read.
     pub(super) fn ready(&self, path: &Path) -> io::Result<Option<Ready>> {
         let kept = self.cache.as_ref().and_then(|cache| self.find(cache, path));
         if let Some(kept) = kept {
@@ -293,7 +299,7 @@ impl SimpleHandler {
         }
     }
 
-    /// Opens a path that `translate_path` made.
+    /// Opens a path that `translate_path` has returned.
     pub(super) fn open<'a>(&'a self, path: &'a Path) -> io::Result<Found<'a>> {
         match open::relative_to(&self.directory, path) {
             Some(relative) if self.is_unserved(relative) => Err(io::ErrorKind::NotFound.into()),
@@ -302,7 +308,7 @@ impl SimpleHandler {
         }
     }
 
-    /// What a clone with other rules has kept is not served under these.
+    /// Starts a new cache, because a clone with other rules may have filled this one.
     fn forget_files(&mut self) {
         self.cache = self.cache.is_some().then(Arc::default);
     }

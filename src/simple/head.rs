@@ -1,5 +1,5 @@
-//! The body of [`send_head`](super::send_head), step by step: what the path leads to, and what is sent of it; the rest is
-//! in [`representation`](super::representation).
+//! The steps of [`send_head`](super::send_head): what the path leads to, and what is sent of it.
+//! [`representation`](super::representation) has the rest.
 
 use std::borrow::Cow;
 use std::io;
@@ -17,16 +17,16 @@ use super::site::Within;
 use super::{NOT_FOUND, ServeFiles, fields, media, path, visibility};
 use crate::{Exchange, Result, Status};
 
-/// What a file is sent as.
+/// Why a file is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// What was asked for.
+    /// It was requested.
     Found,
-    /// The page for what is not there, which another client might get as 404.
+    /// It replaces a page that does not exist. Another client might get 404.
     Fallback,
 }
 
-/// The body of [`send_head`](super::send_head).
+/// The default of [`send_head`](super::send_head).
 pub(super) fn send<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
     let files = h.files();
     let target = match files.site().within(x.path) {
@@ -47,7 +47,7 @@ pub(super) fn send<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Resul
     sent
 }
 
-/// What the path leads to, and that is not kept.
+/// Opens and sends what the path leads to, which is not cached.
 pub(super) fn send_opened<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -77,7 +77,7 @@ pub(super) fn send_opened<H: ServeFiles + ?Sized>(
     }
 }
 
-/// Whatever keeps a file from being opened is a 404, as in Python; unless it is none of the path's.
+/// Answers for a file that can't be opened: 404, as in Python, unless the path is not the reason.
 fn send_unopened<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -90,12 +90,12 @@ fn send_unopened<H: ServeFiles + ?Sized>(
     }
 }
 
-/// Whether a file could not be opened, whatever it is.
+/// Returns whether opening a file failed because the system is out of descriptors or memory.
 pub(super) fn is_shortage(error: &io::Error) -> bool {
     crate::sys::is_shortage(error)
 }
 
-/// A directory is asked for with a slash behind its name, so that the links of its page are right.
+/// Redirects a request for a directory to its name with a slash, so that relative links work.
 pub(crate) fn redirect<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
     redirect_with(h, x, None)
 }
@@ -114,7 +114,7 @@ fn redirect_with<H: ServeFiles + ?Sized>(
     h.end_headers(x)
 }
 
-/// The file, or a sidecar of it.
+/// Sends a file, or a compressed one in its place.
 pub(super) fn send_file<H: ServeFiles + ?Sized>(
     h: &H,
     x: &mut Exchange<'_>,
@@ -152,13 +152,13 @@ pub(super) fn send_file<H: ServeFiles + ?Sized>(
     send_representation(h, x, &sent)
 }
 
-/// What is sent of a file: itself, or a sidecar.
+/// A file that is sent, itself or compressed.
 struct Sent<'a, H: ?Sized> {
     h: &'a H,
-    /// What was asked for.
+    /// The path that was requested.
     path: &'a Path,
     file: &'a ReadyFile,
-    /// Where that is.
+    /// The path of the file that is sent.
     place: &'a Path,
     coding: Option<&'static str>,
     vary: Option<&'static str>,

@@ -11,9 +11,10 @@ use crate::{Exchange, RequestHandler, Result, simple};
 /// ([`RequestHandler::as_files`]); so all of them are of this crate, or layers.
 pub trait Sealed {}
 
-/// What serves files: the methods of Python's `SimpleHTTPRequestHandler`.
+/// The hooks of a handler that serves files: the methods of Python's `SimpleHTTPRequestHandler`.
 ///
-/// [`SimpleHandler`] is the ready-made one. To subclass it, implement [`Layer`](crate::Layer), which has all these hooks:
+/// [`SimpleHandler`] implements them. To override some, implement [`Layer`](crate::Layer) around it, which has all
+/// these hooks:
 ///
 /// ```
 /// use servette::{Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, respond};
@@ -43,7 +44,7 @@ pub trait Sealed {}
 /// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
 /// ```
 ///
-/// The trait can't be implemented otherwise, so that a layer around a handler of files finds its hooks:
+/// The trait can't be implemented in another way, so that a layer around a handler of files finds its hooks:
 ///
 /// ```compile_fail,E0277
 /// use servette::{RequestHandler, ServeFiles, SimpleHandler};
@@ -59,10 +60,10 @@ pub trait Sealed {}
 /// ```
 #[doc(alias = "SimpleHTTPRequestHandler")]
 pub trait ServeFiles: RequestHandler + Sealed {
-    /// The attributes: this handler serves files as that one does.
+    /// Returns the [`SimpleHandler`] with the options of this handler.
     fn files(&self) -> &SimpleHandler;
 
-    /// Answers GET: [`send_head`](Self::send_head), then [`copyfile`](Self::copyfile).
+    /// Answers GET: calls [`send_head`](Self::send_head), then [`copyfile`](Self::copyfile).
     ///
     /// # Errors
     /// Those of the two.
@@ -71,35 +72,37 @@ pub trait ServeFiles: RequestHandler + Sealed {
         simple::do_get(self, x)
     }
 
-    /// Answers HEAD: [`send_head`](Self::send_head).
+    /// Answers HEAD: calls [`send_head`](Self::send_head).
     ///
     /// # Errors
-    /// As that.
+    /// Those of `send_head`.
     #[doc(alias = "do_HEAD")]
     fn do_head(&self, x: &mut Exchange<'_>) -> Result<()> {
         simple::do_head(self, x)
     }
 
-    /// Answers with the head for a file, for parts of it, for an index page or a listing, and returns the
-    /// body to send; or `None` where the answer is complete: a redirect, 304, an error.
+    /// Sends the response head for a file, a part of it, an index page or a listing, and returns the body to send.
+    /// Returns `None` if the response is complete: a redirect, 304, an error.
     ///
     /// # Errors
-    /// Those of the hooks that it calls; and where the system is out of descriptors or memory.
+    /// Those of the hooks that it calls; and if the system is out of file descriptors or memory.
     fn send_head(&self, x: &mut Exchange<'_>) -> Result<Option<Content>> {
         simple::send_head(self, x)
     }
 
-    /// Answers where no file is: with the page of [`SimpleHandler::with_fallback`] or
-    /// [`SimpleHandler::with_not_found_page`], or with 404. `path` is what `translate_path` has made.
+    /// Answers a request for a file that does not exist: with the page of [`SimpleHandler::with_fallback`] or
+    /// [`SimpleHandler::with_not_found_page`], or with 404. `path` is the result of
+    /// [`translate_path`](Self::translate_path).
     ///
     /// # Errors
-    /// As those of [`send_head`](Self::send_head).
+    /// Those of [`send_head`](Self::send_head).
     fn send_not_found(&self, x: &mut Exchange<'_>, path: &Path) -> Result<Option<Content>> {
         simple::send_not_found(self, x, path)
     }
 
-    /// Answers with the head for the listing of a directory, and returns its page, as HTML, JSON or plain text; or answers
-    /// with 404 if the directory can't be read.
+    /// Sends the response head for the listing of a directory, and returns the listing as HTML, JSON or plain text.
+    /// Answers with 404 if the directory can't be read. To change only the HTML page, override
+    /// [`listing_page`](Self::listing_page).
     ///
     /// # Errors
     /// Those of the hooks that it calls.
@@ -111,8 +114,9 @@ pub trait ServeFiles: RequestHandler + Sealed {
         simple::list_directory(self, x, directory)
     }
 
-    /// The HTML page of a listing, in UTF-8: for a page of your own. The head is sent later, so fields may be sent here, such
-    /// as a `Content-Security-Policy`, which the default sets for its own page.
+    /// Returns the HTML page of a listing, in UTF-8. Override it for a page of your own. The head is sent after the
+    /// call, so a field may be added here, such as a `Content-Security-Policy`; the default adds one for its own
+    /// page.
     ///
     /// ```
     /// use servette::simple::{DirectoryListing, html_escape};
@@ -140,7 +144,7 @@ pub trait ServeFiles: RequestHandler + Sealed {
     /// ```
     ///
     /// # Errors
-    /// Those of an override; it is answered with 500, or the status of the error. The default has none.
+    /// Those of an override; the response is then 500, or the status of the error. The default returns none.
     fn listing_page(
         &self,
         x: &mut Exchange<'_>,
@@ -149,52 +153,53 @@ pub trait ServeFiles: RequestHandler + Sealed {
         simple::listing_page(self, x, listing)
     }
 
-    /// The path of the file that a request's path (with its query) names: below
-    /// [`SimpleHandler::directory`], whatever `..` and percent-encoding say. What has a NUL in it
-    /// becomes a path that does not exist.
+    /// Returns the path of the file for a request path, which may have a query. The result is below
+    /// [`SimpleHandler::directory`], whatever `..` and percent-encoding the request contains. A path with a NUL
+    /// becomes one that does not exist.
     fn translate_path(&self, path: &str) -> PathBuf {
         simple::translate_path(self, path)
     }
 
-    /// Who sees a file or directory of this name. It is asked for every name on the way to a file, and for those in a
-    /// listing. Below the directory of the handler these are the names of the path that
-    /// [`translate_path`](Self::translate_path) returns, elsewhere those of the request. Default: what
-    /// [`SimpleHandler::dot_files`] says.
+    /// Returns who sees a file or directory with this name. It is called for each name on the way to a file, and for
+    /// each name in a listing. Default: the setting of [`SimpleHandler::dot_files`].
+    ///
+    /// Below the directory of the handler, these are the names of the path that
+    /// [`translate_path`](Self::translate_path) returns; elsewhere, the names of the request path.
     fn visibility(&self, name: &OsStr) -> Visibility {
         simple::visibility(self, name)
     }
 
-    /// The media type of a file, by its name. What is a text gets the
-    /// [`charset`](SimpleHandler::charset) besides, unless it names one.
+    /// Returns the media type of a file, by its name. The [`charset`](SimpleHandler::charset) is added to the type of
+    /// a text that has none.
     fn guess_type(&self, path: &Path) -> Cow<'_, str> {
         simple::guess_type(self, path)
     }
 
-    /// The entity tag of a file, with its quotes, as it stands in `ETag` and is compared with those of the
-    /// request; or `None` for none. Whoever sends another `ETag` elsewhere makes this one lie.
+    /// Returns the entity tag of a file with its quotes, for `ETag` and for the conditions of the request; or `None`
+    /// for no tag. `path` is the file that is sent: with [`precompressed`](SimpleHandler::precompressed), that is the
+    /// compressed one. Do not send another `ETag` in another hook.
     ///
-    /// It must be another one whenever the content is another. The default is made of the number, the size
-    /// and the times of the file, to the nanosecond; it is the same after a restart, and for a file that
-    /// was changed within the last moments, one that nothing matches. Where the same files lie on several
-    /// servers, override it: their numbers and times differ. For a file that is sent
-    /// [in the place](SimpleHandler::precompressed) of another one, the path is its own.
+    /// The tag must change whenever the content changes. The default is made from the inode number, the size and the
+    /// times of the file in nanoseconds. It stays the same after a restart. For a file that was changed within the
+    /// last moments it is a tag that matches nothing. Override it if several servers have the same files, because
+    /// their numbers and times differ.
     fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
         simple::entity_tag(self, path, file)
     }
 
-    /// The `Cache-Control` of a file that was asked for and found, also of a 304 for it; or `None` for none. By default
-    /// what [`SimpleHandler::immutable`] and [`SimpleHandler::with_cache_control`] say. One of
+    /// Returns the `Cache-Control` of a file that was found, also for a 304; or `None` for no field. Default: the
+    /// settings of [`SimpleHandler::immutable`] and [`SimpleHandler::with_cache_control`]. A `Cache-Control` from
     /// [`extra_response_header`](SimpleHandler::extra_response_header) is sent only if this is `None`.
     fn cache_control(&self, path: &Path) -> Option<Cow<'_, str>> {
         simple::cache_control(self, path)
     }
 
-    /// Sends the body that [`send_head`](Self::send_head) returned; a file without copying it through
-    /// memory.
+    /// Sends the body that [`send_head`](Self::send_head) returned. Files are sent without a copy through memory
+    /// where the system allows.
     ///
     /// # Errors
-    /// Those of [`wfile`](crate::ResponseWriter), and `UnexpectedEof` for a file that has become
-    /// shorter than was announced.
+    /// Those of [`wfile`](crate::ResponseWriter), and `UnexpectedEof` for a file that has become shorter than its
+    /// `Content-Length`.
     fn copyfile(&self, x: &mut Exchange<'_>, source: Content) -> Result<()> {
         simple::copyfile(self, x, source)
     }

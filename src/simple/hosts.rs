@@ -1,12 +1,12 @@
-//! The hosts under whose names a server may be asked: against pages of others whose name was made to lead to this
-//! machine (DNS rebinding), and which could read what only this machine may.
+//! The hosts that a server answers for, against DNS rebinding: another site can make its host name resolve to this
+//! machine, so that its pages can read what is served here.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{ServeFiles, values};
 use crate::{Exchange, Result, Status};
 
-/// Names that are allowed besides those that always are.
+/// Allowed names, besides those that are always allowed.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts(Vec<String>);
 
@@ -19,8 +19,9 @@ impl Hosts {
         ))
     }
 
-    /// Whether a request for this host, with its port, is answered by a server of this name. It always is without a
-    /// host, for an address (which no DNS server can have sent elsewhere), and for `localhost`.
+    /// Returns whether a request for this host, which may have a port, is answered by a server with this name.
+    /// Requests without a host, for an IP address (which no DNS server can have redirected), and for `localhost`
+    /// always are.
     pub(super) fn allow(&self, host: Option<&str>, server_name: &str) -> bool {
         let Some(host) = host else {
             return true;
@@ -46,7 +47,7 @@ pub(crate) fn refuse<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Res
     h.send_error(x, status)
 }
 
-/// Whether this is the name that is allowed; or, if that begins with a dot, one below it.
+/// Returns whether this is the allowed name, or, if that has a leading dot, one below it.
 fn is_within(name: &str, allowed: &str) -> bool {
     match allowed.strip_prefix('.') {
         Some(domain) => name == domain || name.ends_with(allowed),
@@ -54,7 +55,7 @@ fn is_within(name: &str, allowed: &str) -> bool {
     }
 }
 
-/// An address in brackets, perhaps with a zone and a port. Its form was checked with the head.
+/// Returns whether this is an address in brackets, with or without a zone and a port. Its syntax was checked before.
 fn is_ipv6(host: &str) -> bool {
     let inner = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let address = inner.and_then(|(address, _)| address.split('%').next());

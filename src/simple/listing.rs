@@ -1,7 +1,7 @@
-//! The listing of a directory: for people, and for programs.
+//! Directory listings, for people and programs.
 //!
-//! [`entries`] reads the directory into [`names`], [`asked`] is what the client wants, [`order`] sorts, and one of
-//! [`html`] (with [`directory`], which a page of the program gets, too) and [`json`] writes.
+//! [`entries`] reads the directory into [`names`], [`asked`] parses the query, [`order`] sorts, and [`html`] or
+//! [`json`] writes. [`directory`] is what the hook for a page gets.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -27,10 +27,18 @@ pub(crate) mod names;
 mod order;
 mod units;
 
-/// Up to so many entries a page has sizes and times without being asked: they cost a system call for each entry.
+/// Maximum number of entries for which a page has sizes and times by default: they cost a system call for each entry.
 const DETAILED: usize = 2000;
 
-/// What listings show; see [`SimpleHandler::listing`](super::SimpleHandler::listing).
+/// What directory listings show; see [`SimpleHandler::listing`](super::SimpleHandler::listing).
+///
+/// ```
+/// use servette::simple::Listing;
+/// use servette::{SimpleHandler, respond};
+///
+/// let site = SimpleHandler::new(env!("CARGO_MANIFEST_DIR")).listing(Listing::Off);
+/// assert!(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n").starts_with(b"HTTP/1.0 404 "));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Listing {
@@ -39,24 +47,49 @@ pub enum Listing {
     Full,
     /// Names only.
     Names,
-    /// There are none: 404, as for a directory that can't be read.
+    /// No listings: 404, as for a directory that can't be read.
     Off,
 }
 
-/// One entry of a directory.
+/// An entry of a directory.
+///
+/// ```
+/// use servette::simple::{DirectoryListing, Entry};
+/// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond};
+///
+/// struct Names(SimpleHandler);
+///
+/// impl Layer for Names {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn listing_page(&self, _: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>> {
+///         let line = |entry: Entry| match entry.is_dir {
+///             true => String::new(),
+///             false => format!("<a href=\"{}\">{} bytes</a>\n", entry.href(), entry.size.unwrap_or(0)),
+///         };
+///         Ok(listing.entries().map(line).collect::<String>().into_bytes())
+///     }
+/// }
+///
+/// let site = Names(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// let response = String::from_utf8(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(response.contains("<a href=\"lib.rs\">"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The name, in bytes as it is on disk.
+    /// The name, as on disk.
     pub name: OsString,
-    /// A directory, or a link to one that would be served.
+    /// Whether it is a directory, or a link to one that would be served.
     pub is_dir: bool,
-    /// A symbolic link.
+    /// Whether it is a symbolic link.
     pub is_link: bool,
-    /// The size of a file in bytes; of a link that of its target. `None` for directories, for what is not served, and where
-    /// it was not asked for.
+    /// The size in bytes of a file, or of the target of a link. `None` for directories, for entries that are not
+    /// served, and if details were not read.
     pub size: Option<u64>,
-    /// The time of the last change, in whole seconds. `None` for links that are not followed, and where it was not asked for.
+    /// The time of the last change, in whole seconds. `None` for links that are not followed, and if details were not
+    /// read.
     pub modified: Option<SystemTime>,
 }
 
@@ -83,14 +116,14 @@ impl Entry {
         }
     }
 
-    /// The text that Python shows: the name, and behind it `/` for a directory or `@` for a link. What is not UTF-8 is
-    /// replaced by U+FFFD. It is not escaped for HTML; see [`html_escape`].
+    /// Returns the text that Python shows: the name, followed by `/` for a directory or `@` for a link. Bytes that
+    /// are not UTF-8 are replaced by U+FFFD. It is not escaped for HTML; see [`html_escape`].
     pub fn text(&self) -> String {
         format!("{}{}", self.name.to_string_lossy(), mark(&self.line()))
     }
 
-    /// The link, relative to the page: the name in percent-encoding, with a slash behind that of a directory. It is safe in
-    /// HTML.
+    /// Returns the link, relative to the page: the percent-encoded name, followed by a slash for a directory. It is
+    /// safe in HTML.
     pub fn href(&self) -> String {
         let mut link = Vec::new();
         push_link(&mut link, &self.line());
@@ -98,7 +131,7 @@ impl Entry {
     }
 }
 
-/// The body of [`ServeFiles::listing_page`]. It sets the `Content-Security-Policy` for the page, too.
+/// The default of [`ServeFiles::listing_page`]. It also adds a `Content-Security-Policy` for the page.
 ///
 /// # Errors
 /// None.
@@ -116,7 +149,7 @@ pub fn listing_page<H: ServeFiles + ?Sized>(
 
 const POLICY_FIELD: &str = "Content-Security-Policy";
 
-/// The body of [`list_directory`](super::list_directory).
+/// The default of [`list_directory`](super::list_directory).
 pub(super) fn list<H: ServeFiles + ?Sized>(
     handler: &H,
     x: &mut Exchange<'_>,
@@ -204,7 +237,7 @@ fn send_head<H: ServeFiles + ?Sized>(
     handler.end_headers(x)
 }
 
-/// As Python says it.
+/// Answers with 404, with Python's text.
 fn refuse<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
     let status = Status::NOT_FOUND.with_message("No permission to list directory");
     handler.send_error(x, status).map(|()| None)

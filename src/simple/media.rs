@@ -1,10 +1,9 @@
-//! The character set that a media type does not name.
+//! The charset that is added to a media type.
 
 use std::borrow::Cow;
 
-/// The media type to send. Without a charset browsers guess one from the machine's language, and some
-/// clients take a text for Latin-1. It is not said of JSON, which is UTF-8 in any case, and of XML, which says
-/// it itself.
+/// Returns the media type to send. Without a charset, browsers guess one from the language of the machine, and some
+/// clients assume Latin-1. None is added to JSON, which is always UTF-8, and to XML, which declares it itself.
 pub(super) fn with_charset<'a>(media_type: Cow<'a, str>, charset: Option<&str>) -> Cow<'a, str> {
     let Some(charset) = charset else {
         return media_type;
@@ -20,7 +19,7 @@ pub(super) fn with_charset<'a>(media_type: Cow<'a, str>, charset: Option<&str>) 
     }
 }
 
-/// Those that are sent most often.
+/// Returns the result for the most common types.
 fn usual(media_type: &str) -> Option<&'static str> {
     Some(match media_type {
         "text/html" => "text/html; charset=utf-8",
@@ -55,7 +54,7 @@ fn has_charset_to_say(media_type: &str) -> bool {
     is_text && !parameters.split(';').any(is_charset)
 }
 
-/// Whether files of this type become much smaller when they are compressed.
+/// Returns whether files of this type become much smaller by compression.
 pub(super) fn is_compressible(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();

@@ -1,10 +1,10 @@
-//! Media types by the end of a file's name.
+//! Media types by file name suffix.
 
 use std::collections::BTreeMap;
 use std::path::{Path, is_separator};
 
-/// What `extensions_map` holds unless a handler says otherwise: Python's four compressed formats.
-/// The compression is the type of such a file, whatever is inside: `x.tar.gz` is gzip.
+/// The default of `extensions_map`: Python's four compressed formats. The type is that of the compression, whatever
+/// is inside: `x.tar.gz` is gzip.
 const EXTENSIONS: [(&str, &str); 4] = [
     (".gz", "application/gzip"),
     (".z", "application/octet-stream"),
@@ -12,12 +12,12 @@ const EXTENSIONS: [(&str, &str); 4] = [
     (".xz", "application/x-xz"),
 ];
 
-/// The types that a handler has for suffixes, ahead of those known to the crate.
+/// The suffixes that a handler has set, which are looked up before those that the crate knows.
 #[derive(Clone, Debug)]
 pub(super) struct Extensions {
     map: BTreeMap<String, String>,
-    /// The letters that follow the dot in a suffix of the map, a bit for each. Most suffixes that are
-    /// asked for start with none of them.
+    /// The first letters of the suffixes in the map, as a bit set. Most suffixes that are looked up start with none
+    /// of them.
     initials: u64,
 }
 
@@ -53,15 +53,15 @@ impl Extensions {
     }
 }
 
-/// The bit of the letter that follows the dot; other letters may have the same.
+/// Returns the bit of the letter after the dot; other letters may share it.
 fn initial(suffix: &[u8]) -> u64 {
     1 << (suffix.get(1).unwrap_or(&0) & 63)
 }
 
-/// The media type for the last suffix of `name`, or `None` when nothing is known.
+/// Returns the media type for the last suffix of `name`, or `None` if it is unknown.
 ///
-/// The handler's own types have the first word: their suffixes start with a dot, and one is looked up as
-/// it stands, then in lower case. After them come the types known to the crate, in any case.
+/// The types of the handler come first: a suffix with its dot is looked up unchanged, then in lower case. Then come
+/// the types that the crate knows, ignoring case.
 pub(super) fn guess<'a>(name: &Path, own: &'a Extensions) -> Option<&'a str> {
     let suffix = suffix(name)?;
     // What is listed is in lower case.
@@ -75,7 +75,7 @@ pub(super) fn guess<'a>(name: &Path, own: &'a Extensions) -> Option<&'a str> {
     known(suffix)
 }
 
-/// The type that the crate knows for a suffix in lower case.
+/// Returns the type that the crate knows for a lower-case suffix.
 fn known(suffix: &[u8]) -> Option<&'static str> {
     listed(suffix).or_else(|| {
         let suffix = std::str::from_utf8(suffix).ok()?;
@@ -83,7 +83,7 @@ fn known(suffix: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// The type that a table here has for a suffix in lower case.
+/// Returns the type in the tables of this module for a lower-case suffix.
 fn listed(suffix: &[u8]) -> Option<&'static str> {
     let word = word(suffix)?;
     let find = |words: &[u64], table: &[(&str, &'static str)]| {
@@ -93,7 +93,7 @@ fn listed(suffix: &[u8]) -> Option<&'static str> {
     find(&COMMON_WORDS, &COMMON).or_else(|| find(&OVERLAY_WORDS, &OVERLAY))
 }
 
-/// A suffix of up to eight bytes as a number, which is faster compared; in the order of the suffixes.
+/// Returns a suffix of up to eight bytes as a number, which is faster to compare and has the same order.
 const fn word(suffix: &[u8]) -> Option<u64> {
     if suffix.len() > 8 || suffix.is_empty() {
         return None;
@@ -128,8 +128,8 @@ const fn words<const COUNT: usize>(table: &[(&str, &str); COUNT]) -> [u64; COUNT
 static COMMON_WORDS: [u64; COMMON.len()] = words(&COMMON);
 static OVERLAY_WORDS: [u64; OVERLAY.len()] = words(&OVERLAY);
 
-/// The last dot of the file's name and what follows it. Dots at the start of a name hide the file
-/// and begin no suffix: `.bashrc` has none.
+/// Returns the last dot of the file name and what follows it. Dots at the start of a name mark a hidden file and
+/// begin no suffix: `.bashrc` has none.
 fn suffix(name: &Path) -> Option<&[u8]> {
     let bytes = name.as_os_str().as_encoded_bytes();
     let is_mark = |byte: u8| byte == b'.' || is_separator(char::from(byte));
@@ -152,8 +152,8 @@ fn odd_suffix(name: &Path) -> Option<&[u8]> {
     name.get(dot..)
 }
 
-/// What most files of most sites are. `mime_guess` knows them too, but takes three times as long (some 70 ns
-/// more) to say so, and a file that is in memory has little else to wait for.
+/// The types of most files. `mime_guess` knows them too, but takes three times as long (some 70 ns more), which is
+/// noticeable for a cached file.
 const COMMON: [(&str, &str); 20] = [
     (".css", "text/css"),
     (".gif", "image/gif"),
@@ -177,9 +177,9 @@ const COMMON: [(&str, &str); 20] = [
     (".zip", "application/zip"),
 ];
 
-/// Types that go before `mime_guess`, where that crate has an old name, one for another format, or
-/// one on which a browser or player acts differently than on Python's. Fonts, YAML and TOML have
-/// their registered names, as in newer Pythons.
+/// Types that take precedence over `mime_guess`, which has an old name for them, the name of another format, or one
+/// that browsers or players handle differently from Python's. Fonts, YAML and TOML have their registered names, as in
+/// newer versions of Python.
 const OVERLAY: [(&str, &str); 13] = [
     (".ico", "image/vnd.microsoft.icon"),
     (".m3u8", "application/vnd.apple.mpegurl"),
@@ -327,6 +327,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_suffix_is_the_same_by_the_short_way_and_by_the_long_one(name in "[a/.]{0,12}") {
+            // On Windows two slashes begin the name of a share, which no path below a root does.
+            prop_assume!(cfg!(unix) || !name.starts_with("//"));
             prop_assert_eq!(suffix(Path::new(&name)), odd_suffix(Path::new(&name)));
         }
     }

@@ -1,5 +1,5 @@
-//! What is sent where no file is: the page of an application that knows its routes itself, a page of the site's own,
-//! or the usual one.
+//! The response if there is no file: the page of a single-page application, a 404 page of the site, or the built-in
+//! one.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use super::{Content, NOT_FOUND, ServeFiles, caching, media};
 use crate::http1::accept;
 use crate::{Exchange, Result};
 
-/// The body of [`ServeFiles::send_not_found`].
+/// The default of [`ServeFiles::send_not_found`].
 ///
 /// # Errors
-/// Those of the hooks that it calls; and where the system is out of descriptors or memory.
+/// Those of the hooks that it calls; and if the system is out of file descriptors or memory.
 pub fn send_not_found<H: ServeFiles + ?Sized>(
     handler: &H,
     x: &mut Exchange<'_>,

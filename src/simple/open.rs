@@ -1,8 +1,8 @@
-//! Opening what a request names: below the root, whatever links there are and whoever changes them
-//! meanwhile, and only regular files and directories.
+//! Opens the file that a request names: below the root, whatever links there are and whoever changes them meanwhile,
+//! and only regular files and directories.
 //!
-//! A path is never checked first and opened later, for a link could be put there in between. It is
-//! opened in a way that cannot leave the root; how is in the file of each system.
+//! A path is never checked first and opened later, because a link could be put there in between. It is opened in a
+//! way that can't leave the root; the file of each system has the details.
 
 use std::fs::File;
 use std::io;
@@ -21,25 +21,32 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-/// Which symbolic links below the root are followed; the junctions of Windows are links, too. The root itself may be reached
-/// through links.
+/// The symbolic links that are followed below the directory of a handler. The junctions of Windows are links, too.
+/// The directory itself may be reached through links.
 ///
-/// This holds for paths below the handler's directory. An overridden
-/// [`translate_path`](super::ServeFiles::translate_path) that leads elsewhere has its own word, and
-/// links are followed there.
+/// This does not apply to paths outside the directory that an overridden
+/// [`translate_path`](super::ServeFiles::translate_path) returns: all links are followed there.
+///
+/// ```
+/// use servette::SimpleHandler;
+/// use servette::simple::Symlinks;
+///
+/// // A directory to which others upload.
+/// let site = SimpleHandler::new("uploads").symlinks(Symlinks::Deny);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Symlinks {
-    /// None.
+    /// No links.
     Deny,
-    /// Those that end inside the root.
+    /// Links that stay inside the directory.
     #[default]
     InsideRoot,
-    /// All, as in Python.
+    /// All links, as in Python.
     Follow,
 }
 
-/// What a path led to.
+/// What a path leads to.
 #[derive(Debug)]
 pub(crate) enum Found<'a> {
     /// A regular file, opened for reading.
@@ -49,7 +56,7 @@ pub(crate) enum Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// What was opened at this place. What is neither a regular file nor a directory counts as not found.
+    /// Returns what was opened at this place. Anything but a regular file or a directory is not found.
     fn of(file: File, place: Place<'a>) -> io::Result<Self> {
         let description = Description::of_open(&file)?;
         match description.file_type() {
@@ -66,13 +73,33 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Opens any path, following all links. Here too only regular files and directories are found.
+/// Opens any path, following all links. Only regular files and directories are found.
 pub(crate) fn open_any(path: &Path) -> io::Result<Found<'_>> {
     open(path, Path::new(""), Symlinks::Follow)
 }
 
-/// An open directory, and where it was found; what
-/// [`list_directory`](super::ServeFiles::list_directory) lists.
+/// An open directory, as the hook [`list_directory`](super::ServeFiles::list_directory) gets it.
+///
+/// ```
+/// use servette::simple::{Content, Directory};
+/// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, Status, respond};
+///
+/// struct Count(SimpleHandler);
+///
+/// impl Layer for Count {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn list_directory(&self, x: &mut Exchange<'_>, directory: &Directory<'_>) -> Result<Option<Content>> {
+///         let count = directory.entries()?.len();
+///         x.send_content(Status::OK, "text/plain", format!("{count} entries"))?;
+///         Ok(None) // the response is complete
+///     }
+/// }
+///
+/// let site = Count(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// assert!(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n").ends_with(b" entries"));
+/// ```
 #[derive(Debug)]
 pub struct Directory<'a> {
     handle: File,
@@ -80,14 +107,13 @@ pub struct Directory<'a> {
 }
 
 impl Directory<'_> {
-    /// The path under which it was opened.
+    /// Returns the path of the directory.
     pub fn path(&self) -> PathBuf {
         self.place.root.join(self.place.relative)
     }
 
-    /// All entries, in the order of their lower-cased names, whatever
-    /// [`visibility`](super::ServeFiles::visibility) says of them. A link counts as a directory only if it
-    /// leads to one that would be served.
+    /// Returns all entries, sorted by lower-case name, regardless of [`visibility`](super::ServeFiles::visibility). A
+    /// link is a directory if it leads to one that would be served.
     ///
     /// # Errors
     /// If the directory can't be read.
@@ -95,7 +121,8 @@ impl Directory<'_> {
         listing::all(self, false)
     }
 
-    /// The same with sizes and times, which cost a system call for each entry. An entry that vanishes meanwhile is left out.
+    /// Returns all entries with sizes and times, which cost a system call for each entry. An entry that is deleted
+    /// meanwhile is left out.
     ///
     /// # Errors
     /// If the directory can't be read.
@@ -107,11 +134,10 @@ impl Directory<'_> {
         self.place.relative.as_os_str().is_empty()
     }
 
-    /// Opens the first of `names` that is a regular file in this directory; what is none, or is
-    /// hidden by a link, is passed over.
+    /// Opens the first of `names` that is a regular file in this directory. Others, and names behind a link that may
+    /// not be followed, are ignored.
     ///
-    /// A page that is there but may not be read is an error, for the listing is not what was meant
-    /// to be seen in its place.
+    /// A page that exists but may not be read is an error, because the listing was not meant to be seen instead.
     pub(crate) fn open_index<'n>(
         &self,
         names: &'n [String],
@@ -150,7 +176,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// An empty path means the directory itself, but not to the system.
+/// Returns `.` for an empty path, which the system does not accept.
 fn or_dot(path: &Path) -> &Path {
     if path.as_os_str().is_empty() {
         Path::new(".")

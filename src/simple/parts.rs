@@ -1,5 +1,5 @@
-//! Several ranges of a file in one answer: `multipart/byteranges` (RFC 9110, 14.6), whose length is known
-//! before the first byte is read.
+//! A response with several ranges of a file: `multipart/byteranges` (RFC 9110, 14.6). Its length is known before the
+//! first byte is read.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -10,21 +10,31 @@ use std::io::{self, Read};
 use super::content::Content;
 use super::ranges::ByteRange;
 
-/// Several parts of a file, each behind a few lines that say which: the body of an answer to a request for
-/// several ranges.
+/// Several parts of a file, each after a few lines that describe it: the body of a response to a request for several
+/// ranges.
+///
+/// ```
+/// use servette::{SimpleHandler, respond};
+///
+/// let site = SimpleHandler::new(env!("CARGO_MANIFEST_DIR"));
+/// let request = "GET /Cargo.toml HTTP/1.1\r\nHost: a\r\nRange: bytes=0-8, 500-529\r\n\r\n";
+/// let response = String::from_utf8(respond(&site, request)).unwrap();
+/// assert!(response.starts_with("HTTP/1.0 206 "));
+/// assert!(response.contains("\r\nContent-type: multipart/byteranges; boundary="));
+/// ```
 #[derive(Debug)]
 pub struct Parts(VecDeque<Content>);
 
-/// What stands around the parts.
+/// The lines around the parts.
 pub(super) struct Frames {
     boundary: String,
-    /// What stands before each of the parts, and the end.
+    /// The lines before each part, and the end.
     texts: Vec<String>,
 }
 
 impl Frames {
-    /// The first boundary, too, stands behind an empty line, as with nginx and Apache: zsync reads one there,
-    /// and asks again and again where there is none.
+    /// Makes the lines. The first boundary is preceded by an empty line, too, as with nginx and Apache: zsync expects
+    /// one, and repeats the request for ever without it.
     pub(super) fn new(ranges: &[ByteRange], size: u64, media_type: &str) -> Self {
         let boundary = new_boundary();
         let mut texts = Vec::with_capacity(ranges.len() + 1);
@@ -42,7 +52,7 @@ impl Frames {
         format!("multipart/byteranges; boundary={}", self.boundary)
     }
 
-    /// Of the body, with the parts.
+    /// Returns the length of the body, with the parts.
     pub(super) fn length(&self, ranges: &[ByteRange]) -> u64 {
         let frames = self.texts.iter().map(|text| text.len() as u64);
         let parts = ranges.iter().map(ByteRange::length);
@@ -61,7 +71,7 @@ impl Frames {
 }
 
 impl Parts {
-    /// The next piece: a frame or a part.
+    /// Returns the next piece: lines or a part.
     pub(super) fn next(&mut self) -> Option<Content> {
         self.0.pop_front()
     }
@@ -89,8 +99,8 @@ impl Read for Parts {
     }
 }
 
-/// 96 bits that nobody can foresee, so that no file has them in it on purpose: two numbers under the keys that the
-/// standard library draws for its hash tables, and which only this thread knows.
+/// Returns 96 unpredictable bits as text, so that no file can contain them on purpose: two numbers hashed with the
+/// random keys of the standard library's hash tables.
 fn new_boundary() -> String {
     thread_local! {
         static KEYS: RandomState = RandomState::new();

@@ -1,5 +1,5 @@
-//! Request targets as text: the way below the root that one names, and where a directory without
-//! its slash is sent.
+//! Request targets as text: the path below the root that a target names, and the redirect for a directory without its
+//! slash.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -9,12 +9,12 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use crate::sys;
 
-/// Where a request target leads, seen from the root.
+/// The path of a request target, relative to the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Relative {
-    /// Plain names only: never absolute, never with `.` or `..`. Empty for the root itself.
+    /// Plain names only: never absolute, without `.` and `..`. Empty for the root itself.
     pub(crate) path: PathBuf,
-    /// The decoded path ends with a slash, so the client means a directory.
+    /// Whether the decoded path ends with a slash, so the client means a directory.
     pub(crate) trailing_slash: bool,
 }
 
@@ -23,12 +23,11 @@ pub(crate) struct Relative {
 #[error("the path contains a NUL byte")]
 pub(crate) struct BadPath;
 
-/// The file system path, below some root, that a request target names.
+/// Returns the path, below some root, that a request target names.
 ///
-/// The order of the steps is what keeps the result below the root: the path is decoded once, then
-/// split, then dots are resolved. So `%2f` separates and `%2e%2e` climbs just as the plain
-/// characters do, and what is still encoded after that is a name like any other. Climbing stops at
-/// the root. Names are bytes: `%FF` is the byte FF.
+/// The order of the steps keeps the result below the root: the path is decoded once, then split, then dots are
+/// resolved. So `%2f` separates and `%2e%2e` climbs like the plain characters, and what is still encoded after that
+/// is a name like any other. Climbing stops at the root. Names are bytes: `%FF` is the byte FF.
 pub(crate) fn relative(target: &str) -> Result<Relative, BadPath> {
     let decoded = decoded_path(target);
     let mut path = Vec::with_capacity(decoded.len());
@@ -39,7 +38,7 @@ pub(crate) fn relative(target: &str) -> Result<Relative, BadPath> {
     })
 }
 
-/// The same path joined to `root`.
+/// Returns the same path, joined to `root`.
 pub(crate) fn below(root: &Path, target: &str) -> Result<PathBuf, BadPath> {
     let mut path = take_spare();
     path.extend_from_slice(root.as_os_str().as_encoded_bytes());
@@ -57,7 +56,7 @@ pub(crate) fn below(root: &Path, target: &str) -> Result<PathBuf, BadPath> {
     sys::path(path, floor).ok_or(BadPath)
 }
 
-/// The names of a target as most are: a path that says what it means, where no name starts with a dot.
+/// Returns the names of a target that needs no decoding, and in which no name starts with a dot, as most do.
 fn plain_names(target: &[u8]) -> Option<&[u8]> {
     let mut after_slash = false;
     for &byte in target {
@@ -75,13 +74,13 @@ fn plain_names(target: &[u8]) -> Option<&[u8]> {
     Some(names.strip_suffix(b"/").unwrap_or(names))
 }
 
-/// Whether the target means a directory.
+/// Returns whether the target means a directory.
 pub(crate) fn has_trailing_slash(target: &str) -> bool {
     let path = path_of(target).as_bytes();
     matches!(path, [.., b'/'] | [.., b'%', b'2', b'f' | b'F'])
 }
 
-/// Adds the names of a decoded path, with slashes between them. Nothing that was there is climbed over.
+/// Adds the names of a decoded path, with slashes between them. `..` removes added names only.
 fn push_names(path: &mut Vec<u8>, decoded: &[u8]) -> Result<(), BadPath> {
     if decoded.contains(&0) {
         return Err(BadPath);
@@ -107,10 +106,10 @@ fn push_names(path: &mut Vec<u8>, decoded: &[u8]) -> Result<(), BadPath> {
 }
 
 thread_local! {
-    /// The memory of a path that is no longer needed, so that requests need none of their own.
+    /// The memory of a path that is no longer needed, for the next request.
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
-/// More than this is not kept of it.
+/// Maximum size of this memory.
 const MOST_SPARE: usize = 4 << 10;
 
 fn take_spare() -> Vec<u8> {
@@ -118,7 +117,7 @@ fn take_spare() -> Vec<u8> {
     SPARE.try_with(Cell::take).unwrap_or_default()
 }
 
-/// Lets the next path that this thread makes have the memory of this one.
+/// Keeps the memory of a path for the next path that this thread makes.
 pub(crate) fn give_back(path: PathBuf) {
     let mut bytes = path.into_os_string().into_encoded_bytes();
     bytes.clear();
@@ -127,7 +126,7 @@ pub(crate) fn give_back(path: PathBuf) {
     }
 }
 
-/// Takes off what was pushed after the path had this length in bytes.
+/// Removes what was added after the path had this length in bytes.
 pub(crate) fn truncate(path: &mut PathBuf, length: usize) {
     let mut bytes = std::mem::take(path).into_os_string().into_encoded_bytes();
     bytes.truncate(length);
@@ -135,16 +134,16 @@ pub(crate) fn truncate(path: &mut PathBuf, length: usize) {
     *path = sys::path(bytes, length).unwrap_or_default();
 }
 
-/// The path of a request target, decoded and without query and fragment.
+/// Returns the decoded path of a request target, without query and fragment.
 pub(crate) fn decoded_path(target: &str) -> Cow<'_, [u8]> {
     percent_decode_str(path_of(target)).into()
 }
 
-/// The `Location` that adds the missing slash to a directory's target.
+/// Returns the `Location` that adds the missing slash to the target of a directory.
 ///
-/// Encoding, dots, query and fragment stay as the client wrote them. The result always starts with
-/// exactly one slash, as browsers take `//host` and `/\host` for another host; and it is visible
-/// ASCII, as browsers drop tabs and line ends before they look for such a start.
+/// Encoding, dots, query and fragment stay as the client wrote them. The result starts with exactly one slash,
+/// because browsers take `//host` and `/\host` for another host. It is visible ASCII, because browsers drop tabs and
+/// line ends before they look for such a start.
 pub(crate) fn redirect_location(target: &str) -> String {
     let Parts {
         path,
@@ -167,12 +166,12 @@ pub(crate) fn redirect_location(target: &str) -> String {
     location
 }
 
-/// What must not stand in a `Location` as it is, besides all that is not ASCII. `%` may, for the
-/// target is encoded already.
+/// Characters to encode in a `Location`, besides everything that is not ASCII. `%` is none, because the target is
+/// encoded already.
 const UNSAFE: &AsciiSet = &CONTROLS.add(b' ').add(b'\\');
 
-/// A request target, cut as Python cuts it: at the first `#`, and what is before that at the first
-/// `?`. A missing part is empty.
+/// A request target, cut as in Python: at the first `#`, and what is before that at the first `?`. A missing part is
+/// empty.
 struct Parts<'a> {
     path: &'a str,
     query: &'a str,
@@ -192,7 +191,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The path alone: what is before the first `?` or `#`.
+/// Returns the path alone: everything before the first `?` or `#`.
 pub(crate) fn path_of(target: &str) -> &str {
     let target = after_authority(target).unwrap_or(target);
     let mut bytes = target.as_bytes().iter();
@@ -200,8 +199,7 @@ pub(crate) fn path_of(target: &str) -> &str {
     end.and_then(|end| target.get(..end)).unwrap_or(target)
 }
 
-/// What follows scheme and authority, if the target is in absolute-form. A path that is empty
-/// there means `/`.
+/// Returns what follows scheme and authority, if the target is in absolute-form. An empty path there means `/`.
 fn after_authority(target: &str) -> Option<&str> {
     if target.starts_with('/') {
         return None;
@@ -220,14 +218,22 @@ fn after_authority(target: &str) -> Option<&str> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStrExt;
     use std::path::Component;
 
     use proptest::prelude::*;
 
     use super::*;
+
+    fn bytes(path: &Path) -> &[u8] {
+        path.as_os_str().as_encoded_bytes()
+    }
+
+    /// The path of such names on this system: on Windows another separator is between them, and many mean something else.
+    fn of_names(names: &[u8]) -> Option<PathBuf> {
+        sys::path(names.to_vec(), 0)
+    }
 
     #[test]
     fn targets_become_names_below_the_root() {
@@ -267,8 +273,14 @@ mod tests {
             ("/http://host/a", b"http:/host/a", false),
         ];
         for &(target, path, trailing_slash) in table {
+            let Some(path) = of_names(path) else {
+                assert!(cfg!(windows));
+                assert_eq!(relative(target), Err(BadPath), "{target}");
+                assert_eq!(below(Path::new("/srv"), target), Err(BadPath), "{target}");
+                continue;
+            };
             let found = relative(target).unwrap();
-            assert_eq!(found.path.as_os_str().as_bytes(), path, "{target}");
+            assert_eq!(bytes(&found.path), bytes(&path), "{target}");
             assert_eq!(found.trailing_slash, trailing_slash, "{target}");
             let joined = Path::new("/srv").join(found.path);
             let path = below(Path::new("/srv"), target).map(PathBuf::into_os_string);
@@ -325,11 +337,11 @@ mod tests {
     #[test]
     fn the_memory_of_a_path_is_used_again_and_nothing_of_what_was_in_it() {
         let path = below(Path::new("/srv/www"), "/a/long/name").unwrap();
-        let memory = path.as_os_str().as_bytes().as_ptr();
+        let memory = bytes(&path).as_ptr();
         give_back(path);
         let path = below(Path::new("/srv"), "/b").unwrap();
-        assert_eq!(path.as_os_str().as_bytes(), b"/srv/b");
-        assert_eq!(path.as_os_str().as_bytes().as_ptr(), memory);
+        assert_eq!(path, Path::new("/srv").join("b"));
+        assert_eq!(bytes(&path).as_ptr(), memory);
         give_back(PathBuf::from("x".repeat(MOST_SPARE + 1)));
         assert_eq!(take_spare().capacity(), 0);
     }
@@ -351,12 +363,12 @@ mod tests {
         #[test]
         fn no_target_leaves_the_root(target in target()) {
             if let Ok(Relative { path, .. }) = relative(&target) {
-                let bytes = path.as_os_str().as_bytes();
+                let bytes = bytes(&path);
                 prop_assert!(!bytes.contains(&0));
                 prop_assert!(!path.is_absolute());
                 prop_assert!(path.components().all(|part| matches!(part, Component::Normal(_))));
                 // `components` overlooks dots and empty names in the middle; the bytes don't
-                let mut names = bytes.split(|&byte| byte == b'/');
+                let mut names = bytes.split(|&byte| is_separator(char::from(byte)));
                 let plain = names.all(|name| !matches!(name, b"" | b"." | b".."));
                 prop_assert!(bytes.is_empty() || plain);
             }

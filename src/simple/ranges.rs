@@ -1,7 +1,6 @@
-//! Which bytes a field `Range` asks for (RFC 9110, 14), and whether it costs less to send them than the
-//! whole.
+//! Parses `Range` (RFC 9110, 14), and decides whether sending ranges costs less than sending the whole file.
 
-/// Bytes of a file, from the first to the last; the two may be one.
+/// Bytes of a file, from the first to the last; both may be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ByteRange {
     pub(crate) first: u64,
@@ -11,23 +10,24 @@ pub(crate) struct ByteRange {
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ranges {
-    /// All of it: 200.
+    /// The whole file: 200.
     Whole,
-    /// 206.
+    /// One range: 206.
     One(ByteRange),
-    /// At least two, in the order in which they were asked for: 206 in parts.
+    /// Two or more ranges, in the requested order: 206 in parts.
     Several(Vec<ByteRange>),
-    /// Nothing of it is there: 416.
+    /// No range is in the file: 416.
     Unsatisfiable,
 }
 
-/// About as much as the frame of a part takes: a gap up to this size is sent, and not a second frame (RFC 9110, 14.2).
+/// About the size of the lines before a part. A gap up to this size is sent instead of a second part (RFC 9110,
+/// 14.2).
 const GAP: u64 = 80;
-/// What a part is taken to cost beside its bytes.
+/// The assumed cost of a part beside its bytes.
 const FRAME: u64 = 256;
-/// So many bytes more than the file has are sent in the worst case.
+/// Maximum number of bytes to send beyond the size of the file.
 const EXCESS: u64 = 4096;
-/// So many ranges may overlap and stand in any order (RFC 9110, 17.15).
+/// Maximum number of ranges that may overlap or be out of order (RFC 9110, 17.15).
 const UNORDERED: usize = 16;
 
 impl ByteRange {
@@ -35,7 +35,7 @@ impl ByteRange {
         (self.last - self.first).saturating_add(1)
     }
 
-    /// As in `Content-Range`, of a file of this size.
+    /// Returns the value of `Content-Range` for a file of this size.
     pub(super) fn of_size(&self, size: u64) -> String {
         let mut digits = itoa::Buffer::new();
         let mut text = String::with_capacity(3 * 20 + 8);
@@ -50,8 +50,8 @@ impl ByteRange {
 }
 
 impl Ranges {
-    /// What the value of a field `Range` asks for of a file of this size. A field that is wrong, that has
-    /// more than `most` ranges, or that would cost more than the whole, counts as none.
+    /// Parses the value of a `Range` field for a file of this size. An invalid field, one with more than `most`
+    /// ranges, or one that would cost more than the whole file, is ignored.
     pub(crate) fn of(field: &str, size: u64, most: usize) -> Self {
         let Some(mut ranges) = asked_for(field, size, most) else {
             return Ranges::Whole;
@@ -75,7 +75,7 @@ impl Ranges {
 enum Asked {
     /// From the first to the last byte.
     From(u64, u64),
-    /// So many at the end.
+    /// This number of bytes at the end.
     Last(u64),
 }
 
@@ -103,8 +103,8 @@ impl Asked {
     }
 }
 
-/// The ranges of the list that there are in a file of this size; `None` if the list is empty, or has something else in it,
-/// or too many of them.
+/// Returns the ranges of the list that are in a file of this size; `None` if the list is empty or invalid, or has too
+/// many members.
 fn asked_for(field: &str, size: u64, most: usize) -> Option<Vec<ByteRange>> {
     let (unit, list) = field.split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {
@@ -125,7 +125,7 @@ fn asked_for(field: &str, size: u64, most: usize) -> Option<Vec<ByteRange>> {
     (count > 0).then_some(ranges)
 }
 
-/// Digits only; a number that is too large is the largest.
+/// Parses digits. A number that is too large becomes the largest one.
 fn number(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -133,12 +133,12 @@ fn number(text: &str) -> Option<u64> {
     Some(text.parse().unwrap_or(u64::MAX))
 }
 
-/// Each range lies behind the one before it.
+/// Returns whether each range is after the one before it.
 fn are_ascending(ranges: &[ByteRange]) -> bool {
     ranges.is_sorted_by(|before, after| before.last < after.first)
 }
 
-/// Ascending ranges that overlap, or nearly touch, are sent as one.
+/// Joins ascending ranges that overlap or nearly touch.
 fn join(ranges: &mut Vec<ByteRange>) {
     ranges.dedup_by(|range, before| {
         let touches =

@@ -1,4 +1,4 @@
-//! [`ReadyFile`]: a file with all that an answer needs to know of it.
+//! [`ReadyFile`]: a file with everything that a response needs to know of it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,37 +12,37 @@ use super::validators::{self, FileMetadata};
 use crate::http1::date::HttpDate;
 use crate::sys;
 
-/// A file that is ready to be sent. A clone shares the content, or the descriptor.
+/// A file that is ready to be sent. Clones share the content, or the descriptor.
 #[derive(Clone, Debug)]
 pub(super) struct ReadyFile {
     pub(super) body: Body,
-    /// In whole seconds; `None` where there is no date to send, or to compare.
+    /// In whole seconds; `None` if there is no date to send or to compare.
     pub(super) modified: Option<SystemTime>,
-    /// The text of that moment, as a client sends it back.
+    /// The time as text, as a client sends it back.
     pub(super) modified_text: HttpDate,
-    /// The decimal digits of its length, if that is known.
+    /// The decimal digits of the length, if it is known.
     pub(super) length_text: Option<String>,
-    /// With its tag.
+    /// The metadata, with the entity tag.
     pub(super) facts: FileMetadata,
-    /// The file system says when the content changes.
+    /// Whether the file system says when the content changes.
     is_dated: bool,
     description: Description,
 }
 
-/// What there is to be sent.
+/// The content to send.
 #[derive(Clone, Debug)]
 pub(super) enum Body {
     Memory(Arc<[u8]>),
     Open(Arc<File>),
-    /// What was read of it, and the rest.
+    /// The bytes that were read, and the rest.
     Stream(Arc<[u8]>, Arc<File>),
 }
 
-/// As much is read to find the end of a file of doubtful size; one that is no larger ends before it.
+/// Maximum number of bytes to read to find the end of a file whose size is doubtful.
 const MEASURED: usize = (64 << 10) + 1;
 
 impl ReadyFile {
-    /// A file that was just opened.
+    /// Makes a file ready that was just opened.
     pub(super) fn open(file: File, description: Description, now: SystemTime) -> Self {
         ReadyFile::new(Body::Open(file.into()), description, true, now)
     }
@@ -64,9 +64,9 @@ impl ReadyFile {
         Ok(Some(ReadyFile::new(body, description, true, now)))
     }
 
-    /// Looks for the end of a file that was just opened, and whose size may not be that of its content. It is
-    /// read from its beginning on and only once: some of these files can't be read at other positions, or
-    /// are another text each time.
+    /// Looks for the end of a file that was just opened, and whose size may not be that of its content. It is read
+    /// once and from its beginning, because some of these files can't be read at other positions, or have another
+    /// content each time.
     pub(super) fn measure(
         file: File,
         description: Description,
@@ -100,17 +100,18 @@ impl ReadyFile {
         }
     }
 
-    /// What the file system said of it when it was made ready.
+    /// Returns the metadata at the time when it was made ready.
     pub(super) fn description(&self) -> &Description {
         &self.description
     }
 
-    /// Whether parts of it can be sent: those of a file whose content changes unseen would not fit together.
+    /// Returns whether parts of it can be sent. Parts of a file whose content changes without a new date would not
+    /// fit together.
     pub(super) fn has_parts(&self) -> bool {
         self.is_dated
     }
 
-    /// Whether its content was changed before that of another file.
+    /// Returns whether its content was changed before that of another file.
     pub(super) fn is_older_than(&self, other: &ReadyFile) -> bool {
         let [own, other] = [self, other].map(|file| file.description.version().modified);
         own < other
@@ -126,7 +127,7 @@ impl ReadyFile {
         }
     }
 
-    /// A part of it, where there are parts.
+    /// Returns a part of it, if it has parts.
     pub(super) fn part(&self, range: &ByteRange) -> Content {
         match &self.body {
             Body::Stream(..) => self.content(),
@@ -138,7 +139,7 @@ impl ReadyFile {
     }
 }
 
-/// Reads until the end or until `room` is full; the number of bytes.
+/// Reads until the end or until `room` is full; returns the number of bytes.
 fn fill(mut file: &File, room: &mut [u8]) -> io::Result<usize> {
     let mut count = 0;
     while let Some(rest @ [_, ..]) = room.get_mut(count..) {
@@ -152,7 +153,7 @@ fn fill(mut file: &File, room: &mut [u8]) -> io::Result<usize> {
     Ok(count)
 }
 
-/// `None` for a file that ends before its size.
+/// Reads a file; returns `None` if it ends before its size.
 fn read_whole(file: &File, size: u64) -> io::Result<Option<Arc<[u8]>>> {
     let mut content = vec![0; size as usize];
     let mut count = 0;

@@ -1,5 +1,5 @@
-//! [`Representation`]: what is sent of a file, or of bytes in memory: all of it, a part, or that the client need not have it.
-//! The validators are given; conditions, range and head are steps here. Each step that can be is a pure function elsewhere.
+//! [`Representation`]: what is sent of a file, or of bytes in memory: all of it, a part, or 304. The validators are
+//! given; this module evaluates conditions and range, and sends the head.
 
 use std::borrow::Cow;
 
@@ -11,21 +11,21 @@ use super::ranges::{ByteRange, Ranges};
 use crate::http1::bytes;
 use crate::{Exchange, RequestHandler, Result, Status, clock};
 
-/// What is to be sent, if the conditions of the request allow it.
+/// What to send, if the conditions of the request allow it.
 pub(super) struct Representation<'a, S> {
     pub(super) size: u64,
-    /// The decimal digits of that, if it is known.
+    /// The decimal digits of the size, if it is known.
     pub(super) length: Option<&'a str>,
     pub(super) there: Validators<'a>,
-    /// Parts of it can be sent.
+    /// Whether parts of it can be sent.
     pub(super) has_parts: bool,
     pub(super) coding: Option<&'static str>,
-    /// The fields of a request by which it gets this representation, and no other.
+    /// The request fields that select this representation.
     pub(super) vary: Option<&'static str>,
     pub(super) source: &'a S,
 }
 
-/// Where its bytes are from, and what is asked only where it is sent.
+/// The source of the bytes, with what is needed only to send them.
 pub(super) trait Source {
     fn media_type(&self) -> Cow<'_, str>;
 
@@ -33,7 +33,7 @@ pub(super) trait Source {
         None
     }
 
-    /// Sends further fields, but those that were sent.
+    /// Sends further fields, except those that were sent.
     fn send_extra_headers(&self, _: &mut Exchange<'_>, _: impl Fn(&str) -> bool) {}
 
     fn content(&self) -> Content;
@@ -42,7 +42,7 @@ pub(super) trait Source {
 }
 
 impl<S: Source> Representation<'_, S> {
-    /// Answers with the head, and returns the body; or `None` where the answer is complete.
+    /// Sends the head, and returns the body; or `None` if the response is complete.
     pub(super) fn send<H: RequestHandler + ?Sized>(
         &self,
         h: &H,
@@ -78,7 +78,7 @@ impl<S: Source> Representation<'_, S> {
         }
     }
 
-    /// What is asked for.
+    /// Sends the requested ranges.
     fn send_ranges<H: RequestHandler + ?Sized>(
         &self,
         h: &H,

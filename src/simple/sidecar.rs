@@ -1,5 +1,5 @@
-//! Sidecars: `app.js.br` beside `app.js`, made when a site was built, and sent in its place to clients that take
-//! this coding (RFC 9110, 8.4 and 12.5.3).
+//! Compressed files beside plain ones (sidecars): `app.js.br` beside `app.js`, made by a build, and sent instead of
+//! it to clients that accept the coding (RFC 9110, 8.4 and 12.5.3).
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -13,26 +13,26 @@ use super::{ServeFiles, media};
 use crate::Exchange;
 use crate::shutdown::lock;
 
-/// A file that is sent in the place of another one.
+/// A compressed file that is sent instead of the plain one.
 pub(super) struct Sidecar {
     pub(super) file: Ready,
     pub(super) path: PathBuf,
     pub(super) coding: Coding,
 }
 
-/// What there is besides the plain file.
+/// The result of looking for a compressed file.
 #[derive(Default)]
 pub(super) struct Choice {
-    /// Another request may get another representation of it.
+    /// Whether another request may get another representation.
     pub(super) varies: bool,
     pub(super) sidecar: Option<Sidecar>,
 }
 
-/// The sidecars that were passed over, each of which is told of once. Clones of a handler share it.
+/// The compressed files that were ignored; each is logged once. Clones of a handler share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NamedOnce(Arc<Mutex<HashSet<PathBuf>>>);
 
-/// So many are remembered, and told of.
+/// Maximum number of them to remember and to log.
 const MOST_TOLD: usize = 1000;
 
 impl NamedOnce {
@@ -42,11 +42,11 @@ impl NamedOnce {
     }
 }
 
-/// Looks for the sidecar to send in the place of a file, by its rules: they are opened as the file is, and one that is
-/// no regular file is passed over.
+/// Looks for the compressed file to send instead of a file. It is opened by the same rules as the file, and ignored
+/// if it is not a regular file.
 ///
-/// Parts are those of the plain file, unless the client wants no plain one: most clients put them together with
-/// parts that they have, and decode nothing.
+/// A request for a range gets a part of the plain file, unless the client rejects that: most clients join parts with
+/// others that they have, without decoding.
 pub(super) fn choose<H: ServeFiles + ?Sized>(
     h: &H,
     x: &Exchange<'_>,

@@ -1,4 +1,4 @@
-//! What a site that was built wants of a server beyond Python's: each off until it is asked for.
+//! Options for built sites, which Python's module does not have. Each is off by default.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use super::{Listing, SimpleHandler, Visibility, values};
 use crate::Exchange;
 use crate::exchange::prefix;
 
-/// The attributes for it.
+/// The options for built sites.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Site {
     pub(super) is_precompressed: bool,
     pub(super) told: NamedOnce,
     pub(super) caching: Caching,
-    /// Relative paths.
+    /// Relative to the directory.
     pub(super) fallback: Option<PathBuf>,
     pub(super) not_found_page: Option<PathBuf>,
     pub(super) dot_names: Visibility,
@@ -25,19 +25,19 @@ pub(super) struct Site {
     hosts: Option<Hosts>,
 }
 
-/// Where a request's path leads.
+/// Where a request path leads, seen from the prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Within<'a> {
-    /// What follows the prefix, from its slash on, with the query.
+    /// Below the prefix: the rest of the path from its slash on, with the query.
     Below(&'a str),
-    /// The prefix, without a slash behind it.
+    /// The prefix itself, without a slash at its end.
     Itself,
-    /// Elsewhere.
+    /// Somewhere else.
     Outside,
 }
 
 impl Site {
-    /// Where a request's path leads.
+    /// Returns where a request path leads.
     #[inline]
     pub(super) fn within<'a>(&self, path: &'a str) -> Within<'a> {
         match &self.prefix {
@@ -59,30 +59,30 @@ impl Site {
     }
 }
 
-/// What a built site wants of a server: each of these is off by default.
+/// Options for built sites. Each is off by default.
 impl SimpleHandler {
-    /// Whether files that were compressed when the site was built are sent in the place of the plain ones: for
-    /// `app.js`, one of `app.js.br`, `app.js.zst` and `app.js.gz`, to clients whose `Accept-Encoding` takes it. At
-    /// the same weight Brotli goes first, then Zstandard, then gzip. Default: false.
+    /// Sets whether files that your build has compressed are sent: for `app.js`, one of `app.js.br`, `app.js.zst` and
+    /// `app.js.gz`, if the `Accept-Encoding` of the client allows it. With equal weights the order is Brotli,
+    /// Zstandard, gzip. Default: false.
     ///
-    /// Only files whose type is worth it have such a sidecar: texts, scripts, JSON, XML, SVG, WebAssembly, TrueType and
-    /// OpenType fonts. The plain file must be there. A sidecar that is older than it, by the times of their content, is not
-    /// sent, and named in the log once. All answers for files of these types say `Vary: Accept-Encoding`. A request for
-    /// a range gets that of the plain file, unless it wants none.
+    /// Only types that compress well are looked up: texts, JavaScript, JSON, XML, SVG, WebAssembly, TrueType and
+    /// OpenType fonts. The plain file must exist. A compressed file that is older than the plain one is ignored, and
+    /// the log names it once. All responses for files of these types have `Vary: Accept-Encoding`. A request with
+    /// `Range` gets a part of the plain file, unless its `Accept-Encoding` rejects that.
     pub fn precompressed(mut self, is_precompressed: bool) -> Self {
         self.site_mut().is_precompressed = is_precompressed;
         self
     }
 
-    /// A directory whose files never change, for their names have a hash in them, as in the `assets` of most build
-    /// tools: they are sent with `Cache-Control: public, max-age=31536000, immutable` (RFC 8246). May be called several
-    /// times. Default: none.
+    /// Adds a directory whose files never change because their names contain a hash, such as the `assets` of most
+    /// build tools. They are sent with `Cache-Control: public, max-age=31536000, immutable` (RFC 8246). May be called
+    /// several times. Default: none.
     ///
-    /// What is not there, and listings and redirects below the directory, say `no-cache`, so that a file that comes
-    /// with the next deployment is seen.
+    /// A 404, a listing or a redirect below the directory has `no-cache`, so that clients see a file that the next
+    /// deployment adds.
     ///
     /// # Panics
-    /// If no file can be below it: it is empty (`/` is the whole directory), or has `.` or `..` in it.
+    /// If no file can be below it: it is empty (`/` is the whole directory), or contains `.` or `..`.
     #[track_caller]
     pub fn immutable(mut self, directory: &str) -> Self {
         let directory = values::given(values::directory(directory));
@@ -90,20 +90,20 @@ impl SimpleHandler {
         self
     }
 
-    /// The `Cache-Control` of all other files, such as `no-cache`: keep it, and ask each time whether it is unchanged.
-    /// Default: none is sent, and caches decide by `Last-Modified`.
+    /// Sets the `Cache-Control` of all other files. `no-cache` means: store the file, and ask each time whether it
+    /// has changed. Default: none is sent, and caches decide by `Last-Modified`.
     #[must_use]
     pub fn with_cache_control(mut self, value: impl Into<String>) -> Self {
         self.site_mut().caching.others = Some(value.into().into());
         self
     }
 
-    /// The file that is sent where none is, for an application in the browser (SPA) that knows its routes itself:
-    /// usually `index.html`. It is relative to the directory. Default: none.
+    /// Sets the page for requests that name no file, for a single-page application (SPA): usually `index.html`. The
+    /// path is relative to the directory. Default: none.
     ///
-    /// It is sent only to clients that ask for `text/html` by name in `Accept`, as browsers do for documents and
-    /// frames. All others, such as a script that asks for a missing chunk, get a 404. It has `Cache-Control: no-cache`
-    /// and `Vary: Accept`.
+    /// It is sent with 200, only if `Accept` contains `text/html`, as in requests of browsers for pages and frames.
+    /// All other requests, such as one for a missing script, get 404. The page has `Cache-Control: no-cache` and
+    /// `Vary: Accept`.
     ///
     /// # Panics
     /// If it can't be a file below the directory.
@@ -114,8 +114,8 @@ impl SimpleHandler {
         self
     }
 
-    /// The page that is sent with the status 404 in the place of the usual one, where no file is. It is relative to the
-    /// directory. Default: none.
+    /// Sets the page that is sent with status 404 for requests that name no file. The path is relative to the
+    /// directory. Default: the built-in error page.
     ///
     /// # Panics
     /// If it can't be a file below the directory.
@@ -126,28 +126,27 @@ impl SimpleHandler {
         self
     }
 
-    /// Who sees files and directories whose names begin with a dot, such as `.git` and `.env`, and what is below
-    /// them. Default: [`Visibility::Shown`], as in Python. `.well-known` in the root is always shown (RFC 8615). For
-    /// other names there is the hook [`visibility`](super::ServeFiles::visibility).
+    /// Sets who sees files and directories whose names begin with a dot, such as `.git` and `.env`, and everything
+    /// below them. Default: [`Visibility::Shown`], as in Python. `.well-known` in the root is always shown (RFC
+    /// 8615). For other names override the hook [`visibility`](super::ServeFiles::visibility).
     pub fn dot_files(mut self, visibility: Visibility) -> Self {
         self.site_mut().dot_names = visibility;
         self
     }
 
-    /// What the listings of directories show. Default: [`Listing::Full`]: names, sizes and times.
+    /// Sets what the listings of directories show. Default: [`Listing::Full`]: names, sizes and times.
     ///
-    /// A page of more than 2,000 entries shows names only, unless a client asks for `?details`, or for the order of sizes or
-    /// times.
+    /// An HTML page of more than 2,000 entries has names only, unless the client asks for `?details`, or sorts by
+    /// size or time.
     pub fn listing(mut self, listing: Listing) -> Self {
         self.site_mut().listing = listing;
         self
     }
 
-    /// Whether scripts in pages of other origins may read what is served (CORS): all answers say
-    /// `Access-Control-Allow-Origin: *`, and OPTIONS is answered, with the fields of a preflight if it is one. Default:
-    /// false.
+    /// Sets whether scripts in pages of other origins may read what is served (CORS): all responses have
+    /// `Access-Control-Allow-Origin: *`, and OPTIONS is answered, also as a preflight. Default: false.
     ///
-    /// They may read all that they can reach, but send no cookies. To allow only some origins, override
+    /// Cookies are not allowed. To allow some origins only, override
     /// [`end_headers`](crate::RequestHandler::end_headers) instead. A handler that embeds this one calls
     /// [`simple::end_headers`](crate::simple::end_headers) from its own.
     pub fn cors(mut self, has_cors: bool) -> Self {
@@ -155,13 +154,14 @@ impl SimpleHandler {
         self
     }
 
-    /// The path in URLs below which the directory is served, such as `/files`. What is outside is 404, and the prefix
-    /// itself is redirected to the same with a slash. It is compared as in [`Exchange::strip_prefix`]. Default: `/`.
+    /// Sets the URL path below which the directory is served, such as `/files`. Paths outside it are answered with
+    /// 404, and the prefix without a slash is redirected to the one with it. Default: `/`.
     ///
-    /// [`translate_path`](super::ServeFiles::translate_path) gets the path without it. The paths of scripts don't have it.
+    /// [`translate_path`](super::ServeFiles::translate_path) gets the path without the prefix. The paths of CGI
+    /// scripts don't have it.
     ///
     /// # Panics
-    /// If it has `.` or `..` in it, which are resolved in the paths of requests, or a scheme.
+    /// If it contains `.` or `..`, which are resolved in the paths of requests, or a scheme.
     #[track_caller]
     #[must_use]
     pub fn with_prefix(mut self, path: &str) -> Self {
@@ -171,15 +171,16 @@ impl SimpleHandler {
         self
     }
 
-    /// The hosts under whose names requests are answered; others are 421. A name that begins with a dot stands for all
-    /// below it, too: `.lan`. Addresses, `localhost` and the name of the server are allowed in any case. Default: all.
+    /// Sets the hosts whose requests are answered; other requests are rejected with 421. A name with a leading dot,
+    /// such as `.lan`, also allows all names below it. IP addresses, `localhost` and the name of the server are
+    /// always allowed. Default: all hosts.
     ///
-    /// Without it, a page of another site can have its own name lead to this machine (DNS rebinding), and read
-    /// what is served here as if it were its own. Turn it on where that is not for everybody. It is checked by
+    /// This protects against DNS rebinding: without it, another site can make its host name resolve to this machine,
+    /// and its pages can read what is served here. Turn it on if that is not meant for everybody. It is checked by
     /// [`simple::do_method`](crate::simple::do_method).
     ///
     /// # Panics
-    /// If a name is not that of a host, such as one with a scheme or a port.
+    /// If a name is not a host name, for example because it has a scheme or a port.
     #[track_caller]
     #[must_use]
     pub fn with_allowed_hosts<S: Into<String>>(

@@ -1,10 +1,9 @@
-//! What tells one version of a file from another: its entity tag and its date (RFC 9110, 8.8), with the
-//! clock passed in.
+//! The entity tag and the date of a file, which distinguish its versions (RFC 9110, 8.8).
 //!
-//! A tag is a promise: where it is the same, the content is the same, byte for byte. The time of the content
-//! can't keep it, for `cp -p`, `rsync -t` and `tar` give another file an old one. So a tag is made of the
-//! number of the file as well, and of the time of its last change of any kind, which no program can set. It
-//! is made of nothing else, so it is the same after a restart.
+//! A tag is a promise: with the same tag, the content is the same, byte for byte. The time of the content can't keep
+//! it, because `cp -p`, `rsync -t` and `tar` give another file an old time. So a tag is also made from the number of
+//! the file, and from the time of its last change of any kind, which no program can set. It is made from nothing
+//! else, so it is the same after a restart.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +11,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::open::Description;
 
-/// What the file system says of a file, for [`ServeFiles::entity_tag`](super::ServeFiles::entity_tag).
+/// The metadata of a file, for [`ServeFiles::entity_tag`](super::ServeFiles::entity_tag).
+///
+/// ```
+/// use servette::simple::FileMetadata;
+/// use std::fs::File;
+///
+/// let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+/// let metadata = FileMetadata::of(&file).unwrap();
+/// assert_eq!(metadata.size(), file.metadata().unwrap().len());
+/// ```
 #[derive(Clone, Debug)]
 pub struct FileMetadata {
     version: Version,
@@ -20,7 +28,7 @@ pub struct FileMetadata {
     tag: Option<Box<str>>,
 }
 
-/// What a tag is made of.
+/// What a tag is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) inode: u64,
@@ -32,15 +40,14 @@ pub(super) struct Version {
 /// Seconds since 1970, and nanoseconds.
 pub(super) type Time = (i64, i64);
 
-/// Changes that are nearer to each other may have the same time, where that is counted in nanoseconds: the
-/// system looks at the clock every 10 ms at the least, and some file systems cut off as much again.
+/// Changes that are closer together than this may have the same time, on file systems that count nanoseconds: the
+/// system reads the clock every 10 ms or more often, and some file systems round by as much again.
 const FINE_GRAIN: Duration = Duration::from_millis(20);
-/// The same where it is counted in seconds, or in two of them.
+/// The same for file systems that count in units of one or two seconds.
 const COARSE_GRAIN: Duration = Duration::from_millis(2020);
 
 impl FileMetadata {
-    /// `is_dated` is false where the file system does not say when the content changes: such a file has no
-    /// tag.
+    /// `is_dated` is false if the file system does not say when the content changes. Such a file has no tag.
     pub(super) fn new(version: Version, is_dated: bool, now: SystemTime) -> Self {
         let tag = is_dated.then(|| match version.is_settled(now) {
             true => tag_of(version.digest()),
@@ -50,10 +57,10 @@ impl FileMetadata {
         FileMetadata { version, tag }
     }
 
-    /// Of an open file.
+    /// Reads the metadata of an open file.
     ///
     /// # Errors
-    /// If the file system says nothing of it.
+    /// If the file system returns none.
     pub fn of(file: &File) -> io::Result<Self> {
         let description = Description::of_open(file)?;
         let is_dated = !description.is_doubtful();
@@ -61,22 +68,22 @@ impl FileMetadata {
         Ok(FileMetadata::new(description.version(), is_dated, now))
     }
 
-    /// Its length in bytes.
+    /// Returns the length in bytes.
     pub fn size(&self) -> u64 {
         self.version.size
     }
 
-    /// When its content was changed last. Programs can set this time.
+    /// Returns the time of the last change of the content. Programs can set this time.
     pub fn modified(&self) -> SystemTime {
         moment(self.version.modified)
     }
 
-    /// When anything of it was changed last: content, names, owner, times. Programs can't set this time.
+    /// Returns the time of the last change of any kind: content, names, owner, times. Programs can't set this time.
     pub fn changed(&self) -> SystemTime {
         moment(self.version.changed)
     }
 
-    /// Its number in its file system.
+    /// Returns the inode number, which identifies the file in its file system.
     pub fn inode(&self) -> u64 {
         self.version.inode
     }
@@ -87,7 +94,7 @@ impl FileMetadata {
 }
 
 impl Version {
-    /// Any later change will show.
+    /// Returns whether any later change will show.
     pub(super) fn is_settled(&self, now: SystemTime) -> bool {
         let grain = match self.changed.1 {
             0 => COARSE_GRAIN,
@@ -100,7 +107,7 @@ impl Version {
         is_long_ago(changed) && (is_long_ago(modified) || modified > now)
     }
 
-    /// Two versions of which one part differs never have the same.
+    /// Returns a number for the version. Two versions that differ in one part never have the same number.
     fn digest(&self) -> u64 {
         let whole = |(seconds, nanos): Time| {
             let nanoseconds = seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos);
@@ -117,8 +124,8 @@ impl Version {
     }
 }
 
-/// Sixteen digits in quotes. Every file that is opened gets one: without `format!` for it and for the length, a file is made
-/// ready in 1,040 instructions instead of 1,960.
+/// Returns sixteen digits in quotes. This is done for every file that is opened: without `format!` here and for the
+/// length, making a file ready takes 1,040 instructions instead of 1,960.
 pub(super) fn tag_of(digest: u64) -> Box<str> {
     let mut tag = String::with_capacity(18);
     tag.push('"');
@@ -130,8 +137,8 @@ pub(super) fn tag_of(digest: u64) -> Box<str> {
     tag.into()
 }
 
-/// The last steps of the generator `splitmix64`: no two numbers give the same, and every bit of the one
-/// changes about half of the other.
+/// The last steps of the generator `splitmix64`: different numbers have different results, and each bit of the number
+/// changes about half of the bits of the result.
 fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -144,7 +151,7 @@ fn nanoseconds(time: SystemTime) -> u64 {
     since.as_nanos() as u64
 }
 
-/// 1970 where it is not to be told.
+/// Returns 1970 if the time can't be represented.
 fn moment((seconds, nanos): Time) -> SystemTime {
     let distance = Duration::from_secs(seconds.unsigned_abs());
     let second = match seconds < 0 {
@@ -157,32 +164,31 @@ fn moment((seconds, nanos): Time) -> SystemTime {
         .unwrap_or(UNIX_EPOCH)
 }
 
-/// The date of a file with which conditions are compared, and which is sent; given in whole seconds. The
-/// files of archives and stores that want to be the same everywhere are all of 1970 or a second later, whatever
-/// their content is, so that is no date.
+/// Returns the date of a file, in whole seconds, to compare with conditions and to send. A time of 1970 or a second
+/// later is not a date: files in reproducible archives and stores have it, whatever their content.
 pub(super) fn date(modified: SystemTime) -> Option<SystemTime> {
     let since = modified.duration_since(UNIX_EPOCH);
     let is_made_up = since.is_ok_and(|since| since.as_secs() <= 1);
     (!is_made_up).then_some(modified)
 }
 
-/// The same of a time that a program gives.
+/// Returns the date for a time that a program has set, in the same way.
 pub(super) fn whole_seconds(time: SystemTime) -> Option<SystemTime> {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     date(UNIX_EPOCH + Duration::from_secs(since.as_secs()))
 }
 
-/// The time to send as `Last-Modified`; both are given in whole seconds.
+/// Returns the time to send as `Last-Modified`; both are in whole seconds.
 ///
-/// Never later than `now`, the time of the answer's `Date`: a file from the future was modified
-/// now, as far as a client may know. `None` for a time that an HTTP date cannot express.
+/// It is never later than `now`, the time of the response's `Date`. `None` for a time that an HTTP date can't
+/// express.
 pub(super) fn last_modified(modified: SystemTime, now: SystemTime) -> Option<SystemTime> {
     let time = modified.min(now);
     let end = UNIX_EPOCH + Duration::from_secs(YEAR_10000);
     (UNIX_EPOCH..end).contains(&time).then_some(time)
 }
 
-/// The first second that has no four-digit year.
+/// The first second whose year has more than four digits.
 const YEAR_10000: u64 = 253_402_300_800;
 
 #[cfg(test)]

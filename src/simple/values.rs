@@ -1,12 +1,12 @@
-//! Values of options that can never match what a request brings: they are mistakes, and refused where they are given. The
-//! command takes the same rules for its arguments.
+//! Checks the values of options. A value that can match no request is a mistake, and is rejected where it is set. The
+//! command uses the same rules for its arguments.
 
 use std::net::IpAddr;
 
 use crate::exchange::prefix;
 use crate::proxies::TrustedProxies;
 
-/// The name of a host, or with a dot before it all names below it.
+/// Checks a host name; with a leading dot, it also allows all names below it.
 ///
 /// # Errors
 /// If no request can have it.
@@ -44,7 +44,7 @@ pub fn proxy(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A directory below that of a handler; `/` is all of it.
+/// Checks a directory below that of a handler; `/` is all of it.
 ///
 /// # Errors
 /// If nothing can be below it.
@@ -57,7 +57,7 @@ pub fn directory(text: &str) -> Result<String, String> {
     unless(problem, text).map(|()| names.collect::<Vec<_>>().join("/"))
 }
 
-/// A page below the directory of a handler.
+/// Checks a page below the directory of a handler.
 ///
 /// # Errors
 /// If it can't be a file.
@@ -71,15 +71,15 @@ pub fn page(text: &str) -> Result<String, String> {
     unless(problem, text).map(|()| name.to_owned())
 }
 
-/// A path in URLs.
+/// Checks a path prefix of URLs.
 ///
 /// # Errors
-/// If no path of a request can begin with it.
+/// If no request path can begin with it.
 pub fn url_prefix(text: &str) -> Result<String, String> {
     unless(prefix::problem(text), text).map(|()| text.to_owned())
 }
 
-/// The suffix of a name, with its dot or without, in lower case and without it.
+/// Checks the suffix of a name, and returns it in lower case without its dot.
 ///
 /// # Errors
 /// If no name can end with it.
@@ -97,10 +97,10 @@ pub fn suffix(text: &str) -> Result<String, String> {
     unless(problem, text).map(|()| suffix)
 }
 
-/// Takes a value that the program has given.
+/// Returns a value that the program has set.
 ///
 /// # Panics
-/// If it can't be.
+/// If it is invalid.
 #[track_caller]
 #[allow(clippy::panic)] // A program that asks for what can't be should stop where it asks.
 pub(crate) fn given<T>(value: Result<T, String>) -> T {
@@ -114,7 +114,7 @@ fn unless(problem: Option<&str>, text: &str) -> Result<(), String> {
     }
 }
 
-/// Why a path below the directory leads to nothing that a request can name.
+/// Returns why a path leads to nothing that a request can name.
 fn dots(path: &str) -> Option<&'static str> {
     let is_resolved = path.split('/').any(|name| matches!(name, "." | ".."));
     is_resolved.then_some("a path with `.` or `..` never matches, as requests have them resolved")

@@ -1,4 +1,4 @@
-//! Names that are not for everybody: `.git`, `.env`.
+//! Hidden names, such as `.git` and `.env`.
 
 use std::ffi::OsStr;
 use std::path::{Path, is_separator};
@@ -6,20 +6,28 @@ use std::path::{Path, is_separator};
 use super::{ServeFiles, open, path};
 use crate::sys;
 
-/// Who sees a file or directory of some name.
+/// Who sees a file or directory with some name; see [`SimpleHandler::dot_files`](super::SimpleHandler::dot_files).
+///
+/// ```
+/// use servette::simple::Visibility;
+/// use servette::{SimpleHandler, respond};
+///
+/// let site = SimpleHandler::new(env!("CARGO_MANIFEST_DIR")).dot_files(Visibility::Hidden);
+/// assert!(respond(&site, "GET /.env HTTP/1.0\r\n\r\n").starts_with(b"HTTP/1.0 404 "));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Visibility {
-    /// It is served, and stands in listings.
+    /// Served, and shown in listings.
     #[default]
     Shown,
-    /// It is served to those who know its name.
+    /// Served, but not shown in listings.
     Unlisted,
-    /// It is not served, nor is anything below it: 404, as if it were not there.
+    /// Not served, and nothing below it is: 404.
     Hidden,
 }
 
-/// The body of [`ServeFiles::visibility`].
+/// The default of [`ServeFiles::visibility`].
 #[inline]
 pub fn visibility<H: ServeFiles + ?Sized>(handler: &H, name: &OsStr) -> Visibility {
     match handler.files().site().dot_names {
@@ -29,8 +37,8 @@ pub fn visibility<H: ServeFiles + ?Sized>(handler: &H, name: &OsStr) -> Visibili
     }
 }
 
-/// Whether a name on the way to a file is hidden: below the handler's directory those of the file's path, elsewhere
-/// those of the request's.
+/// Returns whether a name on the way to a file is hidden: below the handler's directory, those of the file's path;
+/// elsewhere, those of the request path.
 #[inline]
 pub(super) fn is_hidden<H: ServeFiles + ?Sized>(handler: &H, target: &str, file: &Path) -> bool {
     let root = handler.files().directory().as_os_str().as_encoded_bytes();
@@ -67,11 +75,11 @@ fn has_hidden<H: ServeFiles + ?Sized>(handler: &H, names: &[u8]) -> bool {
     })
 }
 
-/// Whether a name stands in the listing of a directory, which may be the root.
+/// Returns whether a name is shown in the listing of a directory, which may be the root.
 pub(super) fn is_listed<H: ServeFiles + ?Sized>(handler: &H, name: &OsStr, is_root: bool) -> bool {
     (is_root && name.as_encoded_bytes() == WELL_KNOWN)
         || handler.visibility(name) == Visibility::Shown
 }
 
-/// It is there to be found by machines, and only in the root (RFC 8615).
+/// A directory that must be visible to programs, in the root only (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";

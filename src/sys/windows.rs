@@ -38,6 +38,8 @@ pub(crate) fn signal_pair() -> io::Result<(SignalEnd, SignalEnd)> {
         // Any process could connect.
         let (theirs, peer) = listener.accept()?;
         if peer == address {
+            // An accepted socket is handed down to children, unlike those that are made.
+            socket2::SockRef::from(&theirs).set_no_inherit(true)?;
             return Ok((ours, theirs));
         }
     }
@@ -87,6 +89,12 @@ pub(crate) fn wait(
     let mut polled = [PollFd::from_borrowed_fd(cut, PollFlags::IN)];
     poll(&mut polled, Some(&nap(time)))?;
     Ok(false)
+}
+
+/// Whether there is something to read on the socket, or a connection to accept.
+pub(crate) fn is_readable(socket: BorrowedSocket<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+    !matches!(poll(&mut polled, Some(&Timespec::default())), Ok(0))
 }
 
 /// As long as this, but a nap at the most.

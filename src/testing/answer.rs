@@ -1,4 +1,4 @@
-//! [`Answer`]: a response as a value, well-behaved or not.
+//! [`Answer`]: a canned response, well-formed or broken.
 
 use std::borrow::Cow;
 use std::io::Write as _;
@@ -18,7 +18,7 @@ mod possible;
 
 mod wire;
 
-/// An answer with this status (100 to 999) and without a body: the start of an [`Answer`].
+/// Starts an [`Answer`] with this status (100 to 999), no headers and no body.
 pub fn status(code: u16) -> Answer {
     Answer {
         status: code,
@@ -37,20 +37,20 @@ pub fn status(code: u16) -> Answer {
     }
 }
 
-/// A response as a value: for a [`Stub`](super::Stub), for [`play`](Self::play) in a handler, or as a
-/// handler itself. [`status`] makes one.
+/// A canned response, well-formed or broken: made by [`status`].
 ///
-/// A well-formed answer is sent as any handler would send it: the connection is kept, HEAD gets no body. An
-/// answer that misbehaves is sent byte for byte instead: the status line, the fields as given,
-/// `Content-Length` if there is a body without framing of its own, `Connection: close` unless there is a
-/// field `Connection`, and the body; and the connection ends behind it. (HEAD gets no body, so acts in the
-/// body happen behind the head.)
+/// Give it to a [`Stub`](super::Stub), send it from a handler with [`play`](Self::play), or use it as a handler
+/// that answers every request.
 ///
-/// An answer that can't be sent as it says is rejected where a [`Stub`](super::Stub) gets it, if that can be
-/// known there; otherwise the test fails when it is to be sent. Examples are a
-/// [`close`](super::close()) beyond the end of the body or of the head, broken chunks of an empty body, a
-/// body with a status that has none (1xx, 204, 205, 304), and a status outside of 100 to 999.
-/// [`raw`](super::raw) sends any bytes.
+/// A well-formed answer is sent as any handler sends it: the connection is kept alive, and HEAD gets no body.
+/// An answer with a fault is sent byte for byte: the status line, the headers as given, `Content-Length` if
+/// there is a body and no other framing, `Connection: close` unless a header `Connection` is given, and the
+/// body. Then the connection ends. (HEAD gets no body, so faults within the body happen after the head.)
+///
+/// An answer that can't be sent is rejected when a [`Stub`](super::Stub) gets it, if that is known then;
+/// otherwise the test fails when it is to be sent. Examples: a [`close`](super::close()) after the end of the
+/// head or of the body, a chunk fault with an empty body, a body with a status that has none (1xx, 204, 205,
+/// 304), a status outside 100 to 999. [`raw`](super::raw) sends any bytes.
 ///
 /// ```
 /// use servette::testing::{TestServer, reset, status};
@@ -90,58 +90,67 @@ enum Body {
     File(PathBuf),
 }
 
-/// Where something happens, in the order of the wire.
+/// A position in an answer, in the order of the bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum At {
     Head(usize),
     Body(usize),
 }
 
-/// What is wrong with the chunks of a body; see [`Answer::chunk_fault`].
+/// A fault in the chunked encoding of a body: see [`Answer::chunk_fault`].
+///
+/// ```
+/// use servette::testing::{ChunkFault, TestServer, status};
+///
+/// let broken = status(200).body("hello").chunk_fault(ChunkFault::BadSize);
+/// let server = TestServer::start(broken);
+/// let mut response = ureq::get(server.url("/")).call().unwrap();
+/// assert!(response.body_mut().read_to_string().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChunkFault {
-    /// The first size is `zz`, no number.
+    /// The size of the first chunk is `zz`, which is not a number.
     BadSize,
-    /// The last chunk says that it has ten bytes more than come.
+    /// The last chunk announces ten bytes more than are sent.
     Unfinished,
-    /// The first chunk says that it has a byte less than come.
+    /// The first chunk announces one byte less than is sent.
     Oversized,
-    /// The last chunk, that of size 0, is missing.
+    /// The final chunk, of size 0, is missing.
     NoEnd,
 }
 
 impl Answer {
-    /// Sets the reason phrase. Default: the standard one.
+    /// Sets the reason phrase. Default: the standard phrase of the status.
     pub fn reason(mut self, reason: &str) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Replaces the status line by this text, whatever it is, and whatever the status is.
+    /// Replaces the whole status line by this text, valid or not.
     pub fn status_line(mut self, line: &str) -> Self {
         self.status_line = Some(line.into());
         self
     }
 
-    /// Adds a field. Framing fields, repeated fields, and names or values that HTTP does not allow are
-    /// sent as given.
+    /// Adds a header. Framing headers, repeated headers, and names or values that HTTP does not allow are sent
+    /// as given.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sets the body. It replaces any other, and a [`file`](Self::file).
+    /// Sets the body. It replaces an earlier body or [`file`](Self::file).
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = Body::Bytes(body.as_ref().to_vec());
         self
     }
 
-    /// Sets the body to this JSON, and adds `Content-Type: application/json` unless there is a field of that
-    /// name already. (Feature `json`.)
+    /// Sets the body to this value as JSON. Adds `Content-Type: application/json` unless the answer already has
+    /// a `Content-Type`. (Feature `json`.)
     ///
     /// # Panics
-    /// If the value can't be written as JSON, such as a map whose keys are no texts.
+    /// If the value can't be serialized as JSON, such as a map whose keys are not strings.
     #[cfg(feature = "json")]
     #[track_caller]
     pub fn json(mut self, body: impl serde::Serialize) -> Self {
@@ -152,62 +161,65 @@ impl Answer {
         self.body(super::json::written(body))
     }
 
-    /// Sets the body to the contents of this file, which is read at each request. It replaces any
-    /// [`body`](Self::body).
+    /// Sets the body to the contents of this file, which is read at each request. It replaces an earlier
+    /// [`body`](Self::body). If the file can't be read, the test fails.
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
         self.body = Body::File(path.as_ref().to_path_buf());
         self
     }
 
-    /// Sends this `Content-Length`, which may be too long or too short. The body stays as it is, and the
-    /// connection ends behind it.
+    /// Sends this `Content-Length`, which may be longer or shorter than the body. The body is not changed, and
+    /// the connection ends after it.
     pub fn content_length(mut self, length: u64) -> Self {
         self.content_length = Some(length);
         self
     }
 
-    /// Sends the body in chunks of this many bytes.
+    /// Sends the body with chunked encoding, in chunks of `size` bytes (at least 1).
     pub fn chunked(mut self, size: usize) -> Self {
         self.chunk = Some(size.max(1));
         self
     }
 
-    /// Sends the body in chunks with this fault; in one chunk, unless [`chunked`](Self::chunked) sets their
-    /// size. An empty body can only lack its end.
+    /// Sends the body with chunked encoding that has this fault. The body is one chunk, unless
+    /// [`chunked`](Self::chunked) sets a size. With an empty body only [`ChunkFault::NoEnd`] is possible.
     pub fn chunk_fault(mut self, fault: ChunkFault) -> Self {
         self.chunk_fault = Some(fault);
         self
     }
 
-    /// Sends this many interim responses with this status (100 to 199) first.
+    /// Sends `times` interim responses with this status (100 to 199) before the answer.
     pub fn interim(mut self, code: u16, times: usize) -> Self {
         self.interim.push((code, times));
         self
     }
 
-    /// Does this after `byte` bytes of the body: [`close`](super::close()), [`reset`](super::reset()),
-    /// [`hang`](super::hang()), [`pause`](super::pause()) or [`gate`](super::gate()). At 0 it happens
-    /// between head and body. Only content is counted, not the sizes of chunks.
+    /// Performs an action after `byte` bytes of the body: [`close`](super::close()), [`reset`](super::reset()),
+    /// [`hang`](super::hang()), [`pause`](super::pause()) or [`gate`](super::gate()). At 0 it happens between
+    /// head and body. With chunked encoding only the content is counted, not the chunk sizes.
     pub fn at(mut self, byte: usize, act: Action) -> Self {
         self.acts.push((At::Body(byte), act));
         self
     }
 
-    /// Does this after `byte` bytes of the head; at 0, before the head. Interim responses don't count.
+    /// Performs an action after `byte` bytes of the head; at 0, before the head. Interim responses are not
+    /// counted.
     pub fn at_head(mut self, byte: usize, act: Action) -> Self {
         self.acts.push((At::Head(byte), act));
         self
     }
 
-    /// Sends head and body `bytes` bytes at a time, with a pause of `every` between two writes.
+    /// Sends head and body `bytes` bytes at a time, with a pause of `every` between two writes: a slow server.
     pub fn drip(mut self, bytes: usize, every: Duration) -> Self {
         self.drip = Some((bytes, every));
         self
     }
 
-    /// Waits this long before the answer is sent: a slow server. The connection is kept. (To be slow within
-    /// the answer, use [`at`](Self::at) with [`pause`](super::pause()), or [`drip`](Self::drip). To wait for
-    /// the test, use [`gate`](super::gate()).)
+    /// Delays the answer by this time: a slow server, for tests of timeouts. The connection is kept alive.
+    /// Default: no delay.
+    ///
+    /// To stall within the answer, use [`at`](Self::at) with [`pause`](super::pause()), or
+    /// [`drip`](Self::drip). To answer when the test says so, use [`gate`](super::gate()).
     ///
     /// ```
     /// use servette::testing::{TestServer, status};
@@ -222,18 +234,18 @@ impl Answer {
         self
     }
 
-    /// Keeps the connection open behind the answer, in spite of its `Connection: close`, until the client
-    /// closes it.
+    /// Keeps the connection open after the answer until the client closes it, although the answer has
+    /// `Connection: close`.
     pub fn keep_open(mut self) -> Self {
         self.keep_open = true;
         self
     }
 
-    /// Sends it in a handler, in place of a response.
+    /// Sends the answer from a handler, as its response.
     ///
     /// # Errors
-    /// If writing or reading the file fails, or nobody opens a gate. If it can't be sent as it says, or there
-    /// is a response already; then the test fails, too.
+    /// If writing fails, the file can't be read, or a gate is not opened in time. If the answer can't be sent,
+    /// or the request already has a response; then the test fails, too.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let has_head = x.channel().out.borrow().has_head();
         if has_head {
@@ -269,7 +281,7 @@ impl Answer {
         }
     }
 
-    /// Whether it can be sent within HTTP.
+    /// Whether the answer is well-formed HTTP.
     fn is_proper(&self) -> bool {
         let is_clean = |text: &str| !text.chars().any(|c| c.is_control() || c > '\u{ff}');
         let is_plain = |(name, value): &(String, String)| {
@@ -292,7 +304,7 @@ impl Answer {
                 .all(|(code, _)| (102..=199).contains(code))
     }
 
-    /// Sends it as any handler does.
+    /// Sends a well-formed answer, as any handler does.
     fn send(&self, x: &mut Exchange<'_>, body: &[u8]) -> Result<()> {
         let h = &Plain;
         for &(code, times) in &self.interim {
@@ -328,7 +340,7 @@ impl Answer {
     }
 }
 
-/// An answer that can't be given is a fault of the test.
+/// Makes the test fail because of an answer that can't be sent.
 pub(super) fn problem(x: &Exchange<'_>, why: &str) -> Error {
     let text = format!("the answer to `{}`: {why}", x.requestline);
     if let Some(shared) = fixture_of(x) {
@@ -337,7 +349,7 @@ pub(super) fn problem(x: &Exchange<'_>, why: &str) -> Error {
     Error::other(text)
 }
 
-/// The hooks of nobody in particular.
+/// A handler without overrides, for its hooks.
 pub(super) struct Plain;
 
 impl RequestHandler for Plain {
@@ -348,7 +360,7 @@ impl RequestHandler for Plain {
 
 macro_rules! handlers {
     ($($kind:ty: $play:ident),*) => {$(
-        /// The same answer to every request, when its body was read.
+        /// Reads the body of every request, and sends this answer.
         impl RequestHandler for $kind {
             fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
                 x.rfile.discard()?;

@@ -1,4 +1,4 @@
-//! [`Builder`]: a [`TestServer`] with other settings than the defaults.
+//! [`Builder`]: the settings of a [`TestServer`].
 
 use std::any::Any;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::error::guarded;
 use crate::server::ThreadingHttpServer;
 use crate::{Error, Limits, Peer, Result};
 
-/// Settings of a [`TestServer`]; made by [`TestServer::builder`].
+/// Settings of a [`TestServer`]: made by [`TestServer::builder`].
 ///
 /// ```
 /// use servette::testing::{TestServer, status};
@@ -53,7 +53,7 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        // A client that is slow is slow on purpose here.
+        // In tests, slow clients are slow on purpose.
         let long = Duration::from_secs(3600);
         let mut limits = Limits::default();
         (limits.body_timeout, limits.write_timeout) = (long, long);
@@ -73,26 +73,25 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Sets the version that the server speaks, whatever its handler says; `None` leaves it to the handler.
+    /// Sets the HTTP version of the server, whatever the handler says; `None` leaves it to the handler.
     /// Default: `HTTP/1.1`.
     pub fn protocol_version(mut self, version: impl Into<Option<&'static str>>) -> Self {
         self.protocol_version = version.into();
         self
     }
 
-    /// Sets limits and deadlines. Default: those of [`Limits::default`], but a client may take an hour for
-    /// a body. There are always two threads or more.
+    /// Sets limits and timeouts. Default: [`Limits::default`], except that a client may take an hour to send a
+    /// body or to read a response, at any rate. The server always has at least two threads.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets how many requests are recorded (at least one), and how many bytes of each body. Default: 10,000
-    /// and 1 MiB. All recorded requests together take at most 64 MiB, or are the last one alone; the oldest are
-    /// dropped first.
+    /// Sets the maximum number of recorded requests (at least one), and of bytes of each body. Default: 10,000 and 1 MiB.
+    /// All recorded requests together take at most 64 MiB (the last one is always kept); the oldest are dropped first.
     ///
-    /// Patterns of [`Stubs`] see as much of a body, and at least 16 MiB. Of a request that no stub matches, the
-    /// stubs themselves keep at most 64 KiB.
+    /// Patterns of [`Stubs`] see as many bytes of a body, and at least 16 MiB. For a request that no stub
+    /// matches, the stubs themselves keep at most 64 KiB of the body.
     pub fn max_recorded(mut self, requests: usize, body: usize) -> Self {
         self.bounds.requests = requests;
         self.bounds.body = body;
@@ -105,8 +104,8 @@ impl Builder {
         self
     }
 
-    /// Sets how long a dropped server waits for a handler that is blocked elsewhere than on its socket.
-    /// Default: 1 s.
+    /// Sets how long dropping the server waits for a handler that is blocked elsewhere than on its socket or at
+    /// a gate. Default: 1 s.
     pub fn drop_deadline(mut self, deadline: Duration) -> Self {
         self.drop_deadline = deadline;
         self
@@ -118,8 +117,8 @@ impl Builder {
         self
     }
 
-    /// Speaks HTTPS, with a certificate for `localhost` that is made for this server. Clients must be told to trust
-    /// [`TestServer::ca_pem`]. (Feature `self-signed`.)
+    /// Serves HTTPS with a certificate for `localhost`, made for this server. Clients must trust
+    /// [`TestServer::ca_pem`]. Default: plain HTTP. (Feature `self-signed`.)
     ///
     /// ```
     /// use servette::testing::{TestServer, status};
@@ -140,14 +139,15 @@ impl Builder {
         self
     }
 
-    /// Speaks HTTPS, and fails its clients in this way. (Feature `self-signed`.)
+    /// Serves HTTPS with this fault. (Feature `self-signed`.)
     #[cfg(feature = "self-signed")]
     pub fn https_fault(mut self, fault: HttpsFault) -> Self {
         self.https = Some(Some(fault));
         self
     }
 
-    /// Verifies these stubs, too: for a handler that contains them, and for [`scope`](Self::scope).
+    /// Verifies the expectations of these stubs, too. Needed if another handler contains them, and in
+    /// [`scope`](Self::scope).
     pub fn verify(mut self, stubs: &Stubs) -> Self {
         if !self.stubs.iter().any(|own| own.is(stubs)) {
             self.stubs.push(stubs.clone());
@@ -155,21 +155,21 @@ impl Builder {
         self
     }
 
-    /// Serves this handler on a free port.
+    /// Starts a server with this handler on a free port of 127.0.0.1.
     ///
     /// # Panics
-    /// If no port or thread is to be had, or the handler is an [`Answer`] or a [`Script`] that can't be
-    /// given as it says.
+    /// If there is no free port, a thread can't be started, or the handler is an [`Answer`] or a [`Script`]
+    /// that can't be sent.
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(self, handler: H) -> TestServer {
         self.start_on(wanted(ReservedPort::new()), handler)
     }
 
-    /// Serves it on this port.
+    /// Starts a server with this handler on a reserved port.
     ///
     /// # Panics
-    /// If somebody else listens there, no thread is to be had, or the handler is an [`Answer`] or a
-    /// [`Script`] that can't be given as it says.
+    /// If the port is taken, a thread can't be started, or the handler is an [`Answer`] or a [`Script`] that
+    /// can't be sent.
     #[track_caller]
     pub fn start_on<H: RequestHandler + Send + Sync + 'static>(
         mut self,
@@ -186,11 +186,11 @@ impl Builder {
         fixture
     }
 
-    /// Serves a handler that borrows: see [`TestServer::scope`]. Stubs are verified only with
-    /// [`verify`](Self::verify).
+    /// Serves a handler that borrows from the test while `f` runs: see [`TestServer::scope`]. Stubs are
+    /// verified only with [`verify`](Self::verify).
     ///
     /// # Panics
-    /// If no port or thread is to be had, or the test fails.
+    /// If there is no free port, a thread can't be started, or the test fails.
     #[track_caller]
     pub fn scope<H: RequestHandler + Send + Sync, R>(
         self,
@@ -202,7 +202,7 @@ impl Builder {
         let (server, fixture) = wanted(prepared);
         let shared = fixture.shared.clone();
         std::thread::scope(|scope| {
-            // It stops the server when this scope's own part ends, in whatever way.
+            // Dropping it stops the server when `f` returns or panics.
             let fixture = fixture;
             let thread = std::thread::Builder::new()
                 .name("fixture".into())
@@ -228,9 +228,9 @@ impl Builder {
             shared: shared.clone(),
         };
         let mut limits = self.limits;
-        // While a handler is stuck another thread closes the port.
+        // While one handler is stuck, another thread closes the port.
         limits.max_threads = limits.max_threads.max(2);
-        // A test waits for its server to start and to end, and asks it a little: one poller is enough.
+        // A test sends few requests, and waits for the start and the end of its server: one event loop is enough.
         let builder = ThreadingHttpServer::builder(watched).event_loops(1);
         let builder = builder.limits(limits);
         let (accepted, resets) = (AtomicUsize::new(0), self.resets);
@@ -270,7 +270,7 @@ impl Builder {
     }
 }
 
-/// Why this handler can't answer as it says.
+/// The reason why the answer of this handler can't be sent.
 fn known_impossible(handler: &dyn Any) -> Option<String> {
     let answer = handler.downcast_ref().and_then(Answer::known_impossible);
     let script = || handler.downcast_ref().and_then(Script::impossible);
@@ -278,12 +278,12 @@ fn known_impossible(handler: &dyn Any) -> Option<String> {
     answer.or_else(script).or_else(streamed)
 }
 
-/// Serves on threads that live as long as the fixture.
+/// Starts the threads of the server, which live as long as the fixture.
 fn serve<H: RequestHandler + Send + Sync + 'static>(
     server: ThreadingHttpServer<H>,
     shared: Arc<Recording>,
 ) -> std::io::Result<()> {
-    // Counted until all is closed: whoever waits for the end is then woken once, for all of it.
+    // Counted until everything is closed, so that a waiting drop is woken only once.
     let counted = server.shutdown_handle().control().enter_loop();
     let thread = std::thread::Builder::new().name("fixture".into());
     thread.spawn(move || {
@@ -294,7 +294,7 @@ fn serve<H: RequestHandler + Send + Sync + 'static>(
     Ok(())
 }
 
-/// Notes it if the server does not end as it should.
+/// Serves, and notes a failure or a panic of the server as a problem.
 fn note_end(shared: &Recording, serve: impl FnOnce() -> Result<()>) {
     match catch_unwind(AssertUnwindSafe(serve)) {
         Ok(Ok(())) => {}
@@ -303,7 +303,7 @@ fn note_end(shared: &Recording, serve: impl FnOnce() -> Result<()>) {
     }
 }
 
-/// Without a server there is no test.
+/// Returns the value, or panics: a test can't run without its server.
 #[track_caller]
 #[allow(clippy::panic)]
 fn wanted<T, E: fmt::Display>(result: std::result::Result<T, E>) -> T {
@@ -313,7 +313,7 @@ fn wanted<T, E: fmt::Display>(result: std::result::Result<T, E>) -> T {
     }
 }
 
-/// The handler, with a witness on each of its connections.
+/// A handler whose connections are observed.
 #[derive(Debug)]
 pub(super) struct Watched<H> {
     pub(super) handler: H,
@@ -324,7 +324,7 @@ impl<H: RequestHandler> RequestHandler for Watched<H> {
     fn handle(&self, conn: &mut Connection) -> Result<Next> {
         conn.observe_with(|| Box::new(Tap::new(self.shared.clone())));
         guarded(|| self.handler.handle(conn)).inspect_err(|error| {
-            // One that came past the hooks that catch it, which only an overridden `handle` can.
+            // Only a panic in an overridden `handle` gets past the hooks that catch it.
             if error.panic_message().is_some() {
                 self.shared.problem(format!("a handler panicked: {error}"));
             }

@@ -1,4 +1,4 @@
-//! [`Condition`]: what else a request must have to be meant, and [`Difference`]: what it has not.
+//! [`Condition`]: a condition of a pattern besides method and path; [`Difference`]: the reason why it does not hold.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +13,30 @@ use crate::http1::is_token;
 
 type Test = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
 
-/// The result of a test that was given to [`RequestPattern::predicate`](super::RequestPattern::predicate): a `bool`,
-/// or a `Result` whose error says why the request does not pass.
+/// The result of a closure given to [`RequestPattern::predicate`](super::RequestPattern::predicate): a `bool`,
+/// or a `Result` whose error is the reason why the request does not match.
+///
+/// ```
+/// use servette::testing::{Request, Stubs, TestServer, post, status};
+///
+/// fn is_signed(request: &Request) -> Result<(), &'static str> {
+///     match request.header("X-Signature") {
+///         Some("ok") => Ok(()),
+///         Some(_) => Err("the signature is wrong"),
+///         None => Err("there is no signature"),
+///     }
+/// }
+///
+/// let stub = post("/hook").predicate("a signed request", is_signed).answer(status(204));
+/// let server = TestServer::start(Stubs::new().on(stub));
+/// let request = ureq::post(server.url("/hook")).header("X-Signature", "ok");
+/// assert_eq!(request.send_empty().unwrap().status(), 204);
+/// ```
 pub trait Verdict {
-    /// The reason why not; empty if none is known.
+    /// Converts to `Ok` if the request matches.
     ///
     /// # Errors
-    /// If the request does not pass.
+    /// The reason why it does not match; empty if there is none.
     fn into_result(self) -> Result<(), String>;
 }
 
@@ -35,7 +52,7 @@ impl<E: fmt::Display> Verdict for Result<(), E> {
     }
 }
 
-/// What must hold of a request beside its method and its path.
+/// A condition of a pattern besides method and path.
 #[derive(Clone)]
 pub(super) enum Condition {
     Query(String, String),
@@ -49,12 +66,12 @@ pub(super) enum Condition {
     That(String, Arc<Test>),
 }
 
-/// What keeps a request from being meant.
+/// The reason why a request does not match.
 #[derive(Debug)]
 pub(super) struct Difference {
-    /// In words.
+    /// The reason as text.
     pub(super) what: String,
-    /// What is asked for is there, and only its value is another one.
+    /// Whether the header, parameter or body is present, and only its value differs.
     pub(super) is_of_value: bool,
 }
 
@@ -79,7 +96,7 @@ impl Condition {
         self.names_body() || self.runs_code()
     }
 
-    /// It is about the body, and says so.
+    /// Whether the condition is explicitly about the body.
     pub(super) fn names_body(&self) -> bool {
         match self {
             Condition::Body(_) | Condition::BodyContains(_) => true,
@@ -89,12 +106,12 @@ impl Condition {
         }
     }
 
-    /// It is a test that the program wrote.
+    /// Whether the condition is a closure of the test.
     pub(super) fn runs_code(&self) -> bool {
         matches!(self, Condition::That(..))
     }
 
-    /// Whether the program's test says yes, if it is one; a panic in it goes through.
+    /// Whether the closure of the test accepts the request, if it is one. A panic in it is not caught.
     pub(super) fn passes(&self, request: &Request) -> bool {
         match self {
             Condition::That(_, test) => test(request).is_ok(),
@@ -102,7 +119,7 @@ impl Condition {
         }
     }
 
-    /// Why it does not hold. Nothing panics here: a message is being made, maybe of a test that panics.
+    /// The reason why the condition does not hold. It must not panic, because it is used in failure messages.
     pub(super) fn difference(&self, request: &Request) -> Option<Difference> {
         match self {
             Condition::Query(name, value) => query_difference(name, value, request),
@@ -155,7 +172,7 @@ impl Condition {
         }
     }
 
-    /// No request meets both.
+    /// Whether no request can meet both conditions.
     pub(super) fn excludes(&self, other: &Condition) -> bool {
         match (self, other) {
             (Condition::NoHeader(no), Condition::Header(name, _) | Condition::HasHeader(name)) => {
@@ -213,7 +230,7 @@ fn contents_difference(text: &str, request: &Request) -> Difference {
     })
 }
 
-/// How much there is of a body that is cut, and what changes that.
+/// Says how much of a truncated body is recorded, and which setting changes that.
 fn kept(request: &Request) -> String {
     let length = request.body.len();
     format!("only the first {length} bytes of the body are recorded (see `Builder::max_recorded`)")
@@ -227,7 +244,7 @@ pub(super) fn check_name(name: &str) {
     }
 }
 
-/// Values come without the whitespace around them (RFC 9110, 5.5).
+/// Rejects a value that no request can have: whitespace around values is removed (RFC 9110, 5.5).
 #[track_caller]
 #[allow(clippy::panic)]
 pub(super) fn check_value(value: &str) {

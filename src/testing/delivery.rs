@@ -1,6 +1,6 @@
-//! How much of what was sent the client's system has taken.
+//! The number of sent bytes that the client's system has acknowledged.
 //!
-//! A reset makes the system forget what it has not delivered, so a reset at byte N has to wait until
+//! A reset makes the system discard bytes that are not delivered yet, so a reset at byte N has to wait until
 //! all bytes before it have arrived. Only the system knows.
 
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use crate::info::Peer;
 #[cfg_attr(not(target_os = "linux"), path = "delivery/other.rs")]
 mod system;
 
-/// How often the system is asked. (A poll counts in milliseconds, and rounds up.)
+/// Interval between two queries. (A poll counts in milliseconds, and rounds up.)
 const INTERVAL: Duration = Duration::from_micros(500);
 
-/// Waits until the client has taken all bytes; how many are left when it has not taken any more for
-/// so long, or when `nap`, which waits for a time, says that it is over. Where the system does not say,
-/// that counts as taken.
+/// Waits until the client's system has acknowledged all bytes. The error is the number of bytes that are left:
+/// when it has acknowledged no more for this time, or when `nap`, which waits for a time, returns `false`.
+/// If the system does not report it, all bytes count as acknowledged.
 pub(super) fn wait_until_taken(
     server: Peer,
     client: Peer,

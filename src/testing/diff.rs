@@ -1,19 +1,19 @@
-//! Where a body differs from the one that was wanted, shown to a person.
+//! The first difference between a body and the expected body, for failure messages.
 
 use std::fmt::Write as _;
 
-/// Bytes of a line that are shown before the first difference.
+/// Maximum number of bytes of a line before the first difference.
 const BEFORE: usize = 40;
-/// And from there on.
+/// Maximum number of bytes from the difference on.
 const BEHIND: usize = 40;
 
-/// The first difference between a body and the one that was wanted: the line of both, and a mark below.
+/// The first difference between a body and the expected body: both lines, and a mark below.
 ///
 /// ```text
 /// the body differs at byte 8:
-///   it is  {"paid":false}
-///   not    {"paid":true}
-///                  ^
+///   got       {"paid":false}
+///   expected  {"paid":true}
+///                     ^
 /// ```
 pub(super) fn first_difference(own: &[u8], wanted: &[u8]) -> String {
     let same = own.iter().zip(wanted).take_while(|(a, b)| a == b).count();
@@ -44,7 +44,7 @@ pub(super) fn first_difference(own: &[u8], wanted: &[u8]) -> String {
     let mark = lead.chars().count() + before.chars().count();
     let _ = write!(
         text,
-        ":\n  it is  {}\n  not    {}\n         {:mark$}^",
+        ":\n  got       {}\n  expected  {}\n            {:mark$}^",
         rest(own),
         rest(wanted),
         ""
@@ -52,7 +52,7 @@ pub(super) fn first_difference(own: &[u8], wanted: &[u8]) -> String {
     text
 }
 
-/// The end of the line, its line end included, or as much of it as is shown (then true).
+/// The rest of the line with its line end, or the part of it that is shown (then true).
 fn to_line_end(text: &[u8]) -> (&[u8], bool) {
     let end = text
         .iter()
@@ -70,7 +70,7 @@ fn boundary(text: &[u8], at: usize) -> usize {
     (at.saturating_sub(3)..=at).rev().find(starts).unwrap_or(at)
 }
 
-/// Text as it is, but for control characters and bytes that are not UTF-8.
+/// The text, with control characters and invalid UTF-8 escaped.
 pub(super) fn shown(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -101,12 +101,12 @@ mod tests {
         differs(
             "{\"paid\":false}",
             "{\"paid\":true}",
-            "the body differs at byte 8:\n  it is  {\"paid\":false}\n  not    {\"paid\":true}\n                 ^",
+            "the body differs at byte 8:\n  got       {\"paid\":false}\n  expected  {\"paid\":true}\n                    ^",
         );
         differs(
             "a\nbc\nd",
             "a\nbX\nd",
-            "the body differs at byte 3 (line 2):\n  it is  bc\\n\n  not    bX\\n\n          ^",
+            "the body differs at byte 3 (line 2):\n  got       bc\\n\n  expected  bX\\n\n             ^",
         );
     }
 
@@ -115,12 +115,12 @@ mod tests {
         differs(
             "ab",
             "ab\n",
-            "the body differs at byte 2:\n  it is  ab\n  not    ab\\n\n           ^",
+            "the body differs at byte 2:\n  got       ab\n  expected  ab\\n\n              ^",
         );
         differs(
             "ab",
             "a",
-            "the body differs at byte 1:\n  it is  ab\n  not    a\n          ^",
+            "the body differs at byte 1:\n  got       ab\n  expected  a\n             ^",
         );
     }
 
@@ -128,12 +128,12 @@ mod tests {
     fn of_a_long_line_the_part_around_the_difference_is_shown() {
         let (own, wanted) = ("x".repeat(100) + &"y".repeat(100), "x".repeat(100) + "z");
         let (xs, ys) = ("x".repeat(40), "y".repeat(40));
-        let mark = " ".repeat(50);
+        let mark = " ".repeat(53);
         differs(
             &own,
             &wanted,
             &format!(
-                "the body differs at byte 100:\n  it is  …{xs}{ys}…\n  not    …{xs}z\n{mark}^"
+                "the body differs at byte 100:\n  got       …{xs}{ys}…\n  expected  …{xs}z\n{mark}^"
             ),
         );
     }
@@ -144,11 +144,10 @@ mod tests {
         differs(
             "aé",
             "aè",
-            "the body differs at byte 2:\n  it is  aé\n  not    aè\n          ^",
+            "the body differs at byte 2:\n  got       aé\n  expected  aè\n             ^",
         );
         let text = first_difference(b"\0\xffa", b"\0\xffb");
-        let expected =
-            "the body differs at byte 2:\n  it is  \\0\\xffa\n  not    \\0\\xffb\n               ^";
+        let expected = "the body differs at byte 2:\n  got       \\0\\xffa\n  expected  \\0\\xffb\n                  ^";
         assert_eq!(text, expected);
     }
 }

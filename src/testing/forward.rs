@@ -1,4 +1,4 @@
-//! [`Forward`]: requests passed on to a real server, whose answers are recorded.
+//! [`Forward`]: forwards requests to a real server and records its responses.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,16 +15,15 @@ use crate::base::RequestHandler;
 use crate::exchange::Exchange;
 use crate::shutdown::lock;
 
-/// Bytes of answers that are recorded.
+/// Maximum number of recorded bytes of responses.
 const MOST_RECORDED: usize = 64 << 20;
-/// So long is waited for answers that are on their way.
+/// Time that `recorded` waits for responses that are not complete yet.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Passes requests on to a real server over plain HTTP: the start of a [`Forward`]. `to` is
-/// `http://host:port` or `host:port`.
+/// Forwards requests to the real server at `http://host:port` or `host:port`: see [`Forward`].
 ///
 /// # Panics
-/// If `to` is anything else: `https`, or a URL with a path.
+/// If `to` is anything else, such as an `https` URL or a URL with a path.
 #[track_caller]
 #[allow(clippy::panic)] // A test that asks for what can't be should stop where it asks.
 pub fn forward(to: &str) -> Forward {
@@ -40,15 +39,15 @@ pub fn forward(to: &str) -> Forward {
     }
 }
 
-/// Passes requests on to a real server, and records its answers: made by [`forward`].
+/// An answer that forwards requests to a real server and records its responses (record and replay): made by
+/// [`forward`].
 ///
-/// It is an answer for a [`Stub`](super::Stub), and a handler of its own. Behind stubs for the faults it
-/// lets a test break one request, and have the others answered by the real server. Clones share what they
-/// record.
+/// Use it as the answer of a [`Stub`](super::Stub), or as a handler. Behind stubs with faults it lets a test
+/// break one request while the real server answers the others. Clones share their recording.
 ///
-/// The request goes out on a new connection, with its body as a whole, with the `Host` of the real server,
-/// and without the fields that belong to a connection. The answer comes back byte for byte, as it arrives,
-/// and the connection ends behind it. There are no TLS, no upgrades and no timeouts. If the server can't be
+/// Each request is sent on a new connection, with its whole body, the `Host` of the real server, and without
+/// the headers that belong to a connection. The response is passed on byte for byte as it arrives, and then the
+/// connection ends. TLS and upgrades are not supported, and there are no timeouts. If the real server can't be
 /// reached, the test fails.
 ///
 /// ```
@@ -84,18 +83,18 @@ pub struct Forward {
 #[derive(Debug, Default)]
 struct Log {
     entries: Mutex<Entries>,
-    /// An answer was passed on, or broke off.
+    /// Notified when a response is complete or broken off.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Entries {
     answers: Vec<Transcript>,
-    /// Answers that are on their way.
+    /// Number of responses that are not complete yet.
     coming: usize,
 }
 
-/// An answer is on its way, until this is dropped.
+/// Counts a response that is not complete yet, until it is dropped.
 struct Coming<'a>(&'a Log);
 
 impl<'a> Coming<'a> {
@@ -113,8 +112,8 @@ impl Drop for Coming<'_> {
 }
 
 impl Forward {
-    /// The requests that were passed on and their answers; at most 64 MiB of answers. A client can have all of an answer
-    /// before its end is here, so this waits for those that are on their way, for 5 s at the most.
+    /// Returns the forwarded requests with their responses: at most 64 MiB of responses. It waits for responses
+    /// that are not complete yet, at most 5 s.
     pub fn recorded(&self) -> Vec<Transcript> {
         let entries = lock(&self.log.entries);
         let waited =
@@ -123,11 +122,11 @@ impl Forward {
         entries.answers.clone()
     }
 
-    /// Passes the request on in a handler, and sends the answer.
+    /// Forwards the request of a handler, and sends the response.
     ///
     /// # Errors
-    /// Those of reading the request and of writing the answer. If the server can't be reached or breaks off,
-    /// the test fails, too.
+    /// Those of reading the request and of writing the response. If the real server can't be reached, or its
+    /// response breaks off, the test fails, too.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let coming = Coming::of(&self.log);
         let mut request = Request::of(x);
@@ -198,7 +197,7 @@ impl Forward {
     }
 }
 
-/// Whether a field belongs to the connection, or to what is sent anew (RFC 9110, 7.6.1).
+/// Whether a header belongs to the connection, or is set anew (RFC 9110, 7.6.1).
 fn is_hop_by_hop(request: &Request, name: &str) -> bool {
     let own = [
         "Host",
@@ -227,7 +226,7 @@ impl From<Forward> for Reply {
     }
 }
 
-/// Every request is passed on.
+/// Forwards every request.
 impl RequestHandler for Forward {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         self.play(x)

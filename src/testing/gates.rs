@@ -1,5 +1,5 @@
-//! Gates: places where an answer waits until the test says go on. They take the place of timers where
-//! a test wants an order of events.
+//! Gates: an answer waits at a gate until the test opens it. Gates replace timers when a test needs a certain
+//! order of events.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,46 +9,46 @@ use std::time::{Duration, Instant};
 use super::server::TestServer;
 use crate::shutdown::lock;
 
-/// All gates of a server, by name. A name that is used for the first time makes a closed gate.
+/// All gates of a server, by name. The first use of a name creates a closed gate.
 #[derive(Debug, Default)]
 pub(super) struct Gates {
     state: Mutex<State>,
     changed: Condvar,
-    /// There is no test that could open one, and nobody sees the time.
+    /// Whether the exchange runs in memory: no test can open a gate, and time does not pass.
     is_in_memory: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     gates: BTreeMap<String, GateState>,
-    /// The server ends: nobody waits any more.
+    /// Whether the server is stopping: nothing waits any more.
     over: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct GateState {
     is_open: bool,
-    /// How many may pass though it is closed.
+    /// Number of answers that may pass although the gate is closed.
     passes: usize,
-    /// How many have come to it, those that passed included.
+    /// Number of answers that have reached the gate, including those that passed.
     arrived: usize,
-    /// The test knows it, not only an answer.
+    /// Whether the test has used the name, not only an answer.
     is_of_test: bool,
 }
 
-/// How a wait ended.
+/// The result of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waited {
     /// The gate was opened, or the time is over.
     GoOn,
-    /// Nobody opened the gate in time.
+    /// The gate was not opened in time.
     TooLong,
-    /// The server ends.
+    /// The server is stopping.
     Over,
 }
 
 impl Gates {
-    /// For an exchange without a server.
+    /// Creates the gates of an exchange without a server.
     pub(super) fn in_memory() -> Self {
         Gates {
             is_in_memory: true,
@@ -56,7 +56,7 @@ impl Gates {
         }
     }
 
-    /// Waits at a gate.
+    /// Waits at a gate until it is open.
     pub(super) fn pass(&self, name: &str, deadline: Duration) -> Waited {
         if self.is_in_memory {
             return Waited::TooLong;
@@ -75,7 +75,7 @@ impl Gates {
         waited.unwrap_or(Waited::TooLong)
     }
 
-    /// Waits for a time, unless the server ends.
+    /// Waits for this time, or until the server stops.
     pub(super) fn pause(&self, time: Duration) -> Waited {
         if self.is_in_memory {
             return Waited::GoOn;
@@ -84,7 +84,7 @@ impl Gates {
             .unwrap_or(Waited::GoOn)
     }
 
-    /// `None` at the deadline.
+    /// Waits until `goes` returns true. Returns `None` at the deadline.
     fn wait(
         &self,
         mut state: std::sync::MutexGuard<'_, State>,
@@ -109,13 +109,13 @@ impl Gates {
         }
     }
 
-    /// Everybody goes on, now and from now on.
+    /// Ends all waits, now and later.
     pub(super) fn end(&self) {
         lock(&self.state).over = true;
         self.changed.notify_all();
     }
 
-    /// Why `asker` did not get through the gate, in words.
+    /// The message about `asker`, which did not get through the gate.
     pub(super) fn why_closed(&self, name: &str, deadline: Duration, asker: &str) -> String {
         if self.is_in_memory {
             return format!("gate {name:?}: only a TestServer has gates; `{asker}` waited there");
@@ -129,7 +129,7 @@ impl Gates {
         )
     }
 
-    /// The test knows this gate.
+    /// Notes that the test has used this name.
     pub(super) fn name(&self, name: &str) {
         lock(&self.state).gate(name).is_of_test = true;
     }
@@ -148,7 +148,7 @@ impl Gates {
         }
     }
 
-    /// The names of other gates than this one, for messages.
+    /// The names of the other gates, for messages.
     fn others(&self, name: &str, is_shown: impl Fn(&GateState) -> bool) -> Vec<String> {
         let state = lock(&self.state);
         let others = state.gates.iter();
@@ -163,12 +163,26 @@ impl State {
     }
 }
 
-/// A gate of a [`TestServer`](super::TestServer), for the test to open; made by
+/// A gate of a [`TestServer`](super::TestServer), which answers wait at until the test opens it: made by
 /// [`TestServer::gate`](super::TestServer::gate).
 ///
-/// Answers wait at it with [`gate`](super::gate()). If one waits longer than the
-/// [gate deadline](super::Builder::gate_deadline) (10 s), its connection is cut, and the test fails with the
-/// name of the gate and those of the gates that the test used.
+/// An answer waits at a gate with the action [`gate`](super::gate()). If it waits longer than the [gate
+/// deadline](super::Builder::gate_deadline) (10 s by default), its connection is cut, and the test fails with
+/// the names of this gate and of the gates that the test used.
+///
+/// ```
+/// use servette::testing::{TestServer, gate, status};
+/// use std::time::Duration;
+///
+/// let server = TestServer::start(status(200).body("done").at(0, gate("go")));
+/// std::thread::scope(|scope| {
+///     let client = scope.spawn(|| ureq::get(server.url("/")).call().unwrap().status());
+///     server.gate("go").wait_for_arrivals(1, Duration::from_secs(10));
+///     // The client waits here.
+///     server.gate("go").open();
+///     assert_eq!(client.join().unwrap(), 200);
+/// });
+/// ```
 #[derive(Clone, Copy)]
 pub struct Gate<'s> {
     pub(super) server: &'s TestServer,
@@ -180,12 +194,12 @@ impl Gate<'_> {
         &self.server.shared.gates
     }
 
-    /// Opens the gate: answers pass, until it is closed again.
+    /// Opens the gate: answers pass until it is closed again.
     pub fn open(&self) {
         self.gates().change(self.name, |gate| gate.is_open = true);
     }
 
-    /// Closes it again.
+    /// Closes the gate again.
     pub fn close(&self) {
         self.gates().change(self.name, |gate| {
             gate.is_open = false;
@@ -193,15 +207,15 @@ impl Gate<'_> {
         });
     }
 
-    /// Lets one answer pass: one that waits, or the next one that arrives.
+    /// Lets one answer pass: one that waits, or else the next one that arrives.
     pub fn let_one_through(&self) {
         self.gates().change(self.name, |gate| gate.passes += 1);
     }
 
-    /// Waits until `count` answers have reached the gate since the start. It blocks the thread.
+    /// Waits until `count` answers have reached the gate since the server started. Blocks the thread.
     ///
     /// # Panics
-    /// At the deadline, with the names of the other gates, and the requests.
+    /// At the deadline. The message has the names of the other gates, and the requests.
     #[track_caller]
     #[allow(clippy::panic)] // It is an assertion.
     pub fn wait_for_arrivals(&self, count: usize, deadline: Duration) {

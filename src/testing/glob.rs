@@ -9,11 +9,11 @@
 
 use std::fmt;
 
-/// A pattern that was understood.
+/// A parsed glob.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Glob {
     text: String,
-    /// One of these must match: what braces stand for is written out.
+    /// The alternatives, with braces expanded. One of them must match.
     choices: Vec<Vec<Part>>,
 }
 
@@ -28,7 +28,7 @@ enum Part {
     },
 }
 
-/// As many texts as the braces of a pattern may stand for.
+/// Maximum number of alternatives of a glob.
 const MOST_CHOICES: usize = 1000;
 
 impl Glob {
@@ -61,7 +61,7 @@ impl fmt::Debug for Glob {
     }
 }
 
-/// Writes braces out: `a{b,c}` is `ab` and `ac`.
+/// Expands braces: `a{b,c}` is `ab` and `ac`.
 fn spread(text: &str, depth: usize) -> Result<Vec<String>, String> {
     let mut heads = vec![String::new()];
     let mut rest = text.chars();

@@ -1,37 +1,44 @@
-//! HTTPS for a fixture, and how it goes wrong.
+//! HTTPS for a fixture, and its faults.
 
 use crate::tls::self_signed::{self, USUAL};
 use crate::{Result, SelfSigned, Tls};
 
-/// In days, counted from today.
+/// Validity of a certificate, in days from today.
 const LONG_AGO: std::ops::Range<i64> = -30..-1;
 const NOT_YET: std::ops::Range<i64> = 1..30;
 
-/// A way in which a server of HTTPS fails its clients; see
-/// [`Builder::https_fault`](super::Builder::https_fault).
+/// A fault of an HTTPS server: see [`Builder::https_fault`](super::Builder::https_fault).
+///
+/// ```
+/// use servette::testing::{HttpsFault, TestServer, status};
+///
+/// let server = TestServer::builder().https_fault(HttpsFault::Expired).start(status(200));
+/// assert!(ureq::get(server.url("/")).call().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpsFault {
-    /// It says nothing, in the handshake and after it, until the client leaves or
+    /// The server sends nothing, during the handshake and after it, until the client leaves or
     /// [`Limits::head_deadline`](crate::Limits) is over.
     Silent,
-    /// It resets the connection (RST) when the client has begun the handshake.
+    /// The server resets the connection (RST) when the client has begun the handshake.
     Reset,
-    /// It ends the handshake with an alert (`access_denied`).
+    /// The server ends the handshake with the alert `access_denied`.
     Alert,
-    /// It speaks plain HTTP.
+    /// The server speaks plain HTTP.
     PlainHttp,
-    /// Its certificate has expired, a day ago.
+    /// The certificate expired a day ago.
     Expired,
-    /// Its certificate is not valid yet, until tomorrow.
+    /// The certificate is not valid before tomorrow.
     NotYetValid,
-    /// Its certificate is for another host, `other.invalid`.
+    /// The certificate is for another host, `other.invalid`.
     ForeignName,
-    /// It ends connections without `close_notify`, so their end may be that of an attacker.
+    /// The server ends connections without `close_notify`, so the client can't tell the end of the data from a
+    /// truncation attack.
     NoCloseNotify,
 }
 
-/// What a fixture with this fault has: its configuration, if it speaks TLS at all, and its certificate.
+/// The TLS configuration of a fixture with this fault (`None` for plain HTTP), and its certificate.
 pub(super) fn prepare(fault: Option<HttpsFault>) -> Result<(Option<Tls>, SelfSigned)> {
     let names = match fault {
         Some(HttpsFault::ForeignName) => &["other.invalid"][..],

@@ -1,4 +1,4 @@
-//! [`Json`]: a body that is wanted as JSON, as a whole or in part.
+//! [`Json`]: a JSON value that a body must equal or contain.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::report;
 
-/// The JSON of a value, which a test has given.
+/// Serializes a value of a test as JSON.
 #[track_caller]
 #[allow(clippy::panic)] // A test that asks for what can't be should stop where it asks.
 pub(super) fn written(value: impl Serialize) -> Vec<u8> {
@@ -17,7 +17,7 @@ pub(super) fn written(value: impl Serialize) -> Vec<u8> {
     }
 }
 
-/// What a body is to be, or to contain.
+/// A JSON value that a body must equal or contain.
 #[derive(Clone, Debug)]
 pub(super) struct Json {
     wanted: Value,
@@ -44,7 +44,7 @@ impl Json {
         }
     }
 
-    /// Why this body is not what is wanted. (The parser refuses what is nested deeper than 128 levels.)
+    /// The reason why this body does not match. (The parser rejects JSON nested deeper than 128 levels.)
     pub(super) fn difference(&self, body: &[u8]) -> Option<String> {
         match serde_json::from_slice(body) {
             Ok(own) => self.differs(&own),
@@ -53,7 +53,7 @@ impl Json {
         }
     }
 
-    /// No body is both.
+    /// Whether no body can match both.
     pub(super) fn excludes(&self, other: &Json) -> bool {
         !other.is_part && self.differs(&other.wanted).is_some()
             || !self.is_part && other.differs(&self.wanted).is_some()
@@ -65,7 +65,7 @@ impl Json {
         Some(format!("the JSON at `{place}` {what}"))
     }
 
-    /// The first difference; `place` is then where it is.
+    /// The first difference; `place` is then its JSON path.
     fn compare(&self, own: &Value, wanted: &Value, place: &mut String) -> Option<String> {
         match (own, wanted) {
             (Value::Object(own), Value::Object(wanted)) => self.compare_members(own, wanted, place),
@@ -118,7 +118,7 @@ impl Json {
     }
 }
 
-/// Numbers are the same by their value, whether they are written as 1 or as 1.0.
+/// Whether two values are equal; numbers are compared by value, so 1 equals 1.0.
 fn is_same(own: &Value, wanted: &Value) -> bool {
     match (own, wanted) {
         (Value::Number(own), Value::Number(wanted)) if own.is_f64() != wanted.is_f64() => {

@@ -1,4 +1,4 @@
-//! [`RequestPattern`]: which requests are meant.
+//! [`RequestPattern`]: a pattern that matches requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::path::{Path, PathPattern};
 use super::request::{self, Request};
 use crate::http1::is_token;
 
-/// A pattern for requests: a method, a path, and conditions that all must hold. [`get`](super::get()) and its
-/// like make one.
+/// A pattern that matches requests: a method, a path, and conditions that all must hold. Made by
+/// [`get`](super::get()), [`post`](super::post()) and the like.
 ///
 /// ```
 /// use servette::testing::{post, prefix};
@@ -53,7 +53,7 @@ impl RequestPattern {
         pattern
     }
 
-    /// Why no request can match.
+    /// The reason why no request can match.
     fn impossible(&self) -> Option<String> {
         let (text, starts) = match &self.path {
             Path::Glob(glob) => (glob.as_str(), ["/", "*", "[", "{"].as_slice()),
@@ -87,16 +87,16 @@ impl RequestPattern {
     }
 
     /// Requires this parameter in the query. Name and value are given decoded: `.query("name", "bar baz")`
-    /// matches `?name=bar%20baz` and `?name=bar+baz`. (The query of a path that is given as a text,
-    /// `get("/t?name=bar%20baz")`, is decoded first.)
+    /// matches `?name=bar%20baz` and `?name=bar+baz`. (The query in a path, as in `get("/t?name=bar%20baz")`,
+    /// is given encoded.)
     pub fn query(self, name: &str, value: &str) -> Self {
         self.with(Condition::Query(name.into(), value.into()))
     }
 
-    /// Requires a field of this name and value; the case of the name does not matter.
+    /// Requires a header with this name and value. Names match in any case.
     ///
     /// # Panics
-    /// If no field can have such a name or such a value.
+    /// If no header can have such a name or such a value.
     #[track_caller]
     pub fn header(self, name: &str, value: &str) -> Self {
         check_name(name);
@@ -104,20 +104,20 @@ impl RequestPattern {
         self.with(Condition::Header(name.into(), value.into()))
     }
 
-    /// Requires a field of this name.
+    /// Requires a header with this name, whatever its value.
     ///
     /// # Panics
-    /// If no field can have such a name.
+    /// If no header can have such a name.
     #[track_caller]
     pub fn has_header(self, name: &str) -> Self {
         check_name(name);
         self.with(Condition::HasHeader(name.into()))
     }
 
-    /// Requires that there is no field of this name.
+    /// Requires that there is no header with this name.
     ///
     /// # Panics
-    /// If no field can have such a name, or the pattern asks for the field elsewhere.
+    /// If no header can have such a name, or another condition of the pattern requires it.
     #[track_caller]
     pub fn no_header(self, name: &str) -> Self {
         check_name(name);
@@ -126,28 +126,28 @@ impl RequestPattern {
 
     /// Requires exactly this body.
     ///
-    /// A body that is not seen as a whole does not match: a stub sees the first 16 MiB, or as much as
-    /// [`Builder::max_recorded`](super::Builder::max_recorded) sets if that is more; an assertion about recorded requests
-    /// sees what is kept of them.
+    /// A body that is not seen completely does not match. A stub sees the first 16 MiB, or the size set with
+    /// [`Builder::max_recorded`](super::Builder::max_recorded) if that is larger; an assertion about recorded
+    /// requests sees the recorded bytes.
     ///
     /// # Panics
-    /// If the pattern asks for another one already.
+    /// If the pattern already requires another body.
     #[track_caller]
     pub fn body(self, body: impl AsRef<[u8]>) -> Self {
         self.with(Condition::Body(body.as_ref().to_vec()))
     }
 
-    /// Requires this text somewhere in the body, as far as it is seen (see [`body`](Self::body)).
+    /// Requires this text anywhere in the body, as far as it is seen (see [`body`](Self::body)).
     ///
     /// # Panics
-    /// If the pattern asks for a body without it.
+    /// If the pattern already requires a body without this text.
     #[track_caller]
     pub fn body_contains(self, text: &str) -> Self {
         self.with(Condition::BodyContains(text.into()))
     }
 
-    /// Requires a body that is this JSON. The order of members, whitespace, escapes and the way a number is
-    /// written (`1` or `1.0`) don't matter, nor does the field `Content-Type`. (Feature `json`.)
+    /// Requires a body that is equal to this JSON. Whitespace, the order of members, escapes and the notation
+    /// of numbers (`1` or `1.0`) don't matter, nor does `Content-Type`. (Feature `json`.)
     ///
     /// ```
     /// # #[cfg(feature = "json")] {
@@ -161,34 +161,35 @@ impl RequestPattern {
     /// ```
     ///
     /// # Panics
-    /// If the pattern asks for another body already, or the value can't be written as JSON.
+    /// If the pattern already requires another body, or the value can't be serialized as JSON.
     #[cfg(feature = "json")]
     #[track_caller]
     pub fn json(self, body: impl serde::Serialize) -> Self {
         self.with(Condition::Json(Json::whole(body)))
     }
 
-    /// Requires a body that is JSON and contains this: objects may have further members, at every depth;
-    /// arrays have as many elements as here. (Feature `json`.)
+    /// Requires a JSON body that contains this value. Objects may have further members, at every depth; arrays
+    /// must have the same number of elements. (Feature `json`.)
     ///
     /// # Panics
-    /// If the pattern asks for a body without it already, or the value can't be written as JSON.
+    /// If the pattern already requires a body without this value, or the value can't be serialized as JSON.
     #[cfg(feature = "json")]
     #[track_caller]
     pub fn json_contains(self, part: impl serde::Serialize) -> Self {
         self.with(Condition::Json(Json::part(part)))
     }
 
-    /// Requires that the request passes a test; `what` names it in messages: `"a signed request"`.
+    /// Requires that a closure accepts the request. `what` names the condition in messages: `"a signed
+    /// request"`.
     ///
-    /// The test returns a `bool`, or a `Result` whose error is the reason that messages give: see
+    /// The closure returns a `bool`, or a `Result` whose error is the reason shown in messages: see
     /// [`Verdict`].
     ///
-    /// The test runs only if everything else matches: once or more for a request, and again for messages.
-    /// So its result should depend on the request only; it may use the [`Stubs`](super::Stubs) it is in.
-    /// It sees as much of the body as [`body`](Self::body) does, and
-    /// [`is_truncated`](Request::is_truncated) if there is more. If it panics, the request is answered
-    /// with 500, and the test that owns the server fails.
+    /// The closure is called only if everything else matches: at least once per request, and again for
+    /// messages. Its result should depend on the request only; it may use the [`Stubs`](super::Stubs) that
+    /// contain it. It sees the same part of the body as [`body`](Self::body);
+    /// [`is_truncated`](Request::is_truncated) says whether there is more. If it panics, the request is
+    /// answered with 500, and the test fails.
     ///
     /// ```
     /// use servette::testing::post;
@@ -222,21 +223,21 @@ impl RequestPattern {
         self
     }
 
-    /// Whether a request matches.
+    /// Returns whether a request matches.
     ///
     /// # Panics
-    /// If a test does that was given to [`predicate`](Self::predicate).
+    /// If a closure given to [`predicate`](Self::predicate) panics.
     pub fn matches(&self, request: &Request) -> bool {
         self.matches_without(Condition::runs_code, request)
             && self.conditions.iter().all(|own| own.passes(request))
     }
 
-    /// Whether a request matches as far as can be said before its body is here.
+    /// Whether a request can match, as far as its head says.
     pub(super) fn may_match_head(&self, request: &Request) -> bool {
         self.matches_without(Condition::needs_body, request)
     }
 
-    /// Whether it is meant if some of the conditions are left out.
+    /// Whether a request matches without some of the conditions.
     fn matches_without(&self, left_out: fn(&Condition) -> bool, request: &Request) -> bool {
         let mut conditions = self.conditions.iter().filter(|own| !left_out(own));
         self.knows_method(&request.command)
@@ -276,17 +277,17 @@ impl RequestPattern {
         found
     }
 
-    /// Whether the body decides.
+    /// Whether a condition needs the body.
     pub(super) fn needs_body(&self) -> bool {
         self.conditions.iter().any(Condition::needs_body)
     }
 
-    /// The condition that asks for a body.
+    /// The condition on the body, if there is one.
     pub(super) fn body_condition(&self) -> Option<&Condition> {
         self.conditions.iter().find(|own| own.names_body())
     }
 
-    /// Whether the stub before leaves nothing for this one.
+    /// Whether this pattern matches every request that `other` matches, as far as that is easy to see.
     pub(super) fn covers(&self, other: &RequestPattern) -> bool {
         let same_method = self.method.is_none() || self.method == other.method;
         same_method && self.conditions.is_empty() && self.path.covers(&other.path)

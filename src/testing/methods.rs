@@ -1,9 +1,9 @@
-//! [`get`], [`post`] and their like: where a [`RequestPattern`] starts.
+//! [`get`], [`post`] and the like, which start a [`RequestPattern`].
 
 use super::matching::RequestPattern;
 use super::path::PathPattern;
 
-/// A GET for this path: see [`RequestPattern`].
+/// Matches GET requests for this path: see [`RequestPattern`].
 ///
 /// # Panics
 /// If no request can have such a path, for example one without a leading slash.
@@ -12,7 +12,7 @@ pub fn get(path: impl Into<PathPattern>) -> RequestPattern {
     method("GET", path)
 }
 
-/// A HEAD for this path.
+/// Matches HEAD requests for this path.
 ///
 /// # Panics
 /// If no request can have such a path, for example one without a leading slash.
@@ -21,7 +21,7 @@ pub fn head(path: impl Into<PathPattern>) -> RequestPattern {
     method("HEAD", path)
 }
 
-/// A POST to this path.
+/// Matches POST requests to this path.
 ///
 /// # Panics
 /// If no request can have such a path, for example one without a leading slash.
@@ -30,7 +30,7 @@ pub fn post(path: impl Into<PathPattern>) -> RequestPattern {
     method("POST", path)
 }
 
-/// A PUT of this path.
+/// Matches PUT requests to this path.
 ///
 /// # Panics
 /// If no request can have such a path, for example one without a leading slash.
@@ -39,7 +39,7 @@ pub fn put(path: impl Into<PathPattern>) -> RequestPattern {
     method("PUT", path)
 }
 
-/// A PATCH of this path.
+/// Matches PATCH requests to this path.
 ///
 /// # Panics
 /// If no request can have such a path, for example one without a leading slash.
@@ -48,7 +48,7 @@ pub fn patch(path: impl Into<PathPattern>) -> RequestPattern {
     method("PATCH", path)
 }
 
-/// An OPTIONS for this path, or for `*`.
+/// Matches OPTIONS requests for this path, or for `*`.
 ///
 /// # Panics
 /// If no request can have such a path, for example one without a leading slash.
@@ -57,7 +57,7 @@ pub fn options(path: impl Into<PathPattern>) -> RequestPattern {
     method("OPTIONS", path)
 }
 
-/// A DELETE of this path.
+/// Matches DELETE requests for this path.
 ///
 /// # Panics
 /// If no request can have such a path, for example one without a leading slash.
@@ -66,7 +66,7 @@ pub fn delete(path: impl Into<PathPattern>) -> RequestPattern {
     method("DELETE", path)
 }
 
-/// A request with this method, such as `SPAM`, `PROPFIND`, or `CONNECT` (whose path is `host:port`).
+/// Matches requests with this method, such as `SPAM`, `PROPFIND`, or `CONNECT` (whose path is `host:port`).
 ///
 /// # Panics
 /// If no request can have such a method or such a path.
@@ -75,7 +75,7 @@ pub fn method(name: &str, path: impl Into<PathPattern>) -> RequestPattern {
     RequestPattern::new(Some(name.to_owned()), path.into())
 }
 
-/// A request with any method.
+/// Matches requests with any method for this path.
 ///
 /// # Panics
 /// If no request can have such a path, for example one without a leading slash.

@@ -1,25 +1,25 @@
-//! [`PathPattern`]: which paths are meant.
+//! [`PathPattern`]: a pattern that matches paths.
 
 use std::fmt;
 
 use super::glob::Glob;
 
-/// Matches exactly this path, whatever characters it has.
+/// Matches exactly this path. No character is special.
 pub fn exact(path: &str) -> PathPattern {
     PathPattern(Path::Exact(path.into()))
 }
 
-/// Matches every path that begins with this.
+/// Matches every path that starts with this text.
 pub fn prefix(path: &str) -> PathPattern {
     PathPattern(Path::Prefix(path.into()))
 }
 
-/// Matches every path of this pattern: `*` is any run of characters but the slash, `**` any run,
-/// `[a-z]` one of these characters, `[!a-z]` one other, `{a,b}` one of these texts, and a backslash takes the
-/// next character as it is. It is no regular expression: `.` and `+` stand for themselves.
+/// Matches paths by a glob: `*` is any run of characters but the slash, `**` any run, `[a-z]` one of these
+/// characters, `[!a-z]` one other character, `{a,b}` one of these texts. A backslash makes the next character
+/// literal. A glob is not a regular expression: `.` and `+` stand for themselves.
 ///
 /// # Panics
-/// If the pattern can't be understood.
+/// If the glob is malformed.
 #[track_caller]
 #[allow(clippy::panic)] // A test that asks for what can't be should stop where it asks.
 pub fn glob(pattern: &str) -> PathPattern {
@@ -29,24 +29,36 @@ pub fn glob(pattern: &str) -> PathPattern {
     }
 }
 
-/// A pattern for paths: made by [`exact`], [`prefix`] and [`glob`], or from a text.
+/// A pattern that matches paths: made by [`exact`], [`prefix`] and [`glob`], or from a string.
 ///
-/// A text is the path of a URL, with or without a query. If its path has a `*`, it is a [`glob`]; otherwise it
-/// is [`exact`]. The query is decoded, and each of its parameters becomes a
-/// [`query`](super::RequestPattern::query) condition: their order does not matter, and a request may have
-/// more of them. A text with a `#` is rejected, because clients don't send the fragment of a URL.
+/// A string is the path of a URL, with or without a query. If the path contains `*`, it is a [`glob`];
+/// otherwise it is [`exact`]. The query is decoded, and each parameter becomes a
+/// [`query`](super::RequestPattern::query) condition: their order does not matter, and a request may have more.
+/// A string with `#` is rejected, because clients don't send the fragment of a URL.
 ///
-/// Paths are compared without their query. A path matches if it does so as it was sent, or percent-decoded.
+/// Paths are compared without their query. A path matches as sent or percent-decoded.
+///
+/// ```
+/// use servette::testing::{Stubs, TestServer, get, prefix, status};
+///
+/// let server = TestServer::start(
+///     Stubs::new()
+///         .on(get("/users/*/name").answer(status(200).body("Ada")))
+///         .on(get(prefix("/static/")).answer(status(404))),
+/// );
+/// let mut response = ureq::get(server.url("/users/7/name")).call().unwrap();
+/// assert_eq!(response.body_mut().read_to_string().unwrap(), "Ada");
+/// ```
 #[derive(Clone, Debug)]
 pub struct PathPattern(pub(super) Path);
 
-/// A [`PathPattern`] taken apart.
+/// The kinds of [`PathPattern`].
 #[derive(Clone, Debug)]
 pub(super) enum Path {
     Exact(String),
     Prefix(String),
     Glob(Glob),
-    /// A path and the query that was given with it.
+    /// A path with a query.
     WithQuery(Box<Path>, String),
 }
 
@@ -92,7 +104,7 @@ impl Path {
         }
     }
 
-    /// As it was written.
+    /// The pattern as it was written.
     pub(super) fn text(&self) -> &str {
         match self {
             Path::Exact(text) | Path::Prefix(text) => text,
@@ -101,7 +113,7 @@ impl Path {
         }
     }
 
-    /// What else the pattern may have been meant to be, for a message about a path that does not match.
+    /// A hint for failure messages: the kind of pattern that may have been intended.
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Path::Exact(text) if text.contains(['[', '{', '(', '^', '$', '\\', '<']) => {

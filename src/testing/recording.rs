@@ -1,4 +1,4 @@
-//! What a fixture has seen: every [`Request`], and what went wrong.
+//! [`Recording`]: the requests, notes and failures of a fixture.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use super::request::Request;
 use super::told::Told;
 use crate::shutdown::lock;
 
-/// Lines of the handler's log that are kept.
+/// Maximum number of recorded lines of the handler's log.
 const LOG_LINES: usize = 200;
 
-/// How much is kept.
+/// Limits of a recording.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) requests: usize,
@@ -31,14 +31,14 @@ impl Default for Bounds {
     }
 }
 
-/// What the threads of a fixture and its test share.
+/// State that the threads of a fixture share with its test.
 #[derive(Debug)]
 pub(super) struct Recording {
     pub(super) gates: Gates,
     pub(super) gate_deadline: Duration,
     pub(super) protocol_version: Option<&'static str>,
     pub(super) bounds: Bounds,
-    /// Connections that were accepted, and not reset at once.
+    /// Number of connections that were accepted and not reset at once.
     accepted: AtomicU64,
     log: Mutex<Log>,
     arrived: Condvar,
@@ -50,17 +50,17 @@ struct Log {
     bytes: usize,
     next_id: u64,
     connections: u64,
-    /// Complete requests since the last `take`, those that are not kept any more included.
+    /// Number of complete requests since the last `take`, including those that were dropped.
     complete: usize,
-    /// Requests that were dropped to keep within the bounds.
+    /// Number of requests that were dropped because of the limits.
     dropped: u64,
     problems: Told,
     notes: Told,
     unmatched: Told,
-    /// Requests whose exchange is not over, by their ids, in words.
+    /// Request lines of the exchanges that are not over, by the ids of the requests.
     running: Vec<(u64, String)>,
     lines: VecDeque<String>,
-    /// Lines that are not kept any more.
+    /// Number of log lines that were dropped.
     lines_dropped: usize,
 }
 
@@ -82,7 +82,7 @@ impl Log {
         self.trim(bounds);
     }
 
-    /// Forgets the oldest until the rest is within the bounds.
+    /// Drops the oldest requests until the rest is within the limits.
     fn trim(&mut self, bounds: &Bounds) {
         while self.entries.len() > bounds.requests.max(1)
             || (self.bytes > bounds.bytes && self.entries.len() > 1)
@@ -112,7 +112,7 @@ impl Recording {
         }
     }
 
-    /// For an exchange without a server.
+    /// Creates the recording of an exchange without a server.
     pub(super) fn in_memory(protocol_version: Option<&'static str>) -> Self {
         Recording {
             gates: Gates::in_memory(),
@@ -120,19 +120,19 @@ impl Recording {
         }
     }
 
-    /// A connection, which may bring a request.
+    /// Counts an accepted connection.
     pub(super) fn accepted(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many connections have brought no request so far.
+    /// Number of connections that have not sent a request so far.
     pub(super) fn silent(&self) -> u64 {
         let connections = self.connections();
         let accepted = self.accepted.load(Ordering::Relaxed);
         accepted.saturating_sub(connections)
     }
 
-    /// A connection has brought its first request; its number.
+    /// Counts a connection that has sent its first request, and returns its number.
     pub(super) fn connected(&self) -> u64 {
         let mut log = lock(&self.log);
         log.connections += 1;
@@ -155,7 +155,7 @@ impl Recording {
         lock(&self.log).dropped
     }
 
-    /// Takes what is complete.
+    /// Removes and returns the complete requests.
     pub(super) fn take(&self) -> Vec<Request> {
         let mut log = lock(&self.log);
         log.complete = 0;
@@ -168,7 +168,7 @@ impl Recording {
         taken.into_iter().map(|entry| entry.request).collect()
     }
 
-    /// Waits until so many requests are complete; how many are at the deadline, if less.
+    /// Waits until `count` requests are complete. The error is their number at the deadline.
     pub(super) fn wait_for(&self, count: usize, deadline: Duration) -> Result<(), usize> {
         let start = Instant::now();
         let mut log = lock(&self.log);
@@ -184,7 +184,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Something for which the test fails.
+    /// Adds a problem, which makes the test fail.
     pub(super) fn problem(&self, problem: String) {
         lock(&self.log).problems.tell(problem);
     }
@@ -193,7 +193,7 @@ impl Recording {
         lock(&self.log).problems.lines()
     }
 
-    /// Something that the test should know.
+    /// Adds a note for the failure message.
     pub(super) fn note(&self, note: String) {
         lock(&self.log).notes.tell(note);
     }
@@ -202,7 +202,7 @@ impl Recording {
         lock(&self.log).notes.lines()
     }
 
-    /// A note about a request that no stub matched. The stubs themselves can say more about it.
+    /// Adds a note about a request that no stub matched. Messages of the stubs have more details.
     pub(super) fn note_unmatched(&self, note: String) {
         lock(&self.log).unmatched.tell(note);
     }
@@ -220,7 +220,7 @@ impl Recording {
         lock(&self.log).lines.iter().cloned().collect()
     }
 
-    /// How many lines came before those that are kept.
+    /// Number of log lines before the recorded ones.
     pub(super) fn lines_dropped(&self) -> usize {
         lock(&self.log).lines_dropped
     }
@@ -234,18 +234,18 @@ impl Recording {
         log.lines.push_back(line.trim_end().to_owned());
     }
 
-    /// What is being answered now, for messages.
+    /// Request lines of the exchanges that are not over, for messages.
     pub(super) fn running(&self) -> Vec<String> {
         let log = lock(&self.log);
         log.running.iter().map(|(_, name)| name.clone()).collect()
     }
 
-    /// The exchange of a request is over.
+    /// Notes that the exchange of a request is over.
     pub(super) fn over(&self, id: u64) {
         lock(&self.log).running.retain(|(own, _)| *own != id);
     }
 
-    /// A request has come; its number.
+    /// Adds a request, and returns its id.
     pub(super) fn begin(&self, request: Request) -> u64 {
         let mut log = lock(&self.log);
         let id = log.next_id;
@@ -259,12 +259,12 @@ impl Recording {
         id
     }
 
-    /// Changes a request, if it is still kept.
+    /// Changes a request, if it is still recorded.
     pub(super) fn change(&self, id: u64, change: impl FnOnce(&mut Entry)) {
         lock(&self.log).change(id, &self.bounds, change);
     }
 
-    /// The same where the request is complete with that. It counts also if it is not kept any more.
+    /// Changes a request that is complete with this change. It is counted even if it is no longer recorded.
     pub(super) fn complete(&self, id: u64, change: impl FnOnce(&mut Entry)) {
         let mut log = lock(&self.log);
         log.change(id, &self.bounds, |entry| {

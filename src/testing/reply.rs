@@ -1,4 +1,4 @@
-//! [`Reply`]: whatever a stub can say.
+//! [`Reply`]: any answer of a stub.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,9 +36,18 @@ impl From<Streamed> for Reply {
 
 type Play = dyn Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync;
 
-/// The answer of a [`Stub`](super::Stub), of any kind: an [`Answer`], a [`Script`], an [`Action`], a [`Streamed`], a
+/// Any answer of a [`Stub`](super::Stub): an [`Answer`], a [`Script`], an [`Action`], a [`Streamed`], a
 /// [`Forward`](super::Forward), or a closure ([`answer_with`](super::RequestPattern::answer_with)).
-// It is cloned for each request, and bodies can be large.
+///
+/// ```
+/// use servette::testing::{Reply, Stubs, TestServer, get, reset, status};
+///
+/// let replies: [Reply; 2] = [status(503).into(), reset().into()];
+/// let [first, second] = replies;
+/// let server = TestServer::start(Stubs::new().on(get("/").answer(first).then(second)));
+/// assert!(matches!(ureq::get(server.url("/")).call(), Err(ureq::Error::StatusCode(503))));
+/// ```
+// Cloned for each request, so large bodies are shared.
 #[derive(Clone)]
 pub struct Reply(Kind);
 
@@ -75,7 +84,7 @@ impl Reply {
         }
     }
 
-    /// Whether it is a closure. That decides itself how much of the request's body it reads.
+    /// Whether the answer is a closure, which reads the body of the request itself.
     pub(super) fn runs_code(&self) -> bool {
         matches!(self.0, Kind::With(_))
     }

@@ -1,4 +1,4 @@
-//! What a fixture says to the person whose test has failed.
+//! Failure messages of a fixture.
 
 use std::cmp::Reverse;
 use std::fmt::{self, Write as _};
@@ -12,16 +12,16 @@ use super::request::Request;
 #[cfg(feature = "json")]
 use crate::log::text::char_boundary;
 
-/// Requests that a message shows.
+/// Maximum number of requests in a message.
 const SHOWN: usize = 20;
-/// Bytes of a body that a message shows in one line.
+/// Maximum number of bytes of a body in one line.
 const PREVIEW: usize = 200;
-/// Bytes of a text that a message shows below its request.
+/// Maximum number of bytes of a text below its request.
 const SHOWN_TEXT: usize = 1000;
 
-/// Says it where a test's output goes. A stderr that is closed is no reason to panic where a test fails already.
+/// Prints to stderr, as captured by the test harness. A closed stderr does not panic: the test fails already.
 pub(super) fn say(text: &str) {
-    // Not by `write_all`, which libtest does not capture.
+    // libtest does not capture `write_all`.
     let _ = catch_unwind(|| eprintln!("{text}"));
 }
 
@@ -98,7 +98,7 @@ pub(super) fn request(f: &mut fmt::Formatter<'_>, request: &Request) -> fmt::Res
     Ok(())
 }
 
-/// All that has arrived.
+/// The requests that have arrived, and the number of those that were dropped.
 pub(super) fn arrivals(requests: &[Request], dropped: u64) -> String {
     let mut text = match requests.len() {
         0 => "No request has arrived.".to_owned(),
@@ -124,14 +124,14 @@ pub(super) fn list<T: fmt::Debug>(messages: &[T]) -> String {
     text
 }
 
-/// The request that comes nearest to a pattern, and why it does not match.
+/// The nearest request to a pattern, and the reason why it does not match.
 pub(super) struct Miss {
     number: usize,
     pub(super) requestline: String,
     pub(super) why: String,
 }
 
-/// Which requests match a pattern and, if these are too few, which one comes nearest of the others.
+/// Lists the requests that match a pattern; if they are too few, also the nearest of the others.
 pub(super) fn explain(
     pattern: &RequestPattern,
     requests: &[Request],
@@ -166,7 +166,7 @@ pub(super) fn explain(
     (text, miss)
 }
 
-/// What is shown over several lines stands last.
+/// Joins differences; those of several lines come last.
 pub(super) fn words(differences: &[Difference]) -> String {
     let mut words: Vec<_> = differences
         .iter()
@@ -176,13 +176,13 @@ pub(super) fn words(differences: &[Difference]) -> String {
     words.join("; ")
 }
 
-/// All lines but the first begin with this.
+/// Indents all lines but the first with `by`.
 pub(super) fn indented(text: &str, by: &str) -> String {
     text.replace('\n', &format!("\n{by}"))
 }
 
-/// How far a request is from a pattern. Of two that differ in as many things, the one that has what is
-/// asked for, if with other values, is nearer; then the one that shares more of the path.
+/// The distance of a request from a pattern. If two requests differ in the same number of conditions, the one
+/// where only values differ is nearer; then the one that shares more of the path.
 pub(super) fn distance(
     pattern: &RequestPattern,
     request: &Request,
@@ -194,7 +194,7 @@ pub(super) fn distance(
     (differences.len(), missing, Reverse(shared))
 }
 
-/// The whole message of a test that fails.
+/// The whole message of a failing test.
 pub(super) fn failure(
     name: &str,
     problems: &[String],
@@ -223,7 +223,7 @@ pub(super) fn failure(
         let _ = write!(text, "\nNote: {note}");
     }
     let mut lines = shared.log_lines();
-    // A problem is logged, too, where it was the error of a handler.
+    // A problem that was the error of a handler is in the log, too.
     lines.retain(|line| !problems.iter().any(|problem| line.ends_with(problem)));
     let skipped = lines.len().saturating_sub(SHOWN);
     if !lines.is_empty() {

@@ -1,4 +1,4 @@
-//! [`Request`]: a request as a fixture remembers it.
+//! [`Request`]: a recorded request.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,43 +10,56 @@ use super::report;
 use crate::Result;
 use crate::exchange::{Exchange, Pairs, Target};
 
-/// A request as a [`TestServer`](super::TestServer) recorded it.
+/// A request that a [`TestServer`](super::TestServer) recorded.
+///
+/// ```
+/// use servette::testing::{TestServer, status};
+///
+/// let server = TestServer::start(status(201));
+/// ureq::post(server.url("/users?role=admin")).send("Ada").unwrap();
+///
+/// let request = &server.requests()[0];
+/// assert_eq!(request.command, "POST");
+/// assert_eq!(request.path, "/users");
+/// assert_eq!(request.query_value("role").as_deref(), Some("admin"));
+/// assert_eq!(request.header("content-length"), Some("3"));
+/// assert_eq!(request.text(), "Ada");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Request {
-    /// The request line without its line end.
+    /// The request line, without its line end.
     pub requestline: String,
     /// The method.
     pub command: String,
-    /// The path without its query, as it was sent (percent-encoded).
+    /// The path without its query, as sent (percent-encoded).
     pub path: String,
-    /// What follows the question mark; `None` without one.
+    /// The query, after the question mark, as sent; `None` without one.
     pub query: Option<String>,
-    /// The version, `HTTP/1.1`.
+    /// The HTTP version, `HTTP/1.1`.
     pub version: String,
-    /// Names and values, in their order and in their own case.
+    /// Names and values of the headers, in their order and in their own case.
     pub headers: Vec<(String, String)>,
     /// The body without its framing, as far as the handler or the server has read it.
     pub body: Vec<u8>,
     /// The bytes of the request, head and body, as they arrived. Bytes that the handler reads with
-    /// [`Exchange::raw`](crate::Exchange::raw) belong to them once the exchange is over; those of a
-    /// [detached](crate::Exchange::detach) stream don't. If the request was rejected: all bytes that had
-    /// arrived.
+    /// [`Exchange::raw`](crate::Exchange::raw) are included when the exchange is over; those of a
+    /// [detached](crate::Exchange::detach) stream are not. For a rejected request: all bytes that had arrived.
     pub raw: Vec<u8>,
-    /// The client's address; `None` in memory.
+    /// The address of the client; `None` in memory.
     pub client_address: Option<SocketAddr>,
-    /// The number of its connection, from 1 in the order of their first requests.
+    /// The number of the connection, from 1, in the order of the first requests.
     pub connection: u64,
-    /// The time when its head was complete.
+    /// The time when the head was complete.
     pub at: Instant,
-    /// Whether its body was read to the end, or its exchange is over.
+    /// Whether the body was read to its end, or the exchange is over.
     pub is_complete: bool,
-    /// Whether the body or the raw bytes are longer than what is kept of them.
+    /// Whether the body or the raw bytes are longer than the recorded part.
     pub is_truncated: bool,
-    /// The status and the reason with which the server rejected it before any handler saw it. Such a request
-    /// has only `raw`, and `requestline` if that was complete.
+    /// The status and reason with which the server rejected the request before the handler saw it. Such a
+    /// request has only `raw`, and `requestline` if that was complete.
     pub refusal: Option<String>,
-    /// The body is longer than what is kept of it.
+    /// Whether the body is longer than its recorded part.
     pub(super) is_body_cut: bool,
 }
 
@@ -77,12 +90,12 @@ impl Request {
         }
     }
 
-    /// The value of the first field of this name, whatever its case.
+    /// Returns the value of the first header with this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.header_values(name).next()
     }
 
-    /// The values of all fields of this name.
+    /// Returns the values of all headers with this name, in any case.
     pub fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.headers
             .iter()
@@ -90,18 +103,18 @@ impl Request {
             .map(|(_, value)| &**value)
     }
 
-    /// The decoded value of the first parameter of this name in the query.
+    /// Returns the decoded value of the first query parameter with this name.
     pub fn query_value(&self, name: &str) -> Option<String> {
         self.query_pairs()
             .find_map(|(own, value)| (own == name).then_some(value))
     }
 
-    /// The parameters of the query, decoded.
+    /// Returns the query parameters, decoded.
     pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
         pairs(self.query.as_deref().unwrap_or_default())
     }
 
-    /// The path and the query, decoded, as [`Exchange::target`] returns them to the handler.
+    /// Returns path and query, decoded, as [`Exchange::target`] does for the handler.
     ///
     /// ```
     /// use servette::{Status, handler_fn, testing};
@@ -115,31 +128,31 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// If the path is not UTF-8 when it is decoded.
+    /// If the decoded path is not UTF-8.
     pub fn target(&self) -> Result<Target<'_>> {
         Target::of(&self.path, self.query.as_deref())
     }
 
-    /// The path without percent-encoding; what is not UTF-8 is replaced.
+    /// Returns the path, percent-decoded. Bytes that are not UTF-8 are replaced.
     pub fn decoded_path(&self) -> String {
         percent_decode_str(&self.path).decode_utf8_lossy().into()
     }
 
-    /// The body as text; what is not UTF-8 is replaced.
+    /// Returns the body as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON: a `serde_json::Value`, or any type of yours. (Feature `json`.)
+    /// Parses the body as JSON, into a `serde_json::Value` or a type of your own. (Feature `json`.)
     ///
     /// # Errors
-    /// If it is not JSON, or not what `T` asks for.
+    /// If the body is not JSON, or does not fit `T`.
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_slice(&self.body)
     }
 
-    /// Keeps no more of the body than this.
+    /// Truncates the body to this size.
     pub(super) fn cut_body(&mut self, most: usize) {
         if self.body.len() > most {
             self.body.truncate(most);
@@ -148,7 +161,7 @@ impl Request {
         }
     }
 
-    /// About what it costs to keep.
+    /// Approximate size in memory, in bytes.
     pub(super) fn cost(&self) -> usize {
         let fields = self
             .headers
@@ -164,7 +177,7 @@ pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
 }
 
 impl fmt::Debug for Request {
-    /// The request as a person would want to read it.
+    /// Formats the request for failure messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         report::request(f, self)
     }

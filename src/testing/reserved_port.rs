@@ -1,4 +1,4 @@
-//! [`ReservedPort`]: a port where nobody listens, for now.
+//! [`ReservedPort`]: a port that is bound, but not listened on.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -8,9 +8,11 @@ use crate::base::RequestHandler;
 use crate::server::listener;
 use crate::{Error, Result};
 
-/// A port of 127.0.0.1 that is held, but not listened on: clients are refused, and others can't bind it.
-/// (Two that reserve the same number in the same moment, while connections linger there, may both have it; then
-/// one of them can't start.)
+/// A port of 127.0.0.1 that is bound, but not listened on: connections are refused, and no other program can
+/// bind it.
+///
+/// (If two tests reserve a port at the same moment while old connections linger on it, both may get the same
+/// number; then one of them can't start its server.)
 ///
 /// ```
 /// use servette::testing::{ReservedPort, TestServer, status};
@@ -32,12 +34,12 @@ impl ReservedPort {
     /// Reserves a free port.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no free port.
     pub fn new() -> Result<Self> {
         ReservedPort::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
-    /// Reserves this port, or a free one of this address if it is 0.
+    /// Reserves the port of this address, or a free one if the port is 0.
     ///
     /// # Errors
     /// If it can't be bound.
@@ -50,17 +52,17 @@ impl ReservedPort {
         bind().map_err(|error| Error::context(format!("cannot bind {address}"), error))
     }
 
-    /// The address.
+    /// Returns the address.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of a path there.
+    /// Returns the URL of a path at this port: `http://127.0.0.1:PORT/path`.
     pub fn url(&self, path: &str) -> String {
         url(self.address, path)
     }
 
-    /// Serves this handler on the port.
+    /// Starts a server with this handler on the port.
     ///
     /// # Panics
     /// As [`Builder::start_on`].

@@ -1,4 +1,4 @@
-//! [`respond`]: a handler against bytes, without a server, but with the eyes of one.
+//! [`respond`]: runs a handler in memory, and records like a server.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,13 +11,13 @@ use super::request::Request;
 use super::response::Response;
 use crate::base::RequestHandler;
 
-/// Runs a handler against these requests in memory, without a socket: the requests as they were recorded,
-/// the responses parsed, and their bytes.
+/// Runs a handler against these requests in memory, without a socket: a unit test of a handler. Returns the
+/// recorded requests, the parsed responses, and their bytes.
 ///
-/// As [`servette::respond`](crate::respond()) does, it speaks the version of the handler, and a panic in
-/// the handler is a 500. (If that version is HTTP/1.0, the default of a handler, the connection ends after one
-/// request unless the client asks for more.) [`respond_or_panic`] speaks HTTP/1.1, and is strict. A
-/// [`pause`](super::pause) takes no time here, and nobody could open a [`gate`](super::gate()).
+/// As in [`servette::respond`](crate::respond()), the HTTP version is that of the handler, and a panic in the
+/// handler is a 500. (With HTTP/1.0, the default of a handler, the connection ends after one request unless the
+/// client asks for more.) [`respond_or_panic`] speaks HTTP/1.1 and panics with the handler. A
+/// [`pause`](super::pause) takes no time in memory, and a [`gate`](super::gate()) is an error.
 ///
 /// ```
 /// use servette::testing::respond;
@@ -41,11 +41,11 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
     Transcript::new(crate::respond(&watched, requests), &shared)
 }
 
-/// As [`respond`], but as strict as a [`TestServer`](super::TestServer).
+/// Runs a handler in memory as [`respond`] does, but as strict as a [`TestServer`](super::TestServer).
 ///
-/// The test fails if the handler panics or a canned answer can't be given. It speaks HTTP/1.1, whatever
-/// version its handler says, and the log of the handler is shown only if the test fails. What
-/// [`Stubs`](super::Stubs) expect they [verify](super::Stubs::verify) themselves.
+/// It panics if the handler panics or an answer can't be sent. It speaks HTTP/1.1, whatever the handler says.
+/// The log of the handler is shown only if the test fails. Expectations of [`Stubs`](super::Stubs) are checked
+/// by [`Stubs::verify`](super::Stubs::verify).
 ///
 /// ```
 /// use servette::handler_fn;
@@ -57,7 +57,7 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
 /// ```
 ///
 /// # Panics
-/// If the handler panics, an answer can't be given as it says, or one waits at a gate; with the message of a
+/// If the handler panics, an answer can't be sent, or an answer waits at a gate. The message is that of a
 /// `TestServer`.
 #[track_caller]
 #[allow(clippy::panic)] // The test fails.
@@ -70,7 +70,7 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
         handler,
         shared: shared.clone(),
     };
-    // What panics past all hooks was noted on its way.
+    // A panic that no hook caught has been noted already.
     let bytes = catch_unwind(AssertUnwindSafe(|| crate::respond(&watched, requests)));
     let problems = shared.problems();
     match bytes {
@@ -82,18 +82,32 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
     }
 }
 
-/// What [`respond`] returns: requests and responses of one connection.
+/// The requests and responses of one connection in memory: returned by [`respond`].
+///
+/// ```
+/// use servette::testing::respond;
+/// use servette::{Status, handler_fn};
+///
+/// let echo = handler_fn(|_, x| {
+///     let text = x.rfile.read_text(100)?;
+///     x.send_content(Status::OK, "text/plain", text)
+/// });
+/// let transcript = respond(&echo, "POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi");
+/// assert_eq!(transcript.request().text(), "hi");
+/// assert_eq!(transcript.response().text(), "hi");
+/// assert!(transcript.log[0].contains("\"POST / HTTP/1.0\" 200"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transcript {
-    /// The bytes that a client would read.
+    /// The bytes that a client receives.
     pub bytes: Vec<u8>,
-    /// The requests, as a [`TestServer`](super::TestServer) records them: refused ones too, and as much of
-    /// a body as was read.
+    /// The requests, as a [`TestServer`](super::TestServer) records them: rejected ones too, and the part of
+    /// the body that was read.
     pub requests: Vec<Request>,
-    /// The responses in `bytes`, interim ones (1xx) too, up to bytes that are no response.
+    /// The responses in `bytes`, interim ones (1xx) too, up to the first bytes that are not a response.
     pub responses: Vec<Response>,
-    /// The lines that the handler has logged, at most 200.
+    /// The lines that the handler logged, at most 200.
     pub log: Vec<String>,
 }
 
@@ -112,7 +126,7 @@ impl Transcript {
         }
     }
 
-    /// The only response, interim ones (1xx) aside.
+    /// Returns the only response; interim responses (1xx) are not counted.
     ///
     /// # Panics
     /// If there is none, or more than one.
@@ -127,7 +141,7 @@ impl Transcript {
         }
     }
 
-    /// The only request.
+    /// Returns the only request.
     ///
     /// # Panics
     /// If there is none, or more than one.

@@ -1,4 +1,4 @@
-//! [`Response`]: a response, parsed.
+//! [`Response`]: a parsed response.
 
 use std::fmt;
 
@@ -6,51 +6,63 @@ use super::report;
 use crate::Status;
 use crate::http1::chunked::{ChunkLimits, Decoder, Piece};
 
-/// As many fields as a response may have to be parsed.
+/// Maximum number of headers of a response that can be parsed.
 const MOST_FIELDS: usize = 256;
 
-/// A response as a client reads it: made by [`respond`](super::respond()).
+/// A parsed response: made by [`respond`](super::respond()).
+///
+/// ```
+/// use servette::testing::respond;
+/// use servette::{Status, handler_fn};
+///
+/// let gone = handler_fn(|_, x| x.send_error(Status::GONE));
+/// let transcript = respond(&gone, "GET / HTTP/1.0\r\n\r\n");
+/// let response = transcript.response();
+/// assert_eq!((response.status, &*response.reason), (410, "Gone"));
+/// assert_eq!(response.header("Content-Type"), Some("text/html;charset=utf-8"));
+/// assert!(response.is_complete);
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Response {
-    /// The version, `HTTP/1.1`.
+    /// The HTTP version, `HTTP/1.1`.
     pub version: String,
     /// The status code.
     pub status: u16,
     /// The reason phrase.
     pub reason: String,
-    /// Names and values, in their order and in their own case.
+    /// Names and values of the headers, in their order and in their own case.
     pub headers: Vec<(String, String)>,
-    /// The body without its framing. Of a response of status 101, and of a 2xx to CONNECT: all that
-    /// follows.
+    /// The body without its framing. For a response with status 101, and for 2xx to CONNECT: all bytes that
+    /// follow.
     pub body: Vec<u8>,
     /// The bytes of the response, head and body.
     pub raw: Vec<u8>,
-    /// The body is as long as its framing says.
+    /// Whether the body is as long as its framing says.
     pub is_complete: bool,
 }
 
 impl Response {
-    /// The value of the first field of this name, whatever its case.
+    /// Returns the value of the first header with this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.header_values(name).next()
     }
 
-    /// The values of all fields of this name.
+    /// Returns the values of all headers with this name, in any case.
     pub fn header_values(&self, name: &str) -> impl Iterator<Item = &str> {
         let is_it = move |(own, _): &&(String, String)| own.eq_ignore_ascii_case(name);
         self.headers.iter().filter(is_it).map(|(_, value)| &**value)
     }
 
-    /// The body as text; bytes that are not UTF-8 are replaced.
+    /// Returns the body as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON: a `serde_json::Value`, or any type of yours. (Feature `json`.)
+    /// Parses the body as JSON, into a `serde_json::Value` or a type of your own. (Feature `json`.)
     ///
     /// # Errors
-    /// If it is not JSON, or not what `T` asks for.
+    /// If the body is not JSON, or does not fit `T`.
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_slice(&self.body)
@@ -86,7 +98,7 @@ impl Response {
         let Ok(httparse::Status::Complete(length)) = head.parse(bytes) else {
             return None;
         };
-        // What is not ASCII is Latin-1, as in all heads.
+        // Bytes beyond ASCII are Latin-1, as in all heads.
         let latin1 = |bytes: &[u8]| bytes.iter().map(|&byte| char::from(byte)).collect();
         let fields = head.headers.iter();
         let mut response = Response {
@@ -106,7 +118,7 @@ impl Response {
         Some(response)
     }
 
-    /// Takes the body from the start of these bytes (RFC 9112, 6.3); how many they are.
+    /// Takes the body from the start of these bytes (RFC 9112, 6.3), and returns their number.
     fn take_body(&mut self, bytes: &[u8], method: &str) -> usize {
         let is_tunnel = method == "CONNECT" && (200..=299).contains(&self.status);
         if !is_tunnel && self.status != 101 {
@@ -156,7 +168,7 @@ impl Response {
 }
 
 impl fmt::Debug for Response {
-    /// The response as a person would want to read it.
+    /// Formats the response for failure messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.version, self.status, self.reason)?;
         for (name, value) in &self.headers {

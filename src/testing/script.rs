@@ -1,4 +1,4 @@
-//! [`Script`]: bytes and [`Action`]s in an order, played on the bare connection.
+//! [`Script`]: a sequence of bytes and [`Action`]s that is sent on the raw connection.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,14 +15,23 @@ use crate::error::Fault;
 use crate::exchange::Exchange;
 use crate::{Error, Result};
 
-/// How long a client may leave bytes untaken that are to reach it before a reset.
+/// Time that a client may accept no bytes before a reset comes early.
 const RESET_PATIENCE: Duration = Duration::from_secs(1);
 
-/// An event on the connection other than bytes: made by [`close`], [`reset`], [`hang`], [`pause`] and
-/// [`gate()`].
+/// An action on the connection: made by [`close`], [`reset`], [`hang`], [`pause`] and [`gate()`].
 ///
-/// It can be a whole answer (the connection ends behind it), or happen at a byte of an
-/// [`Answer`](super::Answer) or in a [`Script`]; any handler can [`play`](Self::play) it.
+/// An action can be a whole answer (then the connection ends after it), or happen at a byte of an
+/// [`Answer`](super::Answer) or in a [`Script`]. Any handler can [`play`](Self::play) it.
+///
+/// ```
+/// use servette::testing::{Stubs, TestServer, close, get, hang, reset};
+///
+/// let server = TestServer::start(
+///     Stubs::new().on(get("/").answer(reset()).then(close()).then(hang())),
+/// );
+/// assert!(ureq::get(server.url("/")).call().is_err()); // connection reset
+/// assert!(ureq::get(server.url("/")).call().is_err()); // connection closed
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action(Kind);
 
@@ -35,21 +44,22 @@ enum Kind {
     Gate(String),
 }
 
-/// Ends the connection in order (FIN): the client sees the end of the stream.
+/// Closes the connection (FIN): the client sees the end of the stream.
 pub fn close() -> Action {
     Action(Kind::Close)
 }
 
-/// Resets the connection (RST), as soon as the client's system has acknowledged all bytes before it. If the
-/// client takes none of them for a second, the reset comes earlier, and [`TestServer::notes`] says how much
-/// was missing; so it does when the server is dropped.
+/// Resets the connection (RST) when the client's system has acknowledged all bytes before it. If the client
+/// accepts no bytes for one second, or the server is dropped, the reset comes earlier, and
+/// [`TestServer::notes`] says how many bytes were missing. (Only Linux reports acknowledged bytes.)
 ///
 /// [`TestServer::notes`]: super::TestServer::notes
 pub fn reset() -> Action {
     Action(Kind::Reset)
 }
 
-/// Sends nothing more, and keeps the connection open until the client closes it or the server is dropped.
+/// Sends nothing more, and keeps the connection open until the client closes it or the server is dropped: for
+/// tests of timeouts.
 pub fn hang() -> Action {
     Action(Kind::Hang)
 }
@@ -59,20 +69,21 @@ pub fn pause(time: Duration) -> Action {
     Action(Kind::Pause(time))
 }
 
-/// Sends nothing until the test opens this gate with `server.gate(name).open()`.
+/// Sends nothing until the test opens this gate with `server.gate(name).open()`: see [`Gate`](super::Gate).
 pub fn gate(name: &str) -> Action {
     Action(Kind::Gate(name.into()))
 }
 
 impl Action {
-    /// Does it in a handler. Bytes that were written before are sent first, if the head is complete.
-    /// After [`pause`] and [`gate()`] the handler goes on, still within HTTP. [`close`], [`reset`] and
-    /// [`hang`] end the exchange, and the handler should return: further bytes are not sent, and are an
-    /// error that only the [log](super::TestServer::log) shows.
+    /// Performs the action from a handler. Bytes written before are sent first, if the head is complete.
+    ///
+    /// After [`pause`] and [`gate()`] the handler continues its response. [`close`], [`reset`] and [`hang`] end
+    /// the exchange, and the handler should return: further bytes are not sent, and writing them is an error
+    /// that only the [log](super::TestServer::log) shows.
     ///
     /// # Errors
-    /// Those of writing. The end of the server, and a gate that nobody opened in time; the handler
-    /// should return these as they are.
+    /// Those of writing; the end of the server; a gate that was not opened in time. The handler should return
+    /// these errors as they are.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         match &self.0 {
             Kind::Pause(_) | Kind::Gate(_) => {
@@ -86,12 +97,12 @@ impl Action {
         }
     }
 
-    /// Nothing comes behind it.
+    /// Whether nothing can follow this action.
     pub(super) fn is_end(&self) -> bool {
         matches!(self.0, Kind::Close | Kind::Reset | Kind::Hang)
     }
 
-    /// It is the whole answer.
+    /// Performs the action as the whole answer.
     pub(super) fn answer(&self, x: &mut Exchange<'_>) -> Result<()> {
         Script::from(self.clone()).play(x)
     }
@@ -106,7 +117,7 @@ impl Action {
                 let text = format!("gate {name:?}: only a TestServer has gates");
                 return Err(Error::other(text));
             }
-            // In memory nobody sees the time.
+            // In memory, time does not pass.
             _ => return Ok(()),
         };
         match (waited, shared) {
@@ -134,7 +145,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// A sequence of bytes and [`Action`]s: an answer that is sent exactly as given. It starts with [`raw`].
+/// A sequence of bytes and actions that is sent exactly as given: starts with [`raw`].
 ///
 /// ```
 /// use servette::testing::{TestServer, Stubs, get, raw, gate};
@@ -158,8 +169,8 @@ pub struct Script {
     steps: Steps<'static>,
 }
 
-/// Sends these bytes in place of a response: the start of a [`Script`]. The connection ends behind them,
-/// unless the script ends with [`hang`].
+/// Starts a [`Script`] that sends these bytes instead of a response. The connection ends after the script,
+/// unless its last action is [`hang`].
 pub fn raw(bytes: impl AsRef<[u8]>) -> Script {
     Script::default().raw(bytes)
 }
@@ -177,22 +188,24 @@ impl Script {
         self
     }
 
-    /// Does this next.
+    /// Performs this action next.
     pub fn then(mut self, act: Action) -> Self {
         self.steps.act(act);
         self
     }
 
-    /// Sends `bytes` bytes at a time from here on, with a pause of `every` between two writes. 0 ends the drip.
+    /// Sends the following bytes `bytes` bytes at a time, with a pause of `every` between two writes. 0 ends
+    /// the drip.
     pub fn drip(mut self, bytes: usize, every: Duration) -> Self {
         self.steps.drip(bytes, every);
         self
     }
 
-    /// Sends it in a handler, in place of a response. The connection ends with the exchange.
+    /// Sends the script from a handler, instead of a response. The connection ends with the exchange.
     ///
     /// # Errors
-    /// If writing fails, nobody opens a gate, or the script goes on behind a [`close`], [`reset`] or [`hang`].
+    /// If writing fails, a gate is not opened in time, or the script continues after a [`close`], [`reset`] or
+    /// [`hang`].
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         match self.impossible() {
             Some(why) => Err(problem(x, &why)),
@@ -200,7 +213,7 @@ impl Script {
         }
     }
 
-    /// Why it can't happen as it says.
+    /// The reason why the script can't be sent.
     pub(super) fn impossible(&self) -> Option<String> {
         let Steps(steps) = &self.steps;
         let ends = |step: &Step<'_>| matches!(step, Step::Action(act) if act.is_end());
@@ -212,7 +225,7 @@ impl Script {
     }
 }
 
-/// What a [`Script`] is made of; the bytes may be somebody else's.
+/// The steps of a [`Script`]; bytes may be borrowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Steps<'a>(Vec<Step<'a>>);
 
@@ -248,7 +261,7 @@ impl<'a> Steps<'a> {
         for step in &self.0 {
             match step {
                 Step::Bytes(bytes) => match write(&mut stream, bytes, drip, shared) {
-                    // The window of the client is full, so the reset can't come later than now.
+                    // The client's window is full, so the reset comes now.
                     Err(error) if self.has_reset() && is_timeout(&error) => {
                         let sent = stream.written();
                         return self.reset(x, sent, shared);
@@ -257,7 +270,7 @@ impl<'a> Steps<'a> {
                 },
                 Step::Drip(bytes, every) => drip = (*bytes, *every),
                 Step::Action(Action(Kind::Close)) => {
-                    // At once, whatever the handler does then.
+                    // Immediately, whatever the handler does next.
                     stream.shutdown_write();
                     return Ok(());
                 }
@@ -276,7 +289,7 @@ impl<'a> Steps<'a> {
         self.0.iter().any(Step::is_reset)
     }
 
-    /// The bytes that are to arrive before the reset.
+    /// Number of bytes that must arrive before the reset.
     fn bytes_before_reset(&self) -> u64 {
         let before = self.0.iter().take_while(|step| !step.is_reset());
         let sizes = before.map(|step| match step {
@@ -286,14 +299,14 @@ impl<'a> Steps<'a> {
         sizes.sum()
     }
 
-    /// Resets the connection, of which so many bytes were `sent`.
+    /// Resets the connection after `sent` bytes.
     fn reset(&self, x: &mut Exchange<'_>, sent: u64, shared: Option<&Recording>) -> Result<()> {
         let (client, server) = (x.client_address, x.server.server_address);
         let mut is_over = false;
         let channel = x.channel();
         let nap = |time| match channel.wait_beside(&mut Vec::new(), false, Some(time)) {
             Ok(client) => !client.is_gone,
-            // The server ends.
+            // The server is stopping.
             Err(_) => {
                 is_over = true;
                 false
@@ -311,9 +324,9 @@ impl<'a> Steps<'a> {
                 x.requestline
             ));
         }
-        // It fails in memory, where the end of the bytes is all there is to see.
+        // This fails in memory, where a client sees only the end of the bytes.
         let _ = x.raw()?.reset_on_close();
-        // The last owner of the socket closes it, and no orderly end comes before.
+        // Dropping the last owner of the socket closes it, without a FIN before.
         let _ = x.detach();
         Ok(())
     }
@@ -325,7 +338,7 @@ impl Step<'_> {
     }
 }
 
-/// Writes them all at once, or so many at a time with a pause between.
+/// Writes the bytes at once, or a number at a time with a pause between two writes.
 fn write(
     stream: &mut RawStream<'_>,
     bytes: &[u8],
@@ -348,7 +361,7 @@ fn is_timeout(error: &Error) -> bool {
     error.fault() == Some(&Fault::SlowReader)
 }
 
-/// Reads and drops what comes until the client leaves.
+/// Reads and discards bytes until the client closes the connection.
 fn await_end(stream: &mut RawStream<'_>) -> Result<()> {
     let mut waste = [0; 4096];
     loop {

@@ -1,4 +1,4 @@
-//! [`TestServer`]: a server that lives as long as its test.
+//! [`TestServer`]: a mock server that lives as long as its test.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,18 +19,21 @@ use crate::ShutdownHandle;
 use crate::base::RequestHandler;
 use crate::shutdown::lock;
 
-/// A server for one test: on 127.0.0.1 and a free port, on threads of its own, stopped when it is dropped.
+/// A mock HTTP server for one test: on 127.0.0.1 and a free port, with threads of its own, stopped when it is
+/// dropped.
 ///
-/// It serves any handler, records every request, and can misbehave: see the
-/// [module](crate::testing). It speaks HTTP/1.1, whatever version its handler says, unless
+/// It serves any handler, usually [`Stubs`], records every request, and can fail on purpose: see the
+/// [module](crate::testing). It speaks HTTP/1.1, whatever the handler says, unless
 /// [`protocol_version`](Builder::protocol_version) is set.
 ///
-/// Dropping it ends idle connections, and handlers that wait on their socket or at a gate, at once. A handler
-/// that is blocked elsewhere gets a second; then it is left running and named on stderr. (If it panics later,
-/// no test fails for it. A stream that was [detached](crate::Exchange::detach) is left to its owner.) The
-/// port can be bound again at once. Then the drop panics, and so fails the test, if a handler has panicked, a
-/// gate was not opened in time, or a stub was not called as expected. If the test panics already, the message
-/// is printed to stderr instead.
+/// Dropping the server stops it, and the port can be bound again at once. Idle connections, and handlers that
+/// wait on their socket or at a gate, end immediately. A handler that is blocked elsewhere gets a second
+/// ([`drop_deadline`](Builder::drop_deadline)); then it is left running and named on stderr. (If it panics
+/// later, no test fails. The owner of a [detached](crate::Exchange::detach) stream keeps it.)
+///
+/// Then the drop panics, and so fails the test, if a handler panicked, an answer could not be sent, a gate was
+/// not opened in time, or a stub did not get the expected requests. If the test is already panicking, the
+/// message is printed to stderr instead.
 ///
 /// ```
 /// use servette::testing::{TestServer, get, status, Stubs};
@@ -51,7 +54,7 @@ pub struct TestServer {
     pub(super) drop_deadline: Duration,
     #[cfg(feature = "self-signed")]
     pub(super) certificate: Option<crate::SelfSigned>,
-    /// What the test was told.
+    /// Problems that were reported already.
     pub(super) reported: Mutex<Vec<String>>,
 }
 
@@ -60,15 +63,15 @@ impl TestServer {
     /// request, or any other [`RequestHandler`].
     ///
     /// # Panics
-    /// If no port or thread is to be had, or the handler is an [`Answer`](super::Answer) or a
-    /// [`Script`](super::Script) that can't be given as it says.
+    /// If there is no free port, a thread can't be started, or the handler is an [`Answer`](super::Answer) or a
+    /// [`Script`](super::Script) that can't be sent.
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(handler: H) -> TestServer {
         Builder::default().start(handler)
     }
 
-    /// Serves a handler that borrows from the test, while `f` runs. It returns when all handlers have
-    /// returned, for they borrow. What [`Stubs`] expect is verified only with [`Builder::verify`].
+    /// Serves a handler that borrows from the test while `f` runs. Returns when all handlers have returned,
+    /// because they borrow. Expectations of [`Stubs`] are verified only with [`Builder::verify`].
     ///
     /// ```
     /// use servette::testing::TestServer;
@@ -87,7 +90,7 @@ impl TestServer {
     /// ```
     ///
     /// # Panics
-    /// If no port or thread is to be had, or the test fails.
+    /// If there is no free port, a thread can't be started, or the test fails.
     #[track_caller]
     pub fn scope<H: RequestHandler + Send + Sync, R>(
         handler: H,
@@ -96,18 +99,18 @@ impl TestServer {
         Builder::default().scope(handler, f)
     }
 
-    /// A builder with the default settings.
+    /// Returns a builder with the default settings.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// The address that it listens on.
+    /// Returns the address of the server.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of a path: `http://127.0.0.1:PORT/x`, or `https://localhost:PORT/x` (some clients know no certificates
-    /// for addresses).
+    /// Returns the URL of a path: `http://127.0.0.1:PORT/x`, or `https://localhost:PORT/x` with HTTPS (because
+    /// some clients don't accept certificates for IP addresses).
     pub fn url(&self, path: &str) -> String {
         #[cfg(feature = "self-signed")]
         if self.certificate.is_some() {
@@ -118,7 +121,7 @@ impl TestServer {
         url(self.address, path)
     }
 
-    /// The certificate that clients of a server with [`https`](Builder::https) must trust, in PEM.
+    /// Returns the certificate that clients must trust, as PEM: see [`https`](Builder::https).
     ///
     /// # Panics
     /// If the server does not speak HTTPS.
@@ -128,7 +131,7 @@ impl TestServer {
         &self.certificate().pem
     }
 
-    /// The same in DER.
+    /// Returns the certificate that clients must trust, as DER.
     ///
     /// # Panics
     /// If the server does not speak HTTPS.
@@ -148,24 +151,24 @@ impl TestServer {
         }
     }
 
-    /// The gate of this name. A new gate is closed.
+    /// Returns the gate with this name. A new gate is closed.
     pub fn gate<'s>(&'s self, name: &'s str) -> Gate<'s> {
         self.shared.gates.name(name);
         Gate { server: self, name }
     }
 
-    /// The recorded requests, in the order of their heads. A request is recorded when its head is complete,
-    /// and has as much of its body as has arrived. If there are too many, the oldest are dropped: see
-    /// [`Builder::max_recorded`].
+    /// Returns the recorded requests, in the order of their heads. A request is recorded when its head is
+    /// complete, with the part of its body that has arrived. Beyond the limit ([`Builder::max_recorded`]) the
+    /// oldest requests are dropped.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests()
     }
 
     /// Waits until `count` requests are complete (since the last [`take`](Self::take)), and returns all
-    /// recorded requests. It blocks the thread.
+    /// recorded requests. Blocks the thread.
     ///
     /// # Panics
-    /// At the deadline, with the requests that did arrive.
+    /// At the deadline. The message has the requests that did arrive.
     #[track_caller]
     #[allow(clippy::panic)] // It is an assertion.
     pub fn wait_for(&self, count: usize, deadline: Duration) -> Vec<Request> {
@@ -182,33 +185,33 @@ impl TestServer {
         self.shared.take()
     }
 
-    /// The number of connections that have sent a request.
+    /// Returns the number of connections that have sent a request.
     pub fn connections(&self) -> u64 {
         self.shared.connections()
     }
 
-    /// Things that did not go as the test may assume: resets that came early because the client took no
-    /// more, requests that no stub matched. The first twenty of each, and how many more there are. Failure
-    /// messages show them too.
+    /// Returns notes about things that the test may not expect: resets that came early because the client did
+    /// not read, requests that no stub matched. At most the first twenty of each kind, and the number of the
+    /// others. Failure messages show them too.
     pub fn notes(&self) -> Vec<String> {
         self.shared.all_notes()
     }
 
-    /// The log of the handler, its last 200 lines. Failure messages show the last of them, and say
-    /// how many came before.
+    /// Returns the log of the handler: its last 200 lines. Failure messages show the last of them.
     pub fn log(&self) -> Vec<String> {
         self.shared.log_lines()
     }
 
-    /// Asserts that a request that matches has arrived, and returns the first one.
+    /// Asserts that a matching request has arrived, and returns the first one.
     ///
     /// # Panics
-    /// If there is none, with the requests that did arrive and why the nearest does not match.
+    /// If there is none. The message has the requests that did arrive, and the reason why the nearest one does
+    /// not match.
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn assert_received(&self, pattern: &RequestPattern) -> Request {
         let requests = self.requests();
-        // A test of the pattern that panics is told with the rest.
+        // A panic in a closure of the pattern is reported as a difference.
         let is_it = |request: &&Request| pattern.differences(request).is_empty();
         match requests.iter().find(is_it) {
             Some(found) => found.clone(),
@@ -219,11 +222,11 @@ impl TestServer {
         }
     }
 
-    /// Asserts that exactly `count` requests that match have arrived.
+    /// Asserts that exactly `count` matching requests have arrived.
     ///
     /// # Panics
-    /// If there are fewer or more, with the requests that did arrive, those that match, and, if they are too
-    /// few, why the nearest of the others does not.
+    /// If there are fewer or more. The message has the requests that did arrive and those that match; if they
+    /// are too few, also the reason why the nearest of the others does not match.
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn assert_count(&self, pattern: &RequestPattern, count: usize) {
@@ -252,18 +255,18 @@ impl TestServer {
         self.failure(&[format!("{what} `{pattern}`, got {found}{why}")])
     }
 
-    /// Checks now what the drop of the server checks: that no handler has panicked, every gate was opened in
-    /// time, and the stubs were called as expected. The drop does not report the same again.
+    /// Checks now what the drop of the server checks: no handler panicked, every gate was opened in time, and
+    /// the stubs got the expected requests. The drop does not report the same failures again.
     ///
     /// # Panics
-    /// If a check fails. If the thread panics already, the message is printed to stderr instead.
+    /// If a check fails. If the thread is already panicking, the message is printed to stderr instead.
     #[track_caller]
     pub fn verify(&self) {
         let (problems, notes) = self.findings();
         self.report(problems, notes);
     }
 
-    /// For what the test fails; and what its stubs say about requests that they did not match.
+    /// The problems that make the test fail, and the notes of the stubs about unmatched requests.
     fn findings(&self) -> (Vec<String>, Vec<String>) {
         let (mut problems, mut notes) = (self.shared.problems(), Vec::new());
         for stubs in &self.stubs {
@@ -292,11 +295,11 @@ impl TestServer {
         }
     }
 
-    /// Stops the server as dropping does, but keeps the port: clients are refused from now on, until
+    /// Stops the server as dropping it does, but keeps the port: connections are refused until
     /// [`ReservedPort::start`] serves there again.
     ///
     /// # Panics
-    /// As dropping does; and if somebody else took the port first.
+    /// As dropping the server does; and if another program took the port first.
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn stop(self) -> ReservedPort {
@@ -312,7 +315,7 @@ impl TestServer {
         report::failure(&self.name(), problems, &self.notes(), &self.shared)
     }
 
-    /// By what a person finds it, among others of the same test and of other tests.
+    /// The name of the server in messages: its address, and the line that started it.
     fn name(&self) -> String {
         let (address, at) = (self.address, self.started_at);
         format!(
@@ -322,7 +325,7 @@ impl TestServer {
         )
     }
 
-    /// Stops; what still runs, in words.
+    /// Stops the server. Returns a message about handlers that are still running.
     fn end(&self) -> Option<String> {
         self.shared.gates.end();
         let running = self.shutdown.cut(self.drop_deadline);
@@ -339,7 +342,7 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        // First of all, for what follows takes its time.
+        // First, because the rest takes time.
         if let Some(left) = self.end() {
             report::say(&left);
         }

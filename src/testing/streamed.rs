@@ -1,4 +1,4 @@
-//! [`Streamed`]: an answer that comes in parts, within HTTP.
+//! [`Streamed`]: an answer whose body is sent in parts.
 
 use std::io::Write as _;
 
@@ -8,7 +8,7 @@ use crate::base;
 use crate::exchange::Exchange;
 use crate::{Result, Status};
 
-/// An answer with status 200 and this media type whose body is sent in parts: the start of a [`Streamed`].
+/// Starts a [`Streamed`] answer with status 200 and this `Content-Type`.
 pub fn stream(content_type: &str) -> Streamed {
     Streamed {
         headers: vec![("Content-Type".into(), content_type.into())],
@@ -16,9 +16,11 @@ pub fn stream(content_type: &str) -> Streamed {
     }
 }
 
-/// An answer whose body is sent in parts, with a [`gate`](super::gate()) or a [`pause`](super::pause()) between
-/// them, such as an event stream. Each part is a chunk of its own, and the connection is kept behind the last one,
-/// unless a [`close`](super::close()), [`reset`](super::reset()) or [`hang`](super::hang()) ends it.
+/// An answer whose body is sent in parts (streaming, server-sent events): made by [`stream`].
+///
+/// A [`gate`](super::gate()) or a [`pause`](super::pause()) can stand between two parts. Each part is sent at
+/// once as one chunk. The connection is kept alive after the last part, unless a [`close`](super::close()),
+/// [`reset`](super::reset()) or [`hang`](super::hang()) ends it.
 ///
 /// ```
 /// use servette::events::Event;
@@ -53,7 +55,7 @@ enum Step {
 }
 
 impl Streamed {
-    /// Adds a field.
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -65,16 +67,16 @@ impl Streamed {
         self
     }
 
-    /// Does this next.
+    /// Performs this action next.
     pub fn then(mut self, act: Action) -> Self {
         self.steps.push(Step::Action(act));
         self
     }
 
-    /// Sends it in a handler, in place of a response.
+    /// Sends the answer from a handler, as its response.
     ///
     /// # Errors
-    /// If writing fails, or nobody opens a gate.
+    /// If writing fails, or a gate is not opened in time.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let h = &Plain;
         base::send_response_only(h, x, Status::OK);
@@ -100,7 +102,7 @@ impl Streamed {
         Ok(())
     }
 
-    /// Why it can't happen as it says.
+    /// The reason why the answer can't be sent.
     pub(super) fn impossible(&self) -> Option<String> {
         let ends = |step: &Step| matches!(step, Step::Action(act) if act.is_end());
         let end = self.steps.iter().position(ends)?;

@@ -1,4 +1,4 @@
-//! [`Stub`]: a pattern, the answers to what matches it, and how often that is expected.
+//! [`Stub`]: a pattern, its answers, and the expected number of requests.
 
 use super::matching::RequestPattern;
 use super::reply::Reply;
@@ -7,11 +7,11 @@ use crate::base::RequestHandler;
 use crate::exchange::Exchange;
 
 impl RequestPattern {
-    /// Answers the requests that match: with an [`Answer`](super::Answer), a [`Script`](super::Script), an
-    /// [`Action`](super::Action), or a [`Forward`](super::Forward).
+    /// Answers matching requests: with an [`Answer`](super::Answer), a [`Script`](super::Script), an
+    /// [`Action`](super::Action), a [`Streamed`](super::Streamed), or a [`Forward`](super::Forward).
     ///
     /// # Panics
-    /// If the answer can't be given as it says.
+    /// If the answer can't be sent.
     #[track_caller]
     pub fn answer(self, reply: impl Into<Reply>) -> Stub {
         Stub {
@@ -23,9 +23,9 @@ impl RequestPattern {
         .then(reply)
     }
 
-    /// Answers the requests that match by this closure. It is given the hooks of a handler and the exchange, as
-    /// in [`handler_fn`](crate::handler_fn). It reads the body itself: `rfile` has all of it, even if a
-    /// pattern has looked at it before. (`raw` has only the bytes that no pattern has read.)
+    /// Answers matching requests by a closure: a dynamic response. The closure gets the hooks of a handler and
+    /// the exchange, as in [`handler_fn`](crate::handler_fn). It reads the body itself: `rfile` has the whole
+    /// body, even if a pattern has read it before. (`raw` has only the bytes that no pattern has read.)
     pub fn answer_with(
         self,
         play: impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
@@ -34,19 +34,28 @@ impl RequestPattern {
     }
 }
 
-/// A pattern with its answers; made by [`RequestPattern::answer`].
+/// A pattern with its answers: made by [`RequestPattern::answer`].
+///
+/// ```
+/// use servette::testing::{Stub, Stubs, TestServer, get, status};
+///
+/// let stub: Stub = get("/data").answer(status(503)).times(2).then(status(200)).expect(3);
+/// let server = TestServer::start(Stubs::new().on(stub));
+/// let get = || ureq::get(server.url("/data")).call().is_ok();
+/// assert_eq!([get(), get(), get()], [false, false, true]);
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a stub does nothing before it is given to `Stubs::on`"]
 pub struct Stub {
     pub(super) pattern: RequestPattern,
-    /// Answers, and how often each is given.
+    /// Answers, each with its number of repetitions; `None` is for ever.
     replies: Vec<(Reply, Option<usize>)>,
     pub(super) expected: Expected,
-    /// It answers before the body has come.
+    /// Whether it answers before the body has arrived.
     pub(super) is_early: bool,
 }
 
-/// How often it is to be called.
+/// The expected number of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     Any,
@@ -55,11 +64,11 @@ pub(super) enum Expected {
 }
 
 impl Stub {
-    /// Answers the next request that matches with this. Every answer is given once and the last one is
-    /// repeated, unless [`times`](Self::times) says otherwise.
+    /// Answers the next matching request with this. Every answer is given once and the last one is repeated,
+    /// unless [`times`](Self::times) is set.
     ///
     /// # Panics
-    /// If the answer can't be given as it says.
+    /// If the answer can't be sent.
     #[track_caller]
     #[allow(clippy::panic)] // A test that asks for what can't be should stop where it asks.
     pub fn then(mut self, reply: impl Into<Reply>) -> Self {
@@ -74,7 +83,7 @@ impl Stub {
         self
     }
 
-    /// Answers the next request that matches by this closure.
+    /// Answers the next matching request by this closure: see [`answer_with`](RequestPattern::answer_with).
     pub fn then_with(
         self,
         play: impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
@@ -82,8 +91,8 @@ impl Stub {
         self.then(Reply::with(play))
     }
 
-    /// Repeats the preceding answer this many times. If it is the last answer, the stub is used up then, and
-    /// matches no further request. [`Stubs`](super::Stubs) reject a stub that never answers.
+    /// Repeats the preceding answer this many times. After the last answer the stub is used up, and matches no
+    /// further request. [`Stubs`](super::Stubs) reject a stub that never answers.
     pub fn times(mut self, times: usize) -> Self {
         if let Some((_, own)) = self.replies.last_mut() {
             *own = Some(times);
@@ -91,33 +100,34 @@ impl Stub {
         self
     }
 
-    /// Expects exactly this many requests; the test fails otherwise when the server is dropped or
-    /// [verified](super::TestServer::verify). [`Stubs`](super::Stubs) reject a stub that is used up earlier.
+    /// Expects exactly this many requests; otherwise the test fails when the server is dropped or
+    /// [verified](super::TestServer::verify). [`Stubs`](super::Stubs) reject a stub that expects more requests
+    /// than it answers. Default: any number.
     pub fn expect(mut self, count: usize) -> Self {
         self.expected = Expected::Exactly(count);
         self
     }
 
-    /// Expects at least this many requests; see [`expect`](Self::expect).
+    /// Expects at least this many requests: see [`expect`](Self::expect).
     pub fn expect_at_least(mut self, count: usize) -> Self {
         self.expected = Expected::AtLeast(count);
         self
     }
 
-    /// Expects no such request.
+    /// Expects no matching request: see [`expect`](Self::expect).
     pub fn expect_none(self) -> Self {
         self.expect(0)
     }
 
-    /// Answers as soon as the head of the request is complete, and leaves the body unread. So its pattern sees
-    /// an empty body, and [`Stubs`](super::Stubs) reject a pattern that asks for a body. (If a stub before it
-    /// has to see the body, this one is tried when the body has arrived.)
+    /// Answers as soon as the head of the request is complete, without reading the body. Its pattern sees an
+    /// empty body, so [`Stubs`](super::Stubs) reject a pattern with a condition on the body. (If an earlier
+    /// stub has to see the body, this stub is tried when the body has arrived.)
     pub fn early(mut self) -> Self {
         self.is_early = true;
         self
     }
 
-    /// The answer to the request that comes after `before` others; `None` when it is used up.
+    /// The answer to the request after `before` others; `None` if the stub is used up.
     pub(super) fn reply(&self, before: usize) -> Option<&Reply> {
         let mut left = before;
         for (reply, times) in &self.replies {
@@ -129,13 +139,13 @@ impl Stub {
         None
     }
 
-    /// As many requests as it answers.
+    /// Number of requests that the stub answers; `None` is any number.
     pub(super) fn capacity(&self) -> Option<usize> {
         let mut times = self.replies.iter().map(|(_, times)| *times);
         times.try_fold(0_usize, |sum, times| Some(sum.saturating_add(times?)))
     }
 
-    /// Why it can't do what it is asked for.
+    /// The reason why the stub contradicts itself.
     pub(super) fn impossible(&self) -> Option<String> {
         if let (true, Some(condition)) = (self.is_early, self.pattern.body_condition()) {
             return Some(format!(
@@ -158,7 +168,7 @@ impl Stub {
     }
 }
 
-/// So many requests, in words.
+/// A number of requests as text.
 pub(super) fn plural(count: usize) -> String {
     match count {
         1 => "1 request".into(),

@@ -1,4 +1,4 @@
-//! [`Stubs`]: canned answers to requests that match, and what is expected of these requests.
+//! [`Stubs`]: a handler made of stubs, with expectations.
 
 use std::fmt;
 use std::io::{BufRead, Read};
@@ -16,18 +16,18 @@ use crate::exchange::Exchange;
 use crate::shutdown::lock;
 use crate::{Result, Status};
 
-/// As much of a body as a pattern gets to see, if the fixture does not keep more.
+/// Number of bytes of a body that a pattern sees, unless the fixture records more.
 const MOST_BODY: u64 = 16 << 20;
 
-/// A handler made of canned answers: the first stub that matches a request and is not used up answers it.
+/// A handler made of stubs, which are canned answers to matching requests. The first stub that matches a
+/// request and is not used up answers it.
 ///
-/// If no stub matches, the answer is 404, or 501 if no stub has the method; its text lists the stubs.
-/// Clones share their stubs.
+/// If no stub matches, the answer is 404, or 501 if no stub has the method; its text lists the stubs. Clones
+/// share their stubs.
 ///
-/// A [`TestServer`](super::TestServer) that was [started](super::TestServer::start) with stubs verifies
-/// what they expect when it is dropped. In [`scope`](super::TestServer::scope), where a handler may
-/// borrow, and inside another handler, only [`Builder::verify`](super::Builder::verify) or
-/// [`verify`](Self::verify) does so.
+/// A [`TestServer`](super::TestServer) that was [started](super::TestServer::start) with stubs verifies their
+/// expectations when it is dropped. In [`scope`](super::TestServer::scope), and when another handler contains
+/// the stubs, use [`Builder::verify`](super::Builder::verify) or [`verify`](Self::verify).
 ///
 /// ```
 /// use servette::testing::{Stubs, get, post, respond, status};
@@ -49,39 +49,39 @@ pub struct Stubs(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Stubs, and how many requests each has answered. None is ever taken away.
+    /// Stubs, each with the number of requests that it has answered. Stubs are never removed.
     stubs: Vec<(Arc<Stub>, usize)>,
     unmatched: Unmatched,
     is_strict: bool,
 }
 
-/// What stubs have to say at the end of a test.
+/// The result of the check at the end of a test.
 pub(super) struct Findings {
-    /// What was not as expected.
+    /// Expectations that are not met.
     pub(super) problems: Vec<String>,
-    /// The requests that no stub matched, if that is no problem, and no problem names them.
+    /// A message about unmatched requests, if they are not a problem and no problem names them.
     pub(super) note: Option<String>,
 }
 
 impl Stubs {
-    /// No stubs yet.
+    /// Creates an empty list of stubs.
     pub fn new() -> Self {
         Stubs::default()
     }
 
-    /// Adds a stub behind those that are there.
+    /// Adds a stub at the end of the list.
     ///
     /// # Panics
-    /// If it can never match, because a stub before it matches the same requests and is never used up; or
-    /// if it contradicts itself: it never answers, expects more requests than it answers, or answers early
-    /// but asks for a body.
+    /// If the stub can never match, because an earlier stub matches the same requests and is never used up. If
+    /// the stub contradicts itself: it never answers, expects more requests than it answers, or answers early
+    /// but has a condition on the body.
     #[track_caller]
     pub fn on(self, stub: Stub) -> Self {
         self.add(stub);
         self
     }
 
-    /// Adds a stub, also while the server runs.
+    /// Adds a stub at the end of the list, also while the server runs.
     ///
     /// # Panics
     /// As [`on`](Self::on).
@@ -107,22 +107,23 @@ impl Stubs {
         state.stubs.push((Arc::new(stub), 0));
     }
 
-    /// Lets the test fail if there is a request that no stub matches.
+    /// Makes the test fail if no stub matches a request. By default such a request only gets 404 or 501.
     pub fn strict(self) -> Self {
         lock(&self.0).is_strict = true;
         self
     }
 
-    /// The requests that no stub matched, the first hundred of them, with at most 64 KiB of each body.
+    /// Returns the requests that no stub matched: the first hundred, with at most 64 KiB of each body.
     pub fn unmatched(&self) -> Vec<Request> {
         lock(&self.0).unmatched.requests()
     }
 
-    /// Checks what the stubs expect. A [`TestServer`](super::TestServer) that was started with them
-    /// does so itself.
+    /// Checks the expectations of the stubs. A [`TestServer`](super::TestServer) that was started with them
+    /// does this itself.
     ///
     /// # Panics
-    /// If an expectation is not met. If the thread panics already, the message is printed to stderr instead.
+    /// If an expectation is not met. If the thread is already panicking, the message is printed to stderr
+    /// instead.
     #[track_caller]
     #[allow(clippy::panic)]
     pub fn verify(&self) {
@@ -147,7 +148,7 @@ impl Stubs {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// What is not as it was expected; `requests` tells those that may explain it.
+    /// Checks the expectations; `requests` returns the requests that may explain a failure.
     pub(super) fn findings(&self, requests: &dyn Fn() -> Vec<Request>) -> Findings {
         let mut problems = Vec::new();
         let mut told = Vec::new();
@@ -185,7 +186,7 @@ impl Stubs {
         lock(&self.0).stubs.clone()
     }
 
-    /// The first stub that matches, counted.
+    /// Chooses the first stub that matches, and counts the request.
     fn choose(&self, request: &Request, has_body: bool) -> Choice {
         for index in 0.. {
             let next = lock(&self.0).stubs.get(index).cloned();
@@ -207,7 +208,7 @@ impl Stubs {
         Choice::None
     }
 
-    /// Counts a request that a stub matches; its answer, unless others have used it up meanwhile.
+    /// Counts a matching request. Returns its answer, unless other requests have used up the stub meanwhile.
     fn count(&self, index: usize) -> Option<Reply> {
         let mut state = lock(&self.0);
         let (stub, count) = state.stubs.get_mut(index)?;
@@ -217,15 +218,15 @@ impl Stubs {
     }
 }
 
-/// What the stubs say to a request.
+/// The answer of the stubs to a request.
 enum Choice {
-    /// Answer with this, which (true) reads as much of the body as it likes.
+    /// This answer; `true` if it reads the body of the request itself.
     Found(Reply, bool),
     NeedsBody,
     None,
 }
 
-/// Reads as much of the body as patterns and messages get to see.
+/// Reads the part of the body that patterns and messages see.
 fn look_at_body(x: &mut Exchange<'_>, request: &mut Request) -> Result<()> {
     let kept = fixture_of(x).map_or(0, |shared| shared.bounds.body as u64);
     let most = kept.max(MOST_BODY);

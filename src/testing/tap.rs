@@ -1,4 +1,4 @@
-//! [`Tap`]: what a fixture hears of one connection.
+//! [`Tap`]: records the requests of one connection.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,10 +9,10 @@ use crate::exchange::Exchange;
 use crate::http1::Refusal;
 use crate::shutdown::lock;
 
-/// What is kept of a request's bytes beside its body: its head, its chunk sizes.
+/// Maximum number of recorded raw bytes of a request besides its body: head, chunk sizes.
 const RAW_EXTRA: usize = 64 << 10;
 
-/// The witness of one connection.
+/// Observes one connection.
 #[derive(Debug)]
 pub(super) struct Tap {
     pub(super) shared: Arc<Recording>,
@@ -24,14 +24,14 @@ pub(super) struct Tap {
 struct TapState {
     /// The request that is being answered.
     current: Option<u64>,
-    /// That one is complete, and counted.
+    /// Whether the current request is complete and counted.
     is_counted: bool,
-    /// It was refused, so nobody knows where it ends: all that came is its own.
+    /// Whether the current request was rejected. Its end is unknown, so all bytes that arrived belong to it.
     is_refused: bool,
     requestline: String,
-    /// What came and belongs to no finished request, as far as it is kept.
+    /// Recorded bytes that do not belong to a finished request.
     raw: Vec<u8>,
-    /// How much came beyond that.
+    /// Number of further bytes, which are not recorded.
     beyond: usize,
 }
 
@@ -79,7 +79,7 @@ impl Tap {
         });
     }
 
-    /// The request is complete, or (`is_over`) its exchange.
+    /// Notes that the request is complete, or (`is_over`) that its exchange is over.
     fn ended(&self, unread: usize, is_over: bool) {
         let mut state = lock(&self.state);
         let Some(id) = state.current else {
@@ -106,17 +106,17 @@ impl Tap {
 }
 
 impl TapState {
-    /// How many of the `unread` bytes belong to what comes next.
+    /// Number of the `unread` bytes that belong to the next request.
     fn of_next(&self, unread: usize) -> usize {
         if self.is_refused { 0 } else { unread }
     }
 
-    /// Not all that came is kept.
+    /// Whether some bytes of this request are not recorded.
     fn is_cut(&self, unread: usize) -> bool {
         self.beyond > self.of_next(unread)
     }
 
-    /// What came, up to what belongs to the next request.
+    /// The recorded bytes before those of the next request.
     fn so_far(&self, unread: usize) -> &[u8] {
         let unread = self.of_next(unread).saturating_sub(self.beyond);
         let count = self.raw.len().saturating_sub(unread);
@@ -126,7 +126,7 @@ impl TapState {
     fn forget(&mut self, unread: usize) {
         let done = self.so_far(unread).len();
         self.raw.drain(..done);
-        // What is of the next request is of it also where it was not kept.
+        // Bytes of the next request that were not recorded stay with it.
         self.beyond = self.beyond.min(self.of_next(unread));
     }
 }
@@ -164,7 +164,7 @@ impl Observer for Tap {
     }
 }
 
-/// The fixture that an exchange belongs to; none in memory, and behind other servers.
+/// The fixture that an exchange belongs to; `None` in memory, and with other servers.
 pub(super) fn fixture_of(x: &Exchange<'_>) -> Option<Arc<Recording>> {
     let witness: &dyn std::any::Any = &**x.channel().observed().observer.as_ref()?;
     Some(witness.downcast_ref::<Tap>()?.shared.clone())

@@ -1,14 +1,14 @@
-//! [`Told`]: what a fixture has to tell its test, in a bounded number of lines.
+//! [`Told`]: messages of a fixture to its test, in a bounded number of lines.
 
-/// Lines that are kept; the first ones matter.
+/// Maximum number of different lines; the first ones are kept.
 const LINES: usize = 20;
 
-/// Lines in the order of their first time.
+/// Lines in the order of their first occurrence.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// Each with how often it was told.
+    /// Each line with the number of its occurrences.
     lines: Vec<(String, usize)>,
-    /// How many more there were.
+    /// Number of further lines, which are not kept.
     more: usize,
 }
 
@@ -23,7 +23,7 @@ impl Told {
         }
     }
 
-    /// One that was told again is another line than before.
+    /// Returns the lines, with the number of occurrences if there are several.
     pub(super) fn lines(&self) -> Vec<String> {
         let lines = self.lines.iter().map(|(line, times)| match times {
             1 => line.clone(),

@@ -1,4 +1,4 @@
-//! [`Unmatched`]: the requests that no stub matched, and what can be said about them.
+//! [`Unmatched`]: the requests that no stub matched, and the messages about them.
 
 use std::sync::Arc;
 
@@ -6,28 +6,28 @@ use super::report;
 use super::request::Request;
 use super::stub::{Stub, plural};
 
-/// Unmatched requests that are kept.
+/// Maximum number of unmatched requests that are recorded.
 const MOST: usize = 100;
-/// As much of the body is kept of each.
+/// Maximum number of recorded bytes of each body.
 const BODY: usize = 64 << 10;
-/// Unmatched requests that a message shows.
+/// Maximum number of unmatched requests in a message.
 const MOST_DESCRIBED: usize = 10;
 
-/// Requests that no stub matched, each with the stub that was nearest then: later there may be others.
+/// Requests that no stub matched, each with the nearest stub at that time (stubs can be added later).
 #[derive(Debug, Default)]
 pub(super) struct Unmatched {
     kept: Vec<(Request, Option<Nearest>)>,
     count: usize,
 }
 
-/// The stub that comes nearest to a request, and why it does not match.
+/// The nearest stub to a request, and the reason why it does not match.
 #[derive(Debug)]
 pub(super) struct Nearest {
     stub: String,
     why: String,
 }
 
-/// A request line, a stub, and why it does not match: what a message says once.
+/// A request line, a stub, and the reason why it does not match. A message shows each only once.
 pub(super) type Miss = (String, String, String);
 
 impl Unmatched {
@@ -54,7 +54,7 @@ impl Unmatched {
         }
     }
 
-    /// Whether all that can be said was told.
+    /// Whether `told` already explains every unmatched request.
     pub(super) fn is_told(&self, told: &[Miss]) -> bool {
         let is_told = |(request, nearest): &(Request, Option<Nearest>)| {
             nearest
@@ -64,7 +64,7 @@ impl Unmatched {
         self.count == self.kept.len() && self.kept.iter().all(is_told)
     }
 
-    /// A message about them, without what was told.
+    /// Describes the unmatched requests that `told` does not explain yet.
     pub(super) fn describe(&self, told: &[Miss]) -> String {
         let mut text = match self.count {
             1 => "no stub matched this request:".to_owned(),
@@ -88,11 +88,11 @@ impl Unmatched {
 }
 
 impl Nearest {
-    /// The nearest of these stubs, which have answered so many requests.
+    /// Finds the nearest of these stubs. The numbers are the requests that each has answered.
     pub(super) fn of(stubs: &[(Arc<Stub>, usize)], request: &Request) -> Option<Self> {
         let misses = stubs.iter().filter_map(|(stub, count)| {
             let differences = stub.pattern.differences(request);
-            // What matches and answers was added just now.
+            // A stub that matches and still answers was added only now.
             let misses = !differences.is_empty() || stub.reply(*count).is_none();
             misses.then_some((stub, count, differences))
         });

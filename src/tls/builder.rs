@@ -1,4 +1,4 @@
-//! [`TlsBuilder`]: a configuration from certificates and keys in PEM.
+//! [`TlsBuilder`]: a TLS configuration from PEM certificates and keys.
 
 use std::fmt;
 use std::path::Path;
@@ -15,17 +15,29 @@ use super::pem::{Kind, Pem};
 use super::{Current, Tls};
 use crate::{Error, Result};
 
-/// Whether clients must show a certificate; see [`TlsBuilder::client_ca_file`].
+/// Whether clients must send a certificate; see [`TlsBuilder::client_ca_file`].
+///
+/// ```
+/// use servette::{ClientAuth, Tls};
+///
+/// fn with_client_certificates() -> servette::Result<Tls> {
+///     Tls::builder()
+///         .add_files("cert.pem", "key.pem")
+///         .client_ca_file("clients-ca.pem", ClientAuth::Required)
+///         .build()
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClientAuth {
-    /// A client without one is turned away in the handshake: Python's `ssl.CERT_REQUIRED`.
+    /// The handshake fails for a client without a valid certificate: Python's `ssl.CERT_REQUIRED`.
     Required,
-    /// A client may have none; [`TlsInfo::peer_certificates`](crate::TlsInfo) is empty then. One that does not
-    /// verify is turned away: `ssl.CERT_OPTIONAL`.
+    /// A client may send no certificate; then [`TlsInfo::peer_certificates`](crate::TlsInfo) is empty. The handshake
+    /// fails for a client with an invalid certificate: Python's `ssl.CERT_OPTIONAL`.
     Optional,
 }
 
-/// A [`Tls`] with more than one certificate and its key; made by [`Tls::builder`].
+/// A builder of a [`Tls`] with several certificates, client certificates or encrypted keys; returned by
+/// [`Tls::builder`].
 ///
 /// ```no_run
 /// use servette::{ClientAuth, Tls};
@@ -46,15 +58,17 @@ pub struct TlsBuilder {
 }
 
 impl TlsBuilder {
-    /// Adds certificates and their key from PEM files; see [`Tls::from_files`]. Of several, each client gets those
-    /// whose names include the host name that it asks for (SNI), or else the first ones. For one name there may be two
-    /// with different kinds of keys: the first is preferred that the client can use.
+    /// Adds certificates and their key from PEM files; see [`Tls::from_files`].
+    ///
+    /// Call it several times to serve several host names. Each client gets the certificates for the host name that it
+    /// requests (SNI), or the first ones if none match. A name may have two certificates with different types of keys:
+    /// the client gets the first one that it supports.
     pub fn add_files(mut self, certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
         self.pairs.push((Pem::file(certificates), Pem::file(key)));
         self
     }
 
-    /// The same from PEM in memory.
+    /// Adds certificates and their key from PEM in memory; see [`add_files`](Self::add_files).
     pub fn add_pem(mut self, certificates: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         let memory = Pem::Memory;
         self.pairs
@@ -62,30 +76,32 @@ impl TlsBuilder {
         self
     }
 
-    /// The password of keys that are encrypted, in PKCS #8 (`BEGIN ENCRYPTED PRIVATE KEY`). Others do not need it.
-    /// (Feature `tls-password`.)
+    /// Sets the password of encrypted keys, in PKCS #8 (`BEGIN ENCRYPTED PRIVATE KEY`). It is ignored for keys that are
+    /// not encrypted. (Feature `tls-password`.)
     #[cfg(feature = "tls-password")]
     pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
         self.password = Some(password.into());
         self
     }
 
-    /// Asks clients for a certificate that one of the authorities in this PEM file has signed.
+    /// Requests a certificate from each client, signed by one of the authorities in this PEM file. By default no
+    /// certificate is requested.
     pub fn client_ca_file(mut self, authorities: impl AsRef<Path>, auth: ClientAuth) -> Self {
         self.clients = Some((Pem::file(authorities), auth));
         self
     }
 
-    /// The same from PEM in memory.
+    /// Requests a certificate from each client, signed by one of these authorities in PEM; see
+    /// [`client_ca_file`](Self::client_ca_file).
     pub fn client_ca_pem(mut self, authorities: impl Into<Vec<u8>>, auth: ClientAuth) -> Self {
         self.clients = Some((Pem::Memory(authorities.into()), auth));
         self
     }
 
-    /// Reads the files.
+    /// Reads the files and returns the configuration.
     ///
     /// # Errors
-    /// As [`Tls::from_files`], and without any certificate.
+    /// Errors of [`Tls::from_files`], and an error if no certificate was added.
     pub fn build(self) -> Result<Tls> {
         let provider = Arc::new(default_provider());
         let mut keys = Vec::new();
@@ -103,7 +119,7 @@ impl TlsBuilder {
     }
 }
 
-/// A configuration with one certificate.
+/// Makes a configuration with one certificate.
 #[cfg(feature = "self-signed")]
 pub(super) fn single(
     chain: Vec<rustls::pki_types::CertificateDer<'static>>,
@@ -152,7 +168,7 @@ fn config(
     clients: Option<&(Pem, ClientAuth)>,
     provider: Arc<CryptoProvider>,
 ) -> Result<ServerConfig> {
-    // Never the provider of the process: a program with two of them has none, and rustls panics.
+    // The provider is explicit: rustls panics if the program contains two providers and has not chosen one.
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(Error::other)?;
@@ -179,14 +195,14 @@ fn config(
     };
     let mut config = builder.with_cert_resolver(Arc::new(ByName(keys)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A ticket carries the verified certificate of its client, so each configuration has its own.
+    // A ticket contains the verified certificate of its client, so each configuration has its own tickets.
     config.ticketer = Ticketer::new().map_err(Error::other)?;
     config.send_tls13_tickets = 1;
     Ok(config)
 }
 
 impl fmt::Debug for TlsBuilder {
-    /// Without keys and passwords.
+    /// Hides keys and passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsBuilder").finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! [`ByName`]: the certificate for the name that a client asks for (SNI).
+//! [`ByName`]: selects the certificate for the host name that a client requests (SNI).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-/// Certificates with their keys. The first one is for clients that ask for no name, or another one.
+/// Certificates with their keys. The first one is for clients that request no name, or an unknown one.
 #[derive(Debug)]
 pub(super) struct ByName(pub(super) Vec<Arc<CertifiedKey>>);
 
@@ -24,7 +24,7 @@ impl ResolvesServerCert for ByName {
             let name = name.as_ref();
             name.is_some_and(|name| is_for(key, name))
         };
-        // Also where one name has certificates of two kinds.
+        // A name may have two certificates with different types of keys.
         let usable = || self.0.iter().filter(is_usable);
         let chosen = usable().find(is_asked_for).or_else(|| usable().next());
         chosen.or(self.0.first()).cloned()

@@ -1,12 +1,12 @@
-//! Keys that are encrypted with a password (PKCS #8, RFC 5958).
+//! Encrypted keys (PKCS #8, RFC 5958).
 
 use pkcs8::EncryptedPrivateKeyInfo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Decrypts the first key of this kind in PEM.
+/// Decrypts the first encrypted key in PEM.
 pub(super) fn decrypt(pem: &[u8], password: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
-    // As if it were a plain one: the reader of PEM knows no encrypted ones.
+    // The PEM reader does not know encrypted keys, so the label is replaced.
     let plain: Vec<u8> = String::from_utf8_lossy(pem)
         .replace("ENCRYPTED PRIVATE KEY", "PRIVATE KEY")
         .into_bytes();

@@ -1,4 +1,4 @@
-//! Certificates and keys in PEM, from a file or from memory, and what can be wrong with them.
+//! PEM certificates and keys from files or memory, and their errors.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
@@ -8,14 +8,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::{Error, Result};
 
-/// Where PEM comes from.
+/// The source of PEM.
 #[derive(Clone)]
 pub(super) enum Pem {
     File(PathBuf),
     Memory(Vec<u8>),
 }
 
-/// What is expected in it.
+/// The kind of content that PEM must have.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Certificates,
@@ -28,7 +28,7 @@ impl Pem {
         Pem::File(path.as_ref().to_owned())
     }
 
-    /// The certificates in it, one at least.
+    /// Returns the certificates; at least one.
     pub(super) fn certificates(&self, kind: Kind) -> Result<Vec<CertificateDer<'static>>> {
         let bytes = self.read(kind)?;
         let all = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
@@ -41,7 +41,7 @@ impl Pem {
         }
     }
 
-    /// The first key in it.
+    /// Returns the first key.
     pub(super) fn key(&self, password: Option<&[u8]>) -> Result<PrivateKeyDer<'static>> {
         let bytes = self.read(Kind::Key)?;
         let wrong = |what: &dyn fmt::Display| self.wrong(Kind::Key, what);
@@ -66,7 +66,7 @@ impl Pem {
         }
     }
 
-    /// An error with the name of the file.
+    /// Returns an error with the name of the file.
     pub(super) fn wrong(&self, kind: Kind, what: impl fmt::Display) -> Error {
         Error::other(format!("{}: {what}", self.name(kind)))
     }

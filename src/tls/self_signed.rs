@@ -1,4 +1,4 @@
-//! A certificate that its own key has signed.
+//! Self-signed certificates.
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -12,22 +12,30 @@ use super::Tls;
 use super::builder;
 use crate::{Error, Result};
 
-/// Valid from a day ago, for clocks that are slow, for as long as browsers accept.
+/// The validity of a certificate in days from today: it starts a day ago, for slow clocks, and is as long as browsers
+/// accept.
 pub(crate) const USUAL: Range<i64> = -1..396;
 
-/// A certificate that was made for this run; see [`Tls::self_signed`]. Clients that are to trust it need
-/// it.
+/// A self-signed certificate, made by [`Tls::self_signed`]. Give it to the clients that must trust the server.
+///
+/// ```
+/// use servette::Tls;
+///
+/// let (tls, certificate) = Tls::self_signed(["localhost"]).unwrap();
+/// assert!(certificate.pem.starts_with("-----BEGIN CERTIFICATE-----"));
+/// println!("SHA-256 {}", certificate.fingerprint());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SelfSigned {
-    /// In PEM.
+    /// The certificate in PEM.
     pub pem: String,
-    /// In DER.
+    /// The certificate in DER.
     pub der: Vec<u8>,
 }
 
 impl SelfSigned {
-    /// Its SHA-256 fingerprint, in the form that browsers and `openssl x509 -fingerprint` show: `AB:CD:...`.
+    /// Returns the SHA-256 fingerprint as browsers and `openssl x509 -fingerprint` show it: `AB:CD:...`.
     pub fn fingerprint(&self) -> String {
         let suite = TLS13_AES_128_GCM_SHA256.tls13();
         let digest = suite.map(|suite| suite.common.hash_provider.hash(&self.der));
@@ -51,7 +59,7 @@ impl Made {
     }
 }
 
-/// Makes one for these names, valid in these days, counted from today.
+/// Makes a certificate for these names, valid for these days, counted from today.
 pub(crate) fn make(names: Vec<String>, days: Range<i64>) -> Result<Made> {
     let error = |error| Error::other(format!("cannot make a certificate: {error}"));
     let key = KeyPair::generate().map_err(error)?;

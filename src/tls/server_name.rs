@@ -1,4 +1,4 @@
-//! The name that a client asks for: rustls tells it only to the resolver of certificates.
+//! The host name that a client requests (SNI). rustls reports it only to the resolver of certificates.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 thread_local! {
-    /// What the last client asked for whose hello was seen on this thread.
+    /// The host name in the last client hello that was processed on this thread.
     static ASKED_FOR: RefCell<Option<Box<str>>> = const { RefCell::new(None) };
 }
 
-/// A resolver that notes the name.
+/// A resolver that stores the host name.
 #[derive(Debug)]
 struct Noting(Arc<dyn ResolvesServerCert>);
 
@@ -30,7 +30,7 @@ impl ResolvesServerCert for Noting {
     }
 }
 
-/// What the client has asked for whose records were processed last on this thread; once.
+/// Takes the host name of the client whose records were processed last on this thread.
 pub(crate) fn take_server_name() -> Option<Box<str>> {
     ASKED_FOR.take()
 }

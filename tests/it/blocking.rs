@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::client::Client;
 use crate::lifesupport::{Gate, spawn_loops};
+use crate::plain::many_wait_together;
 use crate::support::{PATIENCE, echo, handler, text};
 use servette::RunningServer;
 
@@ -85,6 +86,9 @@ const CLIENTS: usize = 32;
 
 #[test]
 fn short_waits_are_many_at_the_same_time_and_nobody_waits_for_them() {
+    if !many_wait_together() {
+        return;
+    }
     for millis in [1, 2, 3] {
         let (server, waits) = spawn_waiting(2, millis);
         let clients: Vec<_> = (0..CLIENTS).map(|_| Client::new(server.addr())).collect();
@@ -121,6 +125,9 @@ fn short_waits_are_many_at_the_same_time_and_nobody_waits_for_them() {
 
 #[test]
 fn new_connections_are_served_at_the_same_time_as_well() {
+    if !many_wait_together() {
+        return;
+    }
     for event_loops in [1, 8] {
         let (server, waits) = spawn_waiting(event_loops, 2);
         let is_enough = AtomicBool::new(false);
@@ -174,6 +181,9 @@ fn takes_less_than(millis: u64, attempt: impl FnMut() -> Duration) {
 
 #[test]
 fn event_loops_that_stand_still_go_on_together() {
+    if !many_wait_together() {
+        return;
+    }
     const LOOPS: usize = 32;
     // A leader that stands still is noticed after some 4 to 8 ms. One after the other they would take 128 ms.
     takes_less_than(64, || {

@@ -195,7 +195,7 @@ fn bad_output_is_answered_once_with_502() {
         (answer.status, answer.text(), answer.get("Connection")),
         (200, "bo", None)
     );
-    server.wait_for_log("wrote more than its Content-Length");
+    server.wait_for_log("wrote more bytes than its Content-Length");
 }
 
 #[test]

@@ -167,7 +167,7 @@ impl Stop {
         match self {
             Stop::Stalls => "code 408, message Request Timeout",
             Stop::HalfCloses => "code 400, message Incomplete request body",
-            Stop::Resets => "\"POST /cgi-bin/script HTTP/1.1\" the client left",
+            Stop::Resets => "\"POST /cgi-bin/script HTTP/1.1\" the client closed the connection",
         }
     }
 
@@ -272,7 +272,7 @@ fn a_client_that_resets_at_any_byte_of_an_answer_ends_the_script() {
     client.send(request);
     let length = client.take_through("body\r\n").len();
     client.reset();
-    let line = "\"GET /cgi-bin/script HTTP/1.1\" the client left";
+    let line = "\"GET /cgi-bin/script HTTP/1.1\" the client closed the connection";
     until("a line", || errors(&server) == [line]);
     for taken in 1..=length {
         let mut client = Client::new(server.addr());

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::Write as _;
 
 use servette::simple::Content;
 use servette::{Exchange, Layer, RequestHandler, Result};
@@ -21,13 +21,18 @@ fn change(root: &WebRoot, name: &str, step: usize) -> Option<Vec<u8>> {
         // In place, of the same length, and of the same age, as far as that can be said.
         1 => {
             let time = fs::metadata(&path).unwrap().modified().unwrap();
-            let file = fs::File::options().write(true).open(&path).unwrap();
-            file.write_all_at(&vec![b'b'; LARGE], 0).unwrap();
-            root.modified(name, time)
+            let mut file = fs::File::options().write(true).open(&path).unwrap();
+            file.write_all(&vec![b'b'; LARGE]).unwrap();
+            drop(file);
+            // On Windows there is no time of change by which this would be noticed.
+            match cfg!(unix) {
+                true => root.modified(name, time),
+                false => root,
+            }
         }
         2 => {
             root.file("new", vec![b'c'; LARGE]);
-            fs::rename(root.join("new"), &path).unwrap();
+            root.replace(name, "new");
             root
         }
         3 => root.file(name, vec![b'd'; LARGE + 1]),
@@ -38,8 +43,12 @@ fn change(root: &WebRoot, name: &str, step: usize) -> Option<Vec<u8>> {
             fs::rename(&path, root.join("../moved")).unwrap();
             root
         }
+        #[cfg(unix)]
         8 => root.link(name, root.join("../moved")),
+        #[cfg(windows)]
+        8 => root,
         9 => {
+            #[cfg(unix)]
             fs::remove_file(&path).unwrap();
             fs::rename(root.join("../moved"), &path).unwrap();
             root
@@ -72,7 +81,7 @@ fn each_answer_is_of_the_file_that_is_there() {
             let content = change(&root, name, step);
             for (handler, follows) in [(&strict, false), (&follows, true)] {
                 let content = match step {
-                    8 if follows => Some(vec![b'g'; LARGE]),
+                    8 if follows && cfg!(unix) => Some(vec![b'g'; LARGE]),
                     _ => content.clone(),
                 };
                 for time in 0..3 {
@@ -88,6 +97,7 @@ fn each_answer_is_of_the_file_that_is_there() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_directory_that_becomes_a_link_that_leads_out_leads_nowhere() {
     let root = WebRoot::new();

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Instant;
 
+#[cfg(unix)]
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::webroot::{Answer, PATIENCE, WebRoot, fetch};
@@ -61,8 +62,21 @@ impl Running {
         rest.split(' ').next().unwrap().parse().unwrap()
     }
 
+    #[cfg(unix)]
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends the command as Ctrl-C does, and returns what is left of stdout and stderr. On Windows no program can press these
+    /// keys for another one without code that is not safe, so the process is ended.
+    pub(crate) fn stop(&mut self) -> (Vec<String>, Vec<String>) {
+        #[cfg(unix)]
+        self.signal(Signal::INT);
+        #[cfg(windows)]
+        self.child.kill().unwrap();
+        let (stdout, stderr, status) = self.end();
+        assert!(cfg!(windows) || status.code() == Some(0), "{status}");
+        (stdout, stderr)
     }
 
     #[cfg(target_os = "linux")]
@@ -98,6 +112,7 @@ impl Drop for Running {
 }
 
 /// How a process ended whose output says nothing about it.
+#[cfg(unix)]
 pub(crate) fn exit_code(mut child: Child) -> Option<i32> {
     let pid = Pid::from_child(&child);
     let (sender, receiver) = channel();

@@ -375,7 +375,32 @@ impl Read for Client {
         if let Some(tls) = &mut self.tls {
             return tls.read(&mut self.stream, buffer);
         }
-        self.stream.read(buffer)
+        receive(&self.stream, buffer)
+    }
+}
+
+/// Reads, and reports a reset as the error that it is. wine takes the error off the socket before the program reads, which
+/// finds the end of the stream then: only polling tells that it was a reset.
+pub(crate) fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let count = stream.read(buffer)?;
+    #[cfg(windows)]
+    if count == 0 && !buffer.is_empty() {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut polled = [PollFd::new(&stream, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec::default()))?;
+        if polled[0].revents().contains(PollFlags::ERR) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+    }
+    Ok(count)
+}
+
+/// A connection that is read by [`receive`].
+pub(crate) struct Receiver(pub(crate) TcpStream);
+
+impl Read for Receiver {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive(&self.0, buffer)
     }
 }
 

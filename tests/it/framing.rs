@@ -381,7 +381,7 @@ fn more_than_declared_is_dropped_and_logged_and_ends_the_connection() {
         let lines = server.logged();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(
-            lines[1].ends_with("wrote more than its Content-Length"),
+            lines[1].ends_with("wrote more bytes than its Content-Length"),
             "{lines:?}"
         );
     }
@@ -605,11 +605,7 @@ fn a_file_that_is_shorter_or_longer_than_declared_does_not_pass_for_the_body() {
         client.send(get(&format!("/{length}"))).try_response("GET")
     };
     cut(&mut server.connect(), LONG + 1).unwrap_err();
-    assert!(
-        server.logged()[1].contains("has become shorter"),
-        "{:?}",
-        server.logged()
-    );
+    server.wait_for_log("the file shrank");
     for length in [0, 5, 70_000, LONG - 1] {
         let mut client = server.connect();
         let response = cut(&mut client, length).unwrap();
@@ -617,7 +613,7 @@ fn a_file_that_is_shorter_or_longer_than_declared_does_not_pass_for_the_body() {
         client.assert_end();
         let last = server.logged().pop().unwrap();
         assert!(
-            last.ends_with("wrote more than its Content-Length"),
+            last.ends_with("wrote more bytes than its Content-Length"),
             "{last}"
         );
     }

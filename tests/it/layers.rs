@@ -6,13 +6,16 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(unix)]
+use servette::CgiHandler;
 use servette::base::Outcome;
 use servette::testing::TestServer;
 use servette::{
-    CgiHandler, Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, Status, base,
-    handler_fn, respond,
+    Exchange, Layer, RequestHandler, Result, ServeFiles, SimpleHandler, Status, base, handler_fn,
+    respond,
 };
 
+#[cfg(unix)]
 use crate::cgi_site::Site;
 use crate::client::get;
 use crate::support::{Ask, Log};
@@ -277,10 +280,9 @@ fn a_router_hands_on_and_each_branch_answers_by_its_own_hooks() {
         x.send_content(Status::OK, "text/plain", text)
     }
     let root = WebRoot::new();
-    root.file("a.txt", "a")
-        .dir("dir")
-        .file("dir/b.txt", "b")
-        .link("out", "/etc");
+    root.file("a.txt", "a").dir("dir").file("dir/b.txt", "b");
+    #[cfg(unix)]
+    root.link("out", "/etc");
     let site = Router {
         files: Cors(SimpleHandler::new(root.path())),
         api: Guard(Box::new(handler_fn(api))),
@@ -604,6 +606,7 @@ fn mounts_nest() {
     assert!(ask(&handler, "/one/twofold").starts_with("HTTP/1.0 410 "));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_subclass_of_scripts_is_seen() {
     struct Members(CgiHandler);

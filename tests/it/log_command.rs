@@ -123,7 +123,7 @@ fn a_full_disk_is_told_once_and_every_request_answered() {
     running.signal(Signal::INT);
     let (_, stderr, status) = running.end();
     assert_eq!(status.code(), Some(0));
-    let expected = "servette: warning: the log /dev/full: No space left on device (os error 28); its lines are dropped \
+    let expected = "servette: warning: the log /dev/full: No space left on device (os error 28); lines are dropped \
         until it can be written again";
     assert_eq!(stderr, [expected]);
 }

@@ -10,7 +10,6 @@
 mod asking;
 mod blobs;
 mod blocking;
-#[cfg(unix)]
 mod built_site;
 #[cfg(unix)]
 mod cgi;
@@ -30,15 +29,14 @@ mod cgi_python;
 mod cgi_site;
 #[cfg(unix)]
 mod cgi_uploads;
-#[cfg(unix)]
 mod changing;
 mod charset;
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 mod child;
 mod client;
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 mod command;
-#[cfg(all(unix, feature = "cli"))]
+#[cfg(feature = "cli")]
 mod command_options;
 mod deadlines;
 mod deferred;
@@ -46,10 +44,10 @@ mod errors;
 mod events;
 mod examples;
 mod expect_continue;
-#[cfg(unix)]
 mod file_hooks;
 mod files;
 mod framing;
+mod from_tiny_http;
 #[cfg(all(unix, feature = "_internals"))]
 mod fuzz_corpus;
 mod held_answers;
@@ -60,22 +58,18 @@ mod keep_alive;
 mod kept_fields;
 #[cfg(feature = "self-signed")]
 mod keys;
-#[cfg(unix)]
 mod layers;
 mod lifesupport;
 mod limits;
 #[cfg(unix)]
 mod links;
-#[cfg(unix)]
 mod listeners;
-#[cfg(unix)]
 mod listing;
 #[cfg(all(unix, feature = "cli"))]
 mod listing_clients;
 #[cfg(unix)]
 mod log_command;
 #[cfg(feature = "json")]
-#[cfg(unix)]
 mod log_hooks;
 mod one_loop;
 #[cfg(all(unix, feature = "cli"))]
@@ -83,14 +77,12 @@ mod operation;
 #[cfg(feature = "self-signed")]
 mod over_tls;
 mod overriding;
-mod pages;
 mod panics;
-#[cfg(unix)]
 mod paths;
 mod pipelining;
+mod plain;
 #[cfg(target_os = "linux")]
 mod pressure;
-#[cfg(unix)]
 mod proxied;
 mod python_base;
 #[cfg(all(unix, feature = "cli"))]
@@ -146,3 +138,5 @@ mod unread_bodies;
 mod uploads;
 mod validators;
 mod webroot;
+#[cfg(windows)]
+mod windows;

@@ -47,7 +47,7 @@ fn servers(gate: &Gate) -> [Box<dyn Serves>; 2] {
 #[track_caller]
 fn is_refused<T: std::fmt::Debug>(result: Result<T>) {
     let error = result.unwrap_err().to_string();
-    assert!(error.contains("serving already"), "{error}");
+    assert!(error.contains("already runs"), "{error}");
 }
 
 #[test]

@@ -130,7 +130,13 @@ fn run(modules: &[&str], skipped: &[&str]) {
     let here = || Command::new(std::env::current_exe().unwrap());
     let listed = here().arg("--list").args(modules).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
-    for name in modules.iter().chain(skipped) {
+    // Elsewhere some of them are absent.
+    let skipped_here = if cfg!(target_os = "linux") {
+        skipped
+    } else {
+        &[]
+    };
+    for name in modules.iter().chain(skipped_here) {
         assert!(listed.contains(name), "there is no test {name} any more");
     }
     let mut command = here();

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+#[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -302,6 +303,7 @@ fn a_header_of_somebody_else_is_not_read() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn it_is_spoken_over_unix_sockets_too() {
     let log = Log::default();
@@ -397,7 +399,7 @@ fn settings_that_cannot_be_are_errors_of_bind() {
     );
     let nobody = HttpServer::builder(handler(tell)).proxy_protocol(true);
     let error = nobody.bind("127.0.0.1:0").unwrap_err().to_string();
-    assert!(error.contains("needs trusted proxies"), "{error}");
+    assert!(error.contains("requires trusted_proxies"), "{error}");
 }
 
 /// The other clients of a server that drains.

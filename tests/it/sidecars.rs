@@ -184,8 +184,9 @@ impl Layer for Logged {
 fn a_sidecar_that_is_older_or_empty_is_passed_over_and_named_once() {
     let root = site();
     root.file("app.js.br", "");
-    let nanosecond = std::time::Duration::from_nanos(1);
-    root.modified("app.js.zst", at(NOVEMBER) - nanosecond);
+    // Windows counts in no smaller ones.
+    let tick = std::time::Duration::from_nanos(100);
+    root.modified("app.js.zst", at(NOVEMBER) - tick);
     let files = SimpleHandler::new(root.path()).precompressed(true);
     let handler = Logged(files, Mutex::default());
     for _ in 0..3 {
@@ -369,7 +370,7 @@ fn an_answer_is_one_version_whole_or_visibly_cut() {
                     let name = ["app.js", "app.js.gz", "app.js.br"][step % 3];
                     let first = if name == "app.js" { b'a' } else { b'A' };
                     root.file("new", vec![first + letter; size - step % 7]);
-                    fs::rename(root.join("new"), root.join(name)).unwrap();
+                    root.replace(name, "new");
                     if step % 5 == 0 {
                         let _ = fs::remove_file(root.join("app.js.br"));
                     }
@@ -453,11 +454,14 @@ fn whatever_happens_to_the_files_between_two_steps_an_answer_is_one_version_or_c
         ("replaced", |root, name, size| {
             let letter = if name == "app.js" { b'q' } else { b'y' };
             root.file("new", vec![letter; size]);
-            fs::rename(root.join("new"), root.join(name)).unwrap();
+            let replaced = fs::rename(root.join("new"), root.join(name));
+            // Under wine it can't be, while it is open.
+            assert!(cfg!(windows) || replaced.is_ok());
         }),
         ("replaced by a directory", |root, name, _| {
             let _ = fs::remove_file(root.join(name));
-            root.dir(name);
+            let made = fs::create_dir(root.join(name));
+            assert!(cfg!(windows) || made.is_ok());
         }),
         ("cut", |root, name, _| {
             let file = fs::File::options().write(true).open(root.join(name));

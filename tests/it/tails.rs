@@ -203,7 +203,7 @@ fn a_client_that_takes_nothing_more_is_reset() {
         until_reset(&client);
         let passed = start.elapsed();
         assert!(passed >= SHORT, "{passed:?}");
-        let error = client.stream.read_to_end(&mut Vec::new()).unwrap_err();
+        let error = client.rest().unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
         assert_eq!(
             Client::new(server.addr()).get("/echo").response().text(),
@@ -238,7 +238,7 @@ fn a_client_that_takes_too_little_is_cut_and_one_that_takes_its_time_is_not() {
         let mut block = vec![0; 200_000];
         let end = loop {
             thread::park_timeout(Duration::from_millis(20));
-            match client.stream.read(&mut block) {
+            match client.read(&mut block) {
                 Ok(0) => break false,
                 Ok(count) => total += count,
                 Err(error) => {
@@ -265,9 +265,9 @@ fn a_client_that_takes_nothing_makes_room_when_connections_run_out() {
     let status = || Client::new(server.addr()).get("/echo").response().status;
     assert_eq!(status(), 503, "they have just taken something");
     until("one of them makes room", || status() == 200);
-    let is_reset = |client: Client| {
+    let is_reset = |mut client: Client| {
         let mut rest = Vec::new();
-        let end = (&client.stream).read_to_end(&mut rest);
+        let end = client.read_to_end(&mut rest);
         end.is_err() && rest.len() < BIG
     };
     assert!(slow.into_iter().any(is_reset));

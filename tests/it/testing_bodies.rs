@@ -194,12 +194,12 @@ fn what_no_stub_matches_is_noticed_though_its_body_is_cut_off() {
 fn a_stub_for_early_answers_can_not_ask_for_a_body() {
     let refusal = |stub: fn() -> Stub| message(|| Stubs::new().on(stub()));
     let text = refusal(|| post("/").body("a").answer(status(413)).early());
-    let expected = "stub `POST / with body \"a\"`: it answers early, before there is a body, so no \
-                    request has `body \"a\"`";
+    let expected = "stub `POST / with body \"a\"`: it answers early, before the body is read, so no \
+                    request matches `body \"a\"`";
     assert_eq!(text, expected);
     let text = refusal(|| post("/").body_contains("a").answer(status(413)).early());
     assert!(
-        text.ends_with("no request has `body that contains \"a\"`"),
+        text.ends_with("no request matches `body that contains \"a\"`"),
         "{text}"
     );
     let head = post("/").predicate("long", |r| r.header("Content-Length") == Some("3"));

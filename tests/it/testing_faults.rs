@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::client::Receiver;
 use crate::support::{PATIENCE, is_late, message};
 use servette::testing::{
     Answer, ChunkFault, Reply, Script, Stubs, TestServer, any, close, gate, get, hang, method,
@@ -18,7 +19,7 @@ fn receive(server: &TestServer, request: &str) -> (Vec<u8>, io::Result<()>) {
     let mut client = TcpStream::connect(server.addr()).unwrap();
     client.write_all(request.as_bytes()).unwrap();
     let mut got = Vec::new();
-    let result = client.read_to_end(&mut got).map(drop);
+    let result = Receiver(client).read_to_end(&mut got).map(drop);
     (got, result)
 }
 
@@ -61,7 +62,7 @@ fn a_reset_comes_on_a_kept_connection_too_and_whatever_is_unread() {
         .write_all(format!("{GET}and more").as_bytes())
         .unwrap();
     let mut got = Vec::new();
-    let result = client.read_to_end(&mut got).map(drop);
+    let result = Receiver(client).read_to_end(&mut got).map(drop);
     assert!(is_reset(&result), "{result:?}");
     assert_eq!(got, b"half");
 }
@@ -82,15 +83,14 @@ fn a_client_that_takes_no_more_is_reset_early_and_that_is_reported() {
     let note = server.notes().remove(0);
     drop(server);
     let mut got = Vec::new();
-    let result = client.read_to_end(&mut got).map(drop);
+    let result = Receiver(client).read_to_end(&mut got).map(drop);
     assert!(is_reset(&result), "{result:?}");
-    let told = note.split("the client took about ").nth(1).unwrap();
+    let told = note.split("the client read only about ").nth(1).unwrap();
     let told: usize = told.split(' ').next().unwrap().parse().unwrap();
-    assert!(
-        told <= got.len() && got.len() - told < 1024,
-        "{note}; {}",
-        got.len()
-    );
+    // Elsewhere nothing tells what the client has taken of what was sent.
+    let is_exact = told <= got.len() && got.len() - told < 1024;
+    let length = got.len();
+    assert!(is_exact || !cfg!(target_os = "linux"), "{note}; {length}");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn what_stands_behind_an_end_is_refused() {
         ),
         (
             Reply::from(raw("a").then(close()).raw("b")),
-            "nothing comes behind its close",
+            "nothing can follow its close",
         ),
     ] {
         let text = refusal(reply);
@@ -166,10 +166,10 @@ fn what_stands_behind_an_end_is_refused() {
     }
     let script = || raw("a").then(hang()).then(close());
     let text = message(|| drop(TestServer::start(script())));
-    assert!(text.ends_with("nothing comes behind its hang"), "{text}");
+    assert!(text.ends_with("nothing can follow its hang"), "{text}");
     let played = handler_fn(move |_, x| script().play(x));
     let text = message(|| respond_or_panic(&played, GET));
-    let expected = "the answer to `GET / HTTP/1.1`: nothing comes behind its hang";
+    let expected = "the answer to `GET / HTTP/1.1`: nothing can follow its hang";
     assert!(text.contains(expected), "{text}");
 
     let chunks = |fault| status(200).body("hello").chunked(2).chunk_fault(fault);
@@ -212,7 +212,10 @@ fn a_second_answer_to_a_request_fails_the_test() {
         let got = String::from_utf8(got).unwrap();
         assert!(!got.contains("201"), "{got}");
         let text = message(|| drop(server));
-        assert!(text.contains("there is a response already"), "{text}");
+        assert!(
+            text.contains("this request has a response already"),
+            "{text}"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::client::Receiver;
 use crate::lifesupport::{a_new_process, no_new_processes};
 use crate::support::{PATIENCE, message};
 use servette::testing::{
@@ -74,7 +75,7 @@ fn a_reset_that_waits_for_its_client_comes_at_once_when_the_server_ends() {
                 .on(get("/quick").answer(status(204))),
         );
         // It takes nothing, and is given a second to do so.
-        let mut client = send(&server, GET);
+        let client = send(&server, GET);
         client.peek(&mut [0]).unwrap();
         // While these are answered the other one comes to wait, which can't be seen.
         for _ in 0..20 {
@@ -83,7 +84,7 @@ fn a_reset_that_waits_for_its_client_comes_at_once_when_the_server_ends() {
         let start = Instant::now();
         drop(server);
         times.push(start.elapsed());
-        let end = client.read_to_end(&mut Vec::new()).unwrap_err();
+        let end = Receiver(client).read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
     }
     times.sort();
@@ -309,7 +310,7 @@ fn a_gate_that_nobody_opens_fails_the_test_with_its_name() {
     let server = TestServer::builder()
         .gate_deadline(Duration::from_millis(10))
         .start(gate("the gate"));
-    let cut = send(&server, GET).read(&mut [0]).unwrap_err();
+    let cut = Receiver(send(&server, GET)).read(&mut [0]).unwrap_err();
     assert_eq!(cut.kind(), std::io::ErrorKind::ConnectionReset);
     let text = message(|| drop(server));
     let expected = "the gate \"the gate\" was not opened within 10ms; `GET /x HTTP/1.1` waited at it \

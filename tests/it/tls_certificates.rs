@@ -316,7 +316,7 @@ fn what_is_wrong_with_files_is_said() {
             "no-certificate",
             "key",
             "no-certificate",
-            "the first certificate can't be used",
+            "the first certificate is not usable",
         ),
         (
             "cert",
@@ -385,10 +385,7 @@ fn what_is_wrong_with_files_is_said() {
         Tls::from_files(root.join("both"), root.join("both")).unwrap();
     }
     let builder = || with(Tls::builder(), &one);
-    for (authorities, why) in [
-        ("text", "there is no certificate"),
-        ("empty", "no certificate"),
-    ] {
+    for (authorities, why) in [("text", "no certificate"), ("empty", "no certificate")] {
         let tls = builder().client_ca_file(root.join(authorities), ClientAuth::Required);
         let error = tls.build().unwrap_err().to_string();
         assert!(

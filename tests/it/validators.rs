@@ -69,7 +69,7 @@ fn a_file_of_the_same_size_and_time_in_its_place_is_neither_unmodified_nor_splic
 
         root.file("new", vec![b'B'; size]);
         root.modified("new", at(NOVEMBER));
-        fs::rename(root.join("new"), root.join("f")).unwrap();
+        root.replace("f", "new");
         for fields in [
             format!("If-None-Match: {old}"),
             format!("If-None-Match: {old}\r\nIf-Modified-Since: {DATE}"),
@@ -259,7 +259,9 @@ impl Layer for Tagged {
         assert!(path.ends_with("f"));
         assert_eq!(file.size(), 5);
         assert_eq!(file.modified(), at(NOVEMBER));
-        assert!(file.changed() > at(NOVEMBER) + Duration::from_secs(1));
+        // wine has no time of creation.
+        let is_late = file.changed() > at(NOVEMBER) + Duration::from_secs(1);
+        assert!(is_late || (cfg!(windows) && file.changed() == at(NOVEMBER)));
         assert_ne!(file.inode(), 0);
         self.1.map(Cow::Borrowed)
     }

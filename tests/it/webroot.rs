@@ -53,6 +53,16 @@ impl WebRoot {
         self
     }
 
+    /// Puts a file in the place of one that may be open. wine refuses that as long as it is, whatever its share mode; so it is
+    /// tried again.
+    pub(crate) fn replace(&self, name: &str, by: &str) {
+        until("a file is replaced", || {
+            let replaced = fs::rename(self.join(by), self.join(name));
+            assert!(cfg!(windows) || replaced.is_ok(), "{replaced:?}");
+            replaced.is_ok()
+        });
+    }
+
     #[cfg(unix)]
     pub(crate) fn link(&self, name: impl AsRef<Path>, target: impl AsRef<Path>) -> &Self {
         std::os::unix::fs::symlink(target, self.join(name)).unwrap();
@@ -60,8 +70,7 @@ impl WebRoot {
     }
 
     pub(crate) fn modified(&self, name: impl AsRef<Path>, time: SystemTime) -> &Self {
-        let file = fs::File::open(self.join(name)).unwrap();
-        file.set_modified(time).unwrap();
+        to_change(&self.join(name)).set_modified(time).unwrap();
         self
     }
 
@@ -94,6 +103,21 @@ fn changed(facts: &fs::Metadata) -> SystemTime {
     at(facts.ctime() as u64) + Duration::from_nanos(facts.ctime_nsec() as u64)
 }
 
+/// A file or a directory, open so that its times can be changed.
+#[cfg(unix)]
+fn to_change(path: &Path) -> fs::File {
+    fs::File::open(path).unwrap()
+}
+
+#[cfg(windows)]
+fn to_change(path: &Path) -> fs::File {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+    let mut options = fs::File::options();
+    options.write(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+    options.open(path).unwrap()
+}
+
 #[cfg(windows)]
 fn changed(facts: &fs::Metadata) -> SystemTime {
     facts.modified().unwrap()
@@ -114,6 +138,21 @@ impl Layer for Silent {
     }
 
     fn log_message(&self, _: &Exchange<'_>, _: std::fmt::Arguments<'_>) {}
+}
+
+/// The name of these bytes; `None` where no file can have it.
+#[cfg(unix)]
+pub(crate) fn name(bytes: &[u8]) -> Option<&std::ffi::OsStr> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(std::ffi::OsStr::from_bytes(bytes))
+}
+
+#[cfg(windows)]
+pub(crate) fn name(bytes: &[u8]) -> Option<&std::ffi::OsStr> {
+    let name = str::from_utf8(bytes).ok()?;
+    let is_forbidden = |c: char| c.is_control() || "\\/:*?\"<>|".contains(c);
+    let is_name = !name.contains(is_forbidden) && !name.ends_with(['.', ' ']);
+    is_name.then(|| name.as_ref())
 }
 
 /// One answer, taken apart.

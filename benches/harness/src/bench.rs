@@ -1,8 +1,10 @@
 //! One run: which server is started how, asked what, and in which order.
 
+use std::cell::Cell;
 use std::io;
 
 use crate::build::Programs;
+use crate::chart::Costs;
 use crate::client::{Answer, Client};
 use crate::heads::Heads;
 use crate::options::Options;
@@ -24,6 +26,8 @@ pub struct Bench {
     pub programs: Programs,
     pub site: Site,
     pub cores: Cores,
+    /// Those of the last closed loop, for the chart.
+    pub costs: Cell<Option<Costs>>,
 }
 
 /// What became of a peer in a scenario.
@@ -207,7 +211,10 @@ fn head(role: Role, fields: &str, tag: &str) -> Vec<u8> {
         Role::TagMatch => get("/1k.txt", &format!("{fields}If-None-Match: {tag}\r\n")),
         Role::Range => {
             let (first, last) = RANGE;
-            get("/sparse.bin", &format!("{fields}Range: bytes={first}-{last}\r\n"))
+            get(
+                "/sparse.bin",
+                &format!("{fields}Range: bytes={first}-{last}\r\n"),
+            )
         }
         Role::Sidecar => get("/app.js", &format!("{fields}Accept-Encoding: gzip\r\n")),
         Role::Medium => get("/100k.txt", fields),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod chart;
 mod client;
 mod heads;
 mod histogram;
@@ -15,6 +16,7 @@ mod table;
 mod trace;
 mod usage;
 
+use std::cell::Cell;
 use std::io;
 use std::process::{ExitCode, exit};
 use std::thread;
@@ -25,6 +27,7 @@ use signal_hook::iterator::Signals;
 
 use bench::Bench;
 use build::{Ours, Programs};
+use chart::Panel;
 use options::Options;
 use server::Cores;
 use site::Site;
@@ -69,13 +72,20 @@ fn measure(options: Options) -> io::Result<()> {
         programs,
         site,
         cores,
+        costs: Cell::default(),
     };
+    let mut panels = Vec::new();
     for scenario in &scenario::SCENARIOS {
         if bench.options.scenarios.contains(&scenario.name) {
             eprint!("{}:", scenario.name);
             let text = (scenario.run)(&bench);
             println!("\n## {}: {}\n\n{text}", scenario.name, scenario.title);
+            let title = scenario.title;
+            panels.extend(bench.costs.take().map(|costs| Panel { title, costs }));
         }
+    }
+    if let Some(path) = &bench.options.chart {
+        chart::write(path, &panels)?;
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ pub const USAGE: &str = "usage: benches/run [OPTIONS]
   --quick          one short round of everything: to see that it works, not to compare
   --no-trace       without system calls (strace slows the whole run)
   --no-build       measure what was built before
+  --chart FILE     draw the costs of the closed loops (the scenarios from cap64 to big8, and post) as SVG
   --list           the names of scenarios and peers
 ";
 
@@ -36,6 +37,7 @@ pub struct Options {
     pub loops: Option<u16>,
     pub before: Option<PathBuf>,
     pub keep: Option<PathBuf>,
+    pub chart: Option<PathBuf>,
     pub quick: bool,
     pub traces: bool,
     pub builds: bool,
@@ -55,6 +57,7 @@ impl Options {
             loops: None,
             before: None,
             keep: None,
+            chart: None,
             quick: false,
             traces: true,
             builds: true,
@@ -88,6 +91,7 @@ impl Options {
                 "--loops" => options.loops = Some(number(&value()?, 1.0, 64.0)? as u16),
                 "--before" => options.before = Some(value()?.into()),
                 "--keep" => options.keep = Some(value()?.into()),
+                "--chart" => options.chart = Some(value()?.into()),
                 "--quick" => {
                     options.quick = true;
                     options.rounds = 1;

@@ -1,4 +1,4 @@
-//! What becomes of the end of an answer: it is sent, or what the socket does not take becomes the tail.
+//! The end of a response: it is sent, and what the socket does not take becomes the tail.
 
 use std::fs::File;
 use std::io;
@@ -11,8 +11,7 @@ use crate::connection::tail::{self, MOST_HELD, Progress, Range, Tail};
 use crate::error::Fault;
 
 impl Channel {
-    /// Sends the end of an answer. When the socket takes no more of it, and what is left is not much, that becomes the
-    /// tail.
+    /// Sends the end of a response. If the socket takes no more and little is left, the rest becomes the tail.
     pub(super) fn send_or_leave(
         &self,
         mut first: &[u8],
@@ -43,14 +42,14 @@ impl Channel {
         Ok(())
     }
 
-    /// Whether `count` bytes are all that is left of the response, and may become its tail.
+    /// Returns true if `count` bytes are all that is left of the response, and they may become its tail.
     pub(in crate::connection) fn may_end_with(&self, count: u64) -> bool {
         let is_all = self.out.borrow().left() == Some(count) && usize::try_from(count).is_ok();
         is_all && self.may_leave.get() && !self.has_tail()
     }
 
-    /// Ends the response with a file, from `offset` on, which is moved on. What does not go at once becomes the tail,
-    /// with a file of its own. Where no tail may be, some of the file is left.
+    /// Ends the response with a file from `offset`, which is advanced. What is not sent at once becomes the tail, with a
+    /// file handle of its own. If no tail is possible, a part of the file is left.
     pub(in crate::connection) fn end_with_file(
         &self,
         file: &File,
@@ -101,7 +100,7 @@ impl Channel {
         self.rest.borrow().tail.is_some()
     }
 
-    /// The tail waits for room in the socket, not only for its turn.
+    /// Returns true if the tail waits for room in the socket, and not only for its turn.
     pub(in crate::connection) fn tail_is_full(&self) -> bool {
         self.rest
             .borrow()
@@ -110,17 +109,17 @@ impl Channel {
             .is_some_and(|tail| tail.is_full())
     }
 
-    /// Gives up what is left of the tail; true if there was one.
+    /// Drops the tail. Returns true if there was one.
     pub(in crate::connection) fn drop_tail(&self) -> bool {
         self.rest.borrow_mut().tail.take().is_some()
     }
 
-    /// How many bytes of the answer the socket has taken.
+    /// The number of bytes of the response that the socket has taken.
     pub(in crate::connection) fn written(&self) -> u64 {
         self.write_rate.get().bytes()
     }
 
-    /// Sends what is left of finished answers, and waits, so that something else can go, or because nobody else would
+    /// Sends the tail and waits until it is sent, because something else is to be sent, or because no event loop would
     /// send it.
     #[inline]
     pub(crate) fn finish_tail(&self) -> io::Result<()> {
@@ -141,10 +140,10 @@ impl Channel {
         result.inspect_err(|_| self.broken.set(true))
     }
 
-    /// Sends on without waiting; true if the tail is out.
+    /// Sends more of the tail, without waiting. Returns true if all of it is sent.
     ///
     /// # Errors
-    /// As a write, and those of the file. The tail is dropped then.
+    /// Those of a write and of the file. The tail is dropped then.
     pub(in crate::connection) fn send_tail(&self) -> io::Result<bool> {
         let Some(mut tail) = self.rest.borrow_mut().tail.take() else {
             return Ok(true);

@@ -1,11 +1,11 @@
-//! The body of a response: what of it goes into the buffer, past it, or nowhere, and its chunks.
+//! The body of a response: which bytes go into the buffer, bypass it, or are dropped; and its chunks.
 
 use std::io::{self, Write as _};
 
 use super::{BUFFER, Framing, HANDED_OVER, Outgoing, Stage, misuse};
 
 impl Outgoing {
-    /// Takes body bytes into the buffer as far as they fit, and returns how many were used up.
+    /// Copies body bytes into the buffer as far as they fit, and returns how many were used.
     /// `Ok(0)` for a body that is not empty: send first, or [`write_through`](Self::write_through).
     #[inline]
     pub(crate) fn body(
@@ -88,8 +88,7 @@ impl Outgoing {
         }
     }
 
-    /// Prepares `count` bytes that are sent right behind the buffer without passing through it, and
-    /// that the caller promises to send; returns what must follow them.
+    /// Prepares for `count` bytes that the caller sends directly after the buffer. Returns the bytes that must follow them.
     pub(crate) fn write_through(&mut self, count: usize) -> &'static [u8] {
         self.gone += count as u64;
         match &mut self.stage {
@@ -106,7 +105,7 @@ impl Outgoing {
         }
     }
 
-    /// Bytes that a declared length still asks for.
+    /// The number of bytes that are left of a declared length.
     pub(crate) fn left(&self) -> Option<u64> {
         match self.stage {
             Stage::Open(Framing::Length(left)) => Some(left),
@@ -151,7 +150,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether body bytes go to the socket as they are: no chunks, nothing held or dropped.
+    /// Returns true if body bytes are sent unchanged: no chunks, nothing held or dropped.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(
             self.stage,
@@ -159,18 +158,18 @@ impl Outgoing {
         )
     }
 
-    /// Whether body bytes are dropped.
+    /// Returns true if body bytes are dropped.
     pub(crate) fn is_bodiless(&self) -> bool {
         self.stage == Stage::Open(Framing::Nothing)
     }
 }
 
-/// What became of bytes given to [`Outgoing::body`].
+/// The result of [`Outgoing::body`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// So many are in the buffer, or need not be sent at all.
+    /// This number of bytes is in the buffer, or was dropped.
     Buffered(usize),
-    /// So many of them are to be sent past the buffer.
+    /// This number of bytes is to be sent without the buffer.
     Through(usize),
     /// The declared length is used up.
     Refused,

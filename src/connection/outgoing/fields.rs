@@ -5,7 +5,7 @@ use crate::http1::bytes;
 use crate::http1::framing;
 use crate::http1::{is_11, is_token};
 
-/// What the fields of the response declare.
+/// The declarations of the response's fields.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Declared {
     pub(super) length: Option<u64>,
@@ -14,7 +14,7 @@ pub(super) struct Declared {
     pub(super) close: Option<bool>,
 }
 
-/// What a field means for the framing of its message.
+/// The meaning of a field for the framing of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Nothing.
@@ -39,7 +39,7 @@ impl Kind {
 }
 
 impl Outgoing {
-    /// The status line. A second one replaces what was not sent of the first.
+    /// Writes the status line. A second one replaces the unsent part of the first.
     #[inline(always)]
     pub(crate) fn status_line(&mut self, version: &str, code: u16, reason: &str) {
         if self.stage != Stage::Blank {
@@ -70,7 +70,7 @@ impl Outgoing {
         self.buffer.extend_from_slice(b"\r\n");
     }
 
-    /// The start of the status line of a server that speaks 1.0, or what it likes.
+    /// Starts the status line of a server with version 1.0 or any other text.
     fn other_version(&mut self, version: &str) {
         self.server_is_11 = is_11(version);
         if !bytes::is_printable(version.as_bytes()) {
@@ -79,7 +79,7 @@ impl Outgoing {
         self.buffer.extend_from_slice(version.as_bytes());
     }
 
-    /// A field. What frames the message is taken note of, and dropped where the RFC forbids it.
+    /// Writes a field. Fields that frame the message are noted, and dropped where the RFC forbids them.
     // Where the compiler knows the name, and it most often does, little is left of this.
     #[inline(always)]
     pub(crate) fn field(&mut self, name: &str, value: &str) {
@@ -113,7 +113,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether there may be a field now, and its value can be sent as it stands.
+    /// Returns true if a field may be written now and its value can be sent unchanged.
     #[inline(always)]
     fn is_usual(&self, value: &str) -> bool {
         let value = value.as_bytes();
@@ -121,7 +121,7 @@ impl Outgoing {
         self.stage == Stage::Fields && !has_space && bytes::is_printable(value)
     }
 
-    /// A field that is in the wrong place, or whose value is not plain ASCII.
+    /// Writes a field that is out of place or whose value is not plain ASCII.
     #[cold]
     fn odd_field(&mut self, kind: Kind, name: &str, value: &str) {
         match self.stage {
@@ -149,9 +149,9 @@ impl Outgoing {
         }
     }
 
-    /// Fields that were sent before the status line are added to the head of the final response, unless that has a
-    /// field of this name, or a later one has it. Of `Set-Cookie` and `Vary` all are sent: each says something of its own,
-    /// and a cache that does not know all of `Vary` gives answers to whom they are not for.
+    /// Adds the fields that were sent before the status line to the head of the final response, unless the head or a later
+    /// one of these fields has the same name. All of `Set-Cookie` and `Vary` are sent: each has its own meaning, and a cache
+    /// that does not know all of `Vary` would send responses to the wrong clients.
     #[cold]
     pub(super) fn add_kept(&mut self) {
         if self.code < 200 && self.code != 101 {
@@ -177,13 +177,13 @@ impl Outgoing {
         }
     }
 
-    /// Whether a field of this name was sent before the status line.
+    /// Returns true if a field of this name was sent before the status line.
     pub(crate) fn keeps(&self, name: &str) -> bool {
         let mut kept = self.rare.iter().flat_map(|rare| &rare.kept);
         kept.any(|(kept, _)| kept.eq_ignore_ascii_case(name))
     }
 
-    /// Whether the head of the present response, up to `end` in the buffer, has a field of this name.
+    /// Returns true if the head of the current response, up to `end` in the buffer, has a field of this name.
     fn has_field(&self, name: &str, end: usize) -> bool {
         let declares = match Kind::of(name) {
             Kind::ContentLength => self.declared.length.is_some(),
@@ -207,7 +207,7 @@ impl Outgoing {
         self.buffer.extend_from_slice(b"\r\n");
     }
 
-    /// Takes note of a field that frames; false if it is not to be written as it stands.
+    /// Notes a field that frames the message. Returns false if it is not to be written unchanged.
     fn note(&mut self, kind: Kind, name: &str, value: &str) -> bool {
         match kind {
             Kind::Plain => true,
@@ -243,14 +243,14 @@ impl Outgoing {
         }
     }
 
-    /// As [`fail`](Self::fail), out of the way of what is right.
+    /// Fails as [`fail`](Self::fail) does, in a function of its own for speed.
     #[cold]
     #[inline(never)]
     fn fail_with(&mut self, what: &str, text: &str, wrong: &str) {
         self.fail(format!("{what} {text:?} {wrong}"));
     }
 
-    /// `close` and `keep-alive` are written when it is known which of them is true.
+    /// Notes `close` or `keep-alive`, which is written when the end of the connection is decided.
     fn note_connection(&mut self, value: &str) -> bool {
         let has = |token: &str| tokens(value).any(|t| t.eq_ignore_ascii_case(token));
         if has("close") {
@@ -262,7 +262,7 @@ impl Outgoing {
             .all(|t| t.eq_ignore_ascii_case("close") || t.eq_ignore_ascii_case("keep-alive"))
     }
 
-    /// 1xx, 204, and 2xx to CONNECT have neither length nor coding (RFC 9110, 8.6; RFC 9112, 6.1).
+    /// Returns true for 1xx, 204, and 2xx to CONNECT, which have neither length nor coding (RFC 9110, 8.6; RFC 9112, 6.1).
     pub(super) fn is_unframed(&self) -> bool {
         self.code < 200 || self.code == 204 || (self.terms.is_connect && self.code < 300)
     }
@@ -274,13 +274,13 @@ fn tokens(value: &str) -> impl Iterator<Item = &str> {
         .map(|token| token.trim_matches([' ', '\t']))
 }
 
-/// No control character but the tab: none that could end a line.
+/// Returns true if the text has no control character except tabs, so none that could end a line.
 fn is_clean(text: &str) -> bool {
     text.bytes()
         .all(|byte| (byte >= b' ' && byte != 0x7f) || byte == b'\t')
 }
 
-/// Writes text as Latin-1, as Python does; true if a character had to be replaced by `?`.
+/// Writes text as Latin-1, as Python does. Returns true if a character was replaced by `?`.
 fn push_latin1(buffer: &mut Vec<u8>, text: &str) -> bool {
     let mut replaced = false;
     buffer.extend(text.chars().map(|c| {

@@ -1,5 +1,4 @@
-//! How the body of a response is framed: by the head alone, or as late as it can be decided; and what that adds to the
-//! head.
+//! The framing of a response body: decided by the head alone or as late as possible, and the fields that it adds.
 
 use super::fields::Declared;
 use super::{Outgoing, Stage};
@@ -7,15 +6,15 @@ use crate::http1::head::Version;
 
 const CHUNKED: &[u8] = b"Transfer-Encoding: chunked\r\n";
 
-/// How the body ends, once it is decided.
+/// The framing of a body, after the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// So many bytes are still to come.
+    /// By length; this number of bytes is left.
     Length(u64),
-    /// In chunks; the open one starts here in the buffer.
+    /// In chunks; the open one starts at this position in the buffer.
     Chunked(Option<usize>),
     UntilClose,
-    /// There is none, whatever is written.
+    /// There is no body, whatever is written.
     Nothing,
 }
 
@@ -54,7 +53,7 @@ impl Outgoing {
         self.server_is_11 && self.terms.client >= Version::Http11
     }
 
-    /// Decides the framing, and completes the head by what that and the connection's fate add to it.
+    /// Decides the framing, and completes the head with the fields of the framing and `Connection`.
     #[inline]
     pub(super) fn commit(&mut self, framing: Framing, closing: bool) {
         let is_told = match framing {
@@ -73,13 +72,12 @@ impl Outgoing {
         }
     }
 
-    /// The head ends here in the buffer.
+    /// Notes the end of the head in the buffer.
     fn note_head(&mut self, end: usize) {
         self.head = u32::try_from(end.saturating_sub(self.start)).unwrap_or(u32::MAX);
     }
 
-    /// Writes what the framing and the connection's fate add to the head, and its blank line, before
-    /// the body that was held.
+    /// Writes the fields of the framing, `Connection` and the blank line, before the body that was held.
     fn complete(&mut self, framing: Framing, closing: bool) {
         let held = self.buffer.len().saturating_sub(self.fields_end);
         self.must_close |= framing == Framing::UntilClose;
@@ -128,13 +126,13 @@ impl Outgoing {
     }
 }
 
-/// What framing adds to a head.
+/// The fields that framing adds to a head.
 struct Added {
     bytes: [u8; MOST_ADDED],
     used: usize,
 }
 
-/// More than the longest of them takes.
+/// Maximum length of these fields.
 const MOST_ADDED: usize = 96;
 
 impl Default for Added {

@@ -1,4 +1,4 @@
-//! What leaves its server on Unix.
+//! The socket of a detached stream on Unix.
 
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,6 +10,18 @@ use super::DetachedStream;
 pub(super) type Blocking = std::fs::File;
 
 /// The socket of a [`DetachedStream`].
+///
+/// ```
+/// use servette::{DetachedSocket, handler_fn};
+///
+/// let handler = handler_fn(|_, x| {
+///     // The bytes that the server has read beyond the head, and the socket.
+///     if let Ok((_ahead, DetachedSocket::Tcp(socket))) = x.detach()?.into_parts() {
+///         socket.set_nodelay(true)?;
+///     }
+///     Ok(())
+/// });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DetachedSocket {

@@ -1,5 +1,4 @@
-//! [`Again`]: what was read of a body and is to be read once more. Without the feature `testing` there
-//! is none.
+//! [`Again`]: bytes of a body that were read and are to be read once more. Without the feature `testing` it is empty.
 
 /// Bytes of the body that come before those of the client.
 #[derive(Debug, Default)]
@@ -12,7 +11,7 @@ pub(super) struct Again {
 
 #[cfg(feature = "testing")]
 impl super::RequestBody<'_> {
-    /// What a look at the body has read, from its start, is read again. Who looks on has seen it.
+    /// Puts back the bytes that were read from the start of the body. The observer has seen them already.
     pub(crate) fn put_back(&mut self, bytes: Vec<u8>) {
         self.body.again = Again { bytes, taken: 0 };
     }

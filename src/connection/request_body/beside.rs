@@ -1,4 +1,4 @@
-//! Reading without waiting, by code that waits for something else as well: for a script.
+//! Reading a body without waiting, for callers that wait for something else as well: a CGI script.
 
 use std::io;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use crate::connection::min_rate::Allowance;
 use crate::error::Fault;
 
 impl RequestBody<'_> {
-    /// How many bytes of the body stand at the front of the buffer, without waiting: 0 only at its end, `None` if the client
-    /// has to send more first.
+    /// Returns how many bytes of the body are at the front of the buffer, without waiting: 0 only at the end of the body,
+    /// `None` if the client has to send more first.
     pub(crate) fn try_available(&mut self) -> io::Result<Option<usize>> {
         let available = self.try_next()?;
         if available.is_none() {
@@ -18,16 +18,16 @@ impl RequestBody<'_> {
         Ok(available)
     }
 
-    /// How long to wait for the client at most.
+    /// The maximum wait for callers of [`try_available`](Self::try_available).
     pub(crate) fn patience(&self) -> Duration {
         let allowance = Allowance::of_body(&self.channel.limits);
         self.body.min_rate.next_wait(allowance)
     }
 
-    /// Counts a wait for the client, whose fault it is if no patience is left.
+    /// Notes a wait of such a caller.
     ///
     /// # Errors
-    /// `TimedOut`.
+    /// `TimedOut` if the client has used up its time.
     pub(crate) fn waited(&mut self, time: Duration) -> io::Result<()> {
         self.body.min_rate.waited(time);
         match self.patience().is_zero() {

@@ -1,4 +1,4 @@
-//! Dropping what no handler wants of a body.
+//! Dropping the rest of a body that no handler reads.
 
 use std::io::{self, BufRead};
 
@@ -7,22 +7,22 @@ use crate::connection::state::SHARE;
 use crate::connection::stream::WASTE;
 use crate::error::Fault;
 
-/// What [`RequestBody::drop_available`] has dropped.
+/// The result of [`RequestBody::drop_available`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::connection) enum Dropped {
     /// The body is read to its end.
     All,
     /// More must come first.
     Some,
-    /// As much as may be dropped, and there is more.
+    /// The limit is reached, and there is more.
     TooMuch,
 }
 
 impl RequestBody<'_> {
-    /// Reads the rest of the body and drops it; the number of bytes.
+    /// Reads and drops the rest of the body. Returns the number of bytes.
     ///
     /// # Errors
-    /// As a read.
+    /// Those of a read.
     pub fn discard(&mut self) -> io::Result<u64> {
         let mut total = 0;
         loop {
@@ -48,7 +48,7 @@ impl RequestBody<'_> {
         }
     }
 
-    /// There is a rest, and where it ends can be told. One that is too large to be read is none to be kept.
+    /// Returns true if there is a rest whose end is known. A rest that is too large does not count.
     pub(in crate::connection) fn can_be_dropped(&mut self) -> bool {
         if let Some(Fault::TooLarge) = self.body.failure {
             self.body.failure = None;
@@ -57,7 +57,7 @@ impl RequestBody<'_> {
         self.body.failure.is_none() && self.remaining() != Some(0)
     }
 
-    /// Drops what has come of the rest, `left` bytes at most and [`SHARE`] at once, without waiting.
+    /// Drops the received part of the rest, at most `left` bytes and [`SHARE`] at once, without waiting.
     pub(in crate::connection) fn drop_available(&mut self, left: &mut u64) -> io::Result<Dropped> {
         self.body.is_dropped = true;
         let stream = &self.channel.wire.stream;

@@ -1,4 +1,4 @@
-//! A whole body at once, with a limit.
+//! Reading a whole request body at once, with a size limit.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -6,11 +6,11 @@ use super::RequestBody;
 use crate::Result;
 use crate::error::Fault;
 
-/// As much is asked for at once for a body that may not come.
+/// Initial capacity for a body, whose declared length may never arrive.
 const ROOM: u64 = 64 << 10;
 
 impl RequestBody<'_> {
-    /// Reads the whole body, of `limit` bytes at the most.
+    /// Reads the whole body, at most `limit` bytes.
     ///
     /// ```
     /// use servette::{Status, handler_fn, respond};
@@ -25,8 +25,8 @@ impl RequestBody<'_> {
     /// ```
     ///
     /// # Errors
-    /// As a read; and answered with 413 if the body is longer, which is known before it is read if it has a
-    /// `Content-Length`.
+    /// Those of a read. If the body is longer than `limit`, an error that is answered with 413; with a `Content-Length` it
+    /// comes before anything is read.
     pub fn read_up_to(&mut self, limit: u64) -> Result<Vec<u8>> {
         let known = self.remaining();
         if known.is_some_and(|length| length > limit) {
@@ -41,12 +41,12 @@ impl RequestBody<'_> {
         }
     }
 
-    /// Copies the whole body to a writer, of `limit` bytes at the most: an upload to a file. Returns its length.
+    /// Copies the whole body, at most `limit` bytes, to a writer, for example an upload to a file. Returns its length.
     ///
-    /// Of a body that turns out to be too long, a part may have been written by then.
+    /// If a chunked body is too long, a part of it was written before the error.
     ///
     /// # Errors
-    /// As [`read_up_to`](Self::read_up_to), and those of the writer.
+    /// Those of [`read_up_to`](Self::read_up_to) and of the writer.
     pub fn copy_up_to(&mut self, limit: u64, to: &mut (impl Write + ?Sized)) -> Result<u64> {
         if self.remaining().is_some_and(|length| length > limit) {
             return Err(self.fail(Fault::TooLarge).into());
@@ -58,10 +58,10 @@ impl RequestBody<'_> {
         }
     }
 
-    /// Reads the whole body as text, of `limit` bytes at the most.
+    /// Reads the whole body as text, at most `limit` bytes.
     ///
     /// # Errors
-    /// As [`read_up_to`](Self::read_up_to); and answered with 400 if the body is not UTF-8.
+    /// Those of [`read_up_to`](Self::read_up_to). If the body is not UTF-8, an error that is answered with 400.
     pub fn read_text(&mut self, limit: u64) -> Result<String> {
         let body = self.read_up_to(limit)?;
         Ok(String::from_utf8(body).map_err(|_| std::io::Error::from(Fault::NotText))?)

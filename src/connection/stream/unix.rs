@@ -1,4 +1,4 @@
-//! What differs on Unix.
+//! Streams on Unix.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -10,13 +10,13 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
 use super::{Socket, Stream};
 use crate::sys::{BorrowedSocket, OwnedSocket};
 
-/// No signal where the client is gone. On Apple's systems that is a property of the socket.
+/// Suppresses SIGPIPE when the client has left. On Apple's systems that is a property of the socket.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) const QUIET: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 pub(crate) const QUIET: SendFlags = SendFlags::empty();
 
-/// Writes as much of all slices as goes at once.
+/// Writes as much of all slices as the socket takes.
 #[inline]
 pub(super) fn send_slices(
     socket: BorrowedSocket<'_>,
@@ -27,12 +27,12 @@ pub(super) fn send_slices(
     Ok(rustix::net::sendmsg(socket, slices, &mut none, flags)?)
 }
 
-/// Has the socket end with a reset.
+/// Makes the socket end with a reset.
 pub(super) fn reset_on_close(socket: BorrowedSocket<'_>) -> io::Result<()> {
     Ok(sockopt::set_socket_linger(socket, Some(Duration::ZERO))?)
 }
 
-/// Whether the client is gone, or (if that counts) has ended its sending direction.
+/// Returns true if the client has left, or (if `its_end`) has shut down its sending side.
 #[cfg(target_os = "linux")]
 pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -44,7 +44,7 @@ pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
     found.is_ok() && polled.revents().intersects(ends)
 }
 
-/// The same. The end behind something unread does not show.
+/// The same. An end behind unread bytes is not noticed.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
     use rustix::io::Errno;
@@ -55,7 +55,7 @@ pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
 }
 
 impl Stream {
-    /// The socket, from now on shared; `None` in memory, and with TLS, where only one may write.
+    /// Shares the socket. Returns `None` in memory, and with TLS, where only one thread may write.
     pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
         let (descriptor, is_tcp) = match std::mem::replace(self, Stream::Memory(RefCell::default()))
         {
@@ -74,7 +74,7 @@ impl Stream {
         Some(socket)
     }
 
-    /// A stream of this kind, of another descriptor.
+    /// Makes a stream of the same kind from another descriptor.
     #[cfg(feature = "tls-config")]
     pub(in crate::connection) fn same_with(&self, socket: OwnedSocket) -> Self {
         match self {
@@ -83,7 +83,7 @@ impl Stream {
         }
     }
 
-    /// An end of a pair that does not block, in the place of a connection.
+    /// Makes a non-blocking stream from one end of a socket pair, for tests.
     #[cfg(any(test, feature = "_internals"))]
     pub(crate) fn of_pair(end: crate::sys::SignalEnd) -> Self {
         Stream::Unix(mio::net::UnixStream::from_std(end))

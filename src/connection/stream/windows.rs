@@ -1,4 +1,4 @@
-//! What differs on Windows.
+//! Streams on Windows.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::{Socket, Stream};
 use crate::sys::OwnedSocket;
 use crate::sys::{self, BorrowedSocket};
 
-/// There are no signals.
+/// No flags: there are no signals.
 pub(crate) const QUIET: SendFlags = SendFlags::empty();
 
-/// Writes as much of all slices as goes at once.
+/// Writes as much of all slices as the socket takes.
 pub(super) fn send_slices(
     socket: BorrowedSocket<'_>,
     slices: &[IoSlice<'_>],
@@ -24,12 +24,12 @@ pub(super) fn send_slices(
     socket2::SockRef::from(&socket).send_vectored(slices)
 }
 
-/// Has the socket end with a reset.
+/// Makes the socket end with a reset.
 pub(super) fn reset_on_close(socket: BorrowedSocket<'_>) -> io::Result<()> {
     socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO))
 }
 
-/// Whether the client is gone, or (if that counts) has ended its sending direction.
+/// Returns true if the client has left, or (if `its_end`) has shut down its sending side.
 pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
     let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
     let found = poll(&mut polled, Some(&Timespec::default()));
@@ -51,8 +51,8 @@ pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
 }
 
 impl Stream {
-    /// A second descriptor of the socket, to write to beside this one; `None` in memory, and with TLS, where only one may
-    /// write. The first one stays with the poller.
+    /// Duplicates the socket, to write to it from other threads; the poller keeps the first one. Returns `None` in memory,
+    /// and with TLS, where only one thread may write.
     pub(crate) fn share(&mut self) -> Option<Arc<Socket>> {
         let Stream::Tcp(socket) = self else {
             return None;
@@ -64,7 +64,7 @@ impl Stream {
         }))
     }
 
-    /// What a poller is told of.
+    /// The socket to register with a poller.
     pub(in crate::connection) fn source(&mut self) -> Option<&mut mio::net::TcpStream> {
         match self {
             Stream::Tcp(socket) => Some(socket),
@@ -74,13 +74,22 @@ impl Stream {
         }
     }
 
-    /// A stream of this kind, of another descriptor.
+    /// Returns true if the end of the stream came with bytes that were read. (A message ends a session of TLS.)
+    pub(in crate::connection) fn end_is_read(&self) -> bool {
+        #[cfg(feature = "tls-config")]
+        if let Stream::Tls(tls) = self {
+            return tls.has_ended();
+        }
+        false
+    }
+
+    /// Makes a stream of the same kind from another socket.
     #[cfg(feature = "tls-config")]
     pub(in crate::connection) fn same_with(&self, socket: OwnedSocket) -> Self {
         Stream::Tcp(mio::net::TcpStream::from_std(socket.into()))
     }
 
-    /// An end of a pair that does not block, in the place of a connection.
+    /// Makes a non-blocking stream from one end of a socket pair, for tests.
     #[cfg(any(test, feature = "_internals"))]
     pub(crate) fn of_pair(end: crate::sys::SignalEnd) -> Self {
         Stream::Tcp(mio::net::TcpStream::from_std(end))

@@ -1,4 +1,4 @@
-//! [`DetachedTls`]: a session that has left its server, and blocks.
+//! [`DetachedTls`]: a blocking session that was taken out of its server.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -32,7 +32,7 @@ impl DetachedTls {
         self.wait_for(PollFlags::IN, |tls| tls.recv(buffer))
     }
 
-    /// Writes all of it: what is encrypted can't be taken back.
+    /// Writes everything, because encrypted bytes can't be taken back.
     pub(crate) fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let mut left = data;
         while !left.is_empty() {

@@ -1,4 +1,4 @@
-//! [`Failure`]: why a session has ended, in words for a log.
+//! [`Failure`]: the reason why a session has ended, with a text for the log.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ pub(crate) enum Failure {
     Tls(rustls::Error),
     /// A panic of rustls, or of the program's code that it calls.
     Panic(String),
-    /// A message of the handshake is longer than any that is kept.
+    /// A handshake message exceeds the maximum size.
     TooLong,
-    /// There is no session to write to (any more).
+    /// There is no session, or it has ended.
     NotOpen,
 }
 

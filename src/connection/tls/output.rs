@@ -2,7 +2,7 @@
 
 use rustls::unbuffered::InsufficientSizeError;
 
-/// Bytes to be sent, in a buffer that keeps its length: it is zeroed once, not for each record.
+/// Bytes to send, in a buffer that keeps its length, so that it is zeroed once and not for each record.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     buffer: Vec<u8>,
@@ -25,8 +25,8 @@ impl Output {
         }
     }
 
-    /// Appends what `write` writes into the room that it is given, `size` bytes at first. False if there is nothing to
-    /// be written.
+    /// Appends the bytes that `write` puts into the given room, `size` bytes at first. Returns false if there is nothing to
+    /// write.
     pub(super) fn append(
         &mut self,
         mut size: usize,

@@ -1,7 +1,7 @@
 //! [`Session`]: every call of rustls.
 //!
-//! Its unbuffered interface has panicked on what a client had sent, and calls code of the program (resolvers,
-//! verifiers). So each call is guarded: after a panic the session has failed, and no thread ends by it.
+//! The unbuffered API of rustls has panicked on bytes of a client, and it calls code of the program (resolvers, verifiers).
+//! So each call is guarded: a panic ends the session, and no thread.
 
 use std::fmt;
 use std::io::Read;
@@ -18,17 +18,17 @@ use super::output::Output;
 use crate::error::guarded;
 use crate::tls::{TlsInfo, take_server_name};
 
-/// The largest fragment of a record.
+/// Maximum size of the plaintext in a record.
 pub(super) const FRAGMENT: usize = 16 << 10;
-/// What a record adds to it, in every version and cipher.
+/// Maximum size that a record adds, in every version and cipher.
 pub(super) const OVERHEAD: usize = 64;
-/// As much room is tried first for a message of the handshake.
+/// Initial room for a handshake message.
 const MESSAGE: usize = 1024;
 
-/// The server's side of a session. `None` after a panic: nothing more is asked of it.
+/// The server's side of a session. `None` after a panic.
 pub(super) struct Session(Option<Box<UnbufferedServerConnection>>);
 
-/// Where decrypted bytes go: into the caller's buffer, and what finds no room there to the rest.
+/// The destination of decrypted bytes: the caller's buffer, and a second buffer for what does not fit.
 pub(super) struct Plaintext<'a> {
     pub(super) room: &'a mut [u8],
     pub(super) filled: usize,
@@ -45,14 +45,14 @@ impl Plaintext<'_> {
     }
 }
 
-/// What has become of received records.
+/// The result of processing received records.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
-    /// So many bytes of them are not needed any more.
+    /// Number of bytes that are processed.
     pub(super) used: usize,
     /// The handshake is complete.
     pub(super) is_open: bool,
-    /// The client has sent close_notify.
+    /// The client has sent `close_notify`.
     pub(super) has_ended: bool,
 }
 
@@ -63,7 +63,7 @@ impl Session {
         Ok(Session(Some(Box::new(made.map_err(Failure::Tls)?))))
     }
 
-    /// What is left where a session has gone elsewhere.
+    /// The placeholder for a session that has moved.
     pub(super) fn none() -> Self {
         Session(None)
     }
@@ -80,7 +80,7 @@ impl Session {
         })
     }
 
-    /// Processes the complete records in `records`. What is to be sent is appended to `out`; an alert, if it fails.
+    /// Processes the complete records in `records`. Messages to send are appended to `out`; on failure an alert.
     pub(super) fn receive(
         &mut self,
         records: &mut [u8],
@@ -99,7 +99,7 @@ impl Session {
         })
     }
 
-    /// Encrypts `data` behind what is in `out`. `held` is what was received of an unfinished record.
+    /// Encrypts `data` and appends it to `out`. `held` is the received part of an incomplete record.
     pub(super) fn encrypt(
         &mut self,
         held: &mut [u8],
@@ -156,18 +156,18 @@ impl Session {
         })
     }
 
-    /// The name that the client asked for, directly after the call that has received it.
+    /// The server name (SNI) that the client sent, directly after the call that received it.
     pub(super) fn take_server_name(&self) -> Option<Box<str>> {
         take_server_name()
     }
 
-    /// What was agreed on.
+    /// The parameters of the session.
     pub(super) fn info(&self, server_name: Option<&str>) -> Option<TlsInfo> {
         self.0.as_ref().map(|conn| TlsInfo::of(conn, server_name))
     }
 }
 
-/// Has rustls process records until it needs more. After an error, `progress` says where it stands.
+/// Lets rustls process records until it needs more. `progress` is valid after an error, too.
 fn process(
     conn: &mut UnbufferedServerConnection,
     records: &mut [u8],
@@ -223,7 +223,7 @@ fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, out: &mut Output) {
 }
 
 impl Drop for Session {
-    /// The last session of a configuration drops that as well, and the program's code in it.
+    /// Drops the session, guarded: the last session of a configuration also drops code of the program.
     fn drop(&mut self) {
         let conn = self.0.take();
         let _ = guarded(|| {

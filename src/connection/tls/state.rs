@@ -1,5 +1,4 @@
-//! [`State`]: where a session stands between the socket and those above, decrypting on the way in and encrypting on the
-//! way out.
+//! [`State`]: a session between the socket and the layers above: it decrypts what is received and encrypts what is sent.
 
 use std::io::{self, Read};
 
@@ -10,9 +9,9 @@ use super::{Scratch, grown};
 use crate::connection::stream::{Stream, WASTE};
 use crate::tls::TlsInfo;
 
-/// As much ciphertext is read at once.
+/// Maximum size of the ciphertext that is read at once.
 const INCOMING: usize = 64 << 10;
-/// As much of an unfinished message of the handshake is kept. (The certificates of a client may be long.)
+/// Maximum size of an incomplete handshake message. (Certificates of clients may be long.)
 const MOST_HELD: usize = 72 << 10;
 
 /// The session on a socket, and the bytes on their way through it.
@@ -21,34 +20,34 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// The beginning of a record, or of a message of the handshake.
     held: Vec<u8>,
-    /// Decrypted, from `taken` on not read yet.
+    /// Decrypted bytes; those from `taken` on are not read yet.
     plain: Vec<u8>,
     taken: usize,
-    /// Encrypted, from `sent` on not taken by the socket yet.
+    /// Encrypted bytes; those from `sent` on are not sent yet.
     unsent: Vec<u8>,
     sent: usize,
-    /// The last bytes of plaintext in `unsent` that were not said to be sent.
+    /// Number of plaintext bytes in `unsent` that were not reported as sent.
     pub(super) owed: usize,
     /// The client sends nothing more.
     has_ended: bool,
-    /// The client was told that nothing more comes, or is not to be told.
+    /// `close_notify` was sent, or is not to be sent.
     pub(super) has_said_end: bool,
     server_name: Option<Box<str>>,
     pub(super) failure: Option<Box<Failure>>,
-    /// A fixture resets the connection when the client has begun.
+    /// A fixture resets the connection when the client has begun the handshake.
     #[cfg(all(feature = "testing", feature = "self-signed"))]
     pub(super) resets: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing has come.
+    /// Nothing was received.
     Fresh,
     Handshake,
     Open,
-    /// TLS has failed, or the session has left: what comes is dropped.
+    /// TLS has failed, or the session has left: received bytes are dropped.
     Over,
-    /// The client speaks HTTP without TLS, and so does the server from now on, to say so.
+    /// The client sends plain HTTP, and gets a plain response that says so.
     Plain,
 }
 
@@ -72,7 +71,7 @@ impl State {
         }
     }
 
-    /// What was agreed on; `None` before that.
+    /// The parameters of the session; `None` before the end of the handshake.
     pub(super) fn info(&self) -> Option<TlsInfo> {
         match self.phase {
             Phase::Open | Phase::Over => self.session.info(self.server_name.as_deref()),
@@ -80,12 +79,18 @@ impl State {
         }
     }
 
-    /// There are decrypted bytes that were not read yet.
+    /// Returns true if the client has ended the session.
+    #[cfg(windows)]
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Returns true if there are decrypted bytes that were not read yet.
     pub(super) fn holds_plaintext(&self) -> bool {
         !self.plain.is_empty()
     }
 
-    /// Reads what is there; `WouldBlock` if nothing is, 0 at the end.
+    /// Reads the available bytes. Returns 0 at the end, and fails with `WouldBlock` if there are none.
     pub(super) fn recv(
         &mut self,
         socket: &Stream,
@@ -150,7 +155,7 @@ impl State {
         count
     }
 
-    /// Decrypts what was received; how many bytes of plaintext went into the room.
+    /// Decrypts received bytes. Returns how many bytes of plaintext went into the buffer.
     fn process(
         &mut self,
         socket: &Stream,
@@ -197,7 +202,7 @@ impl State {
         Ok(filled)
     }
 
-    /// Keeps what is left of a read.
+    /// Keeps the unprocessed rest of a read.
     fn keep(&mut self, received: &[u8], progress: Progress) {
         let rest = received.get(progress.used..).unwrap_or_default();
         match (rest, self.held.is_empty()) {
@@ -207,7 +212,7 @@ impl State {
         }
     }
 
-    /// TLS has failed; the client is told why, as far as that goes without waiting.
+    /// Ends the session after a failure, and sends an alert, without waiting.
     fn fail(&mut self, socket: &Stream, failure: Failure) -> io::Error {
         let _ = self.flush(socket, false);
         self.failure = Some(Box::new(failure));
@@ -228,7 +233,7 @@ impl State {
         }
     }
 
-    /// Sends what is encrypted already, as far as it goes; the number of bytes.
+    /// Sends encrypted bytes, as many as the socket takes. Returns their number.
     fn flush(&mut self, socket: &Stream, more: bool) -> io::Result<usize> {
         let mut moved = 0;
         while let rest @ [_, ..] = self.unsent.get(self.sent..).unwrap_or_default() {
@@ -247,7 +252,7 @@ impl State {
         Ok(moved)
     }
 
-    /// Sends on of bytes that were encrypted before; how many of them are out now, of no more than `most`.
+    /// Sends bytes that were encrypted before. Returns how many plaintext bytes, at most `most`, are out now.
     pub(super) fn send_on(
         &mut self,
         socket: &Stream,
@@ -269,7 +274,7 @@ impl State {
         }
     }
 
-    /// Encrypts and sends; how many bytes are out. (The others are encrypted as well, and must follow.)
+    /// Encrypts and sends. Returns how many plaintext bytes are out. (The others are encrypted too, and must follow.)
     pub(super) fn seal(
         &mut self,
         socket: &Stream,
@@ -318,7 +323,7 @@ impl State {
     }
 }
 
-/// Drops what comes behind the end, a share of it at the most.
+/// Drops bytes that arrive after the end, at most one share.
 fn drop_all(socket: &Stream) -> io::Result<usize> {
     match socket.discard(WASTE)? {
         0 => Ok(0),
@@ -326,7 +331,7 @@ fn drop_all(socket: &Stream) -> io::Result<usize> {
     }
 }
 
-/// No record begins like this, and every request does.
+/// Returns true if a request can begin with this byte; no TLS record does.
 fn begins_request(first: u8) -> bool {
     first.is_ascii_alphabetic() || first == b'\r' || first == b'\n'
 }

@@ -1,5 +1,5 @@
-//! Where handlers wait for the socket: for as long as the minimum rate allows, beside other descriptors, and no longer
-//! than the server keeps its connections.
+//! The waits of handlers for the socket: as long as the minimum rate allows, beside other descriptors, and until the
+//! server's shutdown closes its sockets.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,14 +11,14 @@ use crate::connection::min_rate::{Allowance, MinRate};
 use crate::error::Fault;
 use crate::sys;
 
-/// What [`Wire::wait_beside`] found out about the client.
+/// The state of the client as [`Wire::wait_beside`] found it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     /// It has closed or reset the connection.
     pub(crate) is_gone: bool,
 }
 
-/// What a wait is for.
+/// The event that a wait is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Read,
@@ -26,8 +26,7 @@ pub(super) enum Direction {
 }
 
 impl Wire {
-    /// Blocks this thread until the socket is ready, the time that it gives is used up, or the server gives up its
-    /// connections.
+    /// Blocks this thread until the socket is ready, the client's time is used up, or a shutdown closes the sockets.
     pub(super) fn wait(
         &self,
         direction: Direction,
@@ -74,11 +73,11 @@ impl Wire {
         }
     }
 
-    /// Waits until one of `others` is ready, the client has gone, or (if `wants_read`) has sent
-    /// something; no longer than `timeout`. That the client sends nothing more does not count as gone.
+    /// Waits until one of `others` is ready, the client has left, or (if `wants_read`) has sent something; at most for
+    /// `timeout`. A half-close by the client does not count as leaving.
     ///
     /// # Errors
-    /// Where the server gives up its connections.
+    /// If a shutdown closes the sockets.
     pub(crate) fn wait_beside<'f>(
         &'f self,
         others: &mut Vec<PollFd<'f>>,
@@ -118,7 +117,7 @@ impl Wire {
     }
 }
 
-/// Rounded up to whole milliseconds, so that a wait never ends before its time and spins.
+/// Rounds a time up to whole milliseconds, so that a wait never ends early and spins.
 fn timespec(time: Duration) -> Timespec {
     let millis = time.as_millis().min(i32::MAX as u128) as i64 + 1;
     Timespec {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Decode `input` as far as it goes: the data, whether the body ended, and how much was consumed.
+/// Decodes `input` as far as possible. Returns the data, whether the body ended, and the number of consumed bytes.
 fn decode(input: &[u8], limits: ChunkLimits) -> Result<(Vec<u8>, bool, usize), Refusal> {
     let (mut decoder, mut data, mut consumed) = (Decoder::new(limits), Vec::new(), 0);
     loop {

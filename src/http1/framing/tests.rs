@@ -5,7 +5,7 @@ use crate::http1::head::{self, Places};
 use BodyLength::{Chunked, Exact};
 use Version::{Http10, Http11};
 
-/// Read fields written as lines; they get a Host if they have none of their own.
+/// Reads fields written as lines. A Host field is added if there is none.
 fn read_lines(version: Version, lines: &str) -> Result<Meta, u16> {
     let host = if lines.to_ascii_lowercase().contains("host:") {
         ""
@@ -59,7 +59,7 @@ fn content_length() {
         ("CONTENT-length: 42", Ok(Exact(42))),
         ("Content-Length: \t 0042 \t", Ok(Exact(42))),
         ("Content-Length: 18446744073709551615", Ok(Exact(u64::MAX))),
-        // The name is another one
+        // Another name.
         ("Content_Length: 42", Ok(Exact(0))),
         ("Content-Lengths: 42", Ok(Exact(0))),
         // RFC 9112, 6.3 (5)
@@ -213,7 +213,7 @@ fn expect() {
             Ok(true),
         ),
         ("Content-Length: 5", Ok(false)),
-        // Said without a body, it is still said.
+        // An expectation without a body counts too.
         ("Expect: 100-continue", Ok(true)),
         ("Expect: 100-continue\nContent-Length: 0", Ok(true)),
         ("Expect:\nContent-Length: 5", Ok(false)),
@@ -226,7 +226,7 @@ fn expect() {
             "Expect: x\nExpect: 100-continue\nContent-Length: 5",
             Err(417),
         ),
-        // Bad framing is worse
+        // Bad framing is reported first.
         ("Expect: x\nContent-Length: five", Err(400)),
         (
             "Expect: x\nContent-Length: 5\nTransfer-Encoding: chunked",

@@ -1,15 +1,15 @@
-//! The field lines of a head, as places in its text: so that a thread keeps room for them from one head to
-//! the next, and nothing is made anew for each.
+//! The field lines of a head, as positions in its text. A thread reuses the memory for the next head, so no field
+//! allocates.
 
 use std::fmt;
 
 use crate::http1::bytes::is_named;
 
-/// Where the name and the value of each field stand in the text of a head.
+/// The positions of the names and values of the fields in the text of a head.
 #[derive(Debug, Default)]
 pub(crate) struct Places(Vec<Place>);
 
-/// Where a name and its value start and end.
+/// The start and end of a name and its value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) name: (usize, usize),
@@ -30,7 +30,7 @@ impl Places {
         self.0.push(place);
     }
 
-    /// The fields that stand at these places in `text`.
+    /// Returns the fields at these positions in `text`.
     pub(super) fn of<'a>(&'a self, text: &'a str) -> FieldLines<'a> {
         FieldLines {
             text,
@@ -56,7 +56,7 @@ impl<'a> FieldLines<'a> {
         self.places.len()
     }
 
-    /// Names and values.
+    /// Returns the names and values of all fields.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let FieldLines { text, places } = *self;
         places
@@ -64,7 +64,8 @@ impl<'a> FieldLines<'a> {
             .map(move |place| (part(text, place.name), part(text, place.value)))
     }
 
-    /// The same of those whose names have one of these lengths (up to 63), a bit for each.
+    /// Returns names and values of the fields whose names have one of these lengths. Bit `n` of `lengths` stands for
+    /// the length `n`, up to 63.
     pub(crate) fn of_lengths(&self, lengths: u64) -> impl Iterator<Item = (&'a str, &'a str)> {
         let FieldLines { text, places } = *self;
         places
@@ -76,13 +77,13 @@ impl<'a> FieldLines<'a> {
             .map(move |place| (part(text, place.name), part(text, place.value)))
     }
 
-    /// The values of all fields of this name, in any case.
+    /// Returns the values of all fields of this name, without regard to case.
     pub(crate) fn values(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a str> {
         let FieldLines { text, places } = *self;
         places
             .iter()
             .filter(move |place| {
-                // The length tells most names apart.
+                // Most names differ in their length.
                 place.name.1 - place.name.0 == name.len()
                     && is_named(part(text, place.name).as_bytes(), name.as_bytes())
             })

@@ -1,11 +1,10 @@
-//! The request line, `method SP target SP HTTP/DIGIT.DIGIT` (RFC 9112, 3), and what to say about a
-//! line that is something else.
+//! The request line, `method SP target SP HTTP/DIGIT.DIGIT` (RFC 9112, section 3), and the errors of malformed ones.
 
 use super::Version;
 use crate::http1::quote::quoted;
 use crate::http1::{Refusal, is_token};
 
-/// The three parts of a request line. The target is not checked yet, but is not empty.
+/// The three parts of a request line. The target is not empty, but not checked yet.
 #[derive(Debug)]
 pub(super) struct RequestLine<'a> {
     pub(super) command: &'a str,
@@ -14,7 +13,7 @@ pub(super) struct RequestLine<'a> {
     pub(super) version: Version,
 }
 
-/// Take a request line without its line end apart.
+/// Parses a request line without its line end.
 pub(super) fn parse(line: &str) -> Result<RequestLine<'_>, Refusal> {
     well_formed(line).ok_or_else(|| refusal(line))
 }
@@ -36,8 +35,8 @@ fn well_formed(line: &str) -> Option<RequestLine<'_>> {
     })
 }
 
-/// Why a line is refused, in the words and in the order of Python: the last of three or more words
-/// is judged as a version, only then the shape of the line.
+/// Returns the error of a malformed line, in Python's words and order: the last of three or more words is checked as a
+/// version first, then the number of words.
 #[cold]
 fn refusal(line: &str) -> Refusal {
     let mut words = line.split(is_blank).filter(|word| !word.is_empty());
@@ -54,12 +53,12 @@ fn refusal(line: &str) -> Refusal {
         .unwrap_or_else(|| Refusal::bad_request(format!("Bad request syntax ({})", quoted(line))))
 }
 
-/// What Python's `str.split()` splits at.
+/// Returns true for the characters at which Python's `str.split()` splits.
 fn is_blank(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\x1c'..='\x1f')
 }
 
-/// The refusal of a version that is not served.
+/// Returns the refusal of an unsupported version.
 fn refused_version(version: &str) -> Option<Refusal> {
     let spelled_badly =
         || Refusal::bad_request(format!("Bad request version ({})", quoted(version)));
@@ -67,7 +66,7 @@ fn refused_version(version: &str) -> Option<Refusal> {
         return Some(spelled_badly());
     };
     match number.split_once('.') {
-        // HTTP/0.9 has neither a version nor a status line; who names it means something else.
+        // HTTP/0.9 has no version in its request line, so this version is malformed.
         Some(("0", "9")) => Some(spelled_badly()),
         Some(("1", minor)) if is_number(minor) && minor.len() == 1 => None,
         Some((major, minor)) if is_number(major) && is_number(minor) => {
@@ -81,7 +80,7 @@ fn refused_version(version: &str) -> Option<Refusal> {
     }
 }
 
-/// Python's bound on a version's numbers: ten digits.
+/// Returns true for a number of at most ten digits, which is Python's limit.
 fn is_number(text: &str) -> bool {
     (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }

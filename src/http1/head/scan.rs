@@ -1,48 +1,47 @@
-//! Where a head ends: the search for its blank line, as the bytes come in.
+//! [`Scan`]: the search for the end of a head, while its bytes arrive.
 
 use super::{first_line, request_line, text, too_many_fields};
 use crate::http1::bytes::line_end;
 use crate::http1::{HeadLimits, Refusal, target};
 
-/// How far the search for the end of a head has come.
+/// The state of the search for the end of a head.
 ///
-/// One value serves one head. Feed it the same buffer again each time it has grown: what was seen
-/// is not looked at again, and the outcome does not depend on how the bytes were split over reads.
+/// One value serves one head. Call [`find`](Self::find) with the same buffer each time it has grown: bytes are searched
+/// only once, and the result does not depend on how the bytes were split over reads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Scan {
-    /// Where the request line starts, as far as known: past the empty lines.
+    /// The start of the request line as far as known: after the empty lines.
     start: usize,
-    /// Where the current line starts.
+    /// The start of the current line.
     line: usize,
-    /// Up to here there is no line feed in the current line.
+    /// The position up to which the current line has no line feed.
     seen: usize,
     empty_lines: usize,
-    /// The field lines that are complete; `None` before the end of the request line.
+    /// The number of complete field lines; `None` before the end of the request line.
     fields: Option<usize>,
-    /// The request line of a head that is not complete was looked at.
+    /// Whether the request line of an incomplete head was checked.
     is_line_checked: bool,
 }
 
-/// Where a head stands in the buffer.
+/// The position of a head in the buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Extent {
-    /// The first byte of the request line; empty lines before it are skipped.
+    /// The first byte of the request line, after any empty lines.
     pub(crate) start: usize,
-    /// One past the blank line that ends the head.
+    /// The position after the blank line that ends the head.
     pub(crate) end: usize,
 }
 
 impl Scan {
-    /// Whether nothing was looked at yet.
+    /// Returns true if the search has not started.
     pub(super) fn is_new(&self) -> bool {
         self.seen == 0
     }
 
-    /// Look for the end of the head in all bytes received so far; `None` means that more are
-    /// needed.
+    /// Searches for the end of the head in all bytes received so far. Returns `None` if more bytes are needed.
     ///
-    /// The limits also hold for a head that is not complete yet. After a refusal or an extent the
-    /// search is over; the next head needs a new `Scan`.
+    /// The limits apply to incomplete heads too. After a refusal or a result the search is over; the next head needs a
+    /// new `Scan`.
     pub(crate) fn find(
         &mut self,
         input: &[u8],
@@ -64,7 +63,7 @@ impl Scan {
         Ok(None)
     }
 
-    /// Where the request line stands, once it is complete.
+    /// Returns the position of the request line; `None` if it is incomplete.
     pub(crate) fn request_line(&self, input: &[u8]) -> Option<Extent> {
         self.fields?;
         let end = line_end(input, self.start)?;
@@ -74,9 +73,9 @@ impl Scan {
         })
     }
 
-    /// Refuse a request line that [`parse`] would refuse, though the head is not complete: who speaks
-    /// HTTP/0.9 sends no more. To be called after each [`find`](Self::find) without an extent, so that
-    /// what is wrong with the request line is said first, however the bytes were split.
+    /// Checks the request line of an incomplete head, as [`parse`] does. Otherwise the server would wait for more bytes
+    /// of a client of HTTP/0.9, which sends none. Call it after each [`find`](Self::find) that returns `None`, so that
+    /// an error of the request line is reported first, however the bytes were split.
     #[cold]
     pub(crate) fn check_request_line(&mut self, input: &[u8]) -> Result<(), Refusal> {
         if self.is_line_checked {
@@ -92,12 +91,12 @@ impl Scan {
         target::parse(line.command, line.target).map(drop)
     }
 
-    /// Refuse the line that reaches up to `end`, complete or not, if it cannot be part of a head.
+    /// Rejects the line that ends at `end`, complete or not, if it can't be part of a head.
     fn check_line(&self, input: &[u8], end: usize, limits: &HeadLimits) -> Result<(), Refusal> {
         let in_request_line = self.fields.is_none();
         let first = input.get(self.line).filter(|_| in_request_line);
         if let Some(&first) = first.filter(|&&byte| is_foreign(byte)) {
-            // A TLS handshake need not have a line feed in it, so it must not be waited for.
+            // A TLS handshake may have no line feed, so it is rejected at once.
             return Err(Refusal::bad_request(match first {
                 HANDSHAKE => "TLS on a port that speaks plain HTTP",
                 _ => "Bad request syntax",
@@ -113,7 +112,7 @@ impl Scan {
         if line_length <= line_limit && head_length <= limits.head {
             return Ok(());
         }
-        // The limit that was passed first counts, or the answer would depend on the reads.
+        // The limit that was exceeded first is reported; otherwise the response would depend on the reads.
         let head_first =
             head_length.saturating_sub(limits.head) > line_length.saturating_sub(line_limit);
         Err(match (head_first, in_request_line) {
@@ -123,7 +122,7 @@ impl Scan {
         })
     }
 
-    /// Go on behind a complete line that does not end the head.
+    /// Continues after a complete line that does not end the head.
     fn next_line(
         &mut self,
         end: usize,
@@ -149,10 +148,10 @@ impl Scan {
     }
 }
 
-/// The first byte of a client that speaks TLS.
+/// The first byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
 
-/// Whether a first byte shows that this is another protocol: a control or an 8-bit byte.
+/// Returns true if the first byte belongs to another protocol: a control or an 8-bit byte.
 fn is_foreign(byte: u8) -> bool {
     !matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~')
 }

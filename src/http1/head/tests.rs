@@ -23,7 +23,7 @@ fn find_within(input: &[u8], limits: &HeadLimits) -> Result<Option<(usize, usize
     Ok(extent.map(|extent| (extent.start, extent.end)))
 }
 
-/// Parse a head and hand out what it says, or the refusal.
+/// Parses a head and calls `read` with it, or returns the refusal.
 fn with_head<T>(head: &str, read: impl FnOnce(&Head<'_>) -> T) -> Result<T, Refusal> {
     let (mut places, mut scratch) = (Places::default(), String::new());
     let limits = HeadLimits::default();
@@ -58,7 +58,7 @@ fn the_end_of_a_head_is_found() {
         ("\r\nGET / HTTP/1.1\r\n\r\n", Some((2, 20))),
         ("\r\n\n\r\n\nGET / HTTP/1.1\r\n\r\n", Some((6, 24))),
         ("\r\n\r\n", None),
-        // A lone CR ends nothing
+        // A lone CR ends no line.
         ("GET / HTTP/1.1\r\r\n\r\r\n", None),
         ("GET / HTTP/1.1\r\rA: b\r\r", None),
     ] {
@@ -90,7 +90,7 @@ fn what_was_seen_is_not_looked_at_again() {
     let limits = HeadLimits::default();
     let first_read = b"GET / HTTP/1.1\r\nA: b\r\nC";
     assert_eq!(scan.find(first_read, &limits), Ok(None));
-    // Other bytes in the place of those that were seen make no difference.
+    // Bytes that were searched before are not looked at again.
     let input = [&[b'\n'; 23][..], b"\r\n\r\n"].concat();
     let extent = scan.find(&input, &limits);
     assert_eq!(extent, Ok(Some(Extent { start: 0, end: 27 })));

@@ -1,4 +1,4 @@
-//! [`Sink`]: a descriptor that lines are written to, with or without waiting.
+//! [`Sink`]: a descriptor that lines are written to, blocking or not.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
@@ -9,25 +9,26 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, OFlags};
 
-/// What a pipe with any room takes at once: POSIX's `PIPE_BUF` on the systems of today, but 512 on macOS.
+/// The number of bytes that a pipe with any room takes at once: POSIX's `PIPE_BUF`. It is 4096 on Linux, and 512 on
+/// macOS.
 const PIPE_BUF: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 #[derive(Clone, Debug)]
 pub(super) enum Sink {
-    /// The process's stderr, whose description others may share: it can't be made non-blocking.
+    /// The stderr of the process. Other processes may share it, so it can't be made non-blocking.
     Stderr(Means),
-    /// A description of our own that does not block.
+    /// A descriptor of this process alone, which is non-blocking.
     Own(Arc<File>),
 }
 
-/// How stderr is written without waiting.
+/// The way to write to stderr without blocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Means {
-    /// A file, or a device such as `/dev/null`: nobody has to read what is written.
+    /// A plain write, for a file or a device such as `/dev/null`: it needs no reader.
     Write,
-    /// A call that is told not to wait. Not all kernels have it for pipes and sockets.
+    /// A system call with a flag not to block. Some kernels do not support it for pipes and sockets.
     Flag,
-    /// The system is asked first whether there is room.
+    /// A poll for room before the write.
     Poll,
 }
 
@@ -35,7 +36,7 @@ impl Sink {
     pub(super) fn of_stderr() -> Self {
         let stderr = io::stderr();
         if stderr.is_terminal() {
-            // With a description of its own; a terminal of another user may not be opened again.
+            // Opens the terminal again, to get a non-blocking descriptor. This fails for a terminal of another user.
             let again = File::options()
                 .write(true)
                 .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
@@ -49,10 +50,10 @@ impl Sink {
         })
     }
 
-    /// Writes what can be written at once.
+    /// Writes the bytes that can be written without blocking, and returns their number.
     ///
     /// # Errors
-    /// `WouldBlock` if that is nothing.
+    /// `WouldBlock` if no byte can be written.
     pub(super) fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Sink::Own(file) => Ok(rustix::io::write(file, bytes)?),
@@ -76,7 +77,7 @@ impl Sink {
         }
     }
 
-    /// Writes all of it, and waits as long as that takes.
+    /// Writes all bytes, and blocks until they are written.
     pub(super) fn write_waiting(&self, mut bytes: &[u8]) -> io::Result<()> {
         let stderr = io::stderr();
         let fd = match self {
@@ -98,11 +99,11 @@ impl Sink {
     }
 }
 
-/// How a log is opened.
+/// Returns the options to open a log.
 pub(super) fn options() -> OpenOptions {
     let mut options = File::options();
     options.append(true).create(true).mode(0o640);
-    // A FIFO must not wait for its reader.
+    // Opening a FIFO must not block until it has a reader.
     options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
     options
 }
@@ -110,7 +111,7 @@ pub(super) fn options() -> OpenOptions {
 #[cfg(target_os = "linux")]
 fn write_with_flag(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     use rustix::io::{Errno, ReadWriteFlags, pwritev2};
-    // This offset is the present one.
+    // The maximum offset stands for the current position.
     match pwritev2(
         fd,
         &[io::IoSlice::new(bytes)],
@@ -129,7 +130,7 @@ fn write_with_flag(_: BorrowedFd<'_>, _: &[u8]) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether there is room, or an error to be had; `waits` until there is.
+/// Polls for room. With `waits` it blocks until there is room or an error.
 fn has_room(fd: BorrowedFd<'_>, waits: bool) -> io::Result<bool> {
     let at_once = Timespec {
         tv_sec: 0,

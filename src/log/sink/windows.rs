@@ -1,4 +1,5 @@
-//! [`Sink`]: a file that lines are written to. On Windows each write waits: nothing tells whether a pipe has room.
+//! [`Sink`]: a file that lines are written to. On Windows each write blocks, because the system does not tell whether a
+//! pipe has room.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -6,9 +7,9 @@ use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub(super) enum Sink {
-    /// The process's stderr.
+    /// The stderr of the process.
     Stderr,
-    /// A file of our own.
+    /// A file that this process opened.
     Own(Arc<File>),
 }
 
@@ -17,10 +18,10 @@ impl Sink {
         Sink::Stderr
     }
 
-    /// Writes what can be written at once.
+    /// Writes the bytes that can be written without blocking, and returns their number.
     ///
     /// # Errors
-    /// `WouldBlock` if that is nothing.
+    /// `WouldBlock` if no byte can be written.
     pub(super) fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Sink::Stderr => io::stderr().write(bytes),
@@ -28,7 +29,7 @@ impl Sink {
         }
     }
 
-    /// Writes all of it, and waits as long as that takes.
+    /// Writes all bytes, and blocks until they are written.
     pub(super) fn write_waiting(&self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Sink::Stderr => io::stderr().write_all(bytes),
@@ -37,7 +38,7 @@ impl Sink {
     }
 }
 
-/// How a log is opened.
+/// Returns the options to open a log.
 pub(super) fn options() -> OpenOptions {
     let mut options = File::options();
     options.append(true).create(true);

@@ -8,7 +8,7 @@ use crate::server::listener;
 use crate::server::task::Speaks;
 
 impl<H, S> Builder<H, S> {
-    /// Listens at a Unix socket as well; see [`bind_unix`](Self::bind_unix). Absent on Windows.
+    /// Adds a Unix socket to listen on; see [`bind_unix`](Self::bind_unix). Absent on Windows.
     pub fn also_bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let bind = Box::new(move |mode, queue| listener::bind_unix(&path, mode, queue));
@@ -16,8 +16,8 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Sets the mode of the Unix sockets that are bound, such as `0o660`: a process that may write to a socket may connect
-    /// to it. The mode is set before anybody can connect. Default: `0o777` without the bits of the umask.
+    /// Sets the file mode of the Unix sockets that this builder binds, such as `0o660`. Clients need write permission to
+    /// connect. The mode is set before clients can connect. Default: `0o777` without the bits of the umask.
     ///
     /// Absent on Windows.
     pub fn socket_mode(mut self, mode: u32) -> Self {
@@ -25,13 +25,14 @@ impl<H, S> Builder<H, S> {
         self
     }
 
-    /// Binds to a Unix socket at this path, and listens. A socket that a server left there is replaced if nobody listens to
-    /// it any more. [`socket_mode`](Self::socket_mode) and the permissions of the directory decide who may connect.
+    /// Binds to a Unix socket at this path and makes the server. A socket file on which no process listens any more is
+    /// replaced. [`socket_mode`](Self::socket_mode) and the permissions of the directory decide which users may connect.
     ///
     /// Absent on Windows.
     ///
     /// # Errors
-    /// If it can't be bound, with the path in the text: there is another file, or another server listens.
+    /// If the path can't be bound, for example because another file is there or another server listens. The error names
+    /// the path.
     pub fn bind_unix(self, path: impl AsRef<Path>) -> Result<S> {
         let queue = self.options.request_queue_size;
         let listener = listener::bind_unix(path.as_ref(), self.mode, queue)?;

@@ -1,4 +1,4 @@
-//! Accepting: within the limit of connections, and when the process has run out of descriptors.
+//! Accepting connections: within the limit of connections, and when the process has run out of descriptors.
 
 use std::cmp::Reverse;
 use std::io;
@@ -19,14 +19,14 @@ use crate::server::task::Task;
 use crate::shutdown::{ItIsOver, lock};
 use crate::sys;
 
-/// Connections accepted between two polls; without a bound the parked ones would starve.
+/// Maximum number of connections that are accepted between two polls, so that parked ones do not starve.
 pub(super) const ACCEPTS: u32 = 32;
-/// Connections beyond the limit: those that are refused, and those that have their last answer.
+/// Maximum number of connections beyond the limit: those that are refused, and those that have their last response.
 const BEYOND: usize = 32;
-/// Who goes when connections run out: the longest idle; where none is idle, the one that has been sending
-/// its head for longest; then the one that has taken nothing of its answer for longest.
+/// The order of eviction when connections run out: the longest-idle one; then the one that has been sending its head the
+/// longest; then the one that has read nothing of its response the longest.
 const DISPENSABLE: [&[WaitsFor]; 3] = [IDLE, SENDING, TAKING];
-/// Who goes when the process can't have more.
+/// The order of eviction when the process is out of descriptors.
 const ALL: [&[WaitsFor]; 4] = [IDLE, &[WaitsFor::End], SENDING, TAKING];
 const IDLE: &[WaitsFor] = &[WaitsFor::NextHead, WaitsFor::FirstHead];
 const SENDING: &[WaitsFor] = &[
@@ -35,21 +35,21 @@ const SENDING: &[WaitsFor] = &[
     WaitsFor::RestOfBody,
 ];
 const TAKING: &[WaitsFor] = &[WaitsFor::Room];
-/// A client that has taken something of its answer within this time stays.
+/// A client that has read something of its response within this time is not evicted.
 const STALLED: Duration = Duration::from_secs(5);
-/// How often it is reported that connections run short.
+/// Minimum time between two reports that connections run short.
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
-/// How long accepting rests when the process has run out of descriptors or memory.
+/// Pause of accepting when the process has run out of descriptors or memory.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 impl LoopState {
-    /// No connection waits: the poller reports the next one.
+    /// Notes that no connection waits: the poller reports the next one.
     fn accepts_no_more(&mut self) {
         self.accepts = 0;
         self.accept_again = None;
     }
 
-    /// Goes on with accepting where that was put off until now; false if it was not, or no connection waits.
+    /// Resumes accepting after a pause that is over. Returns false if there was none, or if no connection waits.
     pub(super) fn accepts_again(&mut self, now: Instant) -> bool {
         if self.accept_again.is_none_or(|again| again > now) {
             return false;
@@ -62,7 +62,7 @@ impl LoopState {
         has_more
     }
 
-    /// Accepts nothing for a while.
+    /// Pauses accepting.
     fn pause_accepting(&mut self) {
         self.accepts = 0;
         self.accept_again = Some(Instant::now() + ACCEPT_REST);
@@ -70,7 +70,7 @@ impl LoopState {
 }
 
 impl EventLoop {
-    /// Accepts a connection, if one waits. Connections that run short are something to report.
+    /// Accepts a connection if one waits, or returns a report that connections run short.
     pub(super) fn accept(&self, state: &mut LoopState) -> Option<Step> {
         while state.accepts > 0 {
             let acceptor = state.acceptor.as_ref()?;
@@ -133,12 +133,12 @@ impl EventLoop {
         None
     }
 
-    /// The program wants to be asked about new connections, which may take it as long as a handler.
+    /// Returns true if there is a `verify_request`, which may block like a handler.
     pub(in crate::server) fn asks(&self) -> bool {
         self.shared.options.verify_request.is_some()
     }
 
-    /// Asks the program about a new connection, and makes room for it.
+    /// Calls `verify_request` for a new connection, and makes room for it.
     pub(super) fn admit(&self, mut task: Box<Task>, buffers: &Buffers) -> Option<Box<Task>> {
         task.is_new = false;
         let options = &self.shared.options;
@@ -197,8 +197,7 @@ impl EventLoop {
         Some(task)
     }
 
-    /// Reports that connections run short, once in a while: every client may be another occasion. It runs code of
-    /// the program.
+    /// Reports that connections run short, at most once in a while. This calls code of the program.
     pub(in crate::server) fn complain(&self, error: &Error) {
         let mut last = lock(&self.shared.complained);
         if last.is_some_and(|last| last.elapsed() < BETWEEN_COMPLAINTS) {
@@ -210,13 +209,12 @@ impl EventLoop {
         self.shared.options.report(error, server);
     }
 
-    /// How many connections there are.
+    /// The number of connections.
     fn open(&self) -> usize {
         self.shared.open.load(Relaxed)
     }
 
-    /// Whether there are more connections than there may be, not counting those that have their last answer, and
-    /// will be gone soon.
+    /// Returns true if there are more connections than allowed, not counting those that have their last response.
     fn is_over_limit(&self) -> bool {
         let (open, most) = (self.open(), self.shared.most_connections());
         // The tables are asked only then.
@@ -227,8 +225,7 @@ impl EventLoop {
         }
     }
 
-    /// Closes the connection that has waited for longest in all loops, of the first of these groups in which there
-    /// is one.
+    /// Closes the connection that has waited the longest, in any loop, of the first group that has one.
     fn evict(&self, groups: &[&[WaitsFor]]) -> bool {
         let shared = &self.shared;
         let now = Moment::now();
@@ -254,9 +251,9 @@ impl EventLoop {
     }
 }
 
-/// How many connections the process's limit of descriptors leaves room for.
+/// The number of connections that the process's descriptor limit leaves room for.
 pub(super) fn spare_descriptors() -> usize {
-    /// For files, listeners, the poller, and what the program itself has open.
+    /// Reserved for files, listeners, the poller and the program.
     const OTHERS: u64 = 64;
     let spare = sys::descriptor_limit()
         .unwrap_or(u64::MAX)
@@ -265,7 +262,7 @@ pub(super) fn spare_descriptors() -> usize {
     usize::try_from(spare).unwrap_or(usize::MAX)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
 

@@ -1,4 +1,4 @@
-//! New connections of a server that requires the PROXY protocol: nothing else is done for one before its header is there.
+//! New connections of a server that requires the PROXY protocol: their header is read before anything else.
 
 use super::EventLoop;
 use crate::Error;
@@ -6,8 +6,8 @@ use crate::connection::proxy_header::Announcement;
 use crate::server::task::Task;
 
 impl EventLoop {
-    /// Reads the header that a new connection must begin with, without waiting. The connection is returned once its
-    /// client is known; else it was parked or closed.
+    /// Reads the PROXY header of a new connection, without waiting. Returns the connection when the header is complete;
+    /// otherwise it was parked or closed.
     pub(super) fn await_proxy_header(&self, mut task: Box<Task>) -> Option<Box<Task>> {
         if !self
             .shared
@@ -35,7 +35,7 @@ impl EventLoop {
         }
     }
 
-    /// Says why, and closes the connection, with an end and not a reset as far as that goes.
+    /// Reports the reason and closes the connection, without a reset if possible.
     #[cold]
     fn refuse_proxy(&self, task: Box<Task>, reason: &str) {
         let error = Error::other(format!("PROXY protocol: {reason}"));

@@ -1,5 +1,5 @@
-//! [`Notices`]: what the program is to be told of its streams. They are collected wherever something happens to a
-//! connection, often below a lock, and told when no lock is held.
+//! [`Notices`]: pending calls of the program's closures (`notify`). They are collected where something happens to a
+//! connection, often under a lock, and made when no lock is held.
 
 use std::mem;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use super::{EventLoop, Shared};
 use crate::connection::link::Call;
 use crate::shutdown::lock;
 
-/// Closures of the program that are to be called.
+/// Pending calls of closures of the program.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     calls: Mutex<Vec<Call>>,
@@ -36,7 +36,7 @@ impl Notices {
 }
 
 impl Shared {
-    /// Tells the program.
+    /// Makes the pending calls.
     pub(in crate::server) fn run_notices(&self) {
         let calls = self.notices.take();
         if calls.is_empty() {
@@ -53,7 +53,7 @@ impl Shared {
 }
 
 impl EventLoop {
-    /// A thread that polls is to tell the program, if there is something to tell.
+    /// Wakes a polling thread to make the pending calls, if there are any.
     pub(super) fn run_notices_soon(&self) {
         if self.shared.notices.has_any() {
             self.wake();

@@ -1,4 +1,4 @@
-//! Serving: what was picked is read, handled, and parked again or closed. No lock is held over a handler.
+//! Serving a picked connection: it is read, handled, and parked again or closed. No lock is held over a handler.
 
 use mio::Token;
 
@@ -14,21 +14,21 @@ use crate::server::poller::FIRST_SLOT;
 use crate::server::task::Task;
 use crate::shutdown::ThreadGuard;
 
-/// What is left to do of a connection that was served.
+/// The state of a connection after it was served.
 #[derive(Debug, Default)]
 pub(in crate::server) enum Left {
     /// It was parked or closed.
     #[default]
     Nothing,
-    /// It waits, and is to be parked.
+    /// It is to be parked.
     Waits(Box<Task>),
     /// There is more to do on it.
     GoesOn(Box<Task>),
 }
 
 impl EventLoop {
-    /// Admits a new connection, and reads what is there, without waiting. The connection is returned if a handler is
-    /// to run; else it was parked or closed.
+    /// Admits a new connection, and reads the available bytes, without waiting. Returns the connection if a handler is to
+    /// run; otherwise it was parked or closed.
     pub(in crate::server) fn prepare(
         &self,
         mut task: Box<Task>,
@@ -83,7 +83,7 @@ impl EventLoop {
         }
     }
 
-    /// Goes on with the unfinished answer of a connection, without waiting; false if something is left.
+    /// Sends more of an unfinished response, without waiting. Returns false if something is left.
     fn go_on(&self, task: &mut Task) -> bool {
         if task.conn.wants_place() {
             // Before the first look: what changes behind that is told.
@@ -106,7 +106,7 @@ impl EventLoop {
         })
     }
 
-    /// Reports why a connection ends, unless it is the client's doing.
+    /// Reports the error that ends a connection, unless the client caused it.
     fn report_failure(&self, error: Option<Error>, conn: &Connection) {
         if let Some(error) = error
             && error.panic_message().is_some()
@@ -120,7 +120,7 @@ impl EventLoop {
         }
     }
 
-    /// Reports an error that no answer can report.
+    /// Reports an error that no response can report.
     pub(super) fn report(&self, error: Error, conn: &Connection) {
         let peer = conn.client_address();
         // The program's own errors may panic when they are shown or dropped.
@@ -130,7 +130,7 @@ impl EventLoop {
         });
     }
 
-    /// Runs the handler of a prepared connection. True: a request was answered.
+    /// Runs the handler of a prepared connection. Returns true if a request was answered.
     pub(in crate::server) fn run_handler<H: RequestHandler + ?Sized>(
         &self,
         handler: &H,
@@ -169,7 +169,7 @@ impl EventLoop {
         (left, has_answered)
     }
 
-    /// Parks a connection whose answer goes on without its handler, unless it has its turn again soon.
+    /// Parks a connection with an unfinished response, unless it can be continued after the others.
     fn leave_unfinished(&self, mut task: Box<Task>) -> Left {
         // The writer of a stream need not wait for that turn.
         let is_over = task.conn.is_handed() && self.go_on(&mut task);
@@ -179,7 +179,7 @@ impl EventLoop {
         }
     }
 
-    /// Calls the handler. Whatever it does, the connection comes to a decision.
+    /// Calls the handler. An error or a panic closes the connection.
     fn call<H: RequestHandler + ?Sized>(&self, handler: &H, conn: &mut Connection) -> Next {
         let result = guarded(|| {
             let next = handler.handle(conn)?;
@@ -219,8 +219,8 @@ impl EventLoop {
         }
     }
 
-    /// Parks a connection until there is something to read, or its answer goes on, and registers it if it is not. It
-    /// comes back if something has come meanwhile.
+    /// Parks a connection until it is readable or its response can be continued, and registers it with the poller at
+    /// first. Returns the connection if an event has come meanwhile.
     pub(in crate::server) fn park(&self, mut task: Box<Task>) -> Option<Box<Task>> {
         let mut table = self.table();
         let slot = *task.slot.get_or_insert_with(|| table.reserve());
@@ -250,7 +250,7 @@ impl EventLoop {
         back
     }
 
-    /// The deadline of a parked connection is over. It comes back if that is to be answered.
+    /// Handles the expired deadline of a parked connection. Returns the connection if the client gets a response.
     pub(super) fn expire(&self, mut task: Box<Task>) -> Option<Box<Task>> {
         let is_in_head = task.conn.has_partial_head();
         match task.conn.waits_for() {
@@ -282,7 +282,7 @@ impl EventLoop {
         }
     }
 
-    /// Ends a connection: at once, or when the client has read its answer.
+    /// Ends a connection: at once, or after the client has read its response.
     fn end(&self, task: Box<Task>) {
         let limits = &self.shared.options.limits;
         let mut next = Some(task);
@@ -308,7 +308,7 @@ impl EventLoop {
     }
 }
 
-/// Nothing more is to be done for the connection.
+/// Returns true if nothing more is to be done for the connection.
 fn conn_is_over(conn: &Connection, next: Next) -> bool {
     // A refusal that a handler does not answer can't be waited for, nor can more from a client that sends nothing more.
     let is_parked_in_vain = next == Next::Park && (conn.is_refused() || conn.has_ended());

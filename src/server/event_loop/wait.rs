@@ -1,4 +1,4 @@
-//! Waiting: what is due before it, for how long, and what the poller has found.
+//! Waiting in the poller: what is due before, the timeout, and the events that were found.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Does what is due before a wait; how long that may take, so that nothing is missed.
+    /// Does what is due before a wait. Returns the maximum duration of the wait.
     fn prepare_wait(
         &self,
         state: &mut LoopState,

@@ -16,7 +16,18 @@ use crate::connection::stream::Stream;
 use crate::info::Peer;
 use crate::{Error, Result};
 
-/// A listening socket that a program made itself; see [`Builder::from_listener`](super::super::Builder::from_listener).
+/// A listening socket that the program made; see [`Builder::from_listener`](super::super::Builder::from_listener).
+///
+/// ```
+/// use servette::{SimpleHandler, ThreadingHttpServer};
+/// use std::net::TcpListener;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// let port = listener.local_addr().unwrap().port();
+/// let server = ThreadingHttpServer::builder(SimpleHandler::new("public"));
+/// let server = server.from_listener(listener).unwrap();
+/// assert_eq!(server.info().server_port, port);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Listener {
@@ -38,7 +49,7 @@ impl From<UnixListener> for Listener {
     }
 }
 
-/// A socket with this address, which does not listen yet, and which nobody else can bind meanwhile.
+/// Binds a socket to this address, exclusively. It does not listen yet.
 pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
@@ -64,7 +75,7 @@ pub(crate) fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A socket that no child gets.
+/// Makes a socket that no child process inherits.
 fn new_socket(family: AddressFamily) -> io::Result<OwnedFd> {
     #[cfg(not(target_vendor = "apple"))]
     let flags = SocketFlags::CLOEXEC;
@@ -83,7 +94,7 @@ pub(crate) fn listen(socket: impl AsFd, queue: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Binds and listens at a path. A socket there to which nobody listens any more is replaced.
+/// Binds to a path and listens. A socket file on which no process listens any more is replaced.
 pub(in crate::server) fn bind_unix(path: &Path, mode: Option<u32>, queue: u32) -> Result<Listener> {
     let bound = match bind_path(path, mode, queue) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
@@ -106,7 +117,7 @@ fn bind_path(path: &Path, mode: Option<u32>, queue: u32) -> io::Result<UnixListe
     Ok(UnixListener::from(socket))
 }
 
-/// Whether a path is a socket that a server has left behind. Where one listens whose queue is full, it is not waited for.
+/// Returns true if the path is a socket file that a server left behind. It does not wait for a server whose queue is full.
 fn is_stale(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     let connect = || {
@@ -177,8 +188,8 @@ impl Socket {
         }
     }
 
-    /// Whether a connection waits, or that can't be told. To try in vain costs several times as much: Linux
-    /// makes the socket before it looks for a connection.
+    /// Returns true if a connection waits, or if the system can't tell. A failed `accept` costs several times as much:
+    /// Linux makes the socket before it looks for a connection.
     pub(super) fn has_more(&self) -> bool {
         let mut polled = [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)];
         let at_once = Timespec::default();

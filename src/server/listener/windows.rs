@@ -11,9 +11,20 @@ use rustix::net::sockopt;
 use crate::connection::stream::Stream;
 use crate::info::Peer;
 use crate::shutdown::lock;
-use crate::sys::{AsSocket, OwnedSocket};
+use crate::sys::{self, AsSocket, OwnedSocket};
 
-/// A listening socket that a program made itself; see [`Builder::from_listener`](super::super::Builder::from_listener).
+/// A listening socket that the program made; see [`Builder::from_listener`](super::super::Builder::from_listener).
+///
+/// ```
+/// use servette::{SimpleHandler, ThreadingHttpServer};
+/// use std::net::TcpListener;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// let port = listener.local_addr().unwrap().port();
+/// let server = ThreadingHttpServer::builder(SimpleHandler::new("public"));
+/// let server = server.from_listener(listener).unwrap();
+/// assert_eq!(server.info().server_port, port);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Listener {
@@ -49,15 +60,25 @@ pub(crate) fn listen(socket: impl AsSocket, queue: u32) -> io::Result<()> {
 
 /// A listener that never blocks.
 #[derive(Debug)]
-pub(super) struct Socket(Mutex<mio::net::TcpListener>);
+pub(super) struct Socket(Mutex<Watched>);
+
+/// A listener, and the poller that reports its connections.
+#[derive(Debug)]
+struct Watched {
+    listener: mio::net::TcpListener,
+    poller: Option<(Registry, Token)>,
+}
 
 impl Socket {
     pub(super) fn new(listener: Listener) -> io::Result<(Self, Peer)> {
         let Listener::Tcp(listener) = listener;
         listener.set_nonblocking(true)?;
         let address = Peer::Ip(listener.local_addr()?);
-        let listener = mio::net::TcpListener::from_std(listener);
-        Ok((Socket(Mutex::new(listener)), address))
+        let watched = Watched {
+            listener: mio::net::TcpListener::from_std(listener),
+            poller: None,
+        };
+        Ok((Socket(Mutex::new(watched)), address))
     }
 
     /// With the poller of the first loop, which accepts all connections.
@@ -67,21 +88,84 @@ impl Socket {
         token: Token,
         number: usize,
     ) -> io::Result<()> {
-        match number {
-            0 => lock(&self.0).register(registry, token, Interest::READABLE),
-            _ => Ok(()),
+        if number > 0 {
+            return Ok(());
         }
+        let mut watched = lock(&self.0);
+        let registered = watched
+            .listener
+            .register(registry, token, Interest::READABLE);
+        registered?;
+        watched.poller = Some((registry.try_clone()?, token));
+        Ok(())
     }
 
-    /// The poller reports the next connection only after it was tried in vain to accept one.
+    /// Whether a connection waits. If none does, the poller reports the next one: it reports one connection, and another
+    /// one only after it was told to, or after it was tried in vain to accept one.
     pub(super) fn has_more(&self) -> bool {
-        true
+        let mut watched = lock(&self.0);
+        let Watched { listener, poller } = &mut *watched;
+        if sys::is_readable(listener.as_socket()) {
+            return true;
+        }
+        // Where the poller can't be told, it is tried in vain.
+        poller.as_ref().is_some_and(|(registry, token)| {
+            let watched = listener.reregister(registry, *token, Interest::READABLE);
+            watched.is_err()
+        })
     }
 
     pub(super) fn accept(&self) -> io::Result<(Stream, Peer)> {
-        let (stream, address) = lock(&self.0).accept()?;
+        let (stream, address) = lock(&self.0).listener.accept()?;
+        // An accepted socket is handed down to children, unlike those that are made.
+        socket2::SockRef::from(&stream).set_no_inherit(true)?;
         // It fails only where the client is gone again.
         let _ = sockopt::set_tcp_nodelay(&stream, true);
         Ok((Stream::Tcp(stream), Peer::from(address)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+    #[test]
+    fn no_other_process_may_bind_the_port_of_a_server() {
+        let socket = bound(ANY_PORT).unwrap();
+        assert!(!socket2::SockRef::from(&socket).reuse_address().unwrap());
+        listen(&socket, 5).unwrap();
+        let address = TcpListener::from(socket).local_addr().unwrap();
+        assert_eq!(address.ip(), ANY_PORT.ip());
+    }
+
+    #[test]
+    fn every_connection_is_reported_after_the_one_before_it() {
+        const TOKEN: Token = Token(3);
+        let listener = TcpListener::bind(ANY_PORT).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (socket, _) = Socket::new(listener.into()).unwrap();
+        let mut poll = Poll::new().unwrap();
+        let registry = poll.registry().try_clone().unwrap();
+        socket.register(&registry, TOKEN, 0).unwrap();
+        for _ in 0..3 {
+            assert!(!socket.has_more());
+            let _client = TcpStream::connect(address).unwrap();
+            let mut events = Events::with_capacity(4);
+            poll.poll(&mut events, Some(Duration::from_secs(10)))
+                .unwrap();
+            assert!(events.iter().any(|event| event.token() == TOKEN));
+            let start = Instant::now();
+            while !socket.has_more() {
+                assert!(start.elapsed() < Duration::from_secs(10));
+            }
+            socket.accept().unwrap();
+        }
     }
 }

@@ -73,6 +73,10 @@ fn a_file_that_was_changed_lately_is_not_kept() {
     // The times of the change itself can't be set back, so this one is always new.
     let place = Place::new("lately", Duration::from_secs(60));
     let (file, description) = place.open();
+    if cfg!(windows) && file.metadata().unwrap().created().unwrap() < SystemTime::now() - GRAIN {
+        eprintln!("skipped under wine: the time of creation goes with that of modification");
+        return;
+    }
     let cache = Cache::default();
     assert!(
         cache
@@ -86,7 +90,7 @@ fn a_file_that_was_changed_lately_is_not_kept() {
 }
 
 type Change = fn(&Place);
-const CHANGES: [Change; 5] = [
+const CHANGES: &[Change] = &[
     |place| fs::write(&place.0, "other").unwrap(),
     |place| place.set_age(Duration::from_secs(9)),
     |place| fs::remove_file(&place.0).unwrap(),
@@ -95,6 +99,7 @@ const CHANGES: [Change; 5] = [
         fs::copy(&place.0, &new).unwrap();
         fs::rename(&new, &place.0).unwrap();
     },
+    #[cfg(unix)]
     |place| {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(&place.0, fs::Permissions::from_mode(0o600)).unwrap();
@@ -114,6 +119,7 @@ fn an_unchanged_file_is_found_and_every_change_is_seen() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_larger_file_stays_open_until_it_is_seen_to_have_changed() {
     for change in CHANGES {
@@ -139,6 +145,7 @@ fn a_larger_file_stays_open_until_it_is_seen_to_have_changed() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn only_larger_files_stay_open_that_are_neither_huge_nor_below_other_directories() {
     for (length, is_cheap, stays) in [
@@ -190,6 +197,7 @@ fn of_the_open_files_the_first_makes_room() {
     assert_forgets_all(&mut kept);
 }
 
+#[cfg(unix)]
 #[test]
 fn in_the_moment_of_a_change_not_even_a_larger_file_stays_open() {
     let place = Place::with("moment", vec![b'x'; 100 << 10], Duration::from_secs(60));
@@ -210,6 +218,7 @@ fn assert_forgets_all(kept: &mut Kept) {
     assert!(kept.size == 0 && kept.open.is_empty());
 }
 
+#[cfg(unix)]
 #[test]
 fn the_same_file_behind_a_link_that_leads_out_is_not_served() {
     let base = std::env::temp_dir().join(format!("servette-cache-links-{}", std::process::id()));
@@ -246,7 +255,7 @@ fn what_is_kept_is_bounded() {
         let path = format!("/{number:0>500}").into_bytes();
         let mut kept = lock(&cache.0);
         let file = first.file.clone();
-        let way = Way::Opening;
+        let way = place.way();
         kept.insert(&path, Entry { file, way });
         assert!(kept.size <= MOST_IN_ALL && kept.files.contains_key(&*path));
     }

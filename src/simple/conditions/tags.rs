@@ -1,10 +1,10 @@
 //! Lists of entity tags (RFC 9110, 8.8.3 and 13.1.1).
 
-/// The values of all fields `If-Match` or `If-None-Match`, which are one list.
+/// The values of all `If-Match` or `If-None-Match` fields, which form one list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tags<'a> {
     first: Option<&'a str>,
-    /// Which hardly any client sends.
+    /// The second and further values; hardly any client sends them.
     more: Vec<&'a str>,
 }
 
@@ -16,18 +16,18 @@ impl<'a> Tags<'a> {
         }
     }
 
-    /// There is such a field, whatever is in it.
+    /// Returns whether there is such a field, whatever its value.
     pub(super) fn is_given(&self) -> bool {
         self.first.is_some()
     }
 
-    /// Whether this tag is in the list and both are strong, so that the two versions are the same byte for byte.
+    /// Returns whether this tag is in the list and both are strong, so that the two versions have the same bytes.
     pub(super) fn has_strong(&self, tag: Option<&str>) -> bool {
         let is_strong = tag.is_some_and(|tag| !is_weak(tag));
         self.is_any() || is_strong && self.has(|member| Some(member) == tag)
     }
 
-    /// Whether this tag is in the list, be they weak or not.
+    /// Returns whether this tag is in the list, weak or strong.
     pub(super) fn has_weak(&self, tag: Option<&str>) -> bool {
         // What most clients send is the one tag that they got.
         if self.first.is_some() && self.first == tag && self.more.is_empty() {
@@ -37,7 +37,7 @@ impl<'a> Tags<'a> {
         self.is_any() || wanted.is_some() && self.has(|member| Some(opaque(member)) == wanted)
     }
 
-    /// `*` stands for whatever there is.
+    /// Returns whether the list is `*`, which matches any version.
     fn is_any(&self) -> bool {
         self.first == Some("*") && self.more.is_empty()
     }
@@ -56,8 +56,8 @@ fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }
 
-/// The entity tags of a list. What is none is passed over up to the next comma; a comma inside of quotes
-/// belongs to its tag.
+/// Returns the entity tags of a list. Anything else is ignored up to the next comma; a comma inside quotes is part of
+/// its tag.
 fn members(value: &str) -> impl Iterator<Item = &str> {
     let mut rest = value;
     std::iter::from_fn(move || {
@@ -83,7 +83,7 @@ fn members(value: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The length of the entity tag at the start of a text.
+/// Returns the length of the entity tag at the start of a text.
 fn tag_length(text: &str) -> Option<usize> {
     let inner = opaque(text).strip_prefix('"')?;
     let end = inner.find('"')?;

@@ -1,4 +1,4 @@
-//! What the handler of scripts needs of the handler of files.
+//! Methods for the CGI handler, which contains a file handler.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::simple::Symlinks;
 use crate::simple::open::{self, Located};
 
 impl SimpleHandler {
-    /// Finds what a path that `translate_path` made leads to, by the rules of `open`, without opening it.
+    /// Finds what a path from `translate_path` leads to, by the same rules, without opening it.
     pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
         match open::relative_to(&self.directory, path) {
             Some(relative) => open::locate(&self.directory, relative, self.symlinks),
@@ -16,7 +16,7 @@ impl SimpleHandler {
         }
     }
 
-    /// From now on no file below these directories, which are relative, is sent.
+    /// Excludes the files below these relative directories from being sent.
     pub(crate) fn keep_unserved(&mut self, directories: Vec<PathBuf>) {
         self.unserved = directories;
         self.forget_files();

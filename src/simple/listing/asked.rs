@@ -1,8 +1,8 @@
-//! [`Asked`]: what a client wants of a listing, by the query and by `Accept`.
+//! [`Asked`]: what a client asks for in a listing, by the query and by `Accept`.
 
 use crate::exchange::Pairs;
 
-/// What a listing is sent as.
+/// The format of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Format {
     #[default]
@@ -12,10 +12,10 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The media types to choose from by `Accept`, the first one where a client has no preference.
+    /// The media types to choose from by `Accept`; the first one is the default.
     pub(super) const TYPES: [&str; 3] = ["text/html", "application/json", "text/plain"];
 
-    /// The format of one of these media types.
+    /// Returns the format of one of these media types.
     pub(super) fn of_type(media_type: Option<&str>) -> Self {
         match media_type {
             Some("application/json") => Format::Json,
@@ -42,20 +42,20 @@ impl Format {
     }
 }
 
-/// What entries are sorted by.
+/// The sort key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Key {
     /// The name in lower case, as in Python.
     #[default]
     Name,
-    /// The name with its numbers as numbers.
+    /// The name, with numbers compared by value.
     Natural,
     Size,
     Modified,
 }
 
 impl Key {
-    /// The value of `sort` in a query.
+    /// Returns the value of `sort` in a query.
     pub(super) fn name(self) -> &'static str {
         match self {
             Key::Name => "name",
@@ -71,7 +71,7 @@ impl Key {
     }
 }
 
-/// The order of entries.
+/// The sort order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Order {
     pub(super) key: Key,
@@ -79,13 +79,13 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Whether the file system must be asked for each entry.
+    /// Returns whether the metadata of each entry is needed.
     pub(super) fn needs_details(self) -> bool {
         matches!(self.key, Key::Size | Key::Modified)
     }
 }
 
-/// What a query says. What it says otherwise is ignored, and so are values that are not known.
+/// The parameters of a query. Unknown ones, and unknown values, are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Asked {
     /// `None` if `Accept` decides.
@@ -95,7 +95,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// That of a request target. Of several values of a name, the first one counts.
+    /// Parses the query of a request target. If a name occurs several times, its first value counts.
     pub(super) fn of(target: &str) -> Self {
         let mut asked = Asked::default();
         let (target, _) = target.split_once('#').unwrap_or((target, ""));
@@ -120,7 +120,7 @@ impl Asked {
     }
 }
 
-/// Whether it is descending.
+/// Returns whether the order is descending.
 fn direction(name: &str) -> Option<bool> {
     match name {
         "asc" => Some(false),

@@ -1,4 +1,4 @@
-//! [`DirectoryListing`]: what a page shows, as a hook is given it.
+//! [`DirectoryListing`]: the contents of a listing page, as the hook gets them.
 
 use percent_encoding::percent_decode_str;
 
@@ -8,7 +8,28 @@ use super::escape::push_text;
 use super::names::{Line, Names};
 use crate::simple::path;
 
-/// A directory that is listed, for a page of your own: [`listing_page`](crate::ServeFiles::listing_page).
+/// The contents of a listing page, for the hook [`listing_page`](crate::ServeFiles::listing_page).
+///
+/// ```
+/// use servette::simple::{DirectoryListing, html_escape};
+/// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond};
+///
+/// struct Count(SimpleHandler);
+///
+/// impl Layer for Count {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn listing_page(&self, _: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>> {
+///         let (path, count) = (html_escape(&listing.path()), listing.entries().count());
+///         Ok(format!("{path}: {count} entries").into_bytes())
+///     }
+/// }
+///
+/// let site = Count(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// let response = String::from_utf8(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(response.contains("\r\n\r\n/src/: "));
+/// ```
 #[derive(Debug)]
 pub struct DirectoryListing<'a> {
     crumbs: Vec<Crumb>,
@@ -19,18 +40,40 @@ pub struct DirectoryListing<'a> {
     pub(super) may_have_details: bool,
 }
 
-/// A directory on the way to the one that is listed.
+/// A directory on the path to the listed one, for a breadcrumb link.
+///
+/// ```
+/// use servette::simple::{Crumb, DirectoryListing, html_escape};
+/// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, respond};
+///
+/// struct Path(SimpleHandler);
+///
+/// impl Layer for Path {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn listing_page(&self, _: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>> {
+///         let link = |crumb: &Crumb| format!("<a href=\"{}\">{}</a>", crumb.href, html_escape(&crumb.text));
+///         Ok(listing.crumbs().iter().map(link).collect::<String>().into_bytes())
+///     }
+/// }
+///
+/// let site = Path(SimpleHandler::new(env!("CARGO_MANIFEST_DIR")));
+/// let response = String::from_utf8(respond(&site, "GET /src/ HTTP/1.0\r\n\r\n")).unwrap();
+/// assert!(response.ends_with("<a href=\"../\">/</a><a href=\"./\">src/</a>"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Crumb {
-    /// The name with a slash behind it, decoded; `/` or the mount point for the first one. It is not escaped for HTML.
+    /// The decoded name, followed by a slash; `/` or the mount point for the first one. It is not escaped for HTML.
     pub text: String,
-    /// The link, relative to the page: `../`.
+    /// The link, relative to the page, such as `../`.
     pub href: String,
 }
 
 impl<'a> DirectoryListing<'a> {
-    /// That of a target, `path` as the client knows it, of which `below` is what follows a mount point or a prefix.
+    /// Makes the contents for a request target: `path` is the whole one, and `below` the part after a mount point or
+    /// prefix.
     pub(crate) fn new(path: &str, below: &str, names: &'a Names) -> Self {
         DirectoryListing {
             crumbs: crumbs(path::path_of(path), path::path_of(below)),
@@ -41,8 +84,9 @@ impl<'a> DirectoryListing<'a> {
         }
     }
 
-    /// The path of the request, decoded, with the mount point or the prefix of the handler. What is not UTF-8 and control
-    /// characters are replaced by U+FFFD. It is not escaped for HTML; see [`html_escape`](crate::simple::html_escape).
+    /// Returns the decoded path of the request, with the mount point or prefix of the handler. Control characters,
+    /// and bytes that are not UTF-8, are replaced by U+FFFD. It is not escaped for HTML; see
+    /// [`html_escape`](crate::simple::html_escape).
     pub fn path(&self) -> String {
         self.crumbs
             .iter()
@@ -50,14 +94,15 @@ impl<'a> DirectoryListing<'a> {
             .collect()
     }
 
-    /// The directories on the way, from the root of the handler (or its mount point) to this one, which is the last. There
-    /// is a parent directory to link to, `../`, if there are two or more.
+    /// Returns the directories from the root of the handler, or its mount point, to the listed one, which is the
+    /// last. If there are two or more, there is a parent directory, `../`.
     pub fn crumbs(&self) -> &[Crumb] {
         &self.crumbs
     }
 
-    /// The entries to show, in the order that the client asks for; those of [`visibility`](crate::ServeFiles::visibility)
-    /// other than `Shown` are left out. By default they have sizes and times if there are at most 2,000.
+    /// Returns the entries to show, in the order that the client asked for. Entries whose
+    /// [`visibility`](crate::ServeFiles::visibility) is not `Shown` are left out. By default they have sizes and
+    /// times if there are at most 2,000.
     pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         self.lines().map(|line| Entry::of(&line))
     }
@@ -71,7 +116,7 @@ impl<'a> DirectoryListing<'a> {
     }
 }
 
-/// The parts of a path between its slashes. Their links go up by as many segments as follow, as the client counts them:
+/// Splits a path at its slashes. Each link leads up by the number of segments that follow, as the client counts them:
 /// in the path as it was written.
 fn crumbs(path: &str, below: &str) -> Vec<Crumb> {
     let mount = path.strip_suffix(below).unwrap_or_default();
@@ -100,14 +145,14 @@ fn crumbs(path: &str, below: &str) -> Vec<Crumb> {
     linked.collect()
 }
 
-/// Decoded, for people.
+/// Decodes a path to show it.
 fn shown(path: &str) -> String {
     let bytes: Vec<u8> = percent_decode_str(path).collect();
     let text = String::from_utf8_lossy(&bytes);
     text.replace(char::is_control, "\u{fffd}")
 }
 
-/// The path, escaped for HTML.
+/// Adds the path, escaped for HTML.
 pub(super) fn push_path(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     for crumb in &listing.crumbs {
         push_text(page, crumb.text.as_bytes());

@@ -1,4 +1,4 @@
-//! Reading a directory: its names first, and what costs a call for each of them where it is asked for.
+//! Reads a directory: its names first, and metadata, which costs a system call for each entry, only if needed.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,9 +11,9 @@ use super::names::{Details, Kind, Line, Names};
 use super::order;
 use crate::simple::open::{Description, Directory};
 
-/// The names of a directory that are to be listed, in no order.
+/// Returns the names of a directory that are listed, in no order.
 ///
-/// The file system says the kind of an entry along with its name, so only links cost a call.
+/// The file system reports the type of an entry with its name, so only links cost a system call.
 pub(super) fn read(
     directory: &Directory<'_>,
     is_listed: impl Fn(&OsStr) -> bool,
@@ -46,7 +46,7 @@ pub(super) fn read(
     Ok(names)
 }
 
-/// Adds sizes and times. An entry that has vanished meanwhile is dropped; one that can't be asked about has none.
+/// Adds sizes and times. An entry that was deleted meanwhile is dropped; one whose metadata can't be read has none.
 pub(super) fn describe(names: &mut Names, directory: &Directory<'_>) {
     names.describe(|name, is_link| match directory.describe(name, is_link) {
         Ok(description) => Some((kind(description.file_type()), details(&description))),
@@ -70,7 +70,7 @@ fn details(description: &Description) -> Details {
     }
 }
 
-/// All entries, each as a value of its own.
+/// Returns all entries as values.
 pub(in crate::simple) fn all(
     directory: &Directory<'_>,
     has_details: bool,

@@ -1,11 +1,11 @@
-//! Names in links and in text.
+//! Escapes names for links and for HTML.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::names::Line;
 
-/// Adds the link to an entry, relative to its directory: the name in percent-encoding. Nothing that has a meaning in a
-/// URL or in HTML stays plain in it.
+/// Adds the link to an entry, relative to its directory: the percent-encoded name, without characters that have a
+/// meaning in URLs or HTML.
 pub(super) fn push_link(page: &mut Vec<u8>, line: &Line<'_>) {
     for part in percent_encode(line.name, QUOTED) {
         page.extend_from_slice(part.as_bytes());
@@ -15,19 +15,19 @@ pub(super) fn push_link(page: &mut Vec<u8>, line: &Line<'_>) {
     }
 }
 
-/// What means itself in a URL and in HTML.
+/// Returns whether a byte needs no escape in URLs and HTML.
 pub(super) fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'~')
 }
 
-/// All but what a URL never needs to encode.
+/// All characters except those that never need to be encoded in a URL.
 const QUOTED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'-')
     .remove(b'~');
 
-/// What Python shows behind a name.
+/// Returns what Python shows after a name.
 pub(super) fn mark(line: &Line<'_>) -> &'static str {
     match (line.is_link, line.is_dir()) {
         (true, _) => "@",
@@ -36,8 +36,8 @@ pub(super) fn mark(line: &Line<'_>) -> &'static str {
     }
 }
 
-/// Escapes text for elements and attributes of HTML: `&`, `<`, `>`, `"` and `'`. Control characters, which HTML does not
-/// allow, become U+FFFD. For pages of [`listing_page`](super::super::ServeFiles::listing_page).
+/// Escapes text for elements and attributes of HTML: `&`, `<`, `>`, `"` and `'`. Control characters, which HTML does
+/// not allow, are replaced by U+FFFD. Use it in a page of [`listing_page`](super::super::ServeFiles::listing_page).
 #[doc(alias = "html.escape")]
 pub fn html_escape(text: &str) -> String {
     let mut page = Vec::with_capacity(text.len());
@@ -45,8 +45,8 @@ pub fn html_escape(text: &str) -> String {
     String::from_utf8(page).unwrap_or_default()
 }
 
-/// Adds bytes as text that is safe in elements and attributes. What is not UTF-8, and control
-/// characters, become U+FFFD.
+/// Adds bytes as text that is safe in elements and attributes. Control characters, and bytes that are not UTF-8, are
+/// replaced by U+FFFD.
 pub(super) fn push_text(page: &mut Vec<u8>, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         let mut rest = chunk.valid();

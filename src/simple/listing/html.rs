@@ -1,4 +1,4 @@
-//! The page that people see.
+//! The HTML page of a listing.
 
 use super::asked::{Key, Order};
 use super::directory::{DirectoryListing, push_path};
@@ -8,10 +8,10 @@ use super::units;
 use crate::base::{page_head, page_style};
 use crate::local_time;
 
-/// From this number of entries on, those that are not in view are not laid out.
+/// From this number of entries on, the browser does not lay out entries that are not in view.
 const LONG: usize = 1000;
 
-/// Its sources: what is inline, and nothing else. A test compares the hashes with the page.
+/// The content security policy: inline style and script, and nothing else. A test compares the hashes with the page.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
     "style-src 'sha256-SABpnxEsYfaMfQiEtBNfKzqGOaObhfz/peThAUMSktM='; ",
@@ -20,15 +20,15 @@ pub(super) const POLICY: &str = concat!(
 );
 
 const HEAD: &str = page_head!(concat!(page_style!(), include_str!("page.css")));
-/// For search engines, and for `wget -r`: the same links are on the page without a query.
+/// For search engines, and for `wget -r`: the page without a query has the same links.
 const NO_FOLLOW: &str = "<meta name=\"robots\" content=\"noindex, nofollow\">\n";
 const SCRIPT: &str = concat!("<script>", include_str!("filter.js"), "</script>\n");
 const END: &str = "</main>\n</body>\n</html>\n";
 
-/// The page of a directory.
+/// Returns the page of a directory.
 ///
-/// A link is a name in percent-encoding, relative to the page. A `:` is encoded too, and such a link begins with `./`
-/// besides, so that it is no scheme even for a client that decodes before it looks.
+/// A link is a percent-encoded name, relative to the page. `:` is encoded, too, and such a link begins with `./`, so
+/// that it is no scheme even for a client that decodes first.
 pub(crate) fn page(listing: &DirectoryListing<'_>) -> Vec<u8> {
     let mut page = Vec::with_capacity(HEAD.len() + SCRIPT.len() + 2048 + size(listing));
     push_head(&mut page, listing);
@@ -46,7 +46,7 @@ pub(crate) fn page(listing: &DirectoryListing<'_>) -> Vec<u8> {
     page
 }
 
-/// Enough for entries that need no escapes, and most others.
+/// Returns an estimated size, enough for most pages.
 fn size(listing: &DirectoryListing<'_>) -> usize {
     let frame = if listing.has_details { 160 } else { 32 };
     2 * listing.names().text_len() + frame * listing.names().len()
@@ -80,7 +80,7 @@ fn push_head(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     page.extend_from_slice(b"</nav>\n");
 }
 
-/// `3 directories, 12 files`; the script adds its field here.
+/// Adds `3 directories, 12 files`; the script adds its field here.
 fn push_count(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     let directories = listing.names().directories();
     let files = listing.names().len() - directories;
@@ -102,7 +102,7 @@ fn push_count(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     page.extend_from_slice(bar.as_bytes());
 }
 
-/// The names alone.
+/// Adds the names.
 fn push_list(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     page.extend_from_slice(b"<nav class=\"order\" aria-label=\"Order\">");
     push_order(page, listing, Key::Name, "Name");
@@ -129,7 +129,7 @@ fn push_list(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     page.extend_from_slice(b"</ul>\n");
 }
 
-/// Names, sizes and times.
+/// Adds names, sizes and times.
 fn push_table(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     page.extend_from_slice(b"<table>\n<thead>\n<tr>");
     for keys in [
@@ -155,7 +155,7 @@ fn push_table(page: &mut Vec<u8>, listing: &DirectoryListing<'_>) {
     page.extend_from_slice(b"</tbody>\n</table>\n");
 }
 
-/// A link to an order; that to the present one turns it.
+/// Adds a link to an order; the link to the present one reverses it.
 fn push_order(page: &mut Vec<u8>, listing: &DirectoryListing<'_>, key: Key, label: &str) {
     let present = listing.order;
     let is_present = present.key == key;
@@ -212,7 +212,7 @@ fn push_row(page: &mut Vec<u8>, line: &Line<'_>) {
     }
 }
 
-/// What stands around an entry; in one piece, for there may be very many.
+/// The text around an entry, in one piece, because there may be very many entries.
 struct Frame {
     open: &'static [u8],
     close: &'static [u8],

@@ -5,8 +5,8 @@ use super::names::{Kind, Line};
 use crate::local_time;
 use crate::log::text::push_json;
 
-/// An array of objects, one on each line, with the keys of nginx's `autoindex_format json`, and the link. What is not
-/// served has none.
+/// Returns an array of objects, one on each line, with the keys of nginx's `autoindex_format json`, and the link. An
+/// entry that is not served has no link.
 pub(super) fn json<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<u8> {
     let mut page = b"[".to_vec();
     let mut separator = b"".as_slice();
@@ -49,8 +49,8 @@ fn push_object(page: &mut Vec<u8>, line: &Line<'_>) {
     page.push(b'}');
 }
 
-/// The link of each entry that is served, one on each line. There is no line end, no space and no quote in a link, so
-/// programs and shells can take lines for links.
+/// Returns the link of each entry that is served, one on each line. A link contains no line end, space or quote, so
+/// programs and shells can split the text at lines.
 pub(super) fn text<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<u8> {
     let mut page = Vec::new();
     for line in lines.filter(|line| line.kind != Kind::Other) {

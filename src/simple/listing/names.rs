@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::ops::Range;
 use std::time::SystemTime;
 
-/// One entry of a directory, lent.
+/// One entry of a directory, borrowed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) name: &'a [u8],
@@ -29,11 +29,11 @@ impl Line<'_> {
 pub(crate) enum Kind {
     File,
     Directory,
-    /// It is not served: a pipe, or a link that leads nowhere or out of the root.
+    /// Not served: a pipe, or a link that is broken or leads out of the root.
     Other,
 }
 
-/// What costs a call for each entry.
+/// The metadata that costs a system call for each entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Details {
     /// Of a file, in bytes.
@@ -41,7 +41,7 @@ pub(crate) struct Details {
     pub(crate) modified: Option<SystemTime>,
 }
 
-/// The names of a directory, and of what kind each is.
+/// The names of a directory, and the type of each.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     /// Every name; behind it its key, where that is another text.
@@ -104,18 +104,18 @@ impl Names {
         self.order.len()
     }
 
-    /// How many of them are directories.
+    /// Returns the number of directories.
     pub(super) fn directories(&self) -> usize {
         self.directories
     }
 
-    /// The size of all names, more or less.
+    /// Returns the approximate size of all names.
     pub(super) fn text_len(&self) -> usize {
         self.text.len()
     }
 
-    /// Asks for the kind and the details of each name, given whether it is a link; one for which there are none is
-    /// no longer listed.
+    /// Calls `ask` for the type and the details of each name, with whether it is a link. A name without a result is
+    /// removed.
     pub(super) fn describe(&mut self, ask: impl Fn(&OsStr, bool) -> Option<(Kind, Details)>) {
         let mut details = Vec::with_capacity(self.places.len());
         let mut is_gone = Vec::new();
@@ -137,8 +137,8 @@ impl Names {
         self.directories = self.lines().filter(Line::is_dir).count();
     }
 
-    /// Sorts by lower-cased name, and the same in either case by the name itself, so that the order
-    /// never depends on that of the file system.
+    /// Sorts by lower-case name, and equal ones by the name itself, so that the order never depends on the file
+    /// system.
     pub(crate) fn sort(&mut self) {
         let mut order = std::mem::take(&mut self.order);
         order.sort_unstable_by(|(a, first), (b, second)| {
@@ -148,12 +148,12 @@ impl Names {
         self.order = order;
     }
 
-    /// The other way round.
+    /// Reverses the order.
     pub(super) fn reverse(&mut self) {
         self.order.reverse();
     }
 
-    /// Sorts in another way; those that are equal stay in the order of the last sort.
+    /// Sorts in another way. Equal entries stay in the order of the last sort.
     pub(super) fn sort_by(
         &mut self,
         compare: impl Fn(&Compared<'_>, &Compared<'_>) -> std::cmp::Ordering,
@@ -173,7 +173,7 @@ impl Names {
         }
     }
 
-    /// In the order of the last sort.
+    /// Returns the entries in the order of the last sort.
     pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let places = self.order.iter();
         places.filter_map(|(_, at)| {
@@ -201,7 +201,7 @@ impl Names {
         self.text.get(range.clone()).unwrap_or_default()
     }
 
-    /// Key and name.
+    /// Returns key and name.
     fn texts(&self, at: usize) -> (&[u8], &[u8]) {
         let place = self.places.get(at);
         place.map_or((&[], &[]), |place| {
@@ -210,8 +210,8 @@ impl Names {
     }
 }
 
-/// The first bytes of a text as a number that compares as they do. No name has a NUL, so what fills up a
-/// short one is less than all that could follow.
+/// Returns the first bytes of a text as a number that has the same order. No name has a NUL, so the padding of a
+/// short one is less than any byte that could follow.
 fn beginning(text: &[u8]) -> u128 {
     match text.first_chunk() {
         Some(bytes) => u128::from_be_bytes(*bytes),

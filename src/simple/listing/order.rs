@@ -1,11 +1,11 @@
-//! The orders in which entries are listed.
+//! The sort orders of listings.
 
 use std::cmp::Ordering;
 
 use super::asked::{Key, Order};
 use super::names::Names;
 
-/// Sorts entries. Those that are equal stay in the order of their names.
+/// Sorts entries. Equal entries are sorted by name.
 pub(super) fn arrange(names: &mut Names, order: Order) {
     names.sort();
     let directed = |ordering: Ordering| match order.is_descending {
@@ -21,7 +21,7 @@ pub(super) fn arrange(names: &mut Names, order: Order) {
     }
 }
 
-/// Compares texts in which runs of digits count as numbers: `file-2` is before `file-10`.
+/// Compares texts in which runs of digits are compared as numbers: `file-2` is before `file-10`.
 fn natural(mut a: &[u8], mut b: &[u8]) -> Ordering {
     loop {
         let (number_a, rest_a) = split_number(a);
@@ -44,14 +44,14 @@ fn natural(mut a: &[u8], mut b: &[u8]) -> Ordering {
     }
 }
 
-/// The digits at the beginning of a text, and what follows them.
+/// Splits a text after the digits at its beginning.
 fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     text.split_at_checked(end.unwrap_or(text.len()))
         .unwrap_or((text, &[]))
 }
 
-/// Of any length.
+/// Compares numbers of any length.
 fn compare_numbers(a: &[u8], b: &[u8]) -> Ordering {
     let [a, b] = [a, b].map(|digits| {
         let zeros = digits.iter().take_while(|&&digit| digit == b'0').count();

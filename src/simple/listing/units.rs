@@ -1,6 +1,6 @@
-//! Sizes as people read them.
+//! Sizes for people.
 
-/// `12 B`, `4.5 kB`, `45 MB`: in units of 1000, with a decimal below 10.
+/// Returns `12 B`, `4.5 kB`, `45 MB`: in units of 1000, with a decimal below 10.
 pub(super) fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");

@@ -1,25 +1,25 @@
-//! [`Description`]: what the file system says of a file.
+//! [`Description`]: the metadata of a file.
 
 use std::time::{Duration, SystemTime};
 
 use super::FileType;
 use crate::simple::validators::{Time, Version};
 
-/// Of memory, on any machine.
+/// The size of the largest memory page on any machine.
 const LARGEST_PAGE: u64 = 64 << 10;
 
-/// What the file system says of a file. It changes when the file does.
+/// The metadata of a file. It changes when the file does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(super) device: u64,
     pub(super) inode: u64,
     pub(super) file_type: FileType,
-    /// With the permissions; 0 where there are none.
+    /// The type and the permissions; 0 if there are none.
     pub(super) mode: u32,
     pub(super) size: u64,
     pub(super) has_blocks: bool,
     pub(super) modified: Time,
-    /// The last change of any kind; where that is not known, the later one of creation and modification.
+    /// The last change of any kind; if that is unknown, the later one of creation and modification.
     pub(super) changed: Time,
 }
 
@@ -36,7 +36,7 @@ impl Description {
         self.size
     }
 
-    /// What tells the file from others, and from itself before and after a change.
+    /// Returns what distinguishes the file from others, and from itself before and after a change.
     pub(in crate::simple) fn version(&self) -> Version {
         Version {
             inode: self.inode,
@@ -46,13 +46,13 @@ impl Description {
         }
     }
 
-    /// The file is empty or takes no space, so its size may be made up: in `/proc` it is 0, in `/sys` a page.
-    /// (The size of a larger file without blocks, a sparse one, is true.)
+    /// Returns whether the file is empty or takes no space, so that its size may be wrong: in `/proc` it is 0, in
+    /// `/sys` a page. (The size of a larger file without blocks, a sparse one, is right.)
     pub(crate) fn is_doubtful(&self) -> bool {
         !self.has_blocks && self.size <= LARGEST_PAGE
     }
 
-    /// The second in which the content changed last, as HTTP counts; 1970 if that is not to be told.
+    /// Returns the second of the last change of the content; 1970 if it can't be represented.
     pub(crate) fn modified(&self) -> SystemTime {
         let (seconds, _) = self.modified;
         let distance = Duration::from_secs(seconds.unsigned_abs());
@@ -63,7 +63,7 @@ impl Description {
         moment.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// The last change of any kind is longer ago than this.
+    /// Returns whether the last change of any kind is longer ago than this.
     pub(crate) fn is_older(&self, than: Duration, now: SystemTime) -> bool {
         let changed = self.changed.0.max(self.modified.0);
         now.duration_since(SystemTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! By `openat2` where there is one, else name by name without following links.
+//! Opens files with `openat2` if the system has it, otherwise name by name without following links.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -27,10 +27,9 @@ mod way;
 
 /// Opens `relative`, which must have plain names only, below `root`.
 ///
-/// What is neither a regular file nor a directory counts as not found, and so does what is behind
-/// a link that leaves the root. Nothing here waits, not even for a FIFO: it is opened without
-/// blocking, and only then is its kind known. That is one call less for every file than to ask
-/// before, and a kind that was asked before could have changed.
+/// Anything but a regular file or a directory is not found, and neither is a file behind a link that leaves the root.
+/// Nothing here waits, not even for a FIFO: it is opened without blocking, and its type is checked afterwards. That
+/// saves one system call for every file, and a type that is checked before could change.
 pub(crate) fn open<'a>(
     root: &'a Path,
     relative: &'a Path,
@@ -56,7 +55,7 @@ impl Directory<'_> {
         Ok(File::from(self.open_entry(Path::new(name), READ)?))
     }
 
-    /// The error means that there is a file of this name, which may not be read.
+    /// Returns whether the error means that there is a file of this name that may not be read.
     pub(super) fn forbids(&self, name: &str, error: &io::Error) -> bool {
         let is_file = || {
             statat(&self.handle, name, AtFlags::empty())
@@ -65,7 +64,7 @@ impl Directory<'_> {
         Errno::from_io_error(error) == Some(Errno::ACCESS) && is_file()
     }
 
-    /// Calls `each` with the name and kind of every entry but `.` and `..`, in no order.
+    /// Calls `each` with the name and type of every entry except `.` and `..`, in no order.
     pub(in crate::simple) fn read(&self, mut each: impl FnMut(&OsStr, FileType)) -> io::Result<()> {
         // opened once more, for the handle may have no right to read, and its position is shared
         let flags = READ | OFlags::DIRECTORY;
@@ -81,8 +80,8 @@ impl Directory<'_> {
         })
     }
 
-    /// What the file system says of an entry: of itself, or (`follows`) of what would be served, with the links that may be
-    /// followed.
+    /// Returns the metadata of an entry: of itself, or (`follows`) of the file that would be served, through the
+    /// links that may be followed.
     pub(in crate::simple) fn describe(
         &self,
         name: &OsStr,
@@ -124,8 +123,8 @@ impl Directory<'_> {
     }
 }
 
-/// To read a file or a directory. Without `NONBLOCK` a FIFO would hold the thread until it has a
-/// writer, without `NOCTTY` a terminal could become that of the server.
+/// Flags to read a file or a directory. Without `NONBLOCK`, a FIFO would block the thread until it has a writer;
+/// without `NOCTTY`, a terminal could become the server's.
 const READ: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC)
@@ -135,7 +134,7 @@ fn open_below(place: Place<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
     open_whole(place, &place.root.join(place.relative), flags)
 }
 
-/// The same, where `path` is that of the place already.
+/// The same, if `path` is that of the place already.
 fn open_whole(place: Place<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let Place {
         root,
@@ -194,8 +193,8 @@ fn open_without_links(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result
     }
 }
 
-/// The same without `openat2`: each directory is opened in the one before it, so none can be
-/// exchanged for a link unseen.
+/// The same without `openat2`: each directory is opened in the one before it, so none can be replaced by a link
+/// unnoticed.
 fn walk(dir: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let mut names = path.components();
     let Some(last) = names.next_back() else {
@@ -228,8 +227,8 @@ enum Links {
     Beneath,
 }
 
-/// Whether this error says that there is no `openat2`. Some sandboxes say so with `PERM`, which
-/// the call itself never does with these flags.
+/// Returns whether this error means that there is no `openat2`. Some sandboxes report that with `PERM`, which the
+/// call itself never returns with these flags.
 fn is_missing(error: Errno) -> bool {
     matches!(error, Errno::NOSYS | Errno::PERM)
 }

@@ -1,17 +1,17 @@
-//! What of an [`Answer`] can't happen as it says, which would be a fault that a test never meets.
+//! Checks that an [`Answer`] can be sent; otherwise a test would never meet its fault.
 
 use super::{Answer, At, Body, ChunkFault};
 use crate::Status;
 
 impl Answer {
-    /// Why it can't happen as it says, with a body of this length.
+    /// The reason why the answer can't be sent with a body of this length.
     pub(super) fn impossible(&self, length: usize) -> Option<String> {
         self.impossible_status()
             .or_else(|| self.impossible_body(length))
             .or_else(|| self.impossible_act(length))
     }
 
-    /// The same, as far as it is known before the request.
+    /// The reason why the answer can't be sent, as far as it is known before a request.
     pub(in crate::testing) fn known_impossible(&self) -> Option<String> {
         match &self.body {
             Body::Bytes(bytes) => self.impossible(bytes.len()),
@@ -81,7 +81,7 @@ impl Answer {
         }
     }
 
-    /// Behind which byte it can be seen.
+    /// The position after which the client can see this fault.
     fn fault_at(&self, fault: ChunkFault, length: usize) -> At {
         let chunk = self.chunk.unwrap_or(length).max(1);
         At::Body(match fault {

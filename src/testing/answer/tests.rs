@@ -129,16 +129,13 @@ fn what_can_not_happen_is_refused() {
         ),
         (
             status(99),
-            "99 is no status, which is 100 to 999; `status_line`",
+            "99 is not a status code (100 to 999); `status_line`",
         ),
-        (status(1000).at(0, close()), "1000 is no status"),
-        (
-            first().interim(99, 1),
-            "99 is no status of an interim response",
-        ),
+        (status(1000).at(0, close()), "1000 is not a status code"),
+        (first().interim(99, 1), "99 is not an interim status code"),
         (
             first().interim(103, 1).interim(200, 0),
-            "200 is no status of an interim response",
+            "200 is not an interim status code",
         ),
         (
             status(100).body("x"),

@@ -1,4 +1,4 @@
-//! An [`Answer`] that misbehaves, byte for byte.
+//! [`Wire`]: the bytes of an [`Answer`] with a fault.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -9,21 +9,21 @@ use crate::Status;
 use crate::exchange::Exchange;
 use crate::testing::script::{Action, Steps, hang};
 
-/// A body up to this size is copied behind its head, to leave in one write with it.
+/// Maximum size of a body that is copied behind its head and sent in one write with it.
 const ONE_WRITE: usize = 64 << 10;
 
-/// What goes over the wire, and what happens where.
+/// The bytes of an answer, and the actions between them.
 pub(super) struct Wire<'a> {
     answer: &'a Answer,
-    /// With the interim responses before it, and with a small body behind it.
+    /// The interim responses, the head, and a small body.
     head: Vec<u8>,
-    /// The rest.
+    /// A large body.
     body: Cow<'a, [u8]>,
     acts: Vec<(usize, &'a Action)>,
 }
 
 impl Answer {
-    /// Byte for byte; or why it can't be.
+    /// Renders the answer. The error is the reason why it can't be sent.
     pub(super) fn wire<'a>(&'a self, x: &Exchange<'_>, body: &'a [u8]) -> Result<Wire<'a>, String> {
         let version = x.channel().observed().version("HTTP/1.1");
         let has_content = x.command != "HEAD" && Status::new(self.status).has_content();
@@ -34,7 +34,7 @@ impl Answer {
 
         let mut acts: Vec<_> = self.acts.iter().collect();
         acts.sort_by_key(|(at, _)| *at);
-        // So many bytes of content, and where on the wire they have been sent, from the head's end on.
+        // Pairs of a number of content bytes, and the offset on the wire, from the end of the head, after them.
         let mut marks = Vec::new();
         for (at, act) in &acts {
             match *at {
@@ -167,14 +167,14 @@ impl Answer {
     }
 }
 
-/// A head as Latin-1, if that has all its characters, like any head.
+/// Encodes a head as Latin-1, or as UTF-8 if it has other characters.
 pub(in crate::testing) fn latin1(text: String) -> Vec<u8> {
     let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
     latin1.unwrap_or_else(|| text.into_bytes())
 }
 
 impl Wire<'_> {
-    /// As what is to be done, one after the other.
+    /// Returns the bytes and actions in their order.
     pub(super) fn steps(&self) -> Steps<'_> {
         let mut steps = Steps::default();
         if let Some((bytes, every)) = self.answer.drip {
@@ -193,7 +193,7 @@ impl Wire<'_> {
         steps
     }
 
-    /// These bytes of it.
+    /// Adds this range of the bytes.
     fn cut<'s>(&'s self, steps: &mut Steps<'s>, range: Range<usize>) {
         for (part, start) in [(&*self.head, 0), (&*self.body, self.head.len())] {
             let within = |place: usize| place.saturating_sub(start).min(part.len());

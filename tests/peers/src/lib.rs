@@ -104,3 +104,9 @@ impl Shop {
         Err(Error::Unavailable)
     }
 }
+
+/// Fetches a text, in three attempts at most.
+pub fn fetch(url: &str) -> Option<String> {
+    let fetch = || ureq::get(url).call()?.body_mut().read_to_string();
+    (0..ATTEMPTS).find_map(|_| fetch().ok())
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::finish;
 use crate::bench::{self, Bench};
+use crate::chart::Costs;
 use crate::heads::Heads;
 use crate::load::{self, Edge, Outcome, Plan};
 use crate::peers::Role;
@@ -171,6 +172,12 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
         Unit::Mib => ("CPU µs / MiB", "MiB / s"),
         Unit::Gib(_) => ("CPU s / GiB", "GiB / s"),
     };
+    let of = all.iter().map(|rounds| {
+        let costs = rounds.samples.iter().map(|sample| sample.cost);
+        (rounds.peer, median(costs))
+    });
+    let of = of.filter(|(_, cost)| !cost.is_nan()).collect();
+    bench.costs.set(Some(Costs { unit: cost, of }));
     let columns = [
         cost,
         "/ limit",

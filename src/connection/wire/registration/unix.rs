@@ -1,4 +1,4 @@
-//! On Unix a poller reports edges: each arrival once.
+//! The registration with a poller on Unix, which is edge-triggered: it reports each arrival once.
 
 use std::cell::Cell;
 use std::io;
@@ -11,12 +11,12 @@ use mio::{Interest, Registry, Token};
 use super::Wire;
 use crate::connection::WaitsFor;
 
-/// What a poller was told.
+/// The registration of a socket.
 #[derive(Debug, Default)]
 pub(super) struct Registration {
-    /// It reports what comes.
+    /// The poller reports arrivals.
     is_registered: Cell<bool>,
-    /// It reports room to write as well.
+    /// The poller reports room to write, too.
     reports_room: Cell<bool>,
 }
 
@@ -25,10 +25,10 @@ impl Wire {
         self.registration.is_registered.get()
     }
 
-    /// Has a poller report what the connection waits for from now on, as it is about to be parked.
+    /// Registers a connection for what it waits for, before it is parked.
     ///
-    /// For an unfinished answer that is room, which the poller reports once. What there is when it is told to, it reports
-    /// too, so a connection that does not wait, as others had their turn, has its next one.
+    /// For an unfinished response that is room to write, which the poller reports once. The poller also reports room that is
+    /// there already, so a connection that only waits for its turn gets its next one.
     #[inline]
     pub(crate) fn watch(
         &mut self,
@@ -48,14 +48,14 @@ impl Wire {
         }
     }
 
-    /// Has it report the next arrival, on a connection that was parked before and whose answer is finished.
+    /// Registers a connection for the next arrival that was parked before and whose response is finished.
     #[inline]
     pub(crate) fn watch_on(&mut self, _: &Registry, _: Token) -> io::Result<()> {
         Ok(())
     }
 
-    /// Has a poller report what comes, from what is there now on, and if it `wants_room` also when the socket takes
-    /// more. Once that was asked for, it is reported until the poller reports nothing more.
+    /// Registers the socket for arrivals, including bytes that are there already, and with `wants_room` also for room to
+    /// write. Room is reported until the socket is deregistered.
     pub(crate) fn register(
         &mut self,
         registry: &Registry,
@@ -79,7 +79,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Has the poller report nothing more. (It fails only for one that does not.)
+    /// Deregisters the socket.
     pub(crate) fn deregister(&self, registry: &Registry) {
         let fd = self
             .stream

@@ -1,4 +1,4 @@
-//! Which request lines are taken, and what is said about the others.
+//! Accepted request lines, and the errors of rejected ones.
 
 use super::*;
 
@@ -127,9 +127,9 @@ fn a_wrong_request_line_is_refused_in_pythons_words() {
         ("GET /'", "Bad request syntax (\"GET /'\")"),
         ("POST /", "Bad HTTP/0.9 request type ('POST')"),
         ("get /", "Bad HTTP/0.9 request type ('get')"),
-        // The version is judged before the shape
+        // The version is checked before the number of words.
         ("a b c d", "Bad request version ('d')"),
-        // The target is judged last
+        // The target is checked last.
         ("GET a HTTP/1.1", "Bad request target ('a')"),
         ("GET /\0 HTTP/1.1", "Bad request target ('/\\x00')"),
         ("GET /\u{a0} HTTP/1.1", "Bad request target ('/\\xa0')"),

@@ -1,11 +1,11 @@
-//! The short way through usual heads, beside the long way.
+//! The fast path of usual heads compared with the general parser.
 
 use proptest::prelude::*;
 
 use super::super::{any, usual};
 use super::*;
 
-/// What a reading comes to.
+/// The result of parsing, as text.
 fn outcome(parsed: Result<Head<'_>, Refusal>) -> Result<String, Refusal> {
     parsed.map(|head| format!("{head:?}"))
 }
@@ -30,7 +30,7 @@ fn slice_of(text: &str) -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
-/// Heads, some of them usual, each with a byte changed.
+/// Heads, some of them usual, each with one byte changed.
 fn heads() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(vec![
         "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -52,7 +52,7 @@ proptest! {
         fields in 0..4_usize,
     ) {
         let limits = HeadLimits { fields, ..HeadLimits::default() };
-        // They have the places of the head before.
+        // `places` still has the positions of the previous head.
         let mut places = Places::default();
         for bytes in several {
             let Ok(Some(extent)) = Scan::default().find(&bytes, &limits) else {
@@ -62,7 +62,7 @@ proptest! {
             let head = &bytes[extent.start..extent.end];
             let (mut others, mut scratch) = (Places::default(), String::new());
             let long = outcome(any(text(head, &mut scratch), &mut others, &limits));
-            // What follows makes no difference.
+            // Bytes after the head make no difference.
             if let Some(short) = usual::find(&bytes, &mut places, &limits) {
                 prop_assert_eq!((extent.start, extent.end), (0, short.end));
                 prop_assert_eq!(outcome(Ok(short.head(head, &places))), long);

@@ -1,0 +1,26 @@
+use servette::{Limits, RequestHandler, Result, ThreadingHttpServer};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::{process, thread, time::Duration};
+
+pub fn serve(handler: impl RequestHandler + Sync) -> Result<()> {
+    let limits = Limits::default()
+        .with_head_deadline(Duration::from_secs(5))
+        .with_max_body(64_u64 << 10)
+        .with_max_connections(1000_usize);
+    let server = ThreadingHttpServer::builder(handler)
+        .limits(limits)
+        .bind("127.0.0.1:8000")?;
+    let stop = server.shutdown_handle();
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::spawn(move || {
+        signals.wait();
+        let unfinished = stop.shutdown(Duration::from_secs(10));
+        if unfinished > 0 {
+            eprintln!("{unfinished} requests were not finished");
+            process::exit(1);
+        }
+    });
+    println!("{}", server.info().url("/"));
+    server.serve_forever()
+}

@@ -1,0 +1,50 @@
+//! Tests that the pages name.
+
+use crate::{at, read};
+
+/// `module::test` and `folder::module::test` in code quotes, as far as a file of that name is here.
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let page = read("docs/security.md");
+    let mut named = 0;
+    for quoted in page.split('`').skip(1).step_by(2) {
+        let Some((module, test)) = quoted.split_once("::") else {
+            continue;
+        };
+        let Ok(source) = std::fs::read_to_string(at(&format!("tests/it/{module}.rs"))) else {
+            let unit = at(&format!("src/{}.rs", quoted.replace("::", "/")));
+            assert!(unit.exists(), "{quoted} is neither a test nor a module");
+            continue;
+        };
+        let test = test.rsplit("::").next().unwrap();
+        assert!(
+            source.contains(&format!("fn {test}(")),
+            "there is no test {quoted}"
+        );
+        named += 1;
+    }
+    assert!(named > 50, "{named} tests are named");
+}
+
+/// Code that needs tokio, reqwest, wiremock or httpmock can't be a doctest of this crate: it is marked `rs`.
+#[test]
+fn code_that_the_pages_about_testing_do_not_run_is_tested_elsewhere() {
+    let tests = [
+        "reqwest/src/tokio",
+        "peers/tests/from_wiremock",
+        "peers/tests/from_httpmock",
+    ];
+    let tests = tests.iter().map(|file| read(&format!("tests/{file}.rs")));
+    let tests: String = tests.collect();
+    for (page, count) in [("testing", 1), ("from-wiremock", 7)] {
+        let page = read(&format!("docs/{page}.md"));
+        let blocks = page.split("\n```rs\n").skip(1);
+        let blocks: Vec<_> = blocks
+            .map(|block| block.split_once("```").unwrap().0)
+            .collect();
+        assert_eq!(blocks.len(), count);
+        for block in blocks {
+            assert!(tests.contains(block), "{block}");
+        }
+    }
+}
