@@ -1,7 +1,7 @@
 //! CGI scripts (RFC 3875): the counterpart of Python's `CGIHTTPRequestHandler`.
 //!
 //! [`CgiHandler`] runs the scripts of a directory and serves its other files. [`RunScripts`] has its hooks; override
-//! them with a [`Layer`](crate::Layer). Each function of this module is the default of the hook of the same name:
+//! them with a [`Layer`]. Each function of this module is the default of the hook of the same name:
 //! call it from an override where Python calls `super()`.
 //!
 //! Absent on Windows.
