@@ -605,6 +605,8 @@ fn a_file_that_is_shorter_or_longer_than_declared_does_not_pass_for_the_body() {
         client.send(get(&format!("/{length}"))).try_response("GET")
     };
     cut(&mut server.connect(), LONG + 1).unwrap_err();
+    // Where files are not sent by the kernel, an event loop finds that out, which has no request to log.
+    #[cfg(target_os = "linux")]
     server.wait_for_log("the file shrank");
     for length in [0, 5, 70_000, LONG - 1] {
         let mut client = server.connect();

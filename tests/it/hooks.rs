@@ -86,10 +86,10 @@ fn errors_that_no_response_can_report_go_to_handle_error() {
     }
     // Clients that leave are none.
     let mut client = Client::new(server.addr());
-    client.send("GET /x HT");
+    client.get("/x").response();
     client.reset();
     let mut client = Client::new(server.addr());
-    client.get("/x").response();
+    client.send("GET /x HT");
     client.reset();
     server.shutdown(PATIENCE).unwrap();
     assert!(errors.try_recv().is_err());
