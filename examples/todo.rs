@@ -8,7 +8,7 @@ use servette::base::Outcome;
 use servette::{Chunk, Exchange, Layer, OrStatus, RequestHandler, ResponseStream, Result};
 use servette::{SimpleHandler, Status, Target, ThreadingHttpServer, events};
 use std::{collections::BTreeMap, io::Write, path::PathBuf, time::Duration};
-use std::{fs::File, sync::Mutex, thread};
+use std::{fs::File, sync::Mutex};
 
 #[derive(Deserialize, Serialize)]
 struct Todo {
@@ -160,15 +160,15 @@ fn main() -> Result<()> {
         ..App::default()
     };
     let log = File::options().append(true).create(true).open("todo.log")?;
-    let server = ThreadingHttpServer::builder(Guard(app, log))
-        .also_bind_unix("todo.socket")
-        .bind(format!("127.0.0.1:{port}"))?;
-    let mut signals = signal_hook::iterator::Signals::new([15])?; // SIGTERM
+    let builder = ThreadingHttpServer::builder(Guard(app, log));
+    #[cfg(unix)] // on Windows there are no Unix sockets
+    let builder = builder.also_bind_unix("todo.socket");
+    let server = builder.bind(format!("127.0.0.1:{port}"))?;
     let stop = server.shutdown_handle();
-    thread::spawn(move || {
-        signals.wait();
-        stop.shutdown(Duration::from_secs(1))
-    });
+    ctrlc::set_handler(move || {
+        stop.shutdown(Duration::from_secs(1)); // at SIGTERM, or Ctrl-C
+    })
+    .map_err(std::io::Error::other)?;
     println!("{}", server.info().url("/"));
     server.serve_forever()
 }

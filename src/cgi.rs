@@ -1,7 +1,7 @@
 //! CGI scripts (RFC 3875): the counterpart of Python's `CGIHTTPRequestHandler`.
 //!
 //! [`CgiHandler`] runs the scripts of a directory and serves its other files. [`RunScripts`] has its hooks; override
-//! them with a [`Layer`](crate::Layer). Each function of this module is the default of the hook of the same name:
+//! them with a [`Layer`]. Each function of this module is the default of the hook of the same name:
 //! call it from an override where Python calls `super()`.
 //!
 //! Absent on Windows.
@@ -10,12 +10,14 @@
 // `inherited` (what a script gets, and what it does not), `run` (its start), `process` (its end), `transfer` (input and
 // output meanwhile), `answer` and `output` (from output to response) and `complaints` (its standard error).
 
+use std::borrow::Cow;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use rustix::fs::Access;
 
 use crate::simple::{self, Content};
-use crate::{Exchange, Result, Status};
+use crate::{Exchange, Layer, RequestHandler, Result, Status};
 
 pub use self::handler::CgiHandler;
 pub use self::hooks::RunScripts;
@@ -81,6 +83,24 @@ impl RemoteUser {
             name: name.into(),
         }
     }
+}
+
+/// The name of the user who sent a request, for the log.
+pub(crate) fn user_name<'x, H>(h: &H, x: &'x Exchange<'_>) -> Option<Cow<'x, str>>
+where
+    H: RequestHandler + ?Sized,
+{
+    match h.as_scripts().and_then(|h| h.remote_user(x)) {
+        Some(user) => Some(user.name.into()),
+        None => x.data::<RemoteUser>().map(|user| (&*user.name).into()),
+    }
+}
+
+/// The handler of scripts inside a layer. In the place of one that is not there, a handler without scripts.
+pub(crate) fn inside_of<L: Layer>(layer: &L) -> &dyn RunScripts {
+    /// No file has this name.
+    static NOTHING: LazyLock<CgiHandler> = LazyLock::new(|| CgiHandler::new("\0"));
+    layer.inner_as_scripts().unwrap_or(&*NOTHING)
 }
 
 /// Answers a request as [`CgiHandler`] does. This is its [`do_method`](crate::RequestHandler::do_method); a handler

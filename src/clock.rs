@@ -1,28 +1,20 @@
-//! Looks at the clock that cost next to nothing: its time as of the last tick of the system, some
-//! milliseconds old at most. The precise clocks cost more than parsing a small head. (The crate `coarsetime`
-//! reads the monotonic one in 31 instructions instead of 60, and would be one crate more.)
+//! Cheap clocks. On Linux the time is that of the last tick of the system, which is some milliseconds old at most: the
+//! precise clocks cost more than parsing a small head. (The crate `coarsetime` reads the monotonic clock in 31 instructions
+//! instead of 60, and would be one crate more.)
 
 use std::time::{Duration, SystemTime};
+
+pub(crate) use self::system::seconds_since_1970;
+
+#[cfg_attr(target_os = "linux", path = "clock/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "clock/other.rs")]
+mod system;
 
 /// The time of day, without the part of the second that has begun.
 pub(crate) fn time_of_day() -> SystemTime {
     SystemTime::UNIX_EPOCH
         .checked_add(Duration::from_secs(seconds_since_1970()))
         .unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-/// The time of day in whole seconds; a time before 1970 is no time.
-#[cfg(target_os = "linux")]
-pub(crate) fn seconds_since_1970() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    u64::try_from(time.tv_sec).unwrap_or_default()
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn seconds_since_1970() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }
 
 /// A moment to the millisecond, for deadlines of connections. Its distance to another one is all that counts.
@@ -37,7 +29,7 @@ impl Moment {
     pub(crate) const NEVER: Moment = Moment(u64::MAX);
 
     pub(crate) fn now() -> Self {
-        Moment(uptime())
+        Moment(self::system::uptime())
     }
 
     /// So much later, rounded up; the last one there is at the most.
@@ -56,27 +48,6 @@ impl Moment {
     pub(crate) const fn round_up(self, millis: u64) -> Self {
         Moment(self.0.div_ceil(millis).saturating_mul(millis))
     }
-}
-
-/// In milliseconds.
-#[cfg(target_os = "linux")]
-fn uptime() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    millis(time.tv_sec, time.tv_nsec)
-}
-
-#[cfg(target_os = "linux")]
-fn millis(seconds: i64, nanoseconds: i64) -> u64 {
-    let whole = u64::try_from(seconds).unwrap_or_default();
-    let rest = u64::try_from(nanoseconds).unwrap_or_default();
-    whole.saturating_mul(1000).saturating_add(rest / 1_000_000)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn uptime() -> u64 {
-    static START: std::sync::LazyLock<std::time::Instant> =
-        std::sync::LazyLock::new(std::time::Instant::now);
-    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -98,14 +69,6 @@ mod tests {
         let last = now.after(Duration::MAX);
         assert_eq!(last.after(Duration::MAX), last);
         assert!(Moment::now() >= now);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn milliseconds_go_on_from_one_second_to_the_next() {
-        assert_eq!([millis(1, 999_999_999), millis(2, 0)], [1999, 2000]);
-        assert_eq!(millis(i64::MAX, 0), u64::MAX);
-        assert_eq!(millis(-1, 0), 0);
     }
 
     #[test]

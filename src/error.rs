@@ -72,27 +72,50 @@ impl Drop for Error {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 enum Kind {
-    #[error("{}", Status::new(*code).with_message(message))]
     Status {
         code: u16,
         message: String,
         explain: Option<String>,
     },
-    #[error("{}: {source}", Status::new(*code))]
     Chosen {
         code: u16,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error(transparent)]
     Io(io::Error),
-    #[error("{context}: {source}")]
-    Context { context: String, source: io::Error },
-    #[error("panic: {0}")]
+    Context {
+        context: String,
+        source: io::Error,
+    },
     Panic(String),
-    #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Status { code, message, .. } => Status::new(*code).with_message(message).fmt(f),
+            Kind::Chosen { code, source } => write!(f, "{}: {source}", Status::new(*code)),
+            Kind::Io(error) => error.fmt(f),
+            Kind::Context { context, source } => write!(f, "{context}: {source}"),
+            Kind::Panic(message) => write!(f, "panic: {message}"),
+            Kind::Other(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Kind {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Kind::Status { .. } | Kind::Panic(_) => None,
+            Kind::Chosen { source, .. } => Some(&**source),
+            Kind::Context { source, .. } => Some(source),
+            // They are shown as they are.
+            Kind::Io(error) => error.source(),
+            Kind::Other(error) => error.source(),
+        }
+    }
 }
 
 impl Error {

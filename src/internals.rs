@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::Limits;
-#[cfg(all(unix, feature = "tls-config"))]
+#[cfg(feature = "tls-config")]
 use crate::connection::stream::Stream;
 use crate::http1::accept;
 use crate::http1::date::HttpDate;
@@ -294,18 +294,18 @@ pub fn forwarded_origin(lines: &[&str]) -> String {
 }
 
 /// The server's side of TLS on a socket, as a connection has it.
-#[cfg(all(unix, feature = "tls-config"))]
+#[cfg(feature = "tls-config")]
 #[derive(Debug)]
 pub struct TlsSocket(crate::connection::tls::Tls);
 
-#[cfg(all(unix, feature = "tls-config"))]
+#[cfg(feature = "tls-config")]
 impl TlsSocket {
     /// A new session on a socket that does not block.
     ///
     /// # Panics
     /// If there can be none with this configuration.
     #[allow(clippy::expect_used)]
-    pub fn new(socket: std::os::unix::net::UnixStream, tls: &crate::Tls) -> Self {
+    pub fn new(socket: crate::sys::SignalEnd, tls: &crate::Tls) -> Self {
         let socket = Stream::of_pair(socket);
         let session = crate::connection::tls::Tls::new(socket, tls.config());
         TlsSocket(session.expect("a session"))

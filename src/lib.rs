@@ -156,6 +156,9 @@ mod tls;
 
 #[cfg(unix)]
 pub mod cgi;
+#[cfg(windows)]
+#[path = "no_cgi.rs"]
+mod cgi;
 
 pub mod simple;
 

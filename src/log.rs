@@ -18,6 +18,7 @@ use crate::{Error, Result};
 
 pub(crate) mod colours;
 mod output;
+#[cfg_attr(unix, path = "log/sink/unix.rs")]
 #[cfg_attr(windows, path = "log/sink/windows.rs")]
 mod sink;
 pub(crate) mod text;

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -12,7 +11,6 @@ use servette::{RequestHandler, SimpleHandler};
 
 use self::health::Health;
 use self::listen::SocketFile;
-use self::scripts::Handler;
 
 #[path = "main/announce.rs"]
 mod announce;
@@ -164,16 +162,10 @@ fn main() -> ExitCode {
         }
     };
     let served = match (arguments.cgi.handler(handler), &arguments.stop.health) {
-        (Ok(Handler::Files(handler)), None) => serve(&arguments, sockets, *handler),
-        #[cfg(unix)]
-        (Ok(Handler::Scripts(handler)), None) => serve(&arguments, sockets, *handler),
+        (Ok(handler), None) => handler.serve(&arguments, sockets),
         (Ok(handler), Some(path)) => {
-            let inner: Arc<dyn RequestHandler + Send + Sync> = match handler {
-                Handler::Files(handler) => Arc::new(*handler),
-                #[cfg(unix)]
-                Handler::Scripts(handler) => Arc::new(*handler),
-            };
             let path = path.clone();
+            let inner = handler.into_shared();
             serve(&arguments, sockets, Health { path, inner })
         }
         (Err(error), _) => return usage_error(&error.to_string()),

@@ -22,8 +22,6 @@ pub use self::caching::cache_control;
 pub use self::content::{Content, OpenFile, Parts};
 pub use self::cors::end_headers;
 pub use self::handler::SimpleHandler;
-#[cfg(unix)]
-pub(crate) use self::head::redirect;
 pub(crate) use self::hooks::Sealed;
 pub use self::hooks::ServeFiles;
 pub(crate) use self::hosts::refuse as refuse_host;
@@ -52,7 +50,7 @@ mod content;
 mod cors;
 mod fields;
 mod handler;
-mod head;
+pub(crate) mod head;
 mod hooks;
 mod hosts;
 pub(crate) mod listing;

@@ -1,7 +1,5 @@
 use servette::{Limits, RequestHandler, Result, ThreadingHttpServer};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-use std::{process, thread, time::Duration};
+use std::{io, process, time::Duration};
 
 pub fn serve(handler: impl RequestHandler + Sync) -> Result<()> {
     let limits = Limits::default()
@@ -12,15 +10,14 @@ pub fn serve(handler: impl RequestHandler + Sync) -> Result<()> {
         .limits(limits)
         .bind("127.0.0.1:8000")?;
     let stop = server.shutdown_handle();
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        signals.wait();
+    ctrlc::set_handler(move || {
         let unfinished = stop.shutdown(Duration::from_secs(10));
         if unfinished > 0 {
             eprintln!("{unfinished} requests were not finished");
             process::exit(1);
         }
-    });
+    })
+    .map_err(io::Error::other)?;
     println!("{}", server.info().url("/"));
     server.serve_forever()
 }

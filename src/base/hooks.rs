@@ -5,8 +5,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use super::Outcome;
-#[cfg(unix)]
-use crate::RunScripts;
+use crate::cgi::RunScripts;
 use crate::connection::{Connection, Next};
 use crate::exchange::Exchange;
 use crate::http1::date::HttpDate;
@@ -326,7 +325,6 @@ pub trait RequestHandler {
         None
     }
 
-    #[cfg(unix)]
     #[doc(hidden)]
     fn as_scripts(&self) -> Option<&dyn RunScripts> {
         None

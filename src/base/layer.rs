@@ -8,8 +8,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use super::RequestHandler;
+use crate::cgi::RunScripts;
 #[cfg(unix)]
-use crate::cgi::{CgiHandler, CgiInfo, RemoteUser, RunScripts};
+use crate::cgi::{self, CgiHandler, CgiInfo, RemoteUser};
 use crate::connection::{Connection, Next};
 use crate::http1::date::HttpDate;
 use crate::simple::{
@@ -257,7 +258,7 @@ macro_rules! layer {
                 #[cfg(unix)]
                 #[doc = concat!("See [`RunScripts::", stringify!($of_scripts), "`]. By default it calls the hook of the inner handler.")]
                 fn $of_scripts(&self, $($script_arg: $script_type),*) -> $script_ret {
-                    self.inner_scripts().$of_scripts($($script_arg),*)
+                    cgi::inside_of(self).$of_scripts($($script_arg),*)
                 }
             )*
 
@@ -274,7 +275,6 @@ macro_rules! layer {
             }
 
             #[doc(hidden)]
-            #[cfg(unix)]
             fn inner_as_scripts(&self) -> Option<&dyn RunScripts> {
                 self.inner().as_scripts()
             }
@@ -282,12 +282,6 @@ macro_rules! layer {
             #[doc(hidden)]
             fn inner_files(&self) -> &dyn ServeFiles {
                 self.inner_as_files().unwrap_or(&*NOTHING)
-            }
-
-            #[doc(hidden)]
-            #[cfg(unix)]
-            fn inner_scripts(&self) -> &dyn RunScripts {
-                self.inner_as_scripts().unwrap_or(&*NOTHING)
             }
         }
 
@@ -310,7 +304,6 @@ macro_rules! layer {
             fn as_files(&self) -> Option<&dyn ServeFiles> {
                 self.inner_as_files().map(|_| self as _)
             }
-            #[cfg(unix)]
             fn as_scripts(&self) -> Option<&dyn RunScripts> {
                 self.inner_as_scripts().map(|_| self as _)
             }
@@ -341,7 +334,7 @@ macro_rules! layer {
         #[cfg(unix)]
         impl<L: Layer> RunScripts for L {
             fn cgi(&self) -> &CgiHandler {
-                self.inner_scripts().cgi()
+                cgi::inside_of(self).cgi()
             }
             $(
                 fn $of_scripts(&self, $($script_arg: $script_type),*) -> $script_ret {
@@ -379,7 +372,6 @@ macro_rules! layer {
             fn inner_as_files(&self) -> Option<&dyn ServeFiles> {
                 (**self).as_files()
             }
-            #[cfg(unix)]
             fn inner_as_scripts(&self) -> Option<&dyn RunScripts> {
                 (**self).as_scripts()
             }
@@ -441,8 +433,5 @@ layer! {
     }
 }
 
-/// The inner handler of a layer without files or scripts inside. No file has this name.
-#[cfg(unix)]
-static NOTHING: LazyLock<CgiHandler> = LazyLock::new(|| CgiHandler::new("\0"));
-#[cfg(windows)]
+/// The inner handler of a layer without files inside. No file has this name.
 static NOTHING: LazyLock<SimpleHandler> = LazyLock::new(|| SimpleHandler::new("\0"));

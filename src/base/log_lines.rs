@@ -5,8 +5,7 @@ use std::fmt::{self, Write};
 
 use super::{Outcome, RequestHandler};
 use crate::Exchange;
-#[cfg(unix)]
-use crate::cgi::RemoteUser;
+use crate::cgi;
 use crate::clock;
 use crate::local_time;
 use crate::log::text::{
@@ -41,15 +40,8 @@ pub(super) fn request<H: RequestHandler + ?Sized>(
     format: LogFormat,
 ) -> String {
     let address = h.address_string(x);
-    #[cfg(unix)]
-    let of_scripts = h.as_scripts().and_then(|h| h.remote_user(x));
-    #[cfg(unix)]
-    let user = of_scripts.as_ref().or_else(|| x.data::<RemoteUser>());
-    #[cfg(unix)]
-    let user = user.map(|user| &*user.name);
-    // Only scripts know users.
-    #[cfg(windows)]
-    let user = None;
+    let user = cgi::user_name(h, x);
+    let user = user.as_deref();
     match format {
         LogFormat::Json => json(x, outcome, &address, user),
         _ => common(x, outcome, &address, user, format == LogFormat::Combined),

@@ -1,5 +1,7 @@
 //! Parses the head of a script's output (RFC 3875, 6).
 
+use std::fmt;
+
 use crate::http1::is_token;
 
 /// Fields that scripts can't set: the server frames messages, manages the connection, and adds `Date` and `Server`.
@@ -65,19 +67,28 @@ pub(super) struct BadHead {
     pub(super) line: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeadFault {
-    #[error("a line of the head is not a field")]
     NotAField,
-    #[error("no Content-Type, Location or Status field")]
     NothingSaid,
-    #[error("a field occurs twice that may occur only once")]
     Twice,
-    #[error("invalid Status field")]
     Status,
-    #[error("invalid Content-Length field")]
     Length,
 }
+
+impl fmt::Display for HeadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HeadFault::NotAField => "a line of the head is not a field",
+            HeadFault::NothingSaid => "no Content-Type, Location or Status field",
+            HeadFault::Twice => "a field occurs twice that may occur only once",
+            HeadFault::Status => "invalid Status field",
+            HeadFault::Length => "invalid Content-Length field",
+        })
+    }
+}
+
+impl std::error::Error for HeadFault {}
 
 /// Returns the length of the head with its empty line, or `None` if it is incomplete. `from` is the number of bytes
 /// that were searched before.

@@ -33,7 +33,7 @@ pub(super) fn run<H: RunScripts + ?Sized>(
             return refuse(h, x, Status::NOT_FOUND, "No such CGI script", &name);
         }
         Lookup::NeedsSlash(_) if matches!(x.command, "GET" | "HEAD") => {
-            return simple::redirect(h, x);
+            return simple::head::redirect(h, x);
         }
         Lookup::NotPlain(name) | Lookup::NeedsSlash(name) => {
             return refuse(h, x, Status::FORBIDDEN, NOT_PLAIN, &name);

@@ -1,5 +1,6 @@
 //! The user that scripts run as: never root.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::sync::OnceLock;
@@ -15,13 +16,26 @@ pub(super) struct Identity {
 }
 
 /// Why no script can be run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoIdentity {
-    #[error("the server runs as root, and the user nobody, as which scripts run, does not exist")]
     NoNobody,
-    #[error("the server is root by a set-uid bit, so it can't drop its groups for scripts")]
     SetUid,
 }
+
+impl fmt::Display for NoIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NoIdentity::NoNobody => {
+                "the server runs as root, and the user nobody, as which scripts run, does not exist"
+            }
+            NoIdentity::SetUid => {
+                "the server is root by a set-uid bit, so it can't drop its groups for scripts"
+            }
+        })
+    }
+}
+
+impl std::error::Error for NoIdentity {}
 
 /// Returns the user for scripts: `nobody` if the server is root, otherwise `None`.
 pub(super) fn to_become() -> Result<Option<Identity>, NoIdentity> {

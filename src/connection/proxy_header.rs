@@ -27,9 +27,10 @@ impl Connection {
     pub(crate) fn take_proxy_header(&mut self) -> Announcement {
         let stream = &self.channel.wire.stream;
         let mut room = [0; header::MOST];
-        let mut length = self.partial_header.len();
-        if let Some(start) = room.get_mut(..length) {
-            start.copy_from_slice(&self.partial_header);
+        let start = self.partial_header.take().unwrap_or_default();
+        let mut length = start.len();
+        if let Some(place) = room.get_mut(..length) {
+            place.copy_from_slice(&start);
         }
         loop {
             let count = match stream.peek(room.get_mut(length..).unwrap_or_default()) {
@@ -39,7 +40,8 @@ impl Connection {
                 }
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.partial_header = room.get(..length).unwrap_or_default().into();
+                    let start = room.get(..length).filter(|start| !start.is_empty());
+                    self.partial_header = start.map(|start| Box::new(start.to_vec()));
                     return Announcement::Awaited;
                 }
                 Err(_) => return Announcement::Gone,
@@ -57,7 +59,6 @@ impl Connection {
             }
             length = end;
             if let Some(Header { source, .. }) = header {
-                self.partial_header = Box::default();
                 self.peer = source.unwrap_or(self.peer);
                 // A client that the proxy does not name, or one at a Unix socket of its own, must not pass for a proxy.
                 self.is_unnamed = !matches!(source, Some(Peer::Ip(_)));

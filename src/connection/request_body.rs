@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
-#[cfg(unix)]
-use std::time::Duration;
 
 use self::again::Again;
 pub(super) use self::dropping::Dropped;
@@ -17,6 +15,8 @@ use crate::http1::Refusal;
 use crate::http1::chunked::{Decoder, Piece};
 
 mod again;
+#[cfg(unix)]
+mod beside;
 mod dropping;
 mod whole;
 
@@ -127,16 +127,7 @@ impl RequestBody<'_> {
     }
 
     /// Returns how many bytes of the body are at the front of the buffer, without waiting: 0 only at the end of the body,
-    /// `None` if the client has to send more first. For callers that wait for something else as well.
-    #[cfg(unix)]
-    pub(crate) fn try_available(&mut self) -> io::Result<Option<usize>> {
-        let available = self.try_next()?;
-        if available.is_none() {
-            self.channel.before_wait()?;
-        }
-        Ok(available)
-    }
-
+    /// `None` if the client has to send more first.
     fn try_next(&mut self) -> io::Result<Option<usize>> {
         loop {
             if let Some(count) = self.buffered()? {
@@ -166,26 +157,6 @@ impl RequestBody<'_> {
             again => again,
         };
         unread.get(..count).unwrap_or_default()
-    }
-
-    /// The maximum wait for callers of [`try_available`](Self::try_available).
-    #[cfg(unix)]
-    pub(crate) fn patience(&self) -> Duration {
-        let allowance = Allowance::of_body(&self.channel.limits);
-        self.body.min_rate.next_wait(allowance)
-    }
-
-    /// Notes a wait of such a caller.
-    ///
-    /// # Errors
-    /// `TimedOut` if the client has used up its time.
-    #[cfg(unix)]
-    pub(crate) fn waited(&mut self, time: Duration) -> io::Result<()> {
-        self.body.min_rate.waited(time);
-        match self.patience().is_zero() {
-            true => Err(self.fail(Fault::SlowBody)),
-            false => Ok(()),
-        }
     }
 
     /// Returns how many bytes of the body are at the front of the buffer; `None` if more must be read first.

@@ -5,16 +5,18 @@ use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::sync::Arc;
 
-#[cfg(target_os = "linux")]
-use rustix::net::sockopt;
 use rustix::net::{RecvFlags, Shutdown};
 
+use self::bulk::{DROP, MORE};
 pub(crate) use self::system::QUIET;
-use self::system::{MORE, send_slices};
+use self::system::send_slices;
 #[cfg(feature = "tls-config")]
 use super::tls::Tls;
 use crate::sys::{self, BorrowedSocket, LocalStream, OwnedSocket};
 
+#[cfg_attr(target_os = "linux", path = "stream/bulk/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "stream/bulk/other.rs")]
+mod bulk;
 #[cfg_attr(unix, path = "stream/unix.rs")]
 #[cfg_attr(windows, path = "stream/windows.rs")]
 mod system;
@@ -66,11 +68,6 @@ impl Memory {
     }
 }
 
-/// Of a large file so much may wait unsent in the kernel. What may be on its way to the client is not bounded by
-/// this. (128 KiB were slower, and cost more.)
-#[cfg(all(target_os = "linux", feature = "bulk"))]
-const UNSENT: u32 = 16 << 10;
-
 impl Stream {
     /// The socket to poll; `None` for memory, which never blocks.
     #[inline]
@@ -118,7 +115,7 @@ impl Stream {
 
     /// Returns true if [`discard`](Self::discard) works without copying.
     pub(crate) fn drops_in_kernel(&self) -> bool {
-        cfg!(target_os = "linux") && self.tcp().is_some()
+        DROP.is_some() && self.tcp().is_some()
     }
 
     /// Drops the available bytes, at most `most` and [`WASTE`]. With TLS these are encrypted records, so it is used only
@@ -133,13 +130,8 @@ impl Stream {
             /// are never touched.
             static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        #[cfg(target_os = "linux")]
-        let flags = match self.drops_in_kernel() {
-            true => RecvFlags::TRUNC,
-            false => RecvFlags::empty(),
-        };
-        #[cfg(not(target_os = "linux"))]
-        let flags = RecvFlags::empty();
+        let flags = DROP.filter(|_| self.tcp().is_some());
+        let flags = flags.unwrap_or(RecvFlags::empty());
         ROOM.with_borrow_mut(|room| {
             if room.is_empty() {
                 *room = vec![0; WASTE];
@@ -199,17 +191,6 @@ impl Stream {
         let Some(socket) = self.fd() else {
             return false;
         };
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::event::{PollFd, PollFlags, Timespec, poll};
-            let mut ends = PollFlags::HUP | PollFlags::ERR;
-            ends.set(PollFlags::RDHUP, its_end);
-            let mut polled = [PollFd::from_borrowed_fd(socket, ends)];
-            let found = poll(&mut polled, Some(&Timespec::default()));
-            let [polled] = &polled;
-            found.is_ok() && polled.revents().intersects(ends)
-        }
-        #[cfg(not(target_os = "linux"))]
         self::system::has_left(socket, its_end)
     }
 
@@ -225,20 +206,10 @@ impl Stream {
         if let Stream::Tls(tls) = self {
             return tls.send_file(file, offset, count);
         }
-        #[cfg(target_os = "linux")]
-        if let Some(socket) = self.fd() {
-            use rustix::io::Errno;
-            return retry(
-                || match rustix::fs::sendfile(socket, file, Some(&mut *offset), count) {
-                    Ok(count) => Ok(Some(count)),
-                    Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(None),
-                    Err(error) => Err(error.into()),
-                },
-            );
+        match self.fd() {
+            Some(socket) => retry(|| self::bulk::send_file(socket, file, offset, count)),
+            None => Ok(None),
         }
-        #[cfg(not(target_os = "linux"))]
-        let _ = (file, offset, count);
-        Ok(None)
     }
 
     /// Sends in bulk, or (false) as usual again. In bulk, segments that are not full are held back, and
@@ -249,27 +220,16 @@ impl Stream {
         if let Stream::Tls(tls) = self {
             // A record ends within a segment, so the last segment would be held back for 200 ms again and again: what
             // is held back counts as unsent, and the socket takes nothing more.
-            return tls.socket().set_little_unsent(on);
+            if let Some(socket) = tls.socket().tcp() {
+                self::bulk::set_little_unsent(socket, on);
+            }
+            return;
         }
-        #[cfg(target_os = "linux")]
         if let Some(socket) = self.tcp() {
-            // It fails only where the client is gone already.
-            let _ = sockopt::set_tcp_cork(socket, on);
-        }
-        self.set_little_unsent(on);
-    }
-
-    #[cfg(all(target_os = "linux", feature = "bulk"))]
-    fn set_little_unsent(&self, on: bool) {
-        if let Some(socket) = self.tcp() {
-            // Zero is the system's setting.
-            let lowat = if on { UNSENT } else { 0 };
-            let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(lowat);
+            self::bulk::set_cork(socket, on);
+            self::bulk::set_little_unsent(socket, on);
         }
     }
-
-    #[cfg(not(all(target_os = "linux", feature = "bulk")))]
-    fn set_little_unsent(&self, _: bool) {}
 
     /// Shuts down the sending side.
     pub(crate) fn shutdown_write(&self) {
@@ -374,51 +334,6 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
-        }
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    fn socket() -> Stream {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        Stream::Tcp(mio::net::TcpStream::from_std(socket))
-    }
-
-    #[track_caller]
-    fn assert_bulk(stream: &Stream, is_corked: bool, is_bulk: bool) {
-        let socket = stream.fd().unwrap();
-        assert_eq!(sockopt::tcp_cork(socket).unwrap(), is_corked);
-        #[cfg(feature = "bulk")]
-        {
-            let lowat = socket2::SockRef::from(&socket).tcp_notsent_lowat();
-            assert_eq!(lowat.unwrap() == UNSENT, is_bulk);
-        }
-        let _ = is_bulk;
-    }
-
-    #[test]
-    fn a_tcp_socket_sends_in_bulk_and_as_usual_again() {
-        let stream = socket();
-        for on in [true, false] {
-            stream.set_bulk(on);
-            assert_bulk(&stream, on, on);
-        }
-    }
-
-    /// A download over TLS took up to 4 s in the place of 0.05 s.
-    #[test]
-    #[cfg(feature = "self-signed")]
-    fn records_are_never_held_back() {
-        let config = crate::Tls::self_signed(["localhost"]).unwrap().0.config();
-        let tls = super::super::tls::Tls::new(socket(), config).unwrap();
-        let stream = Stream::Tls(Box::new(tls));
-        for on in [true, false] {
-            stream.set_bulk(on);
-            assert_bulk(&stream, false, on);
         }
     }
 }

@@ -39,7 +39,7 @@ const CHUNK: usize = 64 << 10;
 
 /// A socket, and the session on it.
 pub(crate) struct Tls {
-    socket: Stream,
+    pub(super) socket: Stream,
     state: RefCell<State>,
     info: OnceCell<Box<TlsInfo>>,
     /// The response is truncated, so the session ends without `close_notify`.
@@ -97,11 +97,6 @@ impl Tls {
 
     pub(crate) fn socket(&self) -> &Stream {
         &self.socket
-    }
-
-    #[cfg(windows)]
-    pub(crate) fn socket_mut(&mut self) -> &mut Stream {
-        &mut self.socket
     }
 
     /// Returns true if the client has ended the session.

@@ -16,6 +16,8 @@ use super::wait_hook::WaitHook;
 use crate::error::Fault;
 use crate::shutdown::Control;
 
+#[cfg_attr(unix, path = "wire/registration/unix.rs")]
+#[cfg_attr(windows, path = "wire/registration/windows.rs")]
 mod registration;
 mod wait;
 

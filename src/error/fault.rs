@@ -1,48 +1,57 @@
 //! [`Fault`]: a private error that tells a fault of the client from a fault of the handler.
 
 use std::borrow::Cow;
-use std::io;
+use std::{fmt, io};
 
 use super::{Error, guarded};
 use crate::Status;
 
 /// A fault of the connection, inside the `io::Error` of `rfile` and `wfile`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The body or the connection ended early (RFC 9112, section 8).
-    #[error("the request body ended early")]
     EarlyEnd,
     /// The framing of the body is malformed.
-    #[error("{message}")]
     Malformed {
         code: u16,
         message: Cow<'static, str>,
     },
     /// The client did not send the body in time.
-    #[error("the client stopped sending the request body (timeout)")]
     SlowBody,
     /// The client did not read the response in time.
-    #[error("the client stopped reading the response (timeout)")]
     SlowReader,
     /// The body exceeds the limit.
-    #[error("the request body exceeds the limit")]
     TooLarge,
     /// The body is not UTF-8.
-    #[error("the request body is not UTF-8")]
     NotText,
     /// The client closed or reset the connection.
-    #[error("the client closed the connection")]
     Gone,
     /// The server was shut down and closed the connection.
-    #[error("the server was shut down")]
     Stopped,
     /// The handler wrote a longer body than it had declared. The response is complete.
-    #[error("the handler wrote more bytes than its Content-Length")]
     Overlong,
     /// The program dropped a response that it had begun.
-    #[error("the handler ended the response before it was complete")]
     Incomplete,
 }
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::EarlyEnd => "the request body ended early",
+            Fault::Malformed { message, .. } => message,
+            Fault::SlowBody => "the client stopped sending the request body (timeout)",
+            Fault::SlowReader => "the client stopped reading the response (timeout)",
+            Fault::TooLarge => "the request body exceeds the limit",
+            Fault::NotText => "the request body is not UTF-8",
+            Fault::Gone => "the client closed the connection",
+            Fault::Stopped => "the server was shut down",
+            Fault::Overlong => "the handler wrote more bytes than its Content-Length",
+            Fault::Incomplete => "the handler ended the response before it was complete",
+        })
+    }
+}
+
+impl std::error::Error for Fault {}
 
 impl Fault {
     /// Returns the fault inside an `io::Error`, from anywhere in the chain of causes.

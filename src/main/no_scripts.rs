@@ -1,6 +1,11 @@
 //! In the place of the options that have to do with scripts: there are none on Windows.
 
-use servette::SimpleHandler;
+use std::sync::Arc;
+
+use servette::server::Listener;
+use servette::{RequestHandler, SimpleHandler};
+
+use super::Arguments;
 
 /// `--cgi`, which says that it does nothing here.
 #[derive(Debug, clap::Args)]
@@ -11,8 +16,23 @@ pub(crate) struct ScriptArguments {
 }
 
 /// What serves: files alone.
-pub(crate) enum Handler {
-    Files(Box<SimpleHandler>),
+#[derive(Debug)]
+pub(crate) struct Handler(SimpleHandler);
+
+impl Handler {
+    /// Serves with the handler's own type.
+    pub(crate) fn serve(
+        self,
+        arguments: &Arguments,
+        sockets: Vec<Listener>,
+    ) -> servette::Result<()> {
+        super::serve(arguments, sockets, self.0)
+    }
+
+    /// The handler, to put another one in front of it.
+    pub(crate) fn into_shared(self) -> Arc<dyn RequestHandler + Send + Sync> {
+        Arc::new(self.0)
+    }
 }
 
 impl ScriptArguments {
@@ -25,7 +45,7 @@ impl ScriptArguments {
     pub(crate) fn handler(&self, files: SimpleHandler) -> Result<Handler, String> {
         match self.cgi {
             true => Err("--cgi is not supported on Windows".to_owned()),
-            false => Ok(Handler::Files(files.into())),
+            false => Ok(Handler(files)),
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, io};
 
 use servette::cgi::{command_without, inherited_descriptors};
+use servette::server::Listener;
 use servette::simple::values;
-use servette::{CgiHandler, SimpleHandler};
+use servette::{CgiHandler, RequestHandler, SimpleHandler};
 
-use super::systemd;
+use super::{Arguments, systemd};
 
 #[path = "strays.rs"]
 mod strays;
@@ -94,6 +96,28 @@ pub(crate) struct ScriptArguments {
 pub(crate) enum Handler {
     Files(Box<SimpleHandler>),
     Scripts(Box<CgiHandler>),
+}
+
+impl Handler {
+    /// Serves with the handler's own type.
+    pub(crate) fn serve(
+        self,
+        arguments: &Arguments,
+        sockets: Vec<Listener>,
+    ) -> servette::Result<()> {
+        match self {
+            Handler::Files(handler) => super::serve(arguments, sockets, *handler),
+            Handler::Scripts(handler) => super::serve(arguments, sockets, *handler),
+        }
+    }
+
+    /// The handler, to put another one in front of it.
+    pub(crate) fn into_shared(self) -> Arc<dyn RequestHandler + Send + Sync> {
+        match self {
+            Handler::Files(handler) => Arc::new(*handler),
+            Handler::Scripts(handler) => Arc::new(*handler),
+        }
+    }
 }
 
 impl ScriptArguments {

@@ -1,12 +1,10 @@
 //! [`Builder`]: a server with settings of the program.
 
-use std::net::{SocketAddr, ToSocketAddrs};
-#[cfg(unix)]
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use std::{fmt, io};
 
 use super::ThreadingHttpServer;
 use super::event_loop::EventLoop;
@@ -16,6 +14,9 @@ use super::task::Speaks;
 use crate::info::Peer;
 use crate::limits::Limits;
 use crate::{Error, Log, Result};
+
+#[cfg(unix)]
+mod unix;
 
 /// Settings of a server `S` for a handler `H`; returned by [`HttpServer::builder`](crate::HttpServer::builder) and
 /// [`ThreadingHttpServer::builder`](crate::ThreadingHttpServer::builder). [`bind`](Self::bind) makes the server.
@@ -41,23 +42,17 @@ pub struct Builder<H, S> {
     options: Options,
     /// The error about the first malformed trusted proxy.
     wrong_proxy: Option<Error>,
-    /// The mode of Unix sockets.
-    #[cfg(unix)]
+    /// The mode of Unix sockets; of no effect where there are none.
     mode: Option<u32>,
     /// Further listeners, beside the address of `bind`.
-    also: Vec<(Place, Speaks)>,
+    also: Vec<(Bind, Speaks)>,
     /// `None`: one for each core.
     event_loops: Option<usize>,
     make: fn(H, Vec<EventLoop>) -> S,
 }
 
-/// A further listener, which is bound together with the first one.
-enum Place {
-    Addresses(io::Result<Vec<SocketAddr>>),
-    #[cfg(unix)]
-    Path(PathBuf),
-    Listener(Listener),
-}
+/// Binds a further listener, together with the first one. It takes the mode of Unix sockets and the length of the queue.
+type Bind = Box<dyn FnOnce(Option<u32>, u32) -> Result<Listener> + Send + Sync>;
 
 impl<H, S> Builder<H, S> {
     pub(super) fn new(
@@ -69,7 +64,6 @@ impl<H, S> Builder<H, S> {
             handler,
             options: Options::default(),
             wrong_proxy: None,
-            #[cfg(unix)]
             mode: None,
             also: Vec::new(),
             event_loops,
@@ -266,18 +260,14 @@ impl<H, S> Builder<H, S> {
     ///
     /// let server = ThreadingHttpServer::builder(SimpleHandler::new("."))
     ///     .also_bind("127.0.0.1:0")
-    ///     .also_bind_unix(std::env::temp_dir().join("servette-example.socket"))
     ///     .bind("127.0.0.1:0")?;
-    /// assert_eq!(server.info().addresses.len(), 3);
-    /// # std::fs::remove_file(std::env::temp_dir().join("servette-example.socket"))?;
+    /// assert_eq!(server.info().addresses.len(), 2);
     /// # Ok::<(), servette::Error>(())
     /// ```
     ///
     /// [`ServerInfo::addresses`]: crate::ServerInfo::addresses
     pub fn also_bind(mut self, address: impl ToSocketAddrs) -> Self {
-        let addresses = address.to_socket_addrs().map(Iterator::collect);
-        self.also
-            .push((Place::Addresses(addresses), Speaks::AsTheServer));
+        self.also.push((at(address), Speaks::AsTheServer));
         self
     }
 
@@ -311,48 +301,16 @@ impl<H, S> Builder<H, S> {
     /// ```
     #[cfg(feature = "tls-config")]
     pub fn also_bind_plain(mut self, address: impl ToSocketAddrs) -> Self {
-        let addresses = address.to_socket_addrs().map(Iterator::collect);
-        self.also
-            .push((Place::Addresses(addresses), Speaks::Plainly));
-        self
-    }
-
-    /// Adds a Unix socket to listen on; see [`bind_unix`](Self::bind_unix). Absent on Windows.
-    #[cfg(unix)]
-    pub fn also_bind_unix(mut self, path: impl Into<PathBuf>) -> Self {
-        self.also
-            .push((Place::Path(path.into()), Speaks::AsTheServer));
+        self.also.push((at(address), Speaks::Plainly));
         self
     }
 
     /// Adds a socket that listens already, for example from a service manager.
     pub fn also_listen(mut self, listener: impl Into<Listener>) -> Self {
-        self.also
-            .push((Place::Listener(listener.into()), Speaks::AsTheServer));
+        let listener = listener.into();
+        let bind = Box::new(|_, _| Ok(listener));
+        self.also.push((bind, Speaks::AsTheServer));
         self
-    }
-
-    /// Sets the file mode of the Unix sockets that this builder binds, such as `0o660`. Clients need write permission to
-    /// connect. The mode is set before clients can connect. Default: `0o777` without the bits of the umask.
-    #[cfg(unix)]
-    pub fn socket_mode(mut self, mode: u32) -> Self {
-        self.mode = Some(mode);
-        self
-    }
-
-    /// Binds to a Unix socket at this path and makes the server. A socket file on which no process listens any more is
-    /// replaced. [`socket_mode`](Self::socket_mode) and the permissions of the directory decide which users may connect.
-    ///
-    /// Absent on Windows.
-    ///
-    /// # Errors
-    /// If the path can't be bound, for example because another file is there or another server listens. The error names
-    /// the path.
-    #[cfg(unix)]
-    pub fn bind_unix(self, path: impl AsRef<Path>) -> Result<S> {
-        let queue = self.options.request_queue_size;
-        let listener = listener::bind_unix(path.as_ref(), self.mode, queue)?;
-        self.from_listener(listener)
     }
 
     /// Binds to an address, listens, and makes the server. If a host name has several addresses, the first one that can be
@@ -385,23 +343,22 @@ impl<H, S> Builder<H, S> {
         let most = (self.options.limits.max_threads / 2).max(1);
         let count = self.event_loops.unwrap_or_else(cores).min(most);
         let queue = self.options.request_queue_size;
-        #[cfg(unix)]
         let mode = self.mode;
-        let bound = self.also.into_iter().map(|(place, speaks)| {
-            let listener = match place {
-                Place::Addresses(addresses) => listener::bind_all(addresses, queue),
-                #[cfg(unix)]
-                Place::Path(path) => listener::bind_unix(&path, mode, queue),
-                Place::Listener(listener) => Ok(listener),
-            };
-            Ok((listener?, speaks))
-        });
+        let also = self.also.into_iter();
+        let bound = also.map(|(bind, speaks)| Ok((bind(mode, queue)?, speaks)));
         let first = (listener.into(), Speaks::AsTheServer);
         let listeners = std::iter::once(Ok(first)).chain(bound);
         let listeners = listeners.collect::<Result<_>>()?;
         let loops = EventLoop::all(listeners, self.options, count)?;
         Ok((self.make)(self.handler, loops))
     }
+}
+
+/// Binds at one of these addresses.
+fn at(addresses: impl ToSocketAddrs) -> Bind {
+    // They borrow, perhaps, so they are found now.
+    let addresses = addresses.to_socket_addrs().map(Iterator::collect);
+    Box::new(|_, queue| listener::bind_all(addresses, queue))
 }
 
 impl<H> Builder<H, ThreadingHttpServer<H>> {

@@ -6,19 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use mio::{Registry, Token};
 
-#[cfg(unix)]
-pub use self::unix::*;
-#[cfg(windows)]
-pub use self::windows::*;
+pub use self::system::*;
 use super::task::Speaks;
 use crate::connection::stream::Stream;
 use crate::info::Peer;
 use crate::{Error, Result};
 
-#[cfg(unix)]
-mod unix;
-#[cfg(windows)]
-mod windows;
+#[cfg_attr(unix, path = "listener/unix.rs")]
+#[cfg_attr(windows, path = "listener/windows.rs")]
+mod system;
 
 const NO_ADDRESS: &str = "cannot find the address to bind, which is a host and a port, such as \"127.0.0.1:8000\" or (\"::\", 8000)";
 

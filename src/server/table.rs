@@ -274,11 +274,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idle_connection_takes_less_than_a_kibibyte() {
+    fn an_idle_connection_takes_at_most_a_kibibyte() {
         // The places among the free and the overdue slots are a word each.
         let each = size_of::<Task>() + size_of::<Slot>() + 2 * size_of::<usize>();
         // On Windows the sockets of mio are larger.
         let most = if cfg!(windows) { 1088 } else { 1024 };
-        assert!(each < most, "{each} bytes");
+        assert!(each <= most, "{each} bytes");
     }
 }

@@ -26,7 +26,7 @@ use crate::{Exchange, Result};
 /// let style = Blob::from_static("text/css", b"p { margin: 0 }");
 /// let handler = handler_fn(move |_, x| x.send_blob(&style));
 /// let response = String::from_utf8(respond(&handler, "GET /style.css HTTP/1.0\r\n\r\n")).unwrap();
-/// assert!(response.contains("\r\nContent-Type: text/css"));
+/// assert!(response.contains("\r\nContent-type: text/css"));
 /// assert!(response.contains("\r\nETag: "));
 /// ```
 #[derive(Clone)]

@@ -11,13 +11,14 @@ use std::time::SystemTime;
 
 use super::cache::{Cache, Entry};
 use super::mime::Extensions;
-#[cfg(unix)]
-use super::open::Located;
 use super::open::{self, Description, Found, Symlinks, Way};
 use super::ready::ReadyFile;
 use super::site::Site;
 use super::{SERVER_VERSION, Sealed, ServeFiles, head, path, software, values};
 use crate::{Exchange, RequestHandler, Result, base, simple};
+
+#[cfg(unix)]
+mod scripts;
 
 /// Serves the files of a directory: the counterpart of Python's `SimpleHTTPRequestHandler`.
 ///
@@ -305,22 +306,6 @@ impl SimpleHandler {
             Some(relative) => open::open(&self.directory, relative, self.symlinks),
             None => open::open_any(path),
         }
-    }
-
-    /// Finds what a path from `translate_path` leads to, by the same rules, without opening it.
-    #[cfg(unix)]
-    pub(crate) fn locate(&self, path: &Path) -> io::Result<Located> {
-        match open::relative_to(&self.directory, path) {
-            Some(relative) => open::locate(&self.directory, relative, self.symlinks),
-            None => open::locate(path, Path::new(""), Symlinks::Follow),
-        }
-    }
-
-    /// Excludes the files below these relative directories from being sent.
-    #[cfg(unix)]
-    pub(crate) fn keep_unserved(&mut self, directories: Vec<PathBuf>) {
-        self.unserved = directories;
-        self.forget_files();
     }
 
     /// Starts a new cache, because a clone with other rules may have filled this one.

@@ -17,10 +17,10 @@ use super::ranges::ByteRange;
 /// use servette::{SimpleHandler, respond};
 ///
 /// let site = SimpleHandler::new(env!("CARGO_MANIFEST_DIR"));
-/// let request = "GET /Cargo.toml HTTP/1.1\r\nHost: a\r\nRange: bytes=0-8, 20-29\r\n\r\n";
+/// let request = "GET /Cargo.toml HTTP/1.1\r\nHost: a\r\nRange: bytes=0-8, 500-529\r\n\r\n";
 /// let response = String::from_utf8(respond(&site, request)).unwrap();
 /// assert!(response.starts_with("HTTP/1.0 206 "));
-/// assert!(response.contains("\r\nContent-Type: multipart/byteranges; boundary="));
+/// assert!(response.contains("\r\nContent-type: multipart/byteranges; boundary="));
 /// ```
 #[derive(Debug)]
 pub struct Parts(VecDeque<Content>);

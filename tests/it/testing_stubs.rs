@@ -251,7 +251,7 @@ fn what_can_never_be_is_refused_where_it_is_written() {
         message(|| get("data")),
         "no request can match `GET data`: a path starts with a slash",
     );
-    say(message(|| get("//data")), "one slash");
+    say(message(|| get("//data")), "leading slashes");
     say(
         message(|| method("GET IT", "/")),
         "\"GET IT\" is not a method",

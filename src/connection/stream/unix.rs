@@ -16,12 +16,6 @@ pub(crate) const QUIET: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 pub(crate) const QUIET: SendFlags = SendFlags::empty();
 
-/// More bytes follow at once, so a segment that is not full may wait for them.
-#[cfg(target_os = "linux")]
-pub(super) const MORE: SendFlags = SendFlags::MORE;
-#[cfg(not(target_os = "linux"))]
-pub(super) const MORE: SendFlags = SendFlags::empty();
-
 /// Writes as much of all slices as the socket takes.
 #[inline]
 pub(super) fn send_slices(
@@ -38,8 +32,19 @@ pub(super) fn reset_on_close(socket: BorrowedSocket<'_>) -> io::Result<()> {
     Ok(sockopt::set_socket_linger(socket, Some(Duration::ZERO))?)
 }
 
-/// Returns true if the client has left, or (if `its_end`) has shut down its sending side. An end behind unread bytes is not
-/// noticed.
+/// Returns true if the client has left, or (if `its_end`) has shut down its sending side.
+#[cfg(target_os = "linux")]
+pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut ends = PollFlags::HUP | PollFlags::ERR;
+    ends.set(PollFlags::RDHUP, its_end);
+    let mut polled = [PollFd::from_borrowed_fd(socket, ends)];
+    let found = poll(&mut polled, Some(&Timespec::default()));
+    let [polled] = &polled;
+    found.is_ok() && polled.revents().intersects(ends)
+}
+
+/// The same. An end behind unread bytes is not noticed.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn has_left(socket: BorrowedSocket<'_>, its_end: bool) -> bool {
     use rustix::io::Errno;

@@ -15,9 +15,6 @@ use crate::sys::{self, BorrowedSocket};
 /// No flags: there are no signals.
 pub(crate) const QUIET: SendFlags = SendFlags::empty();
 
-/// No flags: the system has no way to say that more bytes follow.
-pub(super) const MORE: SendFlags = SendFlags::empty();
-
 /// Writes as much of all slices as the socket takes.
 pub(super) fn send_slices(
     socket: BorrowedSocket<'_>,
@@ -72,7 +69,7 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => Some(socket),
             #[cfg(feature = "tls-config")]
-            Stream::Tls(tls) => tls.socket_mut().source(),
+            Stream::Tls(tls) => tls.socket.source(),
             _ => None,
         }
     }

@@ -1,16 +1,12 @@
 //! Sockets that listen, on Unix: TCP and Unix sockets.
 
 use std::net::{SocketAddr, TcpListener};
-#[cfg(not(target_os = "linux"))]
-use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::{fs, io};
 
-#[cfg(not(target_os = "linux"))]
-use mio::{Interest, event::Source, unix::SourceFd};
 use mio::{Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -160,23 +156,27 @@ impl Socket {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    pub(super) fn register(&self, registry: &Registry, token: Token, _: usize) -> io::Result<()> {
+        use rustix::event::epoll::{EventData, EventFlags, add};
+        let flags = EventFlags::IN | EventFlags::ET | EventFlags::EXCLUSIVE;
+        let data = EventData::new_u64(token.0 as u64);
+        Ok(add(registry, self.as_fd(), data, flags)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
     pub(super) fn register(
         &self,
         registry: &Registry,
         token: Token,
         number: usize,
     ) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::event::epoll::{EventData, EventFlags, add};
-            let _ = number;
-            let flags = EventFlags::IN | EventFlags::ET | EventFlags::EXCLUSIVE;
-            let data = EventData::new_u64(token.0 as u64);
-            Ok(add(registry, self.as_fd(), data, flags)?)
-        }
-        #[cfg(not(target_os = "linux"))]
+        use std::os::fd::AsRawFd;
+
+        use mio::event::Source;
+        let socket = self.as_fd().as_raw_fd();
         match number {
-            0 => SourceFd(&self.as_fd().as_raw_fd()).register(registry, token, Interest::READABLE),
+            0 => mio::unix::SourceFd(&socket).register(registry, token, mio::Interest::READABLE),
             _ => Ok(()),
         }
     }

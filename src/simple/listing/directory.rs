@@ -21,7 +21,7 @@ use crate::simple::path;
 ///         &self.0
 ///     }
 ///     fn listing_page(&self, _: &mut Exchange<'_>, listing: &DirectoryListing<'_>) -> Result<Vec<u8>> {
-///         let (path, count) = (html_escape(&listing.path()).into_owned(), listing.entries().count());
+///         let (path, count) = (html_escape(&listing.path()), listing.entries().count());
 ///         Ok(format!("{path}: {count} entries").into_bytes())
 ///     }
 /// }

@@ -1,6 +1,6 @@
 //! Opens files with `openat2` if the system has it, otherwise name by name without following links.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,11 +14,15 @@ use rustix::io::{Errno, retry_on_intr};
 use self::below::is_plain;
 pub(crate) use self::below::relative_to;
 pub(crate) use self::locate::{Located, locate};
+use self::system::{ENTER, LOCATE, openat2, read_names};
 pub(crate) use self::way::Way;
 use super::{Description, Directory, Found, Place, Symlinks, or_dot};
 
 mod below;
 mod locate;
+#[cfg_attr(target_os = "linux", path = "unix/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "unix/other.rs")]
+mod system;
 mod way;
 
 /// Opens `relative`, which must have plain names only, below `root`.
@@ -126,20 +130,6 @@ const READ: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
     .union(OFlags::NOCTTY);
 
-/// To reach what is in a directory; this needs no right to read it.
-#[cfg(target_os = "linux")]
-const ENTER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-#[cfg(not(target_os = "linux"))]
-const ENTER: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::CLOEXEC);
-
-/// To learn what a path leads to; this needs no right to it.
-#[cfg(target_os = "linux")]
-const LOCATE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
-#[cfg(not(target_os = "linux"))]
-const LOCATE: OFlags = READ;
-
 fn open_below(place: Place<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
     open_whole(place, &place.root.join(place.relative), flags)
 }
@@ -237,69 +227,10 @@ enum Links {
     Beneath,
 }
 
-#[cfg(target_os = "linux")]
-fn openat2(
-    dir: BorrowedFd<'_>,
-    path: &Path,
-    flags: OFlags,
-    links: Links,
-) -> Result<OwnedFd, Errno> {
-    use rustix::fs::ResolveFlags;
-
-    #[cfg(test)]
-    if tests::OPENAT2_IS_MISSING.get() {
-        return Err(Errno::NOSYS);
-    }
-    let resolve = match links {
-        Links::None => ResolveFlags::NO_SYMLINKS,
-        Links::Beneath => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
-    };
-    // When something is renamed just now, the kernel may not know whether a `..` stayed below the
-    // directory, and says `AGAIN`.
-    let mut opened = Err(Errno::AGAIN);
-    for _ in 0..16 {
-        opened = rustix::fs::openat2(dir, or_dot(path), flags, Mode::empty(), resolve);
-        if !matches!(opened, Err(Errno::AGAIN | Errno::INTR)) {
-            break;
-        }
-    }
-    opened
-}
-
-#[cfg(not(target_os = "linux"))]
-fn openat2(_: BorrowedFd<'_>, _: &Path, _: OFlags, _: Links) -> Result<OwnedFd, Errno> {
-    Err(Errno::NOSYS)
-}
-
 /// Returns whether this error means that there is no `openat2`. Some sandboxes report that with `PERM`, which the
 /// call itself never returns with these flags.
 fn is_missing(error: Errno) -> bool {
     matches!(error, Errno::NOSYS | Errno::PERM)
-}
-
-/// Without memory for each name.
-#[cfg(target_os = "linux")]
-fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
-    let mut block = Vec::with_capacity(64 << 10);
-    let mut names = rustix::fs::RawDir::new(fd, block.spare_capacity_mut());
-    while let Some(entry) = names.next() {
-        match entry {
-            Ok(entry) => each(entry.file_name(), entry.file_type()),
-            // It was removed meanwhile, and so is empty.
-            Err(Errno::NOENT) => break,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
-    for entry in rustix::fs::Dir::new(fd)? {
-        let entry = entry?;
-        each(entry.file_name(), entry.file_type());
-    }
-    Ok(())
 }
 
 fn errno(error: io::Error) -> Errno {

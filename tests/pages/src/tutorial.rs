@@ -10,7 +10,7 @@ fn what_the_tutorial_adds_is_in_the_example() {
     let page = Page::read("docs/tutorial.md".to_owned());
     let blocks = page.blocks.iter().filter(|block| {
         // The steps before are whole programs, and the first `serve` is replaced.
-        let is_replaced = block.text.contains("pub fn serve") && !block.text.contains("Signals");
+        let is_replaced = block.text.contains("pub fn serve") && !block.text.contains("ctrlc");
         block.language == "rust" && !is_replaced
     });
     let blocks: Vec<_> = blocks.collect();

@@ -8,12 +8,12 @@ use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
-use super::super::Wire;
+use super::Wire;
 use crate::connection::WaitsFor;
 
 /// The registration of a socket.
 #[derive(Debug, Default)]
-pub(in crate::connection::wire) struct Registration {
+pub(super) struct Registration {
     /// The poller reports arrivals.
     is_registered: Cell<bool>,
     /// The poller reports room to write, too.

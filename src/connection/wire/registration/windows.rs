@@ -7,12 +7,12 @@ use std::io;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 
-use super::super::Wire;
+use super::Wire;
 use crate::connection::WaitsFor;
 
 /// The registration of a socket.
 #[derive(Debug, Default)]
-pub(in crate::connection::wire) struct Registration {
+pub(super) struct Registration {
     /// The poller has the socket.
     is_known: Cell<bool>,
     is_registered: Cell<bool>,

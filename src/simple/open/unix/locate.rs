@@ -1,13 +1,12 @@
 //! [`locate`]: where something really is, for what takes a path and no descriptor.
 
-use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-use super::{LOCATE, Place, Symlinks, open_below};
+use super::system::{LOCATE, real_path};
+use super::{Place, Symlinks, open_below};
 
 /// What a path leads to, and where that really is.
 #[derive(Debug)]
@@ -25,21 +24,4 @@ pub(crate) fn locate(root: &Path, relative: &Path, symlinks: Symlinks) -> io::Re
     let file_type = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
     let path = real_path(&fd, place)?;
     Ok(Located { file_type, path })
-}
-
-/// The system knows what it has opened.
-#[cfg(target_os = "linux")]
-fn real_path(fd: &OwnedFd, place: Place<'_>) -> io::Result<PathBuf> {
-    use std::os::fd::AsRawFd;
-    let told = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
-    match told {
-        Ok(path) => Ok(path),
-        // Without /proc.
-        Err(_) => fs::canonicalize(place.root.join(place.relative)),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn real_path(_: &OwnedFd, place: Place<'_>) -> io::Result<PathBuf> {
-    fs::canonicalize(place.root.join(place.relative))
 }

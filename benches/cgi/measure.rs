@@ -7,14 +7,6 @@
 //! others do not change the user either. `limit` is a program that parses nothing and only does
 //! `posix_spawn`.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -44,7 +36,7 @@ impl Drop for Server {
     }
 }
 
-fn main() {
+pub(crate) fn main() {
     let mut numbers = std::env::args()
         .skip(1)
         .filter_map(|argument| argument.parse().ok());

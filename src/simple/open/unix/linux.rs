@@ -1,0 +1,68 @@
+//! What Linux does in one call.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use super::{Links, Place, or_dot};
+
+/// To reach what is in a directory; this needs no right to read it.
+pub(super) const ENTER: OFlags = LOCATE.union(OFlags::DIRECTORY);
+
+/// To learn what a path leads to; this needs no right to it.
+pub(super) const LOCATE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+
+pub(super) fn openat2(
+    dir: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlags,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
+    #[cfg(test)]
+    if super::tests::OPENAT2_IS_MISSING.get() {
+        return Err(Errno::NOSYS);
+    }
+    let resolve = match links {
+        Links::None => ResolveFlags::NO_SYMLINKS,
+        Links::Beneath => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+    };
+    // When something is renamed just now, the kernel may not know whether a `..` stayed below the
+    // directory, and says `AGAIN`.
+    let mut opened = Err(Errno::AGAIN);
+    for _ in 0..16 {
+        opened = rustix::fs::openat2(dir, or_dot(path), flags, Mode::empty(), resolve);
+        if !matches!(opened, Err(Errno::AGAIN | Errno::INTR)) {
+            break;
+        }
+    }
+    opened
+}
+
+/// Without memory for each name.
+pub(super) fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
+    let mut block = Vec::with_capacity(64 << 10);
+    let mut names = rustix::fs::RawDir::new(fd, block.spare_capacity_mut());
+    while let Some(entry) = names.next() {
+        match entry {
+            Ok(entry) => each(entry.file_name(), entry.file_type()),
+            // It was removed meanwhile, and so is empty.
+            Err(Errno::NOENT) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Where the system has opened something.
+pub(super) fn real_path(fd: &OwnedFd, place: Place<'_>) -> io::Result<PathBuf> {
+    match fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())) {
+        Ok(path) => Ok(path),
+        // Without /proc.
+        Err(_) => fs::canonicalize(place.root.join(place.relative)),
+    }
+}
