@@ -390,7 +390,7 @@ fn answers_can_be_ordered_by_gates() {
     let server = TestServer::start(
         Stubs::new().on(get("/x").answer(status(200).body("first, second").at(5, gate("second")))),
     );
-    let client = send(&server, GET);
+    let mut client = send(&server, GET);
     let mut head = Vec::new();
     while !head.ends_with(b"first") {
         let mut byte = [0];
