@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
+use crate::client::receive;
 use servette::Tls;
 use servette::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -70,7 +71,7 @@ impl Session {
     }
 
     pub(crate) fn read(&mut self, stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-        Stream::new(&mut self.0, stream).read(buffer)
+        Stream::new(&mut self.0, &mut Receiving(stream)).read(buffer)
     }
 
     /// The client sends nothing more.
@@ -83,6 +84,25 @@ impl Session {
             Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+/// A socket that reports a reset; see [`receive`].
+struct Receiving<'s>(&'s mut TcpStream);
+
+impl Read for Receiving<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive(self.0, buffer)
+    }
+}
+
+impl Write for Receiving<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

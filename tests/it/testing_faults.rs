@@ -230,7 +230,9 @@ fn the_client_sees_an_end_whatever_a_handler_does_behind_it() {
     }));
     for path in ["/", "/later"] {
         let (got, result) = receive(&server, &format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
-        assert!(result.is_ok(), "{path}: {result:?}");
+        // On Windows a reset that follows the end at once hides it.
+        let is_end = result.is_ok() || (cfg!(windows) && is_reset(&result));
+        assert!(is_end, "{path}: {result:?}");
         assert_eq!(got, b"some");
     }
     server.gate("the end was seen").open();
