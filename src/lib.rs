@@ -67,8 +67,8 @@
 //! response: the status that the error was made of (`Err(Status::NOT_FOUND.into())`), 400, 408 or 413 if the
 //! request is at fault, otherwise 500. If some of it was sent, the connection is dropped, so a client can't mistake a
 //! truncated response for a complete one. A panic in a hook counts as such an error, and the server goes on. That needs
-//! `panic = "unwind"`, the default of Cargo. [`Limits`] has the limits and deadlines for clients; all are on by
-//! default.
+//! `panic = "unwind"`, the default of Cargo. [`Limits`] has the limits and deadlines for clients; all but
+//! `max_body` are on by default.
 //!
 //! # Features
 //!

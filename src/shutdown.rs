@@ -1,4 +1,8 @@
-//! [`ShutdownHandle`]: stopping a server. Its event loops, handlers and handles share this state.
+//! [`ShutdownHandle`]: stopping a server. Its handles, event loops and handlers share one [`Control`].
+//!
+//! A server that stops is *over* when all event loops have ended. Until the deadline of the shutdown, handlers run on
+//! and [tails](self::tails) are sent. At the deadline the server is *cut*: all sockets are closed, so that handlers that
+//! wait for their clients fail.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,19 +15,19 @@ use std::time::{Duration, Instant};
 
 use self::tails::Tails;
 
-pub(crate) use self::tails::{ItIsOver, TailGuard};
+pub(crate) use self::tails::{LoopsEnded, TailGuard};
 use crate::sys::{self, BorrowedSocket, SignalEnd};
 
 mod tails;
 
-/// The time that handlers get to end after their sockets were closed, before they are counted.
-const UNWINDING: Duration = Duration::from_millis(500);
+/// The time that handlers get to end after their sockets were closed, before `shutdown` counts them.
+const END_OF_HANDLERS: Duration = Duration::from_millis(500);
 /// The time that `shutdown` yields before it sleeps on the condition variable. Without handlers, the server ends as
 /// soon as one thread is awake, and sleeping would double the time.
-const AWAKE: Duration = Duration::from_micros(100);
-/// The time that a loop gets on a busy machine to close its port while handlers still run.
+const YIELD_FIRST: Duration = Duration::from_micros(100);
+/// The time that an event loop gets on a busy machine to close its port while handlers still run.
 #[cfg(feature = "testing")]
-const CLOSING: Duration = Duration::from_secs(2);
+const END_OF_LOOPS: Duration = Duration::from_secs(2);
 
 /// A handle that stops a server gracefully from anywhere: another thread, a signal handler's thread, a request handler.
 ///
@@ -46,8 +50,9 @@ impl ShutdownHandle {
     /// Shuts the server down gracefully, and waits until it has stopped or the deadline has passed.
     ///
     /// The server closes its port and its idle connections at once. Running requests may complete, and their responses
-    /// are sent. A [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred) is notified. After the
-    /// time `deadline`, the remaining sockets are closed, so handlers that wait for their client fail.
+    /// are sent. A [`ResponseStream`](crate::ResponseStream) or a [`Deferred`](crate::Deferred) is notified. The
+    /// deadline is `timeout` after the call. Then the remaining sockets are closed, so handlers that wait for their
+    /// client fail.
     ///
     /// Returns the number of handlers that still run after the deadline, because they wait for something other than
     /// their client, plus the number of streams and deferred requests that were cut. 0 means that everything ended and
@@ -59,35 +64,35 @@ impl ShutdownHandle {
     /// A stopped server can't be restarted: `serve_forever` returns at once. A server that is not serving keeps its
     /// port until it is asked to serve or is dropped.
     #[doc(alias = "server_close")]
-    pub fn shutdown(&self, deadline: Duration) -> usize {
+    pub fn shutdown(&self, timeout: Duration) -> usize {
         let control = &*self.0;
         control.stop();
         if control.is_serving_here() {
             return control.running().max(1);
         }
-        if control.wait_until_over(deadline) {
+        if control.wait_until_over(timeout) {
             return 0;
         }
-        let handed = control.handed();
+        let with_program = control.streams_and_deferred();
         control.cut();
-        match control.wait_until_over(UNWINDING) {
-            true => handed,
-            // A loop that is blocked in a hook of the server counts too.
-            false => handed + control.running().max(1),
+        match control.wait_until_over(END_OF_HANDLERS) {
+            true => with_program,
+            // An event loop that is blocked in a hook of the server counts too.
+            false => with_program + control.running().max(1),
         }
     }
 
     /// Stops the server and closes its sockets at once. Then waits for the handlers, and returns the number of handlers
-    /// that still run at the deadline. The port is closed when it returns.
+    /// that still run after `timeout`. The port is closed when it returns.
     #[cfg(feature = "testing")]
-    pub(crate) fn cut(&self, deadline: Duration) -> usize {
+    pub(crate) fn cut(&self, timeout: Duration) -> usize {
         let control = &*self.0;
         control.stop();
         control.cut();
-        if !control.wait_until_over(deadline) {
+        if !control.wait_until_over(timeout) {
             // If a handler blocks its loop, another thread takes the loop over. Otherwise the handler is about to end.
             let only_handlers = || control.is_closed() && control.running() > 0;
-            control.wait_until(CLOSING, |loops| only_handlers() || loops == 0);
+            control.wait_until(END_OF_LOOPS, |loops| only_handlers() || loops == 0);
         }
         control.running()
     }
@@ -134,32 +139,42 @@ impl fmt::Debug for ShutdownHandle {
 }
 
 thread_local! {
-    /// The address of the control of the server that this thread serves.
-    static SERVING: Cell<usize> = const { Cell::new(0) };
+    /// The address of the [`Control`] of the server that this thread serves; 0 for none.
+    static SERVED_HERE: Cell<usize> = const { Cell::new(0) };
 }
 
+/// Serving as usual; the default of `Control::stage`.
+const SERVING: u8 = 0;
 /// Draining: responses end their connections.
 const DRAINING: u8 = 1;
 /// Stopping: no connection is accepted.
 const STOPPING: u8 = 2;
 
-/// The state behind the handles.
+/// The state that the handles, the event loops and the handlers of one server share.
+///
+/// Memory orders: requests load the flags `Relaxed`, because they may see a change late; `stop` and `cut` wake the event
+/// loops, which then look again. `SeqCst` is needed for `stage` and the counters of [`Tails`], because two threads that
+/// each change one and read the other must not both miss the change. The other `SeqCst` operations happen once in the
+/// life of a server, so their cost does not matter. A handler's end is a `Release`, so that the thread that sees it also
+/// sees the handler's effects.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
-    /// The stage of the shutdown: 0, `DRAINING` or `STOPPING`.
+    /// The stage of the shutdown: `SERVING`, `DRAINING` or `STOPPING`. It only grows.
     stage: AtomicU8,
-    cut: AtomicBool,
-    /// Becomes readable when `cut_trigger` is shut, for every thread that polls it. It is made under the lock of
-    /// `cut_trigger`.
+    /// Whether the deadline of the shutdown has passed.
+    is_cut: AtomicBool,
+    /// One end of a pair of sockets. It becomes readable for every thread that polls it when `cut` shuts the other end,
+    /// `cut_trigger`, down. The pair is made under the lock of `cut_trigger`.
     cut_signal: OnceLock<SignalEnd>,
     cut_trigger: Mutex<Option<SignalEnd>>,
-    /// Whether a handler runs, for each thread that serves now.
+    /// For each thread that serves now: whether it runs a handler.
     threads: Mutex<Vec<Arc<AtomicBool>>>,
-    /// Number of loops that serve now.
+    /// Number of event loops that serve now.
     loops: Mutex<usize>,
     /// Whether the port and the idle connections are closed.
     closed: AtomicBool,
-    over: Condvar,
+    /// Notified when `loops` becomes 0, and when `closed` becomes true. Its mutex is `loops`.
+    changed: Condvar,
     wakers: OnceLock<Vec<Arc<mio::Waker>>>,
     tails: Tails,
 }
@@ -179,7 +194,7 @@ impl Control {
     }
 
     pub(crate) fn stop(&self) {
-        // One wake-up is enough, because the loops do not wait again.
+        // One wake-up is enough, because the event loops do not wait again.
         if self.stage.swap(STOPPING, Ordering::SeqCst) != STOPPING {
             self.wake();
         }
@@ -195,23 +210,23 @@ impl Control {
 
     /// Returns true if connections are closed after their current request.
     pub(crate) fn is_draining(&self) -> bool {
-        self.stage.load(Ordering::Relaxed) >= DRAINING
+        self.stage.load(Ordering::Relaxed) != SERVING
     }
 
     /// Returns true if the sockets of running requests must be closed.
     pub(crate) fn is_cut(&self) -> bool {
-        self.cut.load(Ordering::Relaxed)
+        self.is_cut.load(Ordering::Relaxed)
     }
 
     fn cut(&self) {
         let mut trigger = lock(&self.cut_trigger);
-        self.cut.store(true, Ordering::SeqCst);
+        self.is_cut.store(true, Ordering::SeqCst);
         if let Some(trigger) = trigger.take() {
             // It can't fail, because both ends are open.
             let _ = sys::signal(&trigger);
         }
         drop(trigger);
-        // The loops must give up their tails.
+        // The event loops must give up their tails.
         self.wake();
     }
 
@@ -236,7 +251,7 @@ impl Control {
         Ok(sys::socket(signal))
     }
 
-    /// Counts a loop until the guard is dropped, on any thread.
+    /// Counts an event loop until the guard is dropped, on any thread.
     pub(crate) fn enter_loop(self: &Arc<Self>) -> LoopGuard {
         *lock(&self.loops) += 1;
         LoopGuard(self.clone())
@@ -244,34 +259,37 @@ impl Control {
 
     /// Marks this thread as one of the server until the guard is dropped.
     pub(crate) fn enter_thread(self: &Arc<Self>) -> ThreadGuard {
-        let runs = Arc::<AtomicBool>::default();
-        lock(&self.threads).push(runs.clone());
+        let runs_handler = Arc::<AtomicBool>::default();
+        lock(&self.threads).push(runs_handler.clone());
         ThreadGuard {
-            before: SERVING.replace(self.address()),
-            runs,
+            previous: SERVED_HERE.replace(self.address()),
+            runs_handler,
             control: self.clone(),
             _here: PhantomData,
         }
     }
 
     fn is_serving_here(&self) -> bool {
-        SERVING.get() == self.address()
+        SERVED_HERE.get() == self.address()
     }
 
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
+    /// Returns the number of handlers that run.
     fn running(&self) -> usize {
         let threads = lock(&self.threads);
-        let runs = |runs: &&Arc<AtomicBool>| runs.load(Ordering::SeqCst);
-        threads.iter().filter(runs).count()
+        let threads = threads.iter();
+        threads.filter(|runs| runs.load(Ordering::SeqCst)).count()
     }
 
     pub(crate) fn note_port_closed(&self) {
         self.closed.store(true, Ordering::SeqCst);
+        // `wait_until` checks its condition under this lock. So it either sees the store, or waits already and is
+        // notified.
         drop(lock(&self.loops));
-        self.over.notify_all();
+        self.changed.notify_all();
     }
 
     #[cfg(feature = "testing")]
@@ -279,32 +297,34 @@ impl Control {
         self.closed.load(Ordering::SeqCst)
     }
 
-    fn wait_until_over(&self, deadline: Duration) -> bool {
-        // Each handler runs inside a loop.
-        self.wait_until(deadline, |loops| loops == 0)
+    /// Waits until all event loops have ended, at most for `timeout`. Returns false if they have not.
+    fn wait_until_over(&self, timeout: Duration) -> bool {
+        // Each handler runs inside an event loop.
+        self.wait_until(timeout, |loops| loops == 0)
     }
 
-    /// Waits until `is_so` is true for the number of loops. Returns false at the deadline.
-    fn wait_until(&self, deadline: Duration, is_so: impl Fn(usize) -> bool) -> bool {
+    /// Waits until `condition` is true of the number of event loops, at most for `timeout`. Returns false if it is not.
+    fn wait_until(&self, timeout: Duration, condition: impl Fn(usize) -> bool) -> bool {
         let start = Instant::now();
-        let until = start.checked_add(deadline);
+        let until = start.checked_add(timeout);
         let mut loops = lock(&self.loops);
-        while !is_so(*loops) {
+        while !condition(*loops) {
             let now = Instant::now();
             let left = match until {
                 Some(until) => until.saturating_duration_since(now),
+                // Beyond what the clock can tell, so for ever: an hour, and then again.
                 None => Duration::from_secs(3600),
             };
             if left.is_zero() {
                 return false;
             }
-            if now.duration_since(start) < AWAKE {
+            if now.duration_since(start) < YIELD_FIRST {
                 drop(loops);
                 thread::yield_now();
                 loops = lock(&self.loops);
                 continue;
             }
-            loops = match self.over.wait_timeout(loops, left) {
+            loops = match self.changed.wait_timeout(loops, left) {
                 Ok((loops, _)) => loops,
                 Err(poisoned) => poisoned.into_inner().0,
             };
@@ -322,16 +342,17 @@ impl Drop for LoopGuard {
         *loops -= 1;
         if *loops == 0 {
             drop(loops);
-            self.0.over.notify_all();
+            self.0.changed.notify_all();
         }
     }
 }
 
-/// A guard of a serving thread; it can't leave its thread.
+/// A guard that marks a serving thread. `PhantomData` keeps it on this thread: it is not `Send`.
 #[derive(Debug)]
 pub(crate) struct ThreadGuard {
-    before: usize,
-    runs: Arc<AtomicBool>,
+    /// What `SERVED_HERE` was before: a handler may serve another server on its thread.
+    previous: usize,
+    runs_handler: Arc<AtomicBool>,
     control: Arc<Control>,
     _here: PhantomData<*const ()>,
 }
@@ -339,15 +360,15 @@ pub(crate) struct ThreadGuard {
 impl ThreadGuard {
     /// Counts a handler until the guard is dropped. Every thread has its own counter, so that none waits for another.
     pub(crate) fn enter_handler(&self) -> HandlerGuard<'_> {
-        self.runs.store(true, Ordering::Relaxed);
+        self.runs_handler.store(true, Ordering::Relaxed);
         HandlerGuard(self)
     }
 }
 
 impl Drop for ThreadGuard {
     fn drop(&mut self) {
-        SERVING.set(self.before);
-        lock(&self.control.threads).retain(|runs| !Arc::ptr_eq(runs, &self.runs));
+        SERVED_HERE.set(self.previous);
+        lock(&self.control.threads).retain(|other| !Arc::ptr_eq(other, &self.runs_handler));
     }
 }
 
@@ -356,7 +377,7 @@ pub(crate) struct HandlerGuard<'t>(&'t ThreadGuard);
 
 impl Drop for HandlerGuard<'_> {
     fn drop(&mut self) {
-        self.0.runs.store(false, Ordering::Release);
+        self.0.runs_handler.store(false, Ordering::Release);
     }
 }
 

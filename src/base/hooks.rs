@@ -60,8 +60,8 @@ use crate::{Result, ServeFiles, Status, base};
 /// assert!(respond(&Spam, "EGGS / HTTP/1.0\r\n\r\n").starts_with(b"HTTP/1.0 501 "));
 /// ```
 #[doc(alias = "BaseHTTPRequestHandler")]
-// What writes the head is inlined wherever it is called: of a name or a value that the compiler knows, it does
-// the checks. That is a sixth of all instructions of a small answer.
+// Functions that write the head are `inline(always)`, so the compiler checks constant names and values at compile time.
+// This saves a sixth of the instructions of a small response.
 pub trait RequestHandler {
     /// Serves a connection that has bytes to read: one request after the other, until no further request is ready.
     /// The server calls it again when the client sends more. You normally don't need to override this.
@@ -71,6 +71,9 @@ pub trait RequestHandler {
     /// # Errors
     /// An error closes the connection, and is passed to the server's `handle_error`.
     fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        // The same as `base::handle` without its flush at the end: here the server sends the responses itself, and can
+        // send the end of the stream with them. An override that calls `base::handle` may use the connection afterwards,
+        // so there all responses are sent first.
         base::handle_requests(self, conn)
     }
 
@@ -309,22 +312,26 @@ pub trait RequestHandler {
         base::address_string(self, x)
     }
 
-    // The hidden methods tell the crate that a handler is also a layer, a file server or a CGI host. `Layer` and the
-    // handlers of this crate override them.
+    // The hidden methods are how `Layer` and the handlers of this crate reach other traits through a
+    // `dyn RequestHandler`. Programs do not override them.
 
+    // Called at the end of each request. `Layer` forwards it to `Layer::end_request`, which programs override.
     #[doc(hidden)]
     fn end_request(&self, _: &Exchange<'_>, _: &Outcome) {}
 
+    // Returns true for a `Layer`.
     #[doc(hidden)]
     fn is_layer(&self) -> bool {
         false
     }
 
+    // Returns the handler as a file server, if it is one.
     #[doc(hidden)]
     fn as_files(&self) -> Option<&dyn ServeFiles> {
         None
     }
 
+    // Returns the handler as a host of CGI scripts, if it is one.
     #[doc(hidden)]
     fn as_scripts(&self) -> Option<&dyn RunScripts> {
         None

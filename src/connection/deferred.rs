@@ -10,10 +10,10 @@ use crate::exchange::Exchange;
 use crate::shutdown::Control;
 use crate::{Result, Status};
 
-/// The closure that answers a deferred request.
-pub(crate) struct Answer(Option<Box<Answers>>);
+/// The closure of the program that answers a deferred request. `None` once it was called or dropped.
+pub(crate) struct Answer(Option<Box<Closure>>);
 
-type Answers = dyn FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send;
+type Closure = dyn FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send;
 
 impl Answer {
     fn new(
@@ -22,14 +22,15 @@ impl Answer {
         Answer(Some(Box::new(closure)))
     }
 
+    /// Calls the closure.
     pub(crate) fn run(mut self, h: &dyn RequestHandler, x: &mut Exchange<'_>) -> Result<()> {
         self.0.take().map_or(Ok(()), |closure| closure(h, x))
     }
 }
 
 impl Drop for Answer {
-    /// Drops the closure, guarded against panics, because its captured values are code of the program. An event loop drops
-    /// it when the client has left.
+    /// Drops the closure, guarded against panics: dropping its captured values runs code of the program. An event loop
+    /// drops it when the client has left.
     fn drop(&mut self) {
         let closure = self.0.take();
         let _ = guarded(|| {
@@ -71,10 +72,12 @@ impl fmt::Debug for Answer {
 /// # drop(handler);
 /// # worker.join().unwrap();
 /// ```
-pub struct Deferred(
-    pub(super) Arc<Link<Option<Answer>>>,
-    pub(super) Arc<Control>,
-);
+pub struct Deferred {
+    /// What the connection and this handle share: the closure, as soon as there is one.
+    pub(super) link: Arc<Link<Option<Answer>>>,
+    /// The state of the server's shutdown.
+    pub(super) control: Arc<Control>,
+}
 
 impl Deferred {
     /// Answers the request with a closure, and returns at once. A thread of the server calls the closure like a handler, with
@@ -84,31 +87,35 @@ impl Deferred {
         self,
         closure: impl FnOnce(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + 'static,
     ) {
-        self.give(Answer::new(closure));
+        self.resolve(Answer::new(closure));
     }
 
-    fn give(&self, answer: Answer) {
-        let mut state = self.0.state();
+    /// Leaves the closure in the link, and tells the event loop to look at the connection. Only the first call has an
+    /// effect: the one of `drop` comes after that of [`answer`](Self::answer).
+    fn resolve(&self, answer: Answer) {
+        let mut state = self.link.state();
         if std::mem::replace(&mut state.is_done, true) {
             return;
         }
         let notify = state.take_notify();
+        // With a fault the connection is over, and nobody would call the closure.
         if state.fault.is_none() {
             state.content = Some(answer);
-            self.0.tell(&mut state);
+            self.link.hint(&mut state);
         }
+        // Dropping the closure of `notify` runs code of the program, so the lock is released first.
         drop(state);
         drop(notify);
     }
 
     /// Returns true if the connection is closed: the client has left, or the server has stopped.
     pub fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.link.is_closed()
     }
 
     /// Returns true if the server is shutting down. At the shutdown's deadline the connection is dropped.
     pub fn is_stopping(&self) -> bool {
-        self.1.is_stopping()
+        self.control.is_stopping()
     }
 
     /// Sets a closure that is called when the client leaves, and when the server begins to shut down; at once if that has
@@ -117,19 +124,19 @@ impl Deferred {
     /// The closure runs on a thread of the server, so it should return quickly. Calls do not overlap, and
     /// [`Notice::Closed`] is the last one.
     pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
-        self.0.notify(Notify::new(closure));
+        self.link.notify(Notify::new(closure));
     }
 
     /// Keeps waiting when the client shuts down its sending side (half-close). By default such a client counts as having
     /// left, because a client that closes the connection looks the same.
     pub fn allow_half_close(&self) {
-        self.0.allow_half_close();
+        self.link.allow_half_close();
     }
 }
 
 impl Drop for Deferred {
     fn drop(&mut self) {
-        self.give(Answer::new(|_, _| Err(Status::SERVICE_UNAVAILABLE.into())));
+        self.resolve(Answer::new(|_, _| Err(Status::SERVICE_UNAVAILABLE.into())));
     }
 }
 

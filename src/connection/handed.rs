@@ -167,7 +167,10 @@ impl Channel {
             What::Late(link.clone(), Kept::default()),
             self.count_handed(head)?,
         );
-        Ok(Deferred(link, self.wire.control.clone()))
+        Ok(Deferred {
+            link,
+            control: self.wire.control.clone(),
+        })
     }
 
     /// Undoes [`defer`](Self::defer).

@@ -21,12 +21,13 @@ pub(crate) struct Link<T> {
 
 #[derive(Debug)]
 pub(crate) struct LinkState<T> {
+    /// The queue of a stream, or the closure that answers a deferred request.
     pub(super) content: T,
     /// The slot in which the connection is parked.
     place: Option<Place>,
     /// The event loop was already told to look.
     is_told: bool,
-    /// Why the connection is over.
+    /// Why the connection is over; `None` while it is not.
     pub(super) fault: Option<Fault>,
     /// The program has done its part, or has dropped its handle.
     pub(super) is_done: bool,
@@ -174,7 +175,7 @@ impl<T> Link<T> {
     }
 
     /// Tells the event loop to look at the connection.
-    pub(super) fn tell(&self, state: &mut LinkState<T>) {
+    pub(super) fn hint(&self, state: &mut LinkState<T>) {
         match &state.place {
             None => self.changed.notify_all(),
             Some(place) if !state.is_told => {

@@ -261,7 +261,7 @@ impl Link<Queue> {
         let put = state.content.put(piece, is_bounded);
         let result = put.map_err(|fault| state.fail(fault));
         if result.is_err() || (was_empty && !state.content.pieces.is_empty()) {
-            self.tell(&mut state);
+            self.hint(&mut state);
         }
         Ok(result?)
     }
@@ -270,7 +270,7 @@ impl Link<Queue> {
     pub(super) fn keep_alive(&self, chunk: Chunk) {
         let mut state = self.state();
         state.content.keep_alive = Some(chunk);
-        self.tell(&mut state);
+        self.hint(&mut state);
     }
 
     /// Ends the body. `is_whole`: the writer has not given it up.
@@ -292,7 +292,7 @@ impl Link<Queue> {
             if let Err(fault) = ended {
                 state.fail(fault);
             }
-            self.tell(&mut state);
+            self.hint(&mut state);
         }
         drop(state);
         drop(notify);

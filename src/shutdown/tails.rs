@@ -1,5 +1,8 @@
-//! [`Tails`]: counts the responses that continue without a handler (tails, streams, deferred requests), and decides
-//! when a stopping server is done with them.
+//! [`Tails`]: counts the responses that continue without a handler, and decides when a stopping server is done with
+//! them.
+//!
+//! A *tail* is the unsent rest of a response whose handler has returned; an event loop sends it. Streams and deferred
+//! requests, which the program holds, are counted here, too.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -11,7 +14,7 @@ use super::{Control, lock};
 pub(super) struct Tails {
     count: AtomicUsize,
     /// Number of streams and deferred requests.
-    handed: AtomicUsize,
+    with_program: AtomicUsize,
     /// Number of tails with an open file.
     files: AtomicUsize,
     /// The bytes that tails, streams and deferred requests hold in memory.
@@ -63,19 +66,19 @@ impl Control {
     ///
     /// # Errors
     /// If the event loops have ended: the connection must not be accepted.
-    pub(crate) fn enter_draining(self: &Arc<Self>) -> Result<Option<TailGuard>, ItIsOver> {
+    pub(crate) fn enter_draining(self: &Arc<Self>) -> Result<Option<TailGuard>, LoopsEnded> {
         match self.is_draining() {
             false => Ok(None),
             true => match self.enter_tail(0, false, usize::MAX) {
-                None => Err(ItIsOver),
+                None => Err(LoopsEnded),
                 guard => Ok(guard),
             },
         }
     }
 
     /// Returns the number of streams and deferred requests.
-    pub(crate) fn handed(&self) -> usize {
-        self.tails.handed.load(SeqCst)
+    pub(crate) fn streams_and_deferred(&self) -> usize {
+        self.tails.with_program.load(SeqCst)
     }
 
     /// Counts bytes that are held in memory. Returns false if there are more than `most` now.
@@ -127,7 +130,7 @@ impl Control {
 
 /// The error that the event loops have ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ItIsOver;
+pub(crate) struct LoopsEnded;
 
 /// A guard that counts a tail until it is dropped.
 #[derive(Debug)]
@@ -143,7 +146,9 @@ impl TailGuard {
         let tails = &self.control.tails;
         tails.count.fetch_add(1, SeqCst);
         tails.files.fetch_add(usize::from(self.has_file), Relaxed);
-        tails.handed.fetch_add(usize::from(self.is_handed), SeqCst);
+        tails
+            .with_program
+            .fetch_add(usize::from(self.is_handed), SeqCst);
     }
 
     /// Returns true if the tail may begin. The tail was counted before, so either this call sees that the loops have
@@ -158,7 +163,9 @@ impl Drop for TailGuard {
         let tails = &self.control.tails;
         self.control.release(self.bytes);
         tails.files.fetch_sub(usize::from(self.has_file), Relaxed);
-        tails.handed.fetch_sub(usize::from(self.is_handed), SeqCst);
+        tails
+            .with_program
+            .fetch_sub(usize::from(self.is_handed), SeqCst);
         // Sequentially consistent on both sides, as in `enter_tail`.
         let was_last = tails.count.fetch_sub(1, SeqCst) == 1;
         if was_last && self.control.stage.load(SeqCst) == super::STOPPING {

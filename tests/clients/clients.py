@@ -92,7 +92,7 @@ def all_clients(folder):
     curl_version = output("curl", "--version")
     clients = [
         Client("curl", curl, curl_version),
-        Client("curl, which sends at once", curl_at_once, curl_version, knows_expect=False),
+        Client("curl without Expect", curl_at_once, curl_version, knows_expect=False),
         Client("wget", wget, output("wget", "--version"), knows_expect=False),
         Client("http.client", interpreted(sys.executable, str(PROGRAMS / "http_client.py")),
                sys.version),

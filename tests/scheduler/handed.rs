@@ -55,7 +55,7 @@ impl Link<Option<Answer>> {
         drop(state.take_notify());
         if state.fault.is_none() {
             state.content = Some(Answer);
-            self.tell(&mut state);
+            self.hint(&mut state);
         }
     }
 }
@@ -77,7 +77,7 @@ impl Link<Messages> {
         let was_empty = state.content.queue.is_empty();
         state.content.queue.push_back(number);
         if was_empty {
-            self.tell(&mut state);
+            self.hint(&mut state);
         }
     }
 
@@ -85,7 +85,7 @@ impl Link<Messages> {
         let mut state = self.state();
         state.is_done = true;
         drop(state.take_notify());
-        self.tell(&mut state);
+        self.hint(&mut state);
     }
 
     /// The connection's side: sends what is there; true if that is the end.

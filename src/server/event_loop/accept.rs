@@ -16,7 +16,7 @@ use crate::http1::Refusal;
 #[cfg(any(feature = "tls-config", test))]
 use crate::server::task::Speaks;
 use crate::server::task::Task;
-use crate::shutdown::{ItIsOver, lock};
+use crate::shutdown::{LoopsEnded, lock};
 use crate::sys;
 
 /// Maximum number of connections that are accepted between two polls, so that parked ones do not starve.
@@ -89,7 +89,7 @@ impl EventLoop {
             // Before it is accepted: else another loop might end the last one meanwhile, and the connection with it.
             let first_request = match self.shared.control.enter_draining() {
                 Ok(guard) => guard,
-                Err(ItIsOver) => {
+                Err(LoopsEnded) => {
                     state.accepts_no_more();
                     return None;
                 }
