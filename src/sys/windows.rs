@@ -38,7 +38,7 @@ pub(crate) fn signal_pair() -> io::Result<(SignalEnd, SignalEnd)> {
         // Any process could connect.
         let (theirs, peer) = listener.accept()?;
         if peer == address {
-            // An accepted socket is handed down to children, unlike those that are made.
+            // By default, child processes inherit accepted sockets.
             socket2::SockRef::from(&theirs).set_no_inherit(true)?;
             return Ok((ours, theirs));
         }
@@ -91,7 +91,7 @@ pub(crate) fn wait(
     Ok(false)
 }
 
-/// Whether there is something to read on the socket, or a connection to accept.
+/// Returns true if the socket has something to read, or a connection to accept.
 pub(crate) fn is_readable(socket: BorrowedSocket<'_>) -> bool {
     let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
     !matches!(poll(&mut polled, Some(&Timespec::default())), Ok(0))

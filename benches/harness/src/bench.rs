@@ -1,7 +1,7 @@
 //! One run: which server is started how, asked what, and in which order.
 
-use std::cell::Cell;
 use std::io;
+use std::sync::Mutex;
 
 use crate::build::Programs;
 use crate::chart::Costs;
@@ -27,7 +27,7 @@ pub struct Bench {
     pub site: Site,
     pub cores: Cores,
     /// Those of the last closed loop, for the chart.
-    pub costs: Cell<Option<Costs>>,
+    pub costs: Mutex<Option<Costs>>,
 }
 
 /// What became of a peer in a scenario.

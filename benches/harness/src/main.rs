@@ -16,9 +16,9 @@ mod table;
 mod trace;
 mod usage;
 
-use std::cell::Cell;
 use std::io;
 use std::process::{ExitCode, exit};
+use std::sync::Mutex;
 use std::thread;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -72,7 +72,7 @@ fn measure(options: Options) -> io::Result<()> {
         programs,
         site,
         cores,
-        costs: Cell::default(),
+        costs: Mutex::default(),
     };
     let mut panels = Vec::new();
     for scenario in &scenario::SCENARIOS {
@@ -81,7 +81,14 @@ fn measure(options: Options) -> io::Result<()> {
             let text = (scenario.run)(&bench);
             println!("\n## {}: {}\n\n{text}", scenario.name, scenario.title);
             let title = scenario.title;
-            panels.extend(bench.costs.take().map(|costs| Panel { title, costs }));
+            panels.extend(
+                bench
+                    .costs
+                    .lock()
+                    .expect("nobody panics with it")
+                    .take()
+                    .map(|costs| Panel { title, costs }),
+            );
         }
     }
     if let Some(path) = &bench.options.chart {

@@ -179,7 +179,8 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
 }
 
 fn go(setting: &Setting<'_>) -> Result<Command, Absent> {
-    let missing = || Absent::Missing("benches/install golang-go (then run again: it is built)".into());
+    let missing =
+        || Absent::Missing("benches/install golang-go (then run again: it is built)".into());
     let mut command = Command::new(setting.programs.go.as_ref().ok_or_else(missing)?);
     command.env("GOMAXPROCS", "1").arg(setting.port.to_string());
     with_root(command, setting)

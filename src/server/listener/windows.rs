@@ -100,15 +100,15 @@ impl Socket {
         Ok(())
     }
 
-    /// Whether a connection waits. If none does, the poller reports the next one: it reports one connection, and another
-    /// one only after it was told to, or after it was tried in vain to accept one.
+    /// Returns true if a connection waits, or if that is unknown. Otherwise the poller reports the next connection: it reports
+    /// each one only after it was registered again, or after an accept that would have blocked.
     pub(super) fn has_more(&self) -> bool {
         let mut watched = lock(&self.0);
         let Watched { listener, poller } = &mut *watched;
         if sys::is_readable(listener.as_socket()) {
             return true;
         }
-        // Where the poller can't be told, it is tried in vain.
+        // If the poller can't be registered again, the caller tries to accept.
         poller.as_ref().is_some_and(|(registry, token)| {
             let watched = listener.reregister(registry, *token, Interest::READABLE);
             watched.is_err()
@@ -117,7 +117,7 @@ impl Socket {
 
     pub(super) fn accept(&self) -> io::Result<(Stream, Peer)> {
         let (stream, address) = lock(&self.0).listener.accept()?;
-        // An accepted socket is handed down to children, unlike those that are made.
+        // By default, child processes inherit accepted sockets.
         socket2::SockRef::from(&stream).set_no_inherit(true)?;
         // It fails only where the client is gone again.
         let _ = sockopt::set_tcp_nodelay(&stream, true);

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use servette::{Chunk, Exchange, RequestHandler, ResponseStream, Result, Status, ThreadingHttpServer};
+use servette::{
+    Chunk, Exchange, RequestHandler, ResponseStream, Result, Status, ThreadingHttpServer,
+};
 
 static BLOCK: [u8; 64 << 10] = [b'x'; 64 << 10];
 const BIG: usize = 100 << 20;

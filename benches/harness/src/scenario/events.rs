@@ -1,8 +1,8 @@
 //! Event streams: what each costs in memory, and what an event to all of them costs.
 
 use std::io;
-use std::os::fd::AsFd as _;
 use std::net::TcpStream;
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;

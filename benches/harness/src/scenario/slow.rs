@@ -31,7 +31,11 @@ struct Sample {
 /// Measures all peers that can.
 pub fn run(bench: &Bench) -> String {
     let runs = COUNTS.map(|count| {
-        let count = if bench.options.quick { count / 10 } else { count };
+        let count = if bench.options.quick {
+            count / 10
+        } else {
+            count
+        };
         eprint!(" {count} clients");
         let all = bench.rounds(Role::Slow, |peer| measure(bench, peer, count));
         (count, all)
