@@ -49,7 +49,10 @@ pub mod from_wiremock {}
 pub mod testing {}
 
 #[doc = include_str!("guide/links.md")]
-#[doc = include_str!("../docs/recipes.md")]
+#[cfg_attr(
+    any(not(doctest), all(feature = "json", feature = "auth")),
+    doc = include_str!("../docs/recipes.md")
+)]
 pub mod recipes {}
 
 #[doc = include_str!("guide/links.md")]

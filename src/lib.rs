@@ -24,7 +24,8 @@
 //! }
 //! ```
 //!
-//! A unit test of a handler needs no port: [`respond`](fn@respond) runs it in memory.
+//! A unit test of a handler needs no port: [`respond`](fn@respond) runs it in memory and returns the bytes of the
+//! response. (`testing::respond`, with the feature `testing`, returns the parsed response.)
 //!
 //! ```
 //! use servette::{Status, handler_fn, respond};
@@ -35,7 +36,7 @@
 //! assert!(response.ends_with("\r\n\r\nHello, World!\n"));
 //! ```
 //!
-//! # Ideas
+//! # Concepts
 //!
 //! - **One handler serves all connections.** A [`RequestHandler`] has hooks (`do_method`, `end_headers`,
 //!   `send_error`, `log_request` and others), which take `&self`. A handler needs no `Arc`, and may borrow.
@@ -49,6 +50,17 @@
 //! - **Idle connections occupy no thread.** An event loop watches them; a handler that blocks runs on a bounded
 //!   thread pool.
 //!
+//! There are four ways to make a handler:
+//!
+//! | to | use |
+//! |---|---|
+//! | write an application: routes, state, hooks of its own | a type that implements [`RequestHandler`] |
+//! | answer requests with one closure, in a test or a small program | [`handler_fn`]`(\|_, x\| ..)`: the first argument is the handler itself, the second the [`Exchange`] |
+//! | serve files of a directory | [`SimpleHandler`] |
+//! | change some hooks of another handler: login, CORS, logging, cache rules | a type that implements [`Layer`] |
+//!
+//! They combine: [`Exchange::delegate_to`] lets another handler respond, for a part of the paths or for a host.
+//!
 //! # Servers and handlers
 //!
 //! | | |
@@ -59,7 +71,7 @@
 //! | `CgiHandler` (Unix) | serves files, and runs CGI scripts |
 //! | [`handler_fn`] | makes a handler of a closure |
 //! | [`Builder`](server::Builder) | sets limits, TLS, trusted proxies, the log and more |
-//! | `testing::TestServer` (feature `testing`) | a mock server for the tests of an HTTP client |
+//! | `testing::TestServer` (feature `testing`) | a test server: with `Stubs`, a mock server for the tests of an HTTP client |
 //!
 //! # Errors and panics
 //!
@@ -67,8 +79,8 @@
 //! response: the status that the error was made of (`Err(Status::NOT_FOUND.into())`), 400, 408 or 413 if the
 //! request is at fault, otherwise 500. If some of it was sent, the connection is dropped, so a client can't mistake a
 //! truncated response for a complete one. A panic in a hook counts as such an error, and the server goes on. That needs
-//! `panic = "unwind"`, the default of Cargo. [`Limits`] has the limits and deadlines for clients; all but
-//! `max_body` are on by default.
+//! `panic = "unwind"`, the default of Cargo. [`Limits`] has the limits and deadlines for clients; all except
+//! the body size have a default.
 //!
 //! # Features
 //!

@@ -42,14 +42,15 @@ impl Notes {
     }
 
     fn read(x: &mut Exchange<'_>) -> Result<Note> {
-        match x.headers.get("Content-Type") {
-            Some("application/json") => x.read_json(1000),
-            _ => {
-                let form = x.read_form(1000)?; // 415 if it is not a form
-                let text = form.value("text").or_status(Status::BAD_REQUEST)?.into();
-                Ok(Note { text })
-            }
+        let content_type = x.headers.get("Content-Type").unwrap_or_default();
+        // Without parameters, such as `; charset=utf-8`.
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if media_type.eq_ignore_ascii_case("application/json") {
+            return x.read_json(1000);
         }
+        let form = x.read_form(1000)?; // 415 if it is not a form
+        let text = form.value("text").or_status(Status::BAD_REQUEST)?.into();
+        Ok(Note { text })
     }
 }
 

@@ -11,9 +11,9 @@ pub fn serve(handler: impl RequestHandler + Sync) -> Result<()> {
         .bind("127.0.0.1:8000")?;
     let stop = server.shutdown_handle();
     ctrlc::set_handler(move || {
-        let unfinished = stop.shutdown(Duration::from_secs(10));
-        if unfinished > 0 {
-            eprintln!("{unfinished} requests were not finished");
+        let running = stop.shutdown(Duration::from_secs(10));
+        if running > 0 {
+            eprintln!("{running} handlers still run");
             process::exit(1);
         }
     })

@@ -1,5 +1,4 @@
-//! The handlers of Python's `test_httpservers.py` once more, as one would write them: docs/python.md has the lines of each
-//! beside Python's.
+//! The handlers of Python's `test_httpservers.py` once more, as a program for servette has them.
 
 use std::fmt;
 use std::io::Write;

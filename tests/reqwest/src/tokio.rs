@@ -7,8 +7,8 @@ use std::time::Duration;
 async fn a_client_is_awaited() {
     let server =
         TestServer::start(Stubs::new().on(get("/data").answer(status(200).body("ok")).expect(1)));
-    let answer = reqwest::get(server.url("/data")).await.unwrap();
-    assert_eq!(answer.text().await.unwrap(), "ok");
+    let response = reqwest::get(server.url("/data")).await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "ok");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
