@@ -176,7 +176,9 @@ pub fn run(bench: &Bench, spec: &Spec) -> String {
         let costs = rounds.samples.iter().map(|sample| sample.cost);
         (rounds.peer, median(costs))
     });
-    let of = of.filter(|(_, cost)| !cost.is_nan()).collect();
+    // A chart is for the page, where there is no version before.
+    let of = of.filter(|(peer, cost)| *peer != "before" && !cost.is_nan());
+    let of = of.collect();
     *bench.costs.lock().expect("nobody panics with it") = Some(Costs { unit: cost, of });
     let columns = [
         cost,
