@@ -327,7 +327,7 @@ fn types_exist() {
 }
 
 /// Functions and methods of other crates and languages.
-const FOREIGN_FUNCTIONS: &[&str] = &["ascii", "cfg", "super", "upgrade"];
+const FOREIGN_FUNCTIONS: &[&str] = &["ascii", "cfg", "ok", "super", "upgrade"];
 
 /// `x.send_header(..)`, `.expect(2)`, `handler_fn(..)`.
 #[test]
