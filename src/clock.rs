@@ -17,7 +17,7 @@ pub(crate) fn time_of_day() -> SystemTime {
         .unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// A moment to the millisecond, for deadlines of connections. Its distance to another one is all that counts.
+/// A moment in milliseconds, for deadlines of connections. Only the distance between two moments has a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
@@ -32,7 +32,7 @@ impl Moment {
         Moment(self::system::uptime())
     }
 
-    /// So much later, rounded up; the last one there is at the most.
+    /// Returns the moment after this time, rounded up to a millisecond; at most the last moment.
     pub(crate) fn after(self, time: Duration) -> Self {
         let rest = u64::from(time.subsec_nanos()).div_ceil(1_000_000);
         let whole = time.as_secs().saturating_mul(1000);

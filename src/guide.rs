@@ -15,7 +15,7 @@
 
 // Each page stands behind definitions of the links between pages: here they lead to these modules, on a forge to
 // the files. The page has definitions of its own at its end, and the first definition of a link is the one that
-// counts. `UPDATE_DOCS=1 cargo test --manifest-path tests/pages/Cargo.toml` writes `guide/*.md`.
+// counts. `UPDATE_DOCS=1 cargo test --manifest-path tests/pages/Cargo.toml` writes `guide/links.md`.
 //
 // A page whose programs need a feature is always shown, and compiled with the feature only.
 
@@ -60,7 +60,6 @@ pub mod recipes {}
 pub mod files {}
 
 #[doc = include_str!("guide/links.md")]
-#[doc = include_str!("guide/images.md")]
 #[doc = include_str!("../docs/listing.md")]
 pub mod listing {}
 
@@ -89,7 +88,6 @@ pub mod tls {}
 pub mod security {}
 
 #[doc = include_str!("guide/links.md")]
-#[doc = include_str!("guide/images.md")]
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 

@@ -1,13 +1,13 @@
-//! Takes the place of the module `cgi` on Windows, where no scripts run.
+//! Replaces the module `cgi` on Windows, which has no CGI.
 
 use crate::{Exchange, Layer, RequestHandler};
 
-/// A handler that runs scripts: there is none.
+/// An empty trait: no handler runs scripts.
 pub trait RunScripts {}
 
 impl<L: Layer> RunScripts for L {}
 
-/// The name of the user who sent a request, for the log: only handlers of scripts know it.
+/// Returns `None`: only CGI handlers know the user of a request.
 pub(crate) fn user_name<H>(_: &H, _: &Exchange<'_>) -> Option<String>
 where
     H: RequestHandler + ?Sized,

@@ -2,13 +2,13 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The time of day in whole seconds; 0 before 1970.
+/// Returns the seconds since 1970; 0 before that.
 pub(crate) fn seconds_since_1970() -> u64 {
     let time = clock_gettime(ClockId::RealtimeCoarse);
     u64::try_from(time.tv_sec).unwrap_or_default()
 }
 
-/// Milliseconds since some moment in the past.
+/// Returns the milliseconds since a fixed moment in the past.
 pub(super) fn uptime() -> u64 {
     let time = clock_gettime(ClockId::MonotonicCoarse);
     millis(time.tv_sec, time.tv_nsec)

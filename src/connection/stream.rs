@@ -212,14 +212,14 @@ impl Stream {
         }
     }
 
-    /// Sends in bulk, or (false) as usual again. In bulk, segments that are not full are held back, and
-    /// (with feature `bulk`) little waits unsent in the kernel, so that what is sent was handed over just
-    /// before. Only TCP has these, and not every system; without them it costs more.
+    /// Switches the socket to bulk mode for a large file, or back. In bulk mode, segments that are not full are held back,
+    /// and (with the feature `bulk`) few bytes wait unsent in the kernel. This works for TCP on Linux; elsewhere sending
+    /// costs more.
     pub(crate) fn set_bulk(&self, on: bool) {
         #[cfg(feature = "tls-config")]
         if let Stream::Tls(tls) = self {
-            // A record ends within a segment, so the last segment would be held back for 200 ms again and again: what
-            // is held back counts as unsent, and the socket takes nothing more.
+            // A record ends within a segment. The last segment would be held back for 200 ms again and again, because
+            // its bytes count as unsent, and the socket takes no more.
             if let Some(socket) = tls.socket().tcp() {
                 self::bulk::set_little_unsent(socket, on);
             }

@@ -1,4 +1,4 @@
-//! In the place of the options that have to do with scripts: there are none on Windows.
+//! Replaces the options for CGI scripts on Windows, which has no CGI.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use servette::{RequestHandler, SimpleHandler};
 
 use super::Arguments;
 
-/// `--cgi`, which says that it does nothing here.
+/// `--cgi` alone, which is an error here.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ScriptArguments {
-    /// Run scripts: not on Windows
+    /// Run scripts (not supported on Windows)
     #[arg(long, hide = true)]
     cgi: bool,
 }
 
-/// What serves: files alone.
+/// The handler of the command: a file server.
 #[derive(Debug)]
 pub(crate) struct Handler(SimpleHandler);
 
 impl Handler {
-    /// Serves with the handler's own type.
+    /// Serves with this handler, without dynamic dispatch.
     pub(crate) fn serve(
         self,
         arguments: &Arguments,
@@ -29,19 +29,19 @@ impl Handler {
         super::serve(arguments, sockets, self.0)
     }
 
-    /// The handler, to put another one in front of it.
+    /// Returns the handler as a trait object, for a handler in front of it.
     pub(crate) fn into_shared(self) -> Arc<dyn RequestHandler + Send + Sync> {
         Arc::new(self.0)
     }
 }
 
 impl ScriptArguments {
-    /// Nothing is handed over to this process that scripts could inherit.
+    /// Does nothing: there are no scripts that could inherit descriptors.
     pub(crate) fn shed_inherited(&self) -> Result<(), String> {
         Ok(())
     }
 
-    /// The handler that these options ask for.
+    /// Makes the handler.
     pub(crate) fn handler(&self, files: SimpleHandler) -> Result<Handler, String> {
         match self.cgi {
             true => Err("--cgi is not supported on Windows".to_owned()),

@@ -91,7 +91,7 @@ pub(crate) struct ScriptArguments {
     cgi_max_body: u64,
 }
 
-/// What serves.
+/// The handler of the command.
 #[derive(Debug)]
 pub(crate) enum Handler {
     Files(Box<SimpleHandler>),
@@ -99,7 +99,7 @@ pub(crate) enum Handler {
 }
 
 impl Handler {
-    /// Serves with the handler's own type.
+    /// Serves with this handler, without dynamic dispatch.
     pub(crate) fn serve(
         self,
         arguments: &Arguments,
@@ -111,7 +111,7 @@ impl Handler {
         }
     }
 
-    /// The handler, to put another one in front of it.
+    /// Returns the handler as a trait object, for a handler in front of it.
     pub(crate) fn into_shared(self) -> Arc<dyn RequestHandler + Send + Sync> {
         match self {
             Handler::Files(handler) => Arc::new(*handler),

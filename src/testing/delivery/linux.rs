@@ -1,4 +1,4 @@
-//! Linux says over a netlink socket (`sock_diag(7)`) how much of a connection is not taken.
+//! Linux reports the unacknowledged bytes of a connection over a netlink socket (`sock_diag(7)`).
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,15 +6,15 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 
 use crate::info::Peer;
 
-/// The message that asks about a socket, and the one that answers.
+/// The type of the query about a socket, and of its reply.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLM_F_REQUEST: u16 = 1;
 const HEADER: usize = 16;
-/// Where `idiag_wqueue` stands in the answer, behind the header: four bytes, the socket's identity
-/// of 48, `idiag_expires`, `idiag_rqueue`.
+/// Offset of `idiag_wqueue` in the reply, after the header: four bytes, the socket's identity of 48, `idiag_expires`,
+/// `idiag_rqueue`.
 const SEND_QUEUE: usize = HEADER + 4 + 48 + 8;
 
-/// What the client has not acknowledged; `None` where the system does not say.
+/// Returns the number of bytes that the client has not acknowledged; `None` if the system does not report it.
 pub(super) fn untaken(server: Peer, client: Peer) -> Option<u64> {
     let (server, client) = (server.socket_addr()?, client.socket_addr()?);
     let request = request(server, client);

@@ -1,8 +1,8 @@
-//! Other systems do not say how much of a connection is not taken.
+//! Other systems do not report the unacknowledged bytes of a connection.
 
 use crate::info::Peer;
 
-/// No way is known here.
+/// Returns `None`: not supported.
 pub(super) fn untaken(_: Peer, _: Peer) -> Option<u64> {
     None
 }

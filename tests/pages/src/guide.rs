@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::links::resolve;
 use crate::{assert_none, at, guide_pages, read};
 
@@ -15,7 +12,6 @@ const DOCS_RS: &str = "https://docs.rs/crate/servette/latest/source";
 #[test]
 fn the_links_of_the_guide_lead_to_its_modules() {
     let mut links = BTreeMap::new();
-    let mut images = BTreeMap::new();
     for page in guide_pages() {
         for (label, target) in &page.definitions {
             let Some((path, anchor)) = resolve(&page.path, target) else {
@@ -24,32 +20,13 @@ fn the_links_of_the_guide_lead_to_its_modules() {
             let anchor = anchor
                 .map(|anchor| format!("#{anchor}"))
                 .unwrap_or_default();
-            let place = if let Some(kind) = image(&path) {
-                let bytes = std::fs::read(at(&path)).unwrap();
-                images.insert(
-                    label.clone(),
-                    format!("data:{kind};base64,{}", STANDARD.encode(bytes)),
-                );
-                continue;
-            } else {
-                place(&path)
-            };
-            let before = links.insert(label.clone(), format!("{place}{anchor}"));
-            let same = before.is_none_or(|before| before == format!("{place}{anchor}"));
+            let place = format!("{}{anchor}", place(&path));
+            let before = links.insert(label.clone(), place.clone());
+            let same = before.is_none_or(|before| before == place);
             assert!(same, "{label} leads to two places");
         }
     }
     is_written("src/guide/links.md", &links);
-    is_written("src/guide/images.md", &images);
-}
-
-fn image(path: &str) -> Option<&'static str> {
-    let (_, suffix) = path.rsplit_once('.')?;
-    match suffix {
-        "png" => Some("image/png"),
-        "svg" => Some("image/svg+xml"),
-        _ => None,
-    }
 }
 
 /// Where readers of the documentation find a file.
@@ -60,7 +37,7 @@ fn place(path: &str) -> String {
     {
         Some(page) => format!("crate::guide::{}", page.replace('-', "_")),
         None if path == "README.md" => "crate".to_owned(),
-        // docs.rs shows the sources of the package; a directory there ends with a slash.
+        // docs.rs shows the sources of the package, and sends images as they are; a directory there ends with a slash.
         None if is_published(path) && at(path).is_dir() => format!("{DOCS_RS}/{path}/"),
         None if is_published(path) => format!("{DOCS_RS}/{path}"),
         None => format!("{}/blob/main/{path}", repository()),
@@ -110,13 +87,8 @@ fn each_page_is_a_module_of_the_guide() {
             .unwrap_or_default();
         let attributes = before.rsplit("{}").next().unwrap_or_default();
         let links = attributes.find("(\"guide/links.md\")");
-        let images = attributes.find("(\"guide/images.md\")");
         let text = attributes.find(&format!("(\"../docs/{file}\")"));
-        let has_images = page
-            .definitions
-            .iter()
-            .any(|(_, target)| image(target).is_some());
-        if links.is_none() || text.is_none() || links > text || (has_images && images.is_none()) {
+        if links.is_none() || text.is_none() || links > text {
             missing.push(format!("{name}: {file} and its links"));
         }
     }

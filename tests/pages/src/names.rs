@@ -136,7 +136,13 @@ fn variables_of_the_environment_exist() {
 }
 
 /// Features of other crates.
-const FOREIGN_FEATURES: &[&str] = &["derive", "http2", "ssl-openssl", "ssl-rustls", "termination"];
+const FOREIGN_FEATURES: &[&str] = &[
+    "derive",
+    "http2",
+    "ssl-openssl",
+    "ssl-rustls",
+    "termination",
+];
 
 #[test]
 fn features_exist() {

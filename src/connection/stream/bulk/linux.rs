@@ -1,4 +1,4 @@
-//! Much data at a low cost, on Linux.
+//! Sending and dropping large amounts of data at a low cost, on Linux.
 
 use std::fs::File;
 use std::io;
@@ -8,18 +8,18 @@ use rustix::net::{RecvFlags, SendFlags, sockopt};
 
 use crate::sys::BorrowedSocket;
 
-/// More follows at once, so a segment that is not full may wait for it.
+/// More bytes follow at once, so a segment that is not full may wait for them.
 pub(super) const MORE: SendFlags = SendFlags::MORE;
 
-/// Has TCP drop what it would receive.
+/// Makes TCP drop the received bytes, without copying them.
 pub(super) const DROP: Option<RecvFlags> = Some(RecvFlags::TRUNC);
 
-/// Of a large file so much may wait unsent in the kernel. What may be on its way to the client is not bounded by
-/// this. (128 KiB were slower, and cost more.)
+/// Maximum number of bytes of a large file that wait unsent in the kernel. Bytes on their way to the client do not count.
+/// (128 KiB were slower, and cost more.)
 #[cfg(feature = "bulk")]
 const UNSENT: u32 = 16 << 10;
 
-/// Sends up to `count` bytes of `file` from `offset` on; `None` if the file or the socket can't do that.
+/// Sends up to `count` bytes of `file`, from `offset` on. Returns `None` if the file or the socket does not support it.
 pub(super) fn send_file(
     socket: BorrowedSocket<'_>,
     file: &File,
@@ -33,12 +33,12 @@ pub(super) fn send_file(
     }
 }
 
-/// Holds segments back that are not full. It fails only if the client is gone.
+/// Holds back segments that are not full, or stops doing so. Fails only if the client has left.
 pub(super) fn set_cork(socket: BorrowedSocket<'_>, on: bool) {
     let _ = sockopt::set_tcp_cork(socket, on);
 }
 
-/// Lets only little wait unsent in the kernel. It fails only if the client is gone.
+/// Limits the unsent bytes in the kernel to `UNSENT`, or stops doing so. Fails only if the client has left.
 #[cfg(feature = "bulk")]
 pub(super) fn set_little_unsent(socket: BorrowedSocket<'_>, on: bool) {
     // Zero is the system's setting.
@@ -81,7 +81,7 @@ mod tests {
         }
     }
 
-    /// A download over TLS took up to 4 s in the place of 0.05 s.
+    /// A download over TLS took up to 4 s instead of 0.05 s.
     #[test]
     #[cfg(feature = "self-signed")]
     fn records_are_never_held_back() {

@@ -1,4 +1,4 @@
-//! Much data, where the system has nothing that makes it cheaper.
+//! Sending and dropping large amounts of data, on systems without special support.
 
 use std::fs::File;
 use std::io;
@@ -7,10 +7,10 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use crate::sys::BorrowedSocket;
 
-/// More follows at once: there is no such flag.
+/// No flags: the system has no way to say that more bytes follow.
 pub(super) const MORE: SendFlags = SendFlags::empty();
 
-/// Has TCP drop what it would receive: there is no such flag.
+/// `None`: TCP can't drop received bytes without copying them.
 pub(super) const DROP: Option<RecvFlags> = None;
 
 pub(super) fn send_file(

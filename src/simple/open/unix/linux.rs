@@ -1,4 +1,4 @@
-//! What Linux does in one call.
+//! Linux: paths are resolved in one system call.
 
 use std::ffi::CStr;
 use std::fs;
@@ -11,10 +11,10 @@ use rustix::io::Errno;
 
 use super::{Links, Place, or_dot};
 
-/// To reach what is in a directory; this needs no right to read it.
+/// Flags to open a directory on the path. They need no permission to read it.
 pub(super) const ENTER: OFlags = LOCATE.union(OFlags::DIRECTORY);
 
-/// To learn what a path leads to; this needs no right to it.
+/// Flags to find what a path leads to. They need no permission to read it.
 pub(super) const LOCATE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 pub(super) fn openat2(
@@ -31,8 +31,7 @@ pub(super) fn openat2(
         Links::None => ResolveFlags::NO_SYMLINKS,
         Links::Beneath => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
     };
-    // When something is renamed just now, the kernel may not know whether a `..` stayed below the
-    // directory, and says `AGAIN`.
+    // During a rename the kernel may not know whether a `..` stayed below the directory, and returns `AGAIN`.
     let mut opened = Err(Errno::AGAIN);
     for _ in 0..16 {
         opened = rustix::fs::openat2(dir, or_dot(path), flags, Mode::empty(), resolve);
@@ -43,14 +42,14 @@ pub(super) fn openat2(
     opened
 }
 
-/// Without memory for each name.
+/// Reads the names of a directory without an allocation for each entry.
 pub(super) fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> io::Result<()> {
     let mut block = Vec::with_capacity(64 << 10);
     let mut names = rustix::fs::RawDir::new(fd, block.spare_capacity_mut());
     while let Some(entry) = names.next() {
         match entry {
             Ok(entry) => each(entry.file_name(), entry.file_type()),
-            // It was removed meanwhile, and so is empty.
+            // The directory was removed meanwhile, so it is empty.
             Err(Errno::NOENT) => break,
             Err(error) => return Err(error.into()),
         }
@@ -58,11 +57,11 @@ pub(super) fn read_names(fd: OwnedFd, mut each: impl FnMut(&CStr, FileType)) -> 
     Ok(())
 }
 
-/// Where the system has opened something.
+/// Returns the path of an open descriptor.
 pub(super) fn real_path(fd: &OwnedFd, place: Place<'_>) -> io::Result<PathBuf> {
     match fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())) {
         Ok(path) => Ok(path),
-        // Without /proc.
+        // There is no /proc.
         Err(_) => fs::canonicalize(place.root.join(place.relative)),
     }
 }

@@ -1,4 +1,4 @@
-//! The same for other systems, in several calls.
+//! Other Unix systems: paths are resolved in several system calls.
 
 use std::ffi::CStr;
 use std::fs;
@@ -11,15 +11,15 @@ use rustix::io::Errno;
 
 use super::{Links, Place, READ};
 
-/// To reach what is in a directory.
+/// Flags to open a directory on the path.
 pub(super) const ENTER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
-/// To learn what a path leads to.
+/// Flags to find what a path leads to.
 pub(super) const LOCATE: OFlags = READ;
 
-/// There is no such call.
+/// Returns `NOSYS`: there is no such system call.
 pub(super) fn openat2(_: BorrowedFd<'_>, _: &Path, _: OFlags, _: Links) -> Result<OwnedFd, Errno> {
     Err(Errno::NOSYS)
 }
