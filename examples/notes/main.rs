@@ -107,6 +107,7 @@ fn main() -> Result<()> {
 mod tests {
     use super::*;
     use servette::testing::{TestServer, respond};
+    use std::time::Duration;
 
     #[test]
     fn an_unknown_note_is_404() {
@@ -135,6 +136,7 @@ mod tests {
         let server = TestServer::start(login);
         let result = ureq::post(server.url("/notes")).send_form([("text", "milk")]);
         assert!(matches!(result, Err(ureq::Error::StatusCode(401))));
-        assert_eq!(server.requests()[0].text(), "text=milk");
+        let requests = server.wait_for(1, Duration::from_secs(10));
+        assert_eq!(requests[0].text(), "text=milk");
     }
 }
