@@ -389,7 +389,7 @@ impl Shared {
 
     /// Closes a connection.
     fn close(&self, mut task: Box<Task>) {
-        task.conn.send_held_answers();
+        task.conn.send_held_responses();
         task.conn.say_end();
         let (home, slot) = (task.home, task.slot);
         task.conn.cut_tail();

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn finished_answers_wait_only_for_a_handler_that_has_just_been_quick() {
+    fn complete_responses_wait_only_for_a_handler_that_has_just_been_quick() {
         let (_event_loop, hook) = hook();
         assert!(!hook.before_handler("GET", "/a", Coming::First));
         assert!(!hook.before_handler("GET", "/a?x", Coming::Behind));
