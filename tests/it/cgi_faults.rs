@@ -46,11 +46,12 @@ fn a_script_that_is_never_silent_still_has_an_end() {
 #[test]
 fn stderr_is_not_part_of_the_response() {
     let site = Site::with("#!/bin/sh\nwhile :; do echo noise >&2; done\n");
-    let server = serve(site.handler().with_silence_timeout(Duration::from_secs(1)));
+    let server = serve(site.handler().with_silence_timeout(Duration::from_secs(2)));
     assert_eq!(get(&server, "/cgi-bin/script").status, 504);
+    let end = "CGI script: (further lines are not logged)";
+    server.wait_for_log(end);
     let lines = server.logged();
     let last_noise = lines.iter().rposition(|line| line == "CGI script: noise");
-    let end = "CGI script: (further lines are not logged)";
     let first_end = lines.iter().position(|line| line == end);
     assert!(last_noise.is_some() && last_noise < first_end, "{lines:?}");
 }
