@@ -344,7 +344,7 @@ fn all_mines() -> impl Iterator<Item = Mine> {
 }
 
 #[test]
-fn a_hook_that_fails_ends_one_connection_at_most() {
+fn a_hook_that_panics_ends_one_connection_at_most() {
     for mut server in mines() {
         for mine in all_mines() {
             server.fails(&[mine], |_| ());
@@ -353,7 +353,7 @@ fn a_hook_that_fails_ends_one_connection_at_most() {
 }
 
 #[test]
-fn a_failure_that_fails_while_it_is_reported_ends_one_connection_at_most() {
+fn a_panic_while_a_panic_is_reported_ends_one_connection_at_most() {
     for mut server in mines() {
         for kind in KINDS {
             for hook in ["send_error", "log_error", "log_message", "end_headers"] {
@@ -370,7 +370,7 @@ fn a_failure_that_fails_while_it_is_reported_ends_one_connection_at_most() {
 }
 
 #[test]
-fn a_closure_of_the_server_that_panics_stops_nothing() {
+fn a_callback_that_panics_does_not_stop_the_server() {
     for mut server in mines() {
         server.fails(&[("verify_request", Kind::Payload)], |_| ());
         server.fails(&[("service_actions", Kind::Payload)], |handler| {

@@ -73,7 +73,7 @@ fn a_request_that_runs_ends_whole() {
 }
 
 #[test]
-fn an_answer_of_the_last_moment_survives_an_unread_body() {
+fn a_response_at_the_deadline_survives_an_unread_body() {
     let (server, gate) = spawn_gated(|_| ());
     let mut client = Client::new(server.addr());
     client.send("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
@@ -344,7 +344,7 @@ fn twice_and_from_many_threads() {
 }
 
 #[test]
-fn under_load_it_loses_no_answer_that_has_begun() {
+fn under_load_it_loses_no_response_that_has_begun() {
     for max_threads in [1, 2, 8] {
         let server = spawn(handler(echo), |limits| limits.max_threads = max_threads);
         let address = server.addr();

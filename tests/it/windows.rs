@@ -176,7 +176,7 @@ fn names_that_mean_something_else_are_not_found() {
 
 /// Who may make links is up to the system: wine has none, and Windows asks for a right.
 #[test]
-fn links_and_junctions_that_lead_out_lead_nowhere() {
+fn links_and_junctions_that_lead_out_are_a_404() {
     let root = WebRoot::new();
     root.file("dir/a.txt", "inside");
     let outside = root.join("..\\outside");
