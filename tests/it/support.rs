@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, Response, method_of};
 use servette::base::HandlerFn;
-use servette::testing::{Builder, TestServer};
+use servette::testing::{TestServer, TestServerBuilder};
 use servette::{Connection, Exchange, Limits, Next, RequestHandler, Result, Status, handler_fn};
 
 /// Far more than anything takes: a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A fixture to be built: one of HTTPS where the tests run over TLS.
-pub(crate) fn fixture() -> Builder {
+pub(crate) fn fixture() -> TestServerBuilder {
     #[cfg(feature = "self-signed")]
     if crate::over_tls::is_on() {
         return TestServer::builder().https();
