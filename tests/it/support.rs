@@ -12,7 +12,7 @@ use servette::testing::{TestServer, TestServerBuilder};
 use servette::{Connection, Exchange, Limits, Next, RequestHandler, Result, Status, handler_fn};
 
 /// Far more than anything takes: a test that waits so long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A fixture to be built: one of HTTPS where the tests run over TLS.
 pub(crate) fn fixture() -> TestServerBuilder {

@@ -342,7 +342,9 @@ fn tails_that_begin_while_a_server_stops_are_sent() {
                 client.get("/big");
             }
             let stopping = thread::spawn(move || server.shutdown(3 * PATIENCE).unwrap());
-            let sent = clients.iter_mut().map(|client| client.hurry().rest_or_reset().len());
+            let sent = clients
+                .iter_mut()
+                .map(|client| client.hurry().rest_or_reset().len());
             let sent: Vec<_> = sent.collect();
             assert_eq!(stopping.join().unwrap(), 0);
             // One whose request was not taken is closed.
