@@ -201,14 +201,14 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// Errors of sending the bytes that were written before.
-    pub fn raw(&mut self) -> io::Result<RawStream<'_>> {
+    pub fn raw_stream(&mut self) -> io::Result<RawStream<'_>> {
         RawStream::new(&mut self.rfile)
     }
 
     /// Takes the connection out of the server, as a blocking stream that outlives the exchange: for an upgrade such as
     /// WebSocket, or for a tunnel.
     ///
-    /// As with [`raw`](Self::raw), the bytes that were written before are sent, and the request counts as answered. The
+    /// As with [`raw_stream`](Self::raw_stream), the bytes that were written before are sent, and the request counts as answered. The
     /// timeouts of the server and its shutdown do not apply to the stream.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 // (files that were opened before), `head` (the steps from there to the response), `representation` (those of them that
 // bytes in memory take, too), `mime`, `media`, `validators`, `conditions`, `ranges`, `fields`, `parts` and `listing`.
 //
-// Options for built sites (`site`) are steps of their own: `hosts`, `cors`, `visibility`, `missing`, `sidecar` with
+// Options for built sites (`site`) are steps of their own: `hosts`, `cors`, `visibility`, `missing`, `precompressed` with
 // `codings`, and `caching`.
 
 use std::borrow::Cow;
@@ -60,10 +60,10 @@ mod missing;
 pub(crate) mod open;
 mod parts;
 pub(crate) mod path;
+mod precompressed;
 pub(crate) mod ranges;
 mod ready;
 mod representation;
-mod sidecar;
 mod site;
 mod validators;
 #[doc(hidden)]

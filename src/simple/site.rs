@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::caching::Caching;
 use super::hosts::Hosts;
-use super::sidecar::NamedOnce;
+use super::precompressed::NamedOnce;
 use super::{Listing, SimpleHandler, Visibility, values};
 use crate::Exchange;
 use crate::exchange::prefix;

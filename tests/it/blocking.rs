@@ -85,7 +85,7 @@ fn keep_asking(mut clients: Vec<Client>, is_enough: &AtomicBool) {
 const CLIENTS: usize = 32;
 
 #[test]
-fn short_waits_are_many_at_the_same_time_and_nobody_waits_for_them() {
+fn many_short_waits_run_in_parallel_and_no_client_waits_for_them() {
     if !many_wait_together() {
         return;
     }
@@ -180,7 +180,7 @@ fn takes_less_than(millis: u64, attempt: impl FnMut() -> Duration) {
 }
 
 #[test]
-fn event_loops_that_stand_still_go_on_together() {
+fn blocked_event_loops_go_on_together() {
     if !many_wait_together() {
         return;
     }

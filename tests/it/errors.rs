@@ -134,7 +134,7 @@ fn an_early_end_of_a_body_is_a_400() {
 }
 
 #[test]
-fn a_handler_sees_what_is_wrong_with_a_body_and_may_answer_by_itself() {
+fn a_handler_sees_the_error_of_a_body_and_can_respond_itself() {
     let builder = fixture().limits(limits(|limits| limits.max_body = Some(10)));
     let server = builder.start(handler_fn(|h, x| {
         let error = x.rfile.read_to_end(&mut Vec::new()).unwrap_err();
@@ -224,7 +224,7 @@ fn a_handler_that_does_not_read_a_body_over_the_limit_answers_as_usual() {
 }
 
 #[test]
-fn after_a_panic_the_server_lives_on() {
+fn after_a_panic_the_server_goes_on() {
     let server = serve(|h, x| match x.path {
         "/text" => panic!("of a text"),
         "/string" => panic!("of a {}", x.path),
@@ -261,7 +261,7 @@ fn after_a_panic_the_server_lives_on() {
 
 /// Python 12 and test_error_content_length, test_html_escape_on_error.
 #[test]
-fn the_page_tells_code_message_and_explanation_escaped() {
+fn the_error_page_has_code_message_and_explanation_escaped() {
     let server = serve(|h, x| match x.path {
         "/own" => {
             let status = Status::BAD_GATEWAY.with_message("<script>&\"'");
@@ -378,7 +378,7 @@ fn a_long_method_is_not_echoed() {
 }
 
 #[test]
-fn a_client_that_leaves_is_no_error() {
+fn a_client_that_disconnects_causes_no_error() {
     let server = serve(|h, x| {
         h.send_response(x, Status::OK);
         h.end_headers(x)?;

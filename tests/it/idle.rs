@@ -8,7 +8,7 @@ use crate::lifesupport::{spawn, spawn_single};
 use crate::support::{echo, handler, text};
 
 #[test]
-fn waiting_connections_block_nobody_on_a_single_thread() {
+fn waiting_connections_block_no_other_on_a_single_thread() {
     let server = spawn_single(handler(echo));
     let client = || Client::new(server.addr());
     let mut opened: Vec<_> = (0..40).map(|_| client()).collect();
@@ -48,7 +48,7 @@ fn partial_heads_take_no_thread() {
 
 /// The pieces are events of their own: a request on another connection is answered between them.
 #[test]
-fn long_heads_that_come_in_pieces_beside_others_are_answered() {
+fn long_heads_that_arrive_in_pieces_beside_others_are_answered() {
     let server = spawn_single(handler(|h, x| {
         let mut body = String::new();
         x.rfile.read_to_string(&mut body)?;
@@ -138,12 +138,12 @@ mod in_a_child {
     }
 
     #[test]
-    fn an_idle_connection_takes_less_than_a_kibibyte_or_two() {
+    fn an_idle_connection_takes_less_than_2_kib() {
         if serves(server) {
             return;
         }
         let child = Child::start(
-            "idle::in_a_child::an_idle_connection_takes_less_than_a_kibibyte_or_two",
+            "idle::in_a_child::an_idle_connection_takes_less_than_2_kib",
             None,
         );
         let count = raise_descriptors().saturating_sub(500).min(5_000);

@@ -63,7 +63,7 @@ fn big_root() -> WebRoot {
 #[test]
 fn an_interrupt_lets_a_download_end() {
     let root = big_root();
-    let (mut running, port) = Running::servette(&root, &[""; 0]);
+    let (mut running, port) = Running::servette(&root, &["--grace", "60"]);
     let mut client = download(port);
     running.signal(Signal::INT);
     assert_eq!((running.out(), running.out().len()), (String::new(), 37));
