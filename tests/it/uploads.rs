@@ -198,7 +198,9 @@ fn send_on(client: &mut Client, request: &[u8], status: u16) -> std::result::Res
     let start = Instant::now();
     for piece in request.chunks(16 << 10) {
         let sent = match has_come(client) {
-            true => Err(std::io::Error::other("the response, or the end, came before the body was sent")),
+            true => Err(std::io::Error::other(
+                "the response, or the end, came before the body was sent",
+            )),
             false => client.stream.write_all(piece),
         };
         match sent {
