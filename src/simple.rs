@@ -77,8 +77,8 @@ const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 /// handler that embeds a [`SimpleHandler`] calls it from its own.
 ///
 /// GET and HEAD are answered by [`ServeFiles::do_get`] and [`ServeFiles::do_head`], OPTIONS if
-/// [`SimpleHandler::cors`] is on, and all other methods with 501. A host that is not
-/// [allowed](SimpleHandler::with_allowed_hosts) is rejected with 421.
+/// [`SimpleHandler::cors`] is on, and all other methods with 501, as in Python, and an `Allow` field. A host that is
+/// not [allowed](SimpleHandler::with_allowed_hosts) is rejected with 421.
 ///
 /// # Errors
 /// Those of the hooks.
@@ -88,8 +88,17 @@ pub fn do_method<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> R
         "GET" => handler.do_get(x),
         "HEAD" => handler.do_head(x),
         "OPTIONS" if handler.files().site().has_cors => cors::answer_options(handler, x),
-        _ => base::do_method(handler, x),
+        _ => unsupported(handler, x),
     })
+}
+
+/// Answers with 501. `Allow` has the methods of files (RFC 9110, section 10.2.1); scripts may have more.
+#[cold]
+fn unsupported<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+    if handler.as_scripts().is_none() {
+        x.send_header("Allow", handler.files().site().methods());
+    }
+    base::do_method(handler, x)
 }
 
 /// The default of [`ServeFiles::do_get`].

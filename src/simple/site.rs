@@ -50,6 +50,14 @@ impl Site {
         }
     }
 
+    /// Returns the methods that files have, for the field `Allow`.
+    pub(super) fn methods(&self) -> &'static str {
+        match self.has_cors {
+            true => "GET, HEAD, OPTIONS",
+            false => "GET, HEAD",
+        }
+    }
+
     #[inline]
     pub(super) fn allows_host(&self, x: &Exchange<'_>) -> bool {
         match &self.hosts {

@@ -19,15 +19,15 @@ use crate::{Result, Status};
 /// Number of bytes of a body that a pattern sees, unless the fixture records more.
 const MOST_BODY: u64 = 16 << 20;
 
-/// A handler made of stubs, which are canned answers to matching requests. The first stub that matches a
-/// request and is not used up answers it.
+/// A handler made of stubs. Each [`Stub`] is a pattern with its answers. A request is answered by the first stub
+/// that matches it and is not used up.
 ///
 /// If no stub matches, the answer is 404, or 501 if no stub has the method; its text lists the stubs. Clones
 /// share their stubs.
 ///
-/// A [`TestServer`](super::TestServer) that was [started](super::TestServer::start) with stubs verifies their
+/// A [`TestServer`](super::TestServer) that was [started](super::TestServer::start) with stubs checks their
 /// expectations when it is dropped. In [`scope`](super::TestServer::scope), and when another handler contains
-/// the stubs, use [`Builder::verify`](super::Builder::verify) or [`verify`](Self::verify).
+/// the stubs, use [`TestServerBuilder::verify`](super::TestServerBuilder::verify) or [`verify`](Self::verify).
 ///
 /// ```
 /// use servette::testing::{Stubs, get, post, respond, status};

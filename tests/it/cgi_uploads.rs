@@ -154,6 +154,14 @@ enum Stop {
 impl Stop {
     const ALL: [Stop; 3] = [Stop::Stalls, Stop::HalfCloses, Stop::Resets];
 
+    /// A time that only a client that stalls reaches, also on a busy machine.
+    fn body_timeout(self) -> Duration {
+        match self {
+            Stop::Stalls => SHORT,
+            _ => Duration::from_secs(30),
+        }
+    }
+
     fn status(self) -> Option<u16> {
         match self {
             Stop::Stalls => Some(408),
@@ -194,11 +202,7 @@ fn a_client_that_stops_at_any_byte_of_a_body_frees_script_and_thread() {
     for stop in Stop::ALL {
         // One script at a time, and one thread beside that which polls.
         let server = serve_within(site.handler().with_max_scripts(1), |limits| {
-            // Only a client that stalls is to meet it, also on a busy machine.
-            limits.body_timeout = match stop {
-                Stop::Stalls => Duration::from_millis(100),
-                _ => Duration::from_secs(30),
-            };
+            limits.body_timeout = stop.body_timeout();
             limits.max_threads = 2;
         });
         let mut lines = Vec::new();
@@ -225,11 +229,7 @@ fn a_client_that_stops_at_any_byte_of_a_chunked_body_frees_script_and_thread() {
     let chunks = "2;x=y\r\nbo\r\n02\r\ndy\r\n0\r\nX: y\r\n\r\n";
     for stop in Stop::ALL {
         let server = serve_within(site.handler().with_max_scripts(1), |limits| {
-            // As above.
-            limits.body_timeout = match stop {
-                Stop::Stalls => SHORT,
-                _ => Duration::from_secs(30),
-            };
+            limits.body_timeout = stop.body_timeout();
         });
         let clients: Vec<_> = (0..chunks.len())
             .map(|sent| {

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use crate::client::{get, method_of};
-use crate::support::{Ask, PATIENCE, fixture, limits, message, serve, text};
+use crate::support::{Ask, PATIENCE, echo, fixture, limits, message, serve, text};
 use servette::testing::TestServer;
 use servette::{Error, Exchange, RequestHandler, Result, Status, base, handler_fn};
 
@@ -198,6 +198,29 @@ fn a_body_over_the_limit_is_a_413_and_no_more_than_the_limit_is_read() {
         let response = post("Transfer-Encoding: chunked", &(chunks + "0\r\n\r\n"));
         assert_eq!(response.status, status);
     }
+}
+
+#[test]
+fn a_handler_that_does_not_read_a_body_over_the_limit_answers_as_usual() {
+    let limits = limits(|limits| {
+        limits.max_body = Some(10);
+        limits.discard = 1_000;
+    });
+    let server = fixture().limits(limits).start(handler_fn(echo));
+    let mut client = server.connect();
+    // The rest of this body is read, and the connection goes on.
+    let body = "x".repeat(1_000);
+    let post = "POST /a HTTP/1.1\r\nHost: h\r\n";
+    client.send(format!("{post}Content-Length: 1000\r\n\r\n{body}"));
+    let response = client.response();
+    assert_eq!((response.status, response.text()), (200, "/a"));
+    assert!(!response.says_close());
+    // This one is longer than `discard`.
+    client.send(format!("{post}Content-Length: 1001\r\n\r\nx{body}"));
+    let response = client.response();
+    assert_eq!((response.status, response.text()), (200, "/a"));
+    assert!(response.says_close());
+    client.assert_end();
 }
 
 #[test]

@@ -455,21 +455,65 @@ fn a_body_needs_the_end_of_the_head() {
     assert_eq!((response.status, response.get("A")), (500, Some("b")));
 }
 
+/// A handler that forgets to return after `send_error` sends nothing of what comes after it.
 #[test]
-fn a_second_response_replaces_the_first_until_it_has_begun() {
-    let server = serve(|h, x| {
-        head(h, x, &[("A", "1"), ("Content-Length", "100")])?;
-        x.wfile.write_all(b"first")?;
-        if x.path == "/begun" {
-            x.wfile.flush()?;
+fn a_second_response_is_an_error() {
+    let server = serve(|h, x| match x.path {
+        "/forgotten" => {
+            h.send_error(x, Status::FORBIDDEN)?;
+            text(h, x, "secret")
         }
+        "/redirect" => {
+            text(h, x, "first")?;
+            x.send_redirect(Status::FOUND, "/")
+        }
+        "/ignored" => {
+            text(h, x, "first")?;
+            text(h, x, "secret").unwrap_err();
+            Ok(())
+        }
+        _ => {
+            head(h, x, &[("A", "1"), ("Content-Length", "100")])?;
+            x.wfile.write_all(b"first")?;
+            x.wfile.flush()?;
+            text(h, x, "secret")
+        }
+    });
+    for path in ["/forgotten", "/redirect"] {
+        let response = server.answer(get(path));
+        assert_eq!(response.status, 500, "{path}");
+        assert!(!response.text().contains("secret"), "{path}");
+        server.wait_for_log(&format!(
+            "\"GET {path} HTTP/1.1\" the handler sent a second response"
+        ));
+    }
+    assert_eq!(server.answer(get("/ignored")).text(), "first");
+    let mut client = server.connect();
+    client.send(get("/begun")).try_response("GET").unwrap_err();
+}
+
+#[test]
+fn a_second_status_line_replaces_a_head_that_is_not_complete() {
+    let server = serve(|h, x| {
+        h.send_response(x, Status::OK);
+        h.send_header(x, "A", "1");
         text(h, x, "second")
     });
-    let mut client = server.connect();
-    let response = client.send(get("/")).response();
+    let response = server.answer(get("/"));
     assert_eq!((response.text(), response.get("A")), ("second", None));
     assert!(!response.says_close());
-    client.send(get("/begun")).try_response("GET").unwrap_err();
+}
+
+/// To fail after its response, a handler returns an error.
+#[test]
+fn an_error_replaces_a_response_that_has_not_begun() {
+    let server = serve(|h, x| {
+        text(h, x, "first")?;
+        Err(Status::CONFLICT.into())
+    });
+    let response = server.answer(get("/"));
+    assert_eq!(response.status, 409);
+    assert!(!response.text().contains("first"));
 }
 
 #[test]

@@ -42,6 +42,7 @@ mod deadlines;
 mod deferred;
 mod errors;
 mod events;
+mod every_response;
 mod examples;
 mod expect_continue;
 mod file_hooks;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, crowd, get};
 use crate::lifesupport::{Gate, no_new_processes, spawn, spawn_both, spawn_gated, spawn_single};
-use crate::support::{PATIENCE, echo, handler, limits, message, text, until};
+use crate::support::{PATIENCE, assert_refused, echo, handler, limits, message, text, until};
 use servette::{
     Connection, Exchange, HttpServer, Next, RequestHandler, Result, RunningServer, ServerInfo,
     ShutdownHandle, Status, ThreadingHttpServer, base,
@@ -417,12 +417,12 @@ fn the_port_is_closed_in_all_event_loops() {
         let server = server.event_loops(4).bind("127.0.0.1:0").unwrap();
         let address = server.server_address().socket_addr().unwrap();
         server.scope(|_| ()).unwrap();
-        assert!(std::net::TcpStream::connect(address).is_err());
+        assert_refused(address);
     }
     let server = ThreadingHttpServer::builder(handler(echo));
     let server = server.event_loops(4).bind("127.0.0.1:0").unwrap();
     let address = server.server_address().socket_addr().unwrap();
     server.shutdown_handle().shutdown(LONG);
     assert!(server.handle_request().is_err());
-    assert!(std::net::TcpStream::connect(address).is_err());
+    assert_refused(address);
 }

@@ -313,7 +313,7 @@ fn what_is_written_before_the_handler_returns_follows_in_order() {
             }
             assert!(x.wfile.write(b"no").is_err());
             assert!(x.wfile.start_stream().is_err());
-            assert!(x.raw().is_err() && x.detach().is_err() && x.defer().is_err());
+            assert!(x.raw_stream().is_err() && x.detach().is_err() && x.defer().is_err());
             x.wfile.flush()?;
             let mut body = Vec::new();
             x.rfile.read_to_end(&mut body)?;

@@ -58,7 +58,7 @@ fn recording_is_bounded() {
     client.read_to_end(&mut Vec::new()).unwrap();
     let request = &server.wait_for(1, PATIENCE)[0];
     assert_eq!(request.body.len(), 1000);
-    assert!(request.is_truncated && request.raw.len() <= 1000 + (64 << 10));
+    assert!(request.is_truncated && request.bytes.len() <= 1000 + (64 << 10));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn what_comes_at_once_is_bounded_together() {
     let kept = server.wait_for(clients.len(), PATIENCE);
     let bytes: usize = kept
         .iter()
-        .map(|kept| kept.body.len() + kept.raw.len())
+        .map(|kept| kept.body.len() + kept.bytes.len())
         .sum();
     assert!((60 << 20..=64 << 20).contains(&bytes), "{bytes}");
 }
@@ -119,10 +119,10 @@ fn bytes_that_are_not_kept_behind_a_long_body_are_missed_in_the_next_request() {
     );
     let requests = server.requests();
     assert!(requests[0].is_truncated && requests[1].path == "/two");
-    let is_whole = requests[1].raw.starts_with(b"GET /two ");
+    let is_whole = requests[1].bytes.starts_with(b"GET /two ");
     assert!(
         is_whole != requests[1].is_truncated,
         "{}",
-        requests[1].raw.escape_ascii()
+        requests[1].bytes.escape_ascii()
     );
 }

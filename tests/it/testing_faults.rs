@@ -362,7 +362,7 @@ fn other_protocols_pass_and_their_bytes_are_recorded() {
     let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n";
     let echo = move |_: &dyn servette::RequestHandler, x: &mut servette::Exchange<'_>| {
         raw(switched).play(x)?;
-        let mut stream = x.raw()?;
+        let mut stream = x.raw_stream()?;
         io::copy(&mut (&mut stream).take(4), &mut io::sink())?;
         Ok(stream.write_all(b"pong")?)
     };
@@ -396,6 +396,6 @@ fn other_protocols_pass_and_their_bytes_are_recorded() {
             .replace("Connection: close\r\n", "");
         assert!(got.ends_with(answer), "{got}");
         let requests = server.wait_for(1, PATIENCE);
-        assert_eq!(String::from_utf8_lossy(&requests[0].raw), request);
+        assert_eq!(String::from_utf8_lossy(&requests[0].bytes), request);
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Receiver;
 use crate::lifesupport::{a_new_process, no_new_processes};
-use crate::support::{PATIENCE, message};
+use crate::support::{PATIENCE, assert_refused, message};
 use servette::testing::{
     Reply, ReservedPort, Stubs, TestServer, close, gate, get, hang, pause, raw, reset, status,
 };
@@ -205,8 +205,7 @@ fn the_same_port_can_be_bound_again_at_once() {
         assert!(ask(&server, GET).starts_with("HTTP/1.1 200 "));
         let port = server.stop();
         assert_eq!(port.addr(), address);
-        let refused = TcpStream::connect(address).unwrap_err();
-        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+        assert_refused(address);
         server = port.start(status(200));
     }
 }

@@ -391,7 +391,7 @@ fn raw_and_detached_streams_carry_plaintext() {
     let give = Mutex::new(give);
     let server = TestServer::builder().https().start(handler_fn(move |_, x| {
         if x.path == "/raw" {
-            let mut raw = x.raw()?;
+            let mut raw = x.raw_stream()?;
             let mut word = [0; 5];
             raw.read_exact(&mut word)?;
             raw.write_all(&word)?;

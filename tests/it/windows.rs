@@ -10,7 +10,7 @@ use servette::simple::Symlinks;
 use servette::{HttpServer, ThreadingHttpServer};
 
 use crate::client::Client;
-use crate::support::{PATIENCE, echo, handler};
+use crate::support::{PATIENCE, assert_refused, echo, handler};
 use crate::webroot::{SECRET, WebRoot, get};
 
 /// What the child of a test does; see [`child`].
@@ -68,7 +68,7 @@ fn a_child_keeps_no_port_and_no_connection() {
         text.extend(byte);
     }
     server.shutdown(PATIENCE).unwrap();
-    assert!(TcpStream::connect(address).is_err());
+    assert_refused(address);
     TcpListener::bind(address).unwrap();
     // A socket that is closed answers with a reset.
     let start = Instant::now();
