@@ -14,7 +14,7 @@ use crate::webroot::{PATIENCE, WebRoot, connect};
 fn an_interrupt_ends_it_with_idle_connections_open() {
     let root = WebRoot::new();
     root.file("a.txt", "hello");
-    let arguments = ["-p", "HTTP/1.1", "--grace", "60"];
+    let arguments = ["-p", "HTTP/1.1", "--grace", "300"];
     let (mut running, port) = Running::servette(&root, &arguments);
     let mut kept = connect(("127.0.0.1", port));
     kept.write_all(b"HEAD /a.txt HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -86,7 +86,7 @@ fn an_interrupt_waits_two_seconds_for_a_download_that_stands_still() {
 #[test]
 fn a_second_interrupt_ends_it_at_once() {
     let root = big_root();
-    let (mut running, port) = Running::servette(&root, &["--grace", "60"]);
+    let (mut running, port) = Running::servette(&root, &["--grace", "300"]);
     let _client = download(port);
     let started = Instant::now();
     running.signal(Signal::INT);
