@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use servette::base::Outcome;
 use servette::{Chunk, Exchange, Layer, OrStatus, RequestHandler, ResponseStream, Result};
 use servette::{SimpleHandler, Status, Target, ThreadingHttpServer, events};
-use std::{collections::BTreeMap, io::Write, path::PathBuf, time::Duration};
-use std::{fs::File, sync::Mutex};
+use std::{collections::BTreeMap, fs::File, io::Write, path::PathBuf, sync::Mutex, time::Duration};
 
 #[derive(Deserialize, Serialize)]
 struct Todo {
@@ -167,6 +166,7 @@ fn main() -> Result<()> {
     let stop = server.shutdown_handle();
     ctrlc::set_handler(move || {
         stop.shutdown(Duration::from_secs(1)); // at SIGTERM, or Ctrl-C
+        std::process::exit(0) // even if a handler still runs
     })
     .map_err(std::io::Error::other)?;
     println!("{}", server.info().url("/"));

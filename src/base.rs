@@ -115,7 +115,7 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(
     let context = Context {
         handler: &handler,
         is_layered: handler.is_layer(),
-        is_branch: false,
+        router: None,
         scope: &scope,
     };
     let is_told = context.is_layered || conn.server().late_format().is_some();
@@ -257,7 +257,10 @@ pub fn end_headers<H: RequestHandler + ?Sized>(handler: &H, x: &mut Exchange<'_>
 /// # Errors
 /// Errors of [`end_headers`], and errors of sending an interim response.
 pub fn flush_headers<H: RequestHandler + ?Sized>(_: &H, x: &mut Exchange<'_>) -> Result<()> {
-    Ok(x.channel().end_fields()?)
+    match x.context.router {
+        None => Ok(x.channel().end_fields()?),
+        Some(router) => branch::end_headers_of_router(router, x),
+    }
 }
 
 /// Default implementation of [`RequestHandler::log_request`]. A [`LogFormat`] with status, size and time is written
@@ -270,7 +273,7 @@ pub fn log_request<H: RequestHandler + ?Sized>(
 ) {
     let scope = x.context.scope;
     // The first handler decides whether requests of its branches are logged, as with their lines.
-    if x.context.is_branch && !scope.is_logging_request.replace(true) {
+    if x.context.router.is_some() && !scope.is_logging_request.replace(true) {
         scope.first.log_request(x, code, size);
         return scope.is_logging_request.set(false);
     }
@@ -313,7 +316,7 @@ pub fn log_message<H: RequestHandler + ?Sized>(
 pub fn log_line<H: RequestHandler + ?Sized>(_: &H, x: &Exchange<'_>, line: &str) {
     let scope = x.context.scope;
     // A branch writes to the log of the first handler, unless it overrides this hook.
-    if x.context.is_branch && !scope.is_logging.replace(true) {
+    if x.context.router.is_some() && !scope.is_logging.replace(true) {
         scope.first.log_line(x, line);
         return scope.is_logging.set(false);
     }

@@ -83,7 +83,7 @@ pub struct Connection {
     /// The number of answered requests.
     answered: u64,
     /// Finished responses that wait for the rest of a request body, while the connection is parked.
-    held_answers: Box<[u8]>,
+    held_responses: Box<[u8]>,
     /// The start of a PROXY header whose rest has not come.
     #[expect(
         clippy::box_collection,
@@ -172,7 +172,7 @@ impl Connection {
             server,
             state: State::Open,
             answered: 0,
-            held_answers: Box::default(),
+            held_responses: Box::default(),
             partial_header: None,
             one_at_a_time: false,
             first_request: None,
@@ -286,8 +286,8 @@ impl Connection {
         mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
         let out = self.channel.out.get_mut();
         mem::swap(&mut out.buffer, &mut buffers.output);
-        if !self.held_answers.is_empty() {
-            out.put_back(&mem::take(&mut self.held_answers));
+        if !self.held_responses.is_empty() {
+            out.put_back(&mem::take(&mut self.held_responses));
         }
     }
 
@@ -301,10 +301,10 @@ impl Connection {
             self.input.reset_scan();
         }
         mem::swap(&mut self.channel.wire.hook, &mut buffers.hook);
-        let holds = self.holds_answers();
+        let holds = self.holds_responses();
         let out = self.channel.out.get_mut();
         if holds {
-            self.held_answers = out.buffer.as_slice().into();
+            self.held_responses = out.buffer.as_slice().into();
         }
         out.drop_all();
         mem::swap(&mut out.buffer, &mut buffers.output);
@@ -333,12 +333,12 @@ impl Connection {
                 State::Found(_) | State::Refused(_) | State::Late(_) => {
                     return Ok(Readiness::Request);
                 }
-                State::Draining(drain) => {
-                    if !drain.holds_answer && !self.channel.is_idle() {
+                State::Discarding(discard) => {
+                    if !discard.holds_response && !self.channel.is_idle() {
                         self.channel.send_finished(false)?;
                         continue;
                     }
-                    match self.drain() {
+                    match self.discard() {
                         true => continue,
                         false => return Ok(Readiness::Pending),
                     }
@@ -408,7 +408,7 @@ impl Connection {
 
     /// Sends all finished responses.
     pub(crate) fn flush_all(&mut self) -> Result<()> {
-        self.release_answers();
+        self.release_responses();
         self.flush_with(false)
     }
 
@@ -422,7 +422,7 @@ impl Connection {
     }
 
     fn flush_with(&mut self, more: bool) -> Result<()> {
-        match self.channel.is_idle() || self.holds_answers() {
+        match self.channel.is_idle() || self.holds_responses() {
             true => Ok(()),
             false => self.channel.send_finished(more).map_err(Error::from),
         }

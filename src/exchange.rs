@@ -41,8 +41,12 @@ mod target;
 ///
 /// A handler sends a response in this order: [`send_response`](crate::RequestHandler::send_response), then
 /// [`send_header`](crate::RequestHandler::send_header) for each field, then
-/// [`end_headers`](crate::RequestHandler::end_headers), then the body through `wfile`. A second `send_response`
-/// replaces the first response as long as no byte of it was sent; after that it is an error.
+/// [`end_headers`](crate::RequestHandler::end_headers), then the body through `wfile`.
+///
+/// A handler sends one response. A second one is an error: the client gets 500, and the log says `the handler sent a
+/// second response`. So a handler that forgets to return after `send_error` does not send more. A handler that fails
+/// after its response returns an error: the error page replaces the response if no byte of it was sent. Before
+/// `end_headers`, a second `send_response` replaces the status line and the fields of the first.
 ///
 /// ```
 /// use servette::{Exchange, RequestHandler, Result, Status, respond};
@@ -197,14 +201,14 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// Errors of sending the bytes that were written before.
-    pub fn raw(&mut self) -> io::Result<RawStream<'_>> {
+    pub fn raw_stream(&mut self) -> io::Result<RawStream<'_>> {
         RawStream::new(&mut self.rfile)
     }
 
     /// Takes the connection out of the server, as a blocking stream that outlives the exchange: for an upgrade such as
     /// WebSocket, or for a tunnel.
     ///
-    /// As with [`raw`](Self::raw), the bytes that were written before are sent, and the request counts as answered. The
+    /// As with [`raw_stream`](Self::raw_stream), the bytes that were written before are sent, and the request counts as answered. The
     /// timeouts of the server and its shutdown do not apply to the stream.
     ///
     /// # Errors

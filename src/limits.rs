@@ -42,8 +42,11 @@ pub struct Limits {
     pub chunk_extensions: usize,
     /// Maximum size of the trailer section of a chunked body; a larger one is rejected with 400. Default 16,384.
     pub trailers: usize,
-    /// Maximum size of a request body: reading `rfile` fails beyond it, and the request is rejected with 413. Default
-    /// `None`, no limit: bodies are streamed, and the handler decides how much it reads.
+    /// Maximum size of a request body. The first read of `rfile` fails if `Content-Length` is larger, and a read of a
+    /// chunked body fails where it becomes larger; the client gets 413. A handler that does not read the body is not
+    /// affected, as with Go's `MaxBytesHandler`: the server reads at most [`discard`](Self::discard) bytes of such a
+    /// body, and closes the connection if there are more. Default `None`, no limit: bodies are streamed, and the handler
+    /// decides how much it reads.
     pub max_body: Option<u64>,
     /// Deadline for the head of a request, from its first byte to its end (for the first request: from the start of the
     /// connection). Then the client gets 408; if it has sent nothing, the connection is closed. Default 15 s.
@@ -135,8 +138,8 @@ macro_rules! setters {
         impl Limits {$(
             #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
             #[must_use]
-            pub fn $setter(mut self, $field: impl Into<$type>) -> Self {
-                self.$field = $field.into();
+            pub fn $setter(mut self, $field: $type) -> Self {
+                self.$field = $field;
                 self
             }
         )*}
@@ -153,7 +156,6 @@ setters! {
     with_chunk_digits: chunk_digits: usize;
     with_chunk_extensions: chunk_extensions: usize;
     with_trailers: trailers: usize;
-    with_max_body: max_body: Option<u64>;
     with_head_deadline: head_deadline: Duration;
     with_idle_timeout: idle_timeout: Duration;
     with_body_timeout: body_timeout: Duration;
@@ -173,6 +175,13 @@ setters! {
 }
 
 impl Limits {
+    /// Sets [`max_body`](Self::max_body): `.with_max_body(64 << 10)` for 64 KiB, `.with_max_body(None)` for no limit.
+    #[must_use]
+    pub fn with_max_body(mut self, max_body: impl Into<Option<u64>>) -> Self {
+        self.max_body = max_body.into();
+        self
+    }
+
     pub(crate) fn of_head(&self) -> HeadLimits {
         HeadLimits {
             request_line: self.request_line,

@@ -2,8 +2,8 @@
 
 // Reading order: `builder` and `options` (what can be set), `listener`, then `event_loop` with its `poller`, the `table`
 // of its connections (`task`) and their `deadlines`. A `ThreadingHttpServer` has a `worker_pool`: `leadership` says which
-// thread polls, `scheduler` what the others do, `handoff` and `predictor` when a leader passes its loop on, `monitor` when
-// it loses it. `running` is a server in the background.
+// worker leads an event loop, `scheduler` what the other workers do, `handoff` and `predictor` when a leader passes its
+// event loop on, `monitor` when it loses it. `running` is a server in the background.
 
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
@@ -222,7 +222,7 @@ impl<H: RequestHandler> HttpServer<H> {
 }
 
 impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
-    /// Serves on this thread and on a thread pool until the server is shut down. The threads of the pool end before this
+    /// Serves on this thread and on a thread pool until the server is shut down. The workers of the pool end before this
     /// returns.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 // (files that were opened before), `head` (the steps from there to the response), `representation` (those of them that
 // bytes in memory take, too), `mime`, `media`, `validators`, `conditions`, `ranges`, `fields`, `parts` and `listing`.
 //
-// Options for built sites (`site`) are steps of their own: `hosts`, `cors`, `visibility`, `missing`, `sidecar` with
+// Options for built sites (`site`) are steps of their own: `hosts`, `cors`, `visibility`, `missing`, `precompressed` with
 // `codings`, and `caching`.
 
 use std::borrow::Cow;
@@ -50,10 +50,10 @@ mod missing;
 pub(crate) mod open;
 mod parts;
 pub(crate) mod path;
+mod precompressed;
 pub(crate) mod ranges;
 mod ready;
 mod representation;
-mod sidecar;
 mod site;
 mod validators;
 #[doc(hidden)]
@@ -79,8 +79,8 @@ fn outermost<'h, 'x: 'h, H: ServeFiles + ?Sized>(
 /// handler that embeds a [`SimpleHandler`] calls it from its own.
 ///
 /// GET and HEAD are answered by [`ServeFiles::do_get`] and [`ServeFiles::do_head`], OPTIONS if
-/// [`SimpleHandler::cors`] is on, and all other methods with 501. A host that is not
-/// [allowed](SimpleHandler::with_allowed_hosts) is rejected with 421.
+/// [`SimpleHandler::cors`] is on, and all other methods with 501, as in Python, and an `Allow` field. A host that is
+/// not [allowed](SimpleHandler::with_allowed_hosts) is rejected with 421.
 ///
 /// # Errors
 /// Those of the hooks.
@@ -91,8 +91,17 @@ pub fn do_method<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> R
         "GET" => handler.do_get(x),
         "HEAD" => handler.do_head(x),
         "OPTIONS" if handler.files().site().has_cors => cors::answer_options(handler, x),
-        _ => base::do_method(handler, x),
+        _ => unsupported(handler, x),
     }
+}
+
+/// Answers with 501. `Allow` has the methods of files (RFC 9110, section 10.2.1); scripts may have more.
+#[cold]
+fn unsupported(handler: &dyn ServeFiles, x: &mut Exchange<'_>) -> Result<()> {
+    if handler.as_scripts().is_none() {
+        x.send_header("Allow", handler.files().site().methods());
+    }
+    base::do_method(handler, x)
 }
 
 /// The default of [`ServeFiles::do_get`].

@@ -17,19 +17,19 @@
 //! ```
 //!
 //! - [`TestServer`] serves any [`RequestHandler`](crate::RequestHandler) on a free port until it is dropped, and
-//!   records the requests. [`Builder`] has its settings.
-//! - [`Stubs`] are a handler with canned answers. A stub is a pattern ([`get`], [`post`], [`any`],
-//!   [`RequestPattern`]) with answers ([`status`], [`Answer`], [`stream`], [`forward`]) and the number of requests that
-//!   the test expects ([`Stub::expect`]).
-//! - [`reset`], [`close`], [`hang`], [`raw`] and the methods of [`Answer`] make a response fail at the byte that the
-//!   test chooses. A [`gate()`] holds it until the test goes on.
+//!   records the requests. [`TestServerBuilder`] has its settings.
+//! - [`Stubs`] is a handler made of stubs. A stub has a pattern ([`get`], [`post`], [`any`], [`RequestPattern`]), one or
+//!   more answers ([`status`], [`stream`], [`forward`]), and the number of requests that the test expects
+//!   ([`Stub::expect`]).
+//! - An answer is a canned response ([`Answer`]), or a fault: [`reset`], [`close`], [`hang`], [`raw`]. Methods of
+//!   [`Answer`] put a fault at a byte of the response. A response can wait at a [`gate()`] until the test opens it.
 //! - [`respond`] runs a handler in memory, without a socket.
 //!
 //! The guide [`testing`](crate::guide::testing) has recipes, all settings, and the messages of failing tests.
 //! [`from_wiremock`](crate::guide::from_wiremock) compares the crate with wiremock and httpmock.
 
 pub use self::answer::{Answer, ChunkFault, status};
-pub use self::builder::Builder;
+pub use self::builder::TestServerBuilder;
 pub use self::condition::Verdict;
 pub use self::forward::{Forward, forward};
 pub use self::gates::Gate;

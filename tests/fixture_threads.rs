@@ -25,12 +25,12 @@ fn a_fixture_has_few_threads_which_sleep_at_rest_and_end_with_it() {
         let own = &threads() - &before;
         assert!(own.len() <= 2, "{own:?}");
 
-        let rest = || std::thread::sleep(Duration::from_millis(500));
-        // They look for a while whether there is more.
-        rest();
-        let count = sleeps(&own);
-        rest();
-        assert_eq!(sleeps(&own), count);
+        // They poll for a while whether there is more. On a busy machine that while is longer.
+        wait_until("the threads sleep for half a second", || {
+            let count = sleeps(&own);
+            std::thread::sleep(Duration::from_millis(500));
+            sleeps(&own) == count
+        });
         ask(&server);
         assert_eq!(server.requests().len(), 2);
         drop(server);

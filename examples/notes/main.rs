@@ -54,6 +54,11 @@ impl Notes {
     }
 }
 
+fn not_allowed(x: &mut Exchange<'_>, methods: &str) -> Result<()> {
+    x.send_header("Allow", methods);
+    x.send_error(Status::METHOD_NOT_ALLOWED)
+}
+
 impl RequestHandler for Notes {
     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
         let target = x.target()?;
@@ -68,10 +73,8 @@ impl RequestHandler for Notes {
                 let id = self.add(Notes::read(x)?);
                 x.send_redirect(Status::SEE_OTHER, &format!("/notes/{id}"))
             }
-            (_, ["notes", ..]) => {
-                x.send_header("Allow", "GET, HEAD, POST");
-                x.send_error(Status::METHOD_NOT_ALLOWED)
-            }
+            (_, ["notes"]) => not_allowed(x, "GET, HEAD, POST"),
+            (_, ["notes", _]) => not_allowed(x, "GET, HEAD"),
             _ => x.send_error(Status::NOT_FOUND),
         }
     }

@@ -5,12 +5,29 @@ use crate::error::guarded;
 use crate::exchange::{Context, Exchange};
 use crate::{RequestHandler, Result};
 
+/// Ends the head of a branch's response with `end_headers` of the router and of the layers around it, so that a layer
+/// around a router can add a field to every response.
+#[cold]
+pub(super) fn end_headers_of_router(router: &Context<'_>, x: &mut Exchange<'_>) -> Result<()> {
+    let mut x = x.reborrow();
+    x.context = router;
+    router.handler.end_headers(&mut x)
+}
+
 impl Exchange<'_> {
     /// Lets another handler respond to the request, with its own hooks: for routers, mounts and virtual hosts.
     ///
-    /// Use it in place of `branch.do_method(x)`, in which the calls on `x` go to the hooks of the router. Fields that
-    /// were sent before the response, and [`data`](Self::data), are kept. The branch writes to the log of the outermost
-    /// handler: that handler's `log_request` and `log_line` apply unless the branch overrides them.
+    /// Do not call `branch.do_method(x)` instead: then all hooks that the branch calls on `x` are those of the router,
+    /// such as its error pages. (In a [`Layer`](crate::Layer), `self.inner.do_method(x)` is right.)
+    ///
+    /// Three things are shared with the handlers around the branch:
+    ///
+    /// - Fields that were sent before the response, and [`data`](Self::data), are kept.
+    /// - [`end_headers`](RequestHandler::end_headers) of the router, and of layers around it, is called after that of the
+    ///   branch, so a layer around a router can add a field to every response. There `x.path` is the path without the
+    ///   prefix of a [mount](Self::mount).
+    /// - The branch writes to the log of the outermost handler: that handler's `log_request` and `log_line` apply unless
+    ///   the branch overrides them.
     ///
     /// If the branch fails, panics or sends no response, its error page is sent and the result is `Ok`.
     ///
@@ -44,7 +61,7 @@ impl Exchange<'_> {
         let context = Context {
             handler: branch,
             is_layered: true,
-            is_branch: true,
+            router: Some(self.context),
             scope: self.context.scope,
         };
         let nesting = self.nest()?;

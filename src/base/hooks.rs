@@ -16,8 +16,9 @@ use crate::{Result, ServeFiles, Status, base};
 /// One value serves all connections, so every method takes `&self`; the state of a request is in its [`Exchange`]. The
 /// methods are called *hooks*, because the server calls them. Override [`do_method`](Self::do_method) to answer requests.
 /// Override any other hook to change one step of a response and keep the rest. In an override, call the function of the
-/// same name in [`base`] where Python calls `super()`. Use [`Layer`](crate::Layer) for middleware and for a subclass of
-/// another handler.
+/// same name in [`base`] where Python calls `super()`.
+///
+/// To have another handler answer, do not call its `do_method`: see [Other handlers](#other-handlers).
 ///
 /// A hook may block. It may return an error, which is answered as [`Error`](crate::Error) says. A panic in a hook is
 /// caught, logged, and answered with 500 if nothing was sent yet (with `panic = "unwind"`, the default).
@@ -58,6 +59,54 @@ use crate::{Result, ServeFiles, Status, base};
 /// assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"));
 /// assert!(answer.contains("X-Menu: spam\r\n") && answer.ends_with("\r\n\r\nspam, spam, eggs\n"));
 /// assert!(respond(&Spam, "EGGS / HTTP/1.0\r\n\r\n").starts_with(b"HTTP/1.0 501 "));
+/// ```
+///
+/// # Other handlers
+///
+/// There are two ways to have another handler answer a request:
+///
+/// - A router, mount or virtual host calls [`x.delegate_to(&other)`](Exchange::delegate_to). The other handler answers
+///   with its own hooks.
+/// - Middleware, or a subclass, implements [`Layer`](crate::Layer) instead of this trait, and calls
+///   `self.inner.do_method(x)`. The hooks of the inner handler apply, except those that the layer overrides.
+///
+/// In an implementation of this trait, `self.inner.do_method(x)` compiles, but mixes two handlers: `x.send_content(..)`,
+/// `x.send_error(..)` and all other hooks that `inner` calls on `x` are those of the outer handler. The error pages, the
+/// `Server` field, the HTTP version and an `end_headers` of `inner` are not used.
+///
+/// ```
+/// use servette::{Exchange, Layer, RequestHandler, Result, Status, handler_fn, respond};
+///
+/// struct Api;
+///
+/// impl RequestHandler for Api {
+///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+///         x.send_error(Status::NOT_FOUND)
+///     }
+///     fn error_message_format(&self) -> &str {
+///         r#"{"error": %(message)j}"#
+///     }
+/// }
+///
+/// struct Login<H>(H);
+///
+/// impl<H: RequestHandler> Layer for Login<H> {
+///     fn inner(&self) -> &dyn RequestHandler {
+///         &self.0
+///     }
+///     fn do_method(&self, x: &mut Exchange<'_>) -> Result<()> {
+///         self.0.do_method(x) // right: `Login` is a `Layer`
+///     }
+/// }
+///
+/// let router = handler_fn(|_, x| x.delegate_to(&Api)); // right
+/// let wrong = handler_fn(|_, x| Api.do_method(x)); // wrong: the error page is that of `wrong`
+///
+/// let request = "GET / HTTP/1.0\r\n\r\n";
+/// let json = br#"{"error": "Not Found"}"#;
+/// assert!(respond(&Login(Api), request).ends_with(json));
+/// assert!(respond(&router, request).ends_with(json));
+/// assert!(respond(&wrong, request).ends_with(b"</html>\n"));
 /// ```
 #[doc(alias = "BaseHTTPRequestHandler")]
 // Functions that write the head are `inline(always)`, so the compiler checks constant names and values at compile time.
@@ -103,6 +152,9 @@ pub trait RequestHandler {
     /// Answers a request: Python's methods `do_GET`, `do_POST`, `do_SPAM`. Match on `x.command`, and pass other methods
     /// on to [`base::do_method`], which answers them with 501.
     ///
+    /// The server calls this hook. Call it yourself only in a [`Layer`](crate::Layer), on the inner handler; everywhere
+    /// else, call [`x.delegate_to(&other)`](Exchange::delegate_to). See [Other handlers](#other-handlers).
+    ///
     /// # Errors
     /// An error is answered as [`Error`](crate::Error) says. `Ok` without a response is logged and answered with 500.
     #[doc(alias = "do_GET")]
@@ -128,7 +180,8 @@ pub trait RequestHandler {
     /// `Content-Type`, as for a 204.
     ///
     /// # Errors
-    /// As [`end_headers`](Self::end_headers), and errors of writing the body.
+    /// As [`end_headers`](Self::end_headers), and errors of writing the body. It fails if the exchange has a response
+    /// already.
     #[inline(always)]
     fn send_content(
         &self,
@@ -182,9 +235,13 @@ pub trait RequestHandler {
 
     /// Ends the head of the response; the body follows. The head of an interim response (1xx) is sent at once.
     ///
+    /// It is called for every response: also for error pages, for requests that the server rejects, for streams, and for
+    /// responses of handlers that this handler [delegates to](Exchange::delegate_to). So an override, of this trait or of
+    /// a [`Layer`](crate::Layer), can add a field to every response.
+    ///
     /// # Errors
-    /// `InvalidInput` if the head is wrong: a name or value that can't be sent, two lengths, or a field without a status
-    /// line.
+    /// `InvalidInput` if the head is wrong: a name or value that can't be sent, two lengths, a field without a status
+    /// line, or a second response.
     fn end_headers(&self, x: &mut Exchange<'_>) -> Result<()> {
         base::end_headers(self, x)
     }

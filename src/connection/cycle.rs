@@ -12,7 +12,7 @@ use super::observer::Observation;
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
-use super::state::{Drain, State};
+use super::state::{Discard, State};
 use super::wait_hook::Coming;
 use crate::exchange::{Context, Exchange, Headers};
 use crate::http1::chunked::Decoder;
@@ -138,18 +138,18 @@ impl Connection {
         if is_left || is_truncated || channel.must_close() {
             self.state = self.last_state(is_left, is_truncated, client_ends);
         } else if !self.body.is_read(channel) {
-            self.state = State::Draining(Drain {
+            self.state = State::Discarding(Discard {
                 left: channel.limits.discard,
                 // What has begun to go holds nothing.
-                holds_answer: !channel.has_tail() && !channel.is_handed(),
+                holds_response: !channel.has_tail() && !channel.is_handed(),
                 ends: false,
             });
         }
-        if let State::Draining(drain) = &mut self.state {
+        if let State::Discarding(discard) = &mut self.state {
             // `handle_request` returns with the answer.
-            drain.holds_answer &= !self.one_at_a_time;
-            if drain.holds_answer {
-                self.drain();
+            discard.holds_response &= !self.one_at_a_time;
+            if discard.holds_response {
+                self.discard();
             }
         }
         let pending = self.input.pending();

@@ -301,7 +301,7 @@ impl Outgoing {
         self.overlong
     }
 
-    /// Makes the complete part of the current response ready to be sent, before bytes that bypass the buffer (`raw`,
+    /// Makes the complete part of the current response ready to be sent, before bytes that bypass the buffer (`raw_stream`,
     /// `detach`): a body that was held is not framed, and an incomplete head is dropped.
     pub(crate) fn prepare_surrender(&mut self) {
         match self.stage {

@@ -16,7 +16,7 @@ use crate::sys::{self, BorrowedSocket};
 #[cfg_attr(windows, path = "raw/windows.rs")]
 mod system;
 
-/// The byte stream below an exchange, without HTTP; returned by [`Exchange::raw`](crate::Exchange::raw).
+/// The byte stream below an exchange, without HTTP; returned by [`Exchange::raw_stream`](crate::Exchange::raw_stream).
 ///
 /// Reads and writes wait for the client, with the timeouts of `rfile` and `wfile`.
 ///
@@ -25,7 +25,7 @@ mod system;
 /// use std::io::Write;
 ///
 /// // A response that no server would send, for the test of a client.
-/// let broken = handler_fn(|_, x| Ok(x.raw()?.write_all(b"HTTP/1.1 ???\r\n\r\n")?));
+/// let broken = handler_fn(|_, x| Ok(x.raw_stream()?.write_all(b"HTTP/1.1 ???\r\n\r\n")?));
 /// assert_eq!(respond(&broken, "GET / HTTP/1.0\r\n\r\n"), b"HTTP/1.1 ???\r\n\r\n");
 /// ```
 #[derive(Debug)]

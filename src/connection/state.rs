@@ -28,7 +28,7 @@ pub(super) enum State {
     /// The last request was deferred, and the program has answered it.
     Late(Box<Late>),
     /// The last request is answered, and the rest of its body is dropped.
-    Draining(Drain),
+    Discarding(Discard),
     /// The connection ends.
     Ending(Ending),
     /// The sending side is shut; this number of bytes was dropped since.
@@ -37,12 +37,12 @@ pub(super) enum State {
 
 /// The rest of a body that no handler reads.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Drain {
+pub(super) struct Discard {
     /// Number of bytes that may still be dropped.
     pub(super) left: u64,
     /// The response waits for the body, for a moment: some clients read no response before they have sent the body, and
     /// some proxies report an earlier response as a broken connection.
-    pub(super) holds_answer: bool,
+    pub(super) holds_response: bool,
     /// The connection ends after the body; otherwise it looks for the next head.
     pub(super) ends: bool,
 }
@@ -119,9 +119,9 @@ impl Connection {
                 true => WaitsFor::Room,
                 false => self.handed_waits_for().unwrap_or(WaitsFor::Room),
             },
-            State::Draining(drain) if drain.holds_answer => WaitsFor::BodyAtOnce,
-            State::Draining(drain) if !drain.ends => WaitsFor::RestOfBody,
-            State::Draining(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
+            State::Discarding(discard) if discard.holds_response => WaitsFor::BodyAtOnce,
+            State::Discarding(discard) if !discard.ends => WaitsFor::RestOfBody,
+            State::Discarding(_) | State::Ending(_) | State::Lingering(_) => WaitsFor::End,
             _ if self.answered == 0 => WaitsFor::FirstHead,
             _ if self.has_partial_head() => WaitsFor::RestOfHead,
             _ => WaitsFor::NextHead,
@@ -129,20 +129,20 @@ impl Connection {
     }
 
     /// Returns true if finished responses wait for the rest of a body.
-    pub(super) fn holds_answers(&self) -> bool {
-        matches!(self.state, State::Draining(drain) if drain.holds_answer)
+    pub(super) fn holds_responses(&self) -> bool {
+        matches!(self.state, State::Discarding(discard) if discard.holds_response)
     }
 
     /// Ends the wait of finished responses for the rest of a body.
-    pub(super) fn release_answers(&mut self) {
-        if let State::Draining(drain) = &mut self.state {
-            drain.holds_answer = false;
+    pub(super) fn release_responses(&mut self) {
+        if let State::Discarding(discard) = &mut self.state {
+            discard.holds_response = false;
         }
     }
 
     /// Sends the responses that a parked connection holds, as far as the socket takes them, before it is closed.
-    pub(crate) fn send_held_answers(&mut self) {
-        let held = mem::take(&mut self.held_answers);
+    pub(crate) fn send_held_responses(&mut self) {
+        let held = mem::take(&mut self.held_responses);
         let is_whole = |sent: io::Result<usize>| sent.is_ok_and(|sent| sent == held.len());
         if !held.is_empty() && !is_whole(self.channel.wire.stream.send(&held, &[], false)) {
             // A part of it must not look like all of it.
@@ -151,20 +151,20 @@ impl Connection {
     }
 
     /// Handles a body that does not arrive in time: responses wait for it no longer, or the connection ends.
-    pub(crate) fn drain_is_late(&mut self) {
+    pub(crate) fn discard_timed_out(&mut self) {
         match &mut self.state {
-            State::Draining(drain) if drain.holds_answer => drain.holds_answer = false,
+            State::Discarding(discard) if discard.holds_response => discard.holds_response = false,
             _ => self.state = State::Ending(Ending::Linger),
         }
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
-        matches!(self.state, State::Draining(_))
+    pub(crate) fn is_discarding(&self) -> bool {
+        matches!(self.state, State::Discarding(_))
     }
 
     /// Returns true if there is more of a body to drop, but other connections have their turn. No event reports it.
-    pub(crate) fn drains_on(&self) -> bool {
-        self.is_draining() && !self.input.socket.is_read()
+    pub(crate) fn has_more_to_discard(&self) -> bool {
+        self.is_discarding() && !self.input.socket.is_read()
     }
 
     /// Makes the connection answer the next request with this error, without reading it.
@@ -193,7 +193,7 @@ impl Connection {
     /// Sends an orderly end (`close_notify` over TLS) before the connection is closed, if no response is truncated.
     pub(crate) fn say_end(&self) {
         let is_between = match self.state {
-            State::Open | State::Found(_) | State::Refused(_) | State::Draining(_) => true,
+            State::Open | State::Found(_) | State::Refused(_) | State::Discarding(_) => true,
             // The client has ended it, behind its last answer.
             State::Ending(Ending::Close) => self.input.socket == Socket::Ended,
             _ => false,
@@ -207,19 +207,19 @@ impl Connection {
 
     /// Drops the received part of a body that no handler reads, without waiting. Returns false if more must come.
     #[cold]
-    pub(super) fn drain(&mut self) -> bool {
-        let State::Draining(mut drain) = self.state else {
+    pub(super) fn discard(&mut self) -> bool {
+        let State::Discarding(mut discard) = self.state else {
             return true;
         };
-        self.state = match self.rest_of_body().drop_available(&mut drain.left) {
-            Ok(Dropped::All) if !drain.ends => State::Open,
-            Ok(Dropped::Some) => State::Draining(drain),
+        self.state = match self.rest_of_body().drop_available(&mut discard.left) {
+            Ok(Dropped::All) if !discard.ends => State::Open,
+            Ok(Dropped::Some) => State::Discarding(discard),
             Err(_) if self.channel.is_broken() => State::Ending(Ending::Close),
             // As much as may be dropped while a connection lingers.
-            Ok(Dropped::TooMuch) if drain.ends => State::Ending(Ending::Close),
+            Ok(Dropped::TooMuch) if discard.ends => State::Ending(Ending::Close),
             Ok(Dropped::All | Dropped::TooMuch) | Err(_) => State::Ending(Ending::Linger),
         };
-        !matches!(self.state, State::Draining(_))
+        !matches!(self.state, State::Discarding(_))
     }
 
     /// The state of the connection after its last exchange.
@@ -246,9 +246,9 @@ impl Connection {
         let is_coming = !self.channel.awaits_continue.get();
         if is_coming && self.rest_of_body().can_be_dropped() {
             let rest = self.rest_of_body().remaining();
-            return State::Draining(Drain {
+            return State::Discarding(Discard {
                 left: self.channel.limits.linger,
-                holds_answer: rest.is_none_or(|rest| rest <= self.channel.limits.discard)
+                holds_response: rest.is_none_or(|rest| rest <= self.channel.limits.discard)
                     && !self.is_unfinished(),
                 ends: true,
             });
@@ -309,7 +309,7 @@ impl Connection {
     /// Continues the end of a connection, without waiting: shuts the sending side, and drops what the client still sends, so
     /// that it can read its last response.
     pub(crate) fn linger(&mut self, limits: &Limits) -> Lingers {
-        self.send_held_answers();
+        self.send_held_responses();
         let (before, is_quiet_over) = match self.state {
             State::Ending(how @ (Ending::Last | Ending::Linger)) => {
                 self.input.forget_unread();

@@ -13,8 +13,8 @@ pub(crate) struct Context<'a> {
     pub(crate) handler: &'a dyn RequestHandler,
     /// Whether the handler is a layer or a branch. Then the handlers inside call every hook on it.
     pub(crate) is_layered: bool,
-    /// Whether the handler is a branch of another handler.
-    pub(crate) is_branch: bool,
+    /// That of the router, if the handler is a branch of it.
+    pub(crate) router: Option<&'a Context<'a>>,
     pub(crate) scope: &'a Scope<'a>,
 }
 

@@ -13,6 +13,9 @@ const TOO_DEEP: &str = "hooks call each other without end";
 ///
 /// Call a hook on the exchange, such as `x.send_header(..)`: it calls the outermost handler, so the overrides of a
 /// subclass or of middleware ([`Layer`](crate::Layer)) apply. `self.send_header(x, ..)` calls the hook of `self` alone.
+///
+/// A handler sends one response: a second `send_error`, `send_content`, `send_response` or another method that sends a
+/// response is [an error](Exchange).
 impl<'a> Exchange<'a> {
     /// Returns the outermost handler: the handler of the server, or of [`delegate_to`](Self::delegate_to).
     pub fn handler(&self) -> &'a dyn RequestHandler {

@@ -30,7 +30,10 @@ use crate::{Error, Result, Status};
 ///                 let id: u32 = id.parse().or_status(Status::NOT_FOUND)?;
 ///                 x.send_content(Status::OK, "text/plain", format!("number {id}"))
 ///             }
-///             (_, ["todos", ..]) => x.send_error(Status::METHOD_NOT_ALLOWED),
+///             (_, ["todos"] | ["todos", _]) => {
+///                 x.send_header("Allow", "GET, HEAD");
+///                 x.send_error(Status::METHOD_NOT_ALLOWED)
+///             }
 ///             _ => x.send_error(Status::NOT_FOUND),
 ///         }
 ///     }
@@ -90,8 +93,18 @@ impl<'a> Target<'a> {
         format!("/{}", self.segments.join("/"))
     }
 
-    /// Returns the decoded parts of the path between its slashes: `["todos", "7"]` for `/todos/7`, `["todos", ""]` for
-    /// `/todos/`, none for `/`. A percent sign without two hexadecimal digits is kept.
+    /// Returns the decoded parts of the path between its slashes. A percent sign without two hexadecimal digits is kept.
+    ///
+    /// | path | segments |
+    /// |---|---|
+    /// | `/` | none |
+    /// | `/todos/7` | `["todos", "7"]` |
+    /// | `/todos/` | `["todos", ""]`: a slash at the end makes an empty segment |
+    /// | `/todos//7` | `["todos", "", "7"]`: so do two slashes |
+    /// | `//todos/7` | `["todos", "7"]`: several slashes at the start count as one, as in Python |
+    /// | `/a%2Fb` | `["a/b"]`: an encoded slash does not separate segments |
+    ///
+    /// To route `/todos/` like `/todos`, match both: `["todos"] | ["todos", ""]`.
     ///
     /// A segment may be `..`, or contain a slash (`%2F`) or NUL. Check it before you use it as a file name.
     pub fn segments(&self) -> Vec<&str> {
@@ -244,6 +257,10 @@ mod tests {
             ("/todos/7?x=/y", &["todos", "7"]),
             ("/a%2Fb/%C3%A9/c+d", &["a/b", "\u{e9}", "c+d"]),
             ("/100%/%zz/%4", &["100%", "%zz", "%4"]),
+            ("/todos//7", &["todos", "", "7"]),
+            ("/todos//", &["todos", "", ""]),
+            ("/a/../b/.", &["a", "..", "b", "."]),
+            // In `x.path` several slashes at the start are one.
             ("//x", &["", "x"]),
         ] {
             assert_eq!(segments(target), wanted, "{target}");

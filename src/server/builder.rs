@@ -362,7 +362,7 @@ fn at(addresses: impl ToSocketAddrs) -> Bind {
 }
 
 impl<H> Builder<H, ThreadingHttpServer<H>> {
-    /// Sets the number of event loops, each of which has a thread that polls. Default: one for each core that the process
+    /// Sets the number of event loops, each with a worker thread that polls it. Default: one for each core that the process
     /// may use. The maximum is half of [`Limits::max_threads`].
     pub fn event_loops(mut self, event_loops: usize) -> Self {
         self.event_loops = Some(event_loops);

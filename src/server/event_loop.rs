@@ -3,7 +3,7 @@
 //! The thread that holds the loop's lock ([`EventLoop::lock`]) may poll and pick a connection. A picked connection has one
 //! owner and is served without a lock. A parked connection is in its slot and costs no thread and no system call. It is
 //! registered with the poller once, edge-triggered: an event means "read until there is nothing left". Only while a
-//! handler waits for its client, that connection is off the poller. [`super::worker_pool`] says how threads share a loop.
+//! handler waits for its client, that connection is off the poller. [`super::worker_pool`] says how workers share a loop.
 
 use std::collections::VecDeque;
 use std::io;
@@ -389,7 +389,7 @@ impl Shared {
 
     /// Closes a connection.
     fn close(&self, mut task: Box<Task>) {
-        task.conn.send_held_answers();
+        task.conn.send_held_responses();
         task.conn.say_end();
         let (home, slot) = (task.home, task.slot);
         task.conn.cut_tail();

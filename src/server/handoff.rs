@@ -1,4 +1,4 @@
-//! [`HandoffHook`]: passes the event loop on to another thread before a handler blocks. The connection calls it before the
+//! [`HandoffHook`]: passes the event loop on to another worker before a handler blocks. The connection calls it before the
 //! handler runs and before it waits.
 
 use std::cell::Cell;
@@ -32,7 +32,7 @@ pub(super) struct HandoffHook {
     /// The registry of the loop's poller.
     registry: Arc<Registry>,
     epoch: Epoch,
-    /// This thread has passed the loop on. (The monitor may have taken it, too.)
+    /// This worker has passed the loop on. (The monitor may have taken it, too.)
     has_passed: Cell<bool>,
     /// The handler that is timed, and the start of the measurement.
     timed: Cell<Option<(Route, Instant)>>,
@@ -133,7 +133,7 @@ impl WaitHook for HandoffHook {
     }
 
     fn before_read(&self, wire: &Wire) {
-        // Else each arrival would wake the thread that leads then, beside this one. The poller reports what is there
+        // Else each arrival would wake the new leader, beside this worker. The poller reports what is there
         // when the connection is parked.
         wire.deregister(&self.registry);
     }
@@ -153,7 +153,7 @@ mod tests {
     use super::super::task::Speaks;
     use super::*;
 
-    /// An event loop, and the hook of the thread that leads it.
+    /// An event loop, and the hook of its leader.
     fn hook() -> (EventLoop, HandoffHook) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut loops = EventLoop::all(
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn finished_answers_wait_only_for_a_handler_that_has_just_been_quick() {
+    fn complete_responses_wait_only_for_a_handler_that_has_just_been_quick() {
         let (_event_loop, hook) = hook();
         assert!(!hook.before_handler("GET", "/a", Coming::First));
         assert!(!hook.before_handler("GET", "/a?x", Coming::Behind));

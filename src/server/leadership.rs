@@ -1,6 +1,6 @@
 //! [`Leadership`]: whether an event loop has a leader, and whether the leader makes progress.
 //!
-//! The leader is the thread that polls. A number, the epoch, is odd while the loop has a leader and even otherwise. A
+//! The leader is the worker that polls it. A number, the epoch, is odd while the loop has a leader and even otherwise. A
 //! compare-and-swap of this number decides which thread polls. Connections that were picked under the loop's lock have one
 //! owner in any case.
 

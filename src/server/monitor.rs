@@ -1,4 +1,4 @@
-//! The monitor: a thread that takes event loops from leaders that make no progress, and starts the other threads.
+//! The monitor: a thread that takes event loops from leaders that make no progress, and starts workers.
 //!
 //! It never leads and runs no handler, so it is never late: all loops that stand still get another leader within two
 //! ticks. It sleeps without a timer while no leader works.
@@ -68,7 +68,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         is_busy
     }
 
-    /// Starts threads for work that no thread does.
+    /// Starts workers for work that no worker does.
     fn start_threads<'scope>(&'scope self, scope: &'scope Scope<'scope, 'env>)
     where
         'env: 'scope,

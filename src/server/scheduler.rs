@@ -1,8 +1,8 @@
-//! [`Scheduler`]: decides what each thread does.
+//! [`Scheduler`]: decides what each worker does.
 //!
-//! A thread leads an event loop, runs a handler, or is idle. When it is done it asks the scheduler for more work: first a
-//! loop without a leader, then a task that waits for a thread. One rule decides about waking: at least as many threads are
-//! on their way as there is work that no thread does. While leaders keep their loops, the scheduler is not used.
+//! A worker leads an event loop, runs a handler, or is idle. When it is done it asks the scheduler for more work: first a
+//! loop without a leader, then a task that waits for a worker. One rule decides about waking: at least as many workers are
+//! on their way as there is work that no worker does. While leaders keep their loops, the scheduler is not used.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,14 +17,14 @@ pub(super) struct Scheduler<T> {
     /// One for each event loop.
     pub(super) leaderships: Vec<Leadership>,
     pub(super) predictor: Predictor,
-    /// Maximum number of threads: one for each handler that may run at the same time, and one to lead each loop.
+    /// Maximum number of workers: one for each handler that may run at the same time, and one to lead each loop.
     max_threads: usize,
     state: Mutex<PoolState<T>>,
-    /// Leaders may run handlers themselves, because there are threads to replace all of them.
+    /// Leaders may run handlers themselves, because there are workers to replace all of them.
     may_run_inline: AtomicBool,
-    /// Tasks wait for a thread.
+    /// Tasks wait for a worker.
     has_waiting: AtomicBool,
-    /// The last thread could not be started.
+    /// The last worker could not be started.
     is_short: AtomicBool,
     /// The monitor sleeps, and has no timer.
     monitor_sleeps: AtomicBool,
@@ -34,20 +34,20 @@ pub(super) struct Scheduler<T> {
 struct PoolState<T> {
     /// Event loops without a leader.
     vacant: Vec<usize>,
-    /// Tasks that wait for a thread.
+    /// Tasks that wait for a worker.
     waiting: VecDeque<T>,
-    /// Idle threads, the most recently busy one on top, so that the others can end.
+    /// Idle workers, the most recently busy one on top, so that the others can end.
     idle: Vec<Idle>,
-    /// Number of threads that were woken or started and have not asked for work yet.
+    /// Number of workers that were woken or started and have not asked for work yet.
     coming: usize,
-    /// Number of threads, without the monitor.
+    /// Number of workers.
     threads: usize,
     monitor: Option<Thread>,
     is_stopped: bool,
     failure: Option<io::Error>,
 }
 
-/// An idle thread, and whether it was woken for work.
+/// An idle worker, and whether it was woken for work.
 #[derive(Clone, Debug)]
 pub(super) struct Idle {
     thread: Thread,
@@ -60,7 +60,7 @@ impl Idle {
     }
 }
 
-/// The next work of a thread.
+/// The next work of a worker.
 #[derive(Debug)]
 pub(super) enum Work<T> {
     Lead(usize),
@@ -72,8 +72,8 @@ pub(super) enum Work<T> {
 }
 
 impl<T> Scheduler<T> {
-    /// Creates a scheduler for `loops` event loops and at most `handlers` concurrent handlers. The calling thread counts
-    /// as the first thread.
+    /// Creates a scheduler for `loops` event loops and at most `handlers` concurrent handlers. The calling worker counts
+    /// as the first worker.
     pub(super) fn new(loops: usize, handlers: usize) -> Self {
         let scheduler = Scheduler {
             leaderships: (0..loops).map(|_| Leadership::vacant()).collect(),
@@ -119,7 +119,7 @@ impl<T> Scheduler<T> {
 
     /// Takes a loop from its leader, for the monitor.
     pub(super) fn revoke(&self, number: usize) {
-        // The leader that sees this, and asks for work, must find the loop among the vacant ones: where no thread can
+        // The leader that sees this, and asks for work, must find the loop among the vacant ones: where no worker can
         // be started, it would leave its connections behind for a loop that was never led.
         let state = self.state();
         if let Some(leadership) = self.leaderships.get(number)
@@ -135,7 +135,7 @@ impl<T> Scheduler<T> {
         self.call(state);
     }
 
-    /// Queues a task for a thread. Returns the task if there are only leaders and no more threads can be started.
+    /// Queues a task for a worker. Returns the task if there are only leaders and no more workers can be started.
     pub(super) fn enqueue(&self, task: T) -> Option<T> {
         let mut state = self.state();
         if self.all_lead(&state) {
@@ -146,7 +146,7 @@ impl<T> Scheduler<T> {
         None
     }
 
-    /// Wakes a thread for new work; the monitor starts one if none is idle.
+    /// Wakes a worker for new work; the monitor starts one if none is idle.
     fn call(&self, mut state: MutexGuard<'_, PoolState<T>>) {
         let called = state.call_idle();
         let monitor = match called.is_none() && self.wants_thread(&state) {
@@ -161,7 +161,7 @@ impl<T> Scheduler<T> {
         }
     }
 
-    /// Returns the next work of the calling thread. It has `arrived` if it was woken or started for work.
+    /// Returns the next work of the calling worker. It has `arrived` if it was woken or started for work.
     pub(super) fn next_work(&self, arrived: bool) -> Work<T> {
         let mut state = self.state();
         state.coming -= usize::from(arrived);
@@ -191,7 +191,7 @@ impl<T> Scheduler<T> {
         work
     }
 
-    /// Removes the calling thread, which is idle and ends. Returns false if it was called meanwhile.
+    /// Removes the calling worker, which is idle and ends. Returns false if it was called meanwhile.
     pub(super) fn leave(&self, own: &Idle) -> bool {
         let mut state = self.state();
         let before = state.idle.len();
@@ -203,7 +203,7 @@ impl<T> Scheduler<T> {
         has_left
     }
 
-    /// Returns true if a thread should be started; it is counted already.
+    /// Returns true if a worker should be started; it is counted already.
     pub(super) fn needs_thread(&self) -> bool {
         let mut state = self.state();
         let needs = self.wants_thread(&state);
@@ -220,7 +220,7 @@ impl<T> Scheduler<T> {
         state.lacks_threads() && state.idle.is_empty() && may_start
     }
 
-    /// Notes whether the thread was started.
+    /// Notes whether the worker was started.
     pub(super) fn thread_started(&self, is_there: bool) {
         let mut state = self.state();
         let mut called = None;
@@ -239,12 +239,12 @@ impl<T> Scheduler<T> {
         self.call_for_waiting(self.state());
     }
 
-    /// Takes a task that waits for a thread.
+    /// Takes a task that waits for a worker.
     pub(super) fn take_waiting(&self) -> Option<T> {
         self.state().waiting.pop_front()
     }
 
-    /// Takes a task for which there is no thread: all threads lead, and no more can be started.
+    /// Takes a task for which there is no worker: all workers lead, and no more can be started.
     pub(super) fn take_stranded(&self) -> Option<T> {
         if !self.is_short.load(Ordering::Relaxed) {
             return None;
@@ -263,7 +263,7 @@ impl<T> Scheduler<T> {
 
     /// Updates whether all leaders may run handlers, and lose their loops, at the same time.
     fn count_reserves(&self, state: &PoolState<T>) {
-        // What waits for a thread takes one of them away.
+        // What waits for a worker takes one of them away.
         let wanted = self.leaderships.len() + state.vacant.len() + state.waiting.len();
         // Sequentially consistent, as is the progress of the leaders: either a leader sees this, or it is seen that the
         // leader serves.
@@ -273,14 +273,14 @@ impl<T> Scheduler<T> {
             .store(!state.waiting.is_empty(), Ordering::SeqCst);
     }
 
-    /// Returns true if a thread may run a waiting task: there must be another thread for each leader that may be running a
+    /// Returns true if a worker may run a waiting task: there must be another worker for each leader that may be running a
     /// handler and so may lose its loop.
     fn may_start(&self, state: &PoolState<T>) -> bool {
         let is_serving = |of: &&Leadership| of.progress().is_serving();
         self.reserves(state) >= self.leaderships.iter().filter(is_serving).count()
     }
 
-    /// The number of threads that are idle or can be started.
+    /// The number of workers that are idle or can be started.
     fn reserves(&self, state: &PoolState<T>) -> usize {
         let startable = match self.is_short.load(Ordering::Relaxed) {
             true => 0,
@@ -296,7 +296,7 @@ impl<T> Scheduler<T> {
         }
     }
 
-    /// Wakes a thread for a waiting task, if the task may be started.
+    /// Wakes a worker for a waiting task, if the task may be started.
     fn call_for_waiting(&self, state: MutexGuard<'_, PoolState<T>>) {
         if !state.waiting.is_empty() && self.may_start(&state) {
             self.call(state);
@@ -333,7 +333,7 @@ impl<T> Scheduler<T> {
         self.state().is_stopped
     }
 
-    /// Ends all threads, because the server has stopped.
+    /// Ends all workers, because the server has stopped.
     pub(super) fn stop(&self, failure: Option<io::Error>) {
         let mut state = self.state();
         state.is_stopped = true;
@@ -355,12 +355,12 @@ impl<T> Scheduler<T> {
 }
 
 impl<T> PoolState<T> {
-    /// There is work for which no thread is on its way.
+    /// There is work for which no worker is on its way.
     fn lacks_threads(&self) -> bool {
         self.vacant.len() + self.waiting.len() > self.coming
     }
 
-    /// Calls an idle thread, which must be woken, if there is work for it.
+    /// Calls an idle worker, which must be woken, if there is work for it.
     fn call_idle(&mut self) -> Option<Thread> {
         match self.lacks_threads() {
             true => self.take_idle(),
@@ -368,7 +368,7 @@ impl<T> PoolState<T> {
         }
     }
 
-    /// Calls an idle thread, which must be woken.
+    /// Calls an idle worker, which must be woken.
     fn take_idle(&mut self) -> Option<Thread> {
         let idle = self.idle.pop()?;
         self.coming += 1;

@@ -26,7 +26,7 @@ const BODY_AT_ONCE: Duration = Duration::from_millis(100);
 pub(super) struct Patience {
     head: Duration,
     idle: Duration,
-    drain: Duration,
+    discard: Duration,
     linger: Duration,
     write: Duration,
     silence: Duration,
@@ -37,7 +37,7 @@ impl Patience {
         Patience {
             head: limits.head_deadline,
             idle: limits.idle_timeout,
-            drain: limits.discard_deadline,
+            discard: limits.discard_deadline,
             linger: limits.linger_deadline,
             write: limits.write_timeout,
             silence: limits.stream_keep_alive,
@@ -49,8 +49,8 @@ impl Patience {
         Some(match what {
             WaitsFor::FirstHead | WaitsFor::RestOfHead => self.head,
             WaitsFor::NextHead => self.idle,
-            WaitsFor::BodyAtOnce => BODY_AT_ONCE.min(self.drain),
-            WaitsFor::RestOfBody => self.drain,
+            WaitsFor::BodyAtOnce => BODY_AT_ONCE.min(self.discard),
+            WaitsFor::RestOfBody => self.discard,
             WaitsFor::End => self.linger,
             WaitsFor::Room => self.write,
             WaitsFor::Silence => self.silence,

@@ -1,14 +1,15 @@
-//! The threads of a [`ThreadingHttpServer`](crate::ThreadingHttpServer), and how they pass the event loops on.
+//! The thread pool of a [`ThreadingHttpServer`](crate::ThreadingHttpServer): its workers, and how they pass the event
+//! loops on.
 //!
-//! The thread that leads an event loop polls, picks a ready connection, and runs its handler *itself*. As long as
-//! handlers return quickly, that is all there is: no other thread, no queue, no wake-up. The leadership passes to
-//! another thread in three cases, and this one then stays with its handler as long as it takes:
+//! The leader of an event loop, a worker, polls, picks a ready connection, and runs its handler *itself*. As long as
+//! handlers return quickly, that is all there is: no other worker, no queue, no wake-up. Another worker becomes the
+//! leader in three cases, and this one then stays with its handler as long as it takes:
 //!
 //! - the handler is about to wait for its client (the [`handoff`](super::handoff) hook is told before);
 //! - the route is known to block (the [`predictor`](super::predictor) remembers);
 //! - the [`monitor`](super::monitor) sees that the leader has made no progress for a tick.
 //!
-//! [`super::leadership`] says who leads, [`super::scheduler`] which thread does what. `tests/scheduler` runs this
+//! [`super::leadership`] says who leads, [`super::scheduler`] what each worker does. `tests/scheduler` runs this
 //! file, and those that it uses, under a model checker.
 
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::base::RequestHandler;
 use crate::connection::Buffers;
 use crate::error::guarded;
 
-/// The threads that serve the event loops of a server.
+/// The thread pool that serves the event loops of a server.
 #[derive(Debug)]
 pub(super) struct WorkerPool<'env, H: ?Sized> {
     pub(super) loops: &'env [EventLoop],
@@ -33,7 +34,7 @@ pub(super) struct WorkerPool<'env, H: ?Sized> {
     pub(super) scheduler: Arc<Scheduler<Box<Task>>>,
 }
 
-/// A guard of a leading thread: when the thread stops or unwinds, another one takes the loop.
+/// A guard of a leader: when it stops or unwinds, another worker takes the loop.
 struct Led<'a> {
     scheduler: &'a Scheduler<Box<Task>>,
     number: usize,
@@ -75,7 +76,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.take_failure().map_or(Ok(()), Err)
     }
 
-    /// Runs a thread of the pool. The `first` one stays to the end; the others end after an idle timeout.
+    /// Runs a worker. The `first` one stays to the end; the others end after an idle timeout.
     pub(super) fn work(&self, first: bool) {
         let Some(any) = self.loops.first() else {
             return;
@@ -84,7 +85,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         let (mut arrived, mut is_over) = (true, false);
         while !is_over {
             let work = self.next_work(mem::take(&mut arrived));
-            // Whatever goes wrong, the thread lives on, and its loop has another leader.
+            // Whatever goes wrong, the worker lives on, and its loop has another leader.
             let _ = guarded(|| {
                 match work {
                     Work::Lead(number) => self.lead(number, &mut buffers),
@@ -101,7 +102,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
-    /// Serves a connection that waited for a thread.
+    /// Serves a connection that waited for a worker.
     fn take_over(&self, mut task: Box<Task>, buffers: &mut Buffers) {
         // A new one was not read yet.
         let task = match task.is_new {
@@ -122,7 +123,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
             .first()
             .is_some_and(|any| any.shared.control.is_cut())
         {
-            // What no thread has begun by now is given up.
+            // What no worker has begun by now is given up.
             while let Some(task) = self.scheduler.take_waiting() {
                 self.home(&task).close(task);
             }
@@ -130,7 +131,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.next_work(arrived)
     }
 
-    /// Waits for a call. Returns false if the idle timeout is over and the thread ends.
+    /// Waits for a call. Returns false if the idle timeout is over and the worker ends.
     fn wait(&self, idle: &Idle, first: bool) -> bool {
         let time = IdleTime::begin();
         while !idle.is_called() {
@@ -166,7 +167,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         // What was served last is parked, or goes on, under a lock that is taken anyway.
         let mut last = Left::Nothing;
         while leadership.is_held(epoch) {
-            // Do not block on the lock: if this thread lost the loop, the new leader holds the lock for as long as it
+            // Do not block on the lock: if this worker lost the loop, the new leader holds the lock for as long as it
             // polls.
             let Some(mut state) = event_loop.try_lock() else {
                 thread::yield_now();
@@ -195,7 +196,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
         buffers.hook = None;
         drop(led);
-        // This thread does not come back to it.
+        // This worker does not come back to it.
         if let Some(task) = self.finish(last) {
             self.serve_on(task, buffers);
         }
@@ -211,7 +212,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         if !state.accepts() {
             return event_loop.pick(state);
         }
-        // The system may block here for some milliseconds, to make its table of descriptors larger. Another thread
+        // The system may block here for some milliseconds, to make its table of descriptors larger. Another worker
         // could not go on either, for the loop is locked, and no handler is to blame.
         leadership.rests();
         let step = event_loop.pick(state);
@@ -242,7 +243,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         waited
     }
 
-    /// Ends all threads. It also stops the other loops, because their leaders may be busy with handlers.
+    /// Ends all workers. It also stops the other loops, because their leaders may be busy with handlers.
     fn stop(&self, failure: Option<io::Error>) {
         // Who polls holds the lock.
         self.loops.iter().for_each(EventLoop::wake);
@@ -252,8 +253,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         self.scheduler.stop(failure);
     }
 
-    /// Serves a connection, as far as that needs no other thread. The result can be put back into the loop of this number,
-    /// which the thread leads.
+    /// Serves a connection, as far as that needs no other worker. The result can be put back into the loop of this number,
+    /// which the worker leads.
     fn serve(&self, number: usize, mut task: Box<Task>, buffers: &mut Buffers) -> Left {
         if task.is_new && self.home(&task).asks() {
             match self.keep(task, buffers) {
@@ -267,7 +268,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         };
         let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
         match left {
-            // The task was queued by another loop and no thread could be started for it: park it in its home loop.
+            // The task was queued by another loop and no worker could be started for it: park it in its home loop.
             Left::Waits(task) if task.home != number => {
                 let back = self.home(&task).park(task);
                 back.map_or(Left::Nothing, Left::GoesOn)
@@ -277,12 +278,12 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     }
 
     /// Returns a task, for which code of the program is to run, if a leader may run it. Otherwise the task waits for
-    /// another thread.
+    /// another worker.
     fn keep(&self, mut task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
         if self.scheduler.may_run_inline() {
             return Some(task);
         }
-        // A new one has no buffers yet. It comes back where there are no threads but leaders.
+        // A new one has no buffers yet. It comes back where there are no workers but leaders.
         if task.is_new {
             return self.scheduler.enqueue(task);
         }

@@ -44,7 +44,7 @@ pub(super) fn answer_options(handler: &dyn ServeFiles, x: &mut Exchange<'_>) -> 
     let has = |name| x.headers.get(name).is_some();
     let is_preflight = has("Origin") && has("Access-Control-Request-Method");
     handler.send_response(x, Status::NO_CONTENT);
-    handler.send_header(x, "Allow", "GET, HEAD, OPTIONS");
+    handler.send_header(x, "Allow", handler.files().site().methods());
     if is_preflight {
         for (name, value) in OF_PREFLIGHTS {
             handler.send_header(x, name, value);

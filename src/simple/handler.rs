@@ -34,6 +34,9 @@ mod scripts;
 /// ```
 ///
 /// Directories are answered with an index page or a listing. Conditional requests, ranges and `ETag` are always on.
+/// Methods other than GET and HEAD are answered with 501, as in Python, and `Allow: GET, HEAD`. For 405 instead, override
+/// `do_method`.
+///
 /// To override hooks, put the handler into a [`Layer`](crate::Layer); see [`ServeFiles`].
 #[derive(Clone, Debug)]
 #[doc(alias = "SimpleHTTPRequestHandler")]

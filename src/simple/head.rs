@@ -9,10 +9,10 @@ use super::caching::{self, NO_CACHE};
 use super::conditions::Validators;
 use super::content::Content;
 use super::open::Found;
+use super::precompressed;
 use super::ranges::ByteRange;
 use super::ready::ReadyFile;
 use super::representation::{Representation, Source};
-use super::sidecar;
 use super::site::Within;
 use super::{NOT_FOUND, ServeFiles, fields, media, path, visibility};
 use crate::{Exchange, Result, Status};
@@ -137,17 +137,17 @@ pub(super) fn send_file<H: ServeFiles + ?Sized>(
     if !h.files().site().is_precompressed {
         return send_representation(h, x, &sent);
     }
-    let choice = sidecar::choose(h.dyn_files(), x, path, plain);
+    let choice = precompressed::choose(h.dyn_files(), x, path, plain);
     if choice.varies {
         sent.vary = Some(match purpose {
             Purpose::Found => "Accept-Encoding",
             Purpose::Fallback => "Accept, Accept-Encoding",
         });
     }
-    if let Some(sidecar) = &choice.sidecar {
-        sent.file = &sidecar.file;
-        sent.place = &sidecar.path;
-        sent.coding = Some(sidecar.coding.name());
+    if let Some(compressed) = &choice.compressed {
+        sent.file = &compressed.file;
+        sent.place = &compressed.path;
+        sent.coding = Some(compressed.coding.name());
     }
     send_representation(h, x, &sent)
 }

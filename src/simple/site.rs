@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::caching::Caching;
 use super::hosts::Hosts;
-use super::sidecar::NamedOnce;
+use super::precompressed::NamedOnce;
 use super::{Listing, SimpleHandler, Visibility, values};
 use crate::Exchange;
 use crate::exchange::prefix;
@@ -47,6 +47,14 @@ impl Site {
                 Some(rest) if prefix::after_slash(rest).is_some() => Within::Below(rest),
                 Some(_) => Within::Itself,
             },
+        }
+    }
+
+    /// Returns the methods that files have, for the field `Allow`.
+    pub(super) fn methods(&self) -> &'static str {
+        match self.has_cors {
+            true => "GET, HEAD, OPTIONS",
+            false => "GET, HEAD",
         }
     }
 

@@ -42,15 +42,19 @@ pub fn status(code: u16) -> Answer {
 /// Give it to a [`Stub`](super::Stub), send it from a handler with [`play`](Self::play), or use it as a handler
 /// that answers every request.
 ///
-/// A well-formed answer is sent as any handler sends it: the connection is kept alive, and HEAD gets no body.
-/// An answer with a fault is sent byte for byte: the status line, the headers as given, `Content-Length` if
-/// there is a body and no other framing, `Connection: close` unless a header `Connection` is given, and the
-/// body. Then the connection ends. (HEAD gets no body, so faults within the body happen after the head.)
+/// A well-formed answer is sent like the response of any handler: the connection is kept alive, and a HEAD
+/// request gets no body.
 ///
-/// An answer that can't be sent is rejected when a [`Stub`](super::Stub) gets it, if that is known then;
-/// otherwise the test fails when it is to be sent. Examples: a [`close`](super::close()) after the end of the
-/// head or of the body, a chunk fault with an empty body, a body with a status that has none (1xx, 204, 205,
-/// 304), a status outside 100 to 999. [`raw`](super::raw) sends any bytes.
+/// An answer with a fault is sent byte for byte, and then the connection is closed. The server adds
+/// `Content-Length` if the status allows a body and the answer has no other framing. It adds
+/// `Connection: close` unless the answer has a header `Connection`. A HEAD request gets no body; a fault within
+/// the body then happens after the head.
+///
+/// Some answers can't be sent: a [`close`](super::close()) after the end of the body, a chunk fault with an
+/// empty body, a body with a status that has none (1xx, 204, 205, 304), a status outside 100 to 999. The
+/// [`Stub`](super::Stub) that gets such an answer panics. If only the request shows it, because the body is a
+/// [`file`](Self::file) or the byte is in the [head](Self::at_head), the test fails then. [`raw`](super::raw)
+/// sends any bytes.
 ///
 /// ```
 /// use servette::testing::{TestServer, reset, status};
@@ -168,8 +172,8 @@ impl Answer {
         self
     }
 
-    /// Sends this `Content-Length`, which may be longer or shorter than the body. The body is not changed, and
-    /// the connection ends after it.
+    /// Sends this `Content-Length`, which may differ from the size of the body. The body is not changed, and the
+    /// connection is closed after it.
     pub fn content_length(mut self, length: u64) -> Self {
         self.content_length = Some(length);
         self
@@ -219,7 +223,8 @@ impl Answer {
     /// Default: no delay.
     ///
     /// To stall within the answer, use [`at`](Self::at) with [`pause`](super::pause()), or
-    /// [`drip`](Self::drip). To answer when the test says so, use [`gate`](super::gate()).
+    /// [`drip`](Self::drip). To respond when the test says so, use `.at_head(0, gate("name"))`: see
+    /// [`gate`](super::gate()).
     ///
     /// ```
     /// use servette::testing::{TestServer, status};
@@ -234,8 +239,8 @@ impl Answer {
         self
     }
 
-    /// Keeps the connection open after the answer until the client closes it, although the answer has
-    /// `Connection: close`.
+    /// Keeps the connection open after the answer until the client closes it, although the answer has the header
+    /// `Connection: close`: a server that announces the close, and does not close.
     pub fn keep_open(mut self) -> Self {
         self.keep_open = true;
         self
@@ -244,8 +249,8 @@ impl Answer {
     /// Sends the answer from a handler, as its response.
     ///
     /// # Errors
-    /// If writing fails, the file can't be read, or a gate is not opened in time. If the answer can't be sent,
-    /// or the request already has a response; then the test fails, too.
+    /// If writing fails. Also if the file can't be read, a gate is not opened in time, the answer can't be sent, or
+    /// the request already has a response: in these cases the test fails, too.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let has_head = x.channel().out.borrow().has_head();
         if has_head {

@@ -1,4 +1,4 @@
-//! [`Builder`]: the settings of a [`TestServer`].
+//! [`TestServerBuilder`]: the settings of a [`TestServer`].
 
 use std::any::Any;
 use std::fmt;
@@ -39,7 +39,7 @@ use crate::{Error, Limits, Peer, Result};
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is served before `start` or `scope`"]
-pub struct Builder {
+pub struct TestServerBuilder {
     protocol_version: Option<&'static str>,
     limits: Limits,
     bounds: Bounds,
@@ -51,14 +51,14 @@ pub struct Builder {
     https: Option<Option<HttpsFault>>,
 }
 
-impl Default for Builder {
+impl Default for TestServerBuilder {
     fn default() -> Self {
         // In tests, slow clients are slow on purpose.
         let long = Duration::from_secs(3600);
         let mut limits = Limits::default();
         (limits.body_timeout, limits.write_timeout) = (long, long);
         limits.min_rate = 0;
-        Builder {
+        TestServerBuilder {
             protocol_version: Some("HTTP/1.1"),
             limits,
             bounds: Bounds::default(),
@@ -72,7 +72,7 @@ impl Default for Builder {
     }
 }
 
-impl Builder {
+impl TestServerBuilder {
     /// Sets the HTTP version of the server, whatever the handler says; `None` leaves it to the handler.
     /// Default: `HTTP/1.1`.
     pub fn protocol_version(mut self, version: impl Into<Option<&'static str>>) -> Self {
@@ -81,17 +81,34 @@ impl Builder {
     }
 
     /// Sets limits and timeouts. Default: [`Limits::default`], except that a client may take an hour to send a
-    /// body or to read a response, at any rate. The server always has at least two threads.
+    /// body or to read a response, at any rate.
+    ///
+    /// ```
+    /// use servette::testing::TestServer;
+    /// use servette::{Limits, Status, handler_fn};
+    ///
+    /// let upload = handler_fn(|_, x| {
+    ///     let length = x.rfile.discard()?;
+    ///     x.send_content(Status::OK, "text/plain", length.to_string().as_bytes())
+    /// });
+    /// let limits = Limits::default().with_max_body(10);
+    /// let server = TestServer::builder().limits(limits).start(upload);
+    ///
+    /// assert!(ureq::post(server.url("/")).send("ten bytes.").is_ok());
+    /// let too_large = ureq::post(server.url("/")).send("eleven bytes").unwrap_err();
+    /// assert!(matches!(too_large, ureq::Error::StatusCode(413)));
+    /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets the maximum number of recorded requests (at least one), and of bytes of each body. Default: 10,000 and 1 MiB.
-    /// All recorded requests together take at most 64 MiB (the last one is always kept); the oldest are dropped first.
+    /// Sets the maximum number of recorded requests (at least one), and the maximum number of recorded bytes of each
+    /// body. Default: 10,000 requests, 1 MiB. All recorded requests together take at most 64 MiB, but the last one is
+    /// always kept; the oldest are dropped first.
     ///
-    /// Patterns of [`Stubs`] see as many bytes of a body, and at least 16 MiB. For a request that no stub
-    /// matches, the stubs themselves keep at most 64 KiB of the body.
+    /// Patterns of [`Stubs`] see `body` bytes of a body, and at least 16 MiB. [`Stubs::unmatched`] keeps at most
+    /// 64 KiB of each body.
     pub fn max_recorded(mut self, requests: usize, body: usize) -> Self {
         self.bounds.requests = requests;
         self.bounds.body = body;
@@ -139,15 +156,15 @@ impl Builder {
         self
     }
 
-    /// Serves HTTPS with this fault. (Feature `self-signed`.)
+    /// Serves HTTPS with this fault: see [`HttpsFault`]. (Feature `self-signed`.)
     #[cfg(feature = "self-signed")]
     pub fn https_fault(mut self, fault: HttpsFault) -> Self {
         self.https = Some(Some(fault));
         self
     }
 
-    /// Verifies the expectations of these stubs, too. Needed if another handler contains them, and in
-    /// [`scope`](Self::scope).
+    /// Checks the expectations of these stubs when the server is dropped. This is needed only if another handler
+    /// contains the stubs, and in [`scope`](Self::scope).
     pub fn verify(mut self, stubs: &Stubs) -> Self {
         if !self.stubs.iter().any(|own| own.is(stubs)) {
             self.stubs.push(stubs.clone());
@@ -186,8 +203,8 @@ impl Builder {
         fixture
     }
 
-    /// Serves a handler that borrows from the test while `f` runs: see [`TestServer::scope`]. Stubs are
-    /// verified only with [`verify`](Self::verify).
+    /// Serves a handler that borrows from the test, while `f` runs: see [`TestServer::scope`]. Expectations of
+    /// stubs are checked only with [`verify`](Self::verify).
     ///
     /// # Panics
     /// If there is no free port, a thread can't be started, or the test fails.
@@ -227,12 +244,9 @@ impl Builder {
             handler,
             shared: shared.clone(),
         };
-        let mut limits = self.limits;
-        // While one handler is stuck, another thread closes the port.
-        limits.max_threads = limits.max_threads.max(2);
         // A test sends few requests, and waits for the start and the end of its server: one event loop is enough.
         let builder = ThreadingHttpServer::builder(watched).event_loops(1);
-        let builder = builder.limits(limits);
+        let builder = builder.limits(self.limits);
         let (accepted, resets) = (AtomicUsize::new(0), self.resets);
         let counting = shared.clone();
         let admit = move |_: &_| {

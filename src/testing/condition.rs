@@ -127,18 +127,18 @@ impl Condition {
                 let has = request.header_values(name).any(|own| own == value);
                 (!has).then(|| match request.header(name) {
                     Some(own) => {
-                        Difference::of_value(format!("the field {name} is {own:?}, not {value:?}"))
+                        Difference::of_value(format!("the header {name} is {own:?}, not {value:?}"))
                     }
-                    None => Difference::new(format!("there is no field {name}")),
+                    None => Difference::new(format!("there is no header {name}")),
                 })
             }
             Condition::HasHeader(name) => request
                 .header(name)
                 .is_none()
-                .then(|| Difference::new(format!("there is no field {name}"))),
+                .then(|| Difference::new(format!("there is no header {name}"))),
             Condition::NoHeader(name) => request
                 .header(name)
-                .map(|own| Difference::new(format!("there is a field {name}: {own}"))),
+                .map(|own| Difference::new(format!("there is a header {name}: {own}"))),
             Condition::Body(body) => {
                 let is_it = request.body == *body && !request.is_body_cut;
                 (!is_it).then(|| body_difference(body, request))
@@ -233,14 +233,16 @@ fn contents_difference(text: &str, request: &Request) -> Difference {
 /// Says how much of a truncated body is recorded, and which setting changes that.
 fn kept(request: &Request) -> String {
     let length = request.body.len();
-    format!("only the first {length} bytes of the body are recorded (see `Builder::max_recorded`)")
+    format!(
+        "only the first {length} bytes of the body are recorded (see `TestServerBuilder::max_recorded`)"
+    )
 }
 
 #[track_caller]
 #[allow(clippy::panic)]
 pub(super) fn check_name(name: &str) {
     if !is_token(name.as_bytes()) {
-        panic!("no request can match: {name:?} is not a field name");
+        panic!("no request can match: {name:?} is not a header name");
     }
 }
 
@@ -251,7 +253,7 @@ pub(super) fn check_value(value: &str) {
     let is_control = |c: char| c.is_ascii_control() && c != '\t';
     if value.contains(is_control) || value.trim_matches([' ', '\t']) != value {
         panic!(
-            "no request can match: {value:?} is not the value of a field, which has no control \
+            "no request can match: {value:?} is not the value of a header, which has no control \
              characters, and no whitespace at either end"
         );
     }

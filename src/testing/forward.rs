@@ -42,13 +42,13 @@ pub fn forward(to: &str) -> Forward {
 /// An answer that forwards requests to a real server and records its responses (record and replay): made by
 /// [`forward`].
 ///
-/// Use it as the answer of a [`Stub`](super::Stub), or as a handler. Behind stubs with faults it lets a test
-/// break one request while the real server answers the others. Clones share their recording.
+/// Use it as the answer of a [`Stub`](super::Stub), or as a handler. Put stubs with faults before it: they break
+/// some requests, and the real server answers the others. Clones share their recording.
 ///
-/// Each request is sent on a new connection, with its whole body, the `Host` of the real server, and without
-/// the headers that belong to a connection. The response is passed on byte for byte as it arrives, and then the
-/// connection ends. TLS and upgrades are not supported, and there are no timeouts. If the real server can't be
-/// reached, the test fails.
+/// Each request is sent on a new connection, with its whole body and the `Host` of the real server. Headers that
+/// belong to a connection (RFC 9110, 7.6.1) are left out. The response is passed on byte for byte as it arrives,
+/// and then the connection is closed. TLS and upgrades are not supported, and there are no timeouts. If the real
+/// server can't be reached, the test fails.
 ///
 /// ```
 /// use servette::testing::{Stubs, TestServer, any, forward, get, raw, status};
@@ -112,8 +112,8 @@ impl Drop for Coming<'_> {
 }
 
 impl Forward {
-    /// Returns the forwarded requests with their responses: at most 64 MiB of responses. It waits for responses
-    /// that are not complete yet, at most 5 s.
+    /// Returns the forwarded requests with their responses, at most 64 MiB of responses. It waits at most 5 s for
+    /// responses that are not complete yet.
     pub fn recorded(&self) -> Vec<Transcript> {
         let entries = lock(&self.log.entries);
         let waited =
@@ -125,8 +125,8 @@ impl Forward {
     /// Forwards the request of a handler, and sends the response.
     ///
     /// # Errors
-    /// Those of reading the request and of writing the response. If the real server can't be reached, or its
-    /// response breaks off, the test fails, too.
+    /// If reading the request or writing the response fails. Also if the real server can't be reached or its
+    /// response breaks off: in these cases the test fails, too.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         let coming = Coming::of(&self.log);
         let mut request = Request::of(x);
@@ -148,7 +148,7 @@ impl Forward {
             };
             let bytes = piece.get(..count).unwrap_or_default();
             answer.extend_from_slice(bytes);
-            x.raw()?.write_all(bytes)?;
+            x.raw_stream()?.write_all(bytes)?;
         }
         if answer.is_empty() {
             return Err(problem(

@@ -163,12 +163,12 @@ impl State {
     }
 }
 
-/// A gate of a [`TestServer`](super::TestServer), which answers wait at until the test opens it: made by
+/// A gate of a [`TestServer`](super::TestServer), where responses wait until the test opens it: made by
 /// [`TestServer::gate`](super::TestServer::gate).
 ///
-/// An answer waits at a gate with the action [`gate`](super::gate()). If it waits longer than the [gate
-/// deadline](super::Builder::gate_deadline) (10 s by default), its connection is cut, and the test fails with
-/// the names of this gate and of the gates that the test used.
+/// A response waits at a gate with the action [`gate`](super::gate()). If it waits longer than the [gate
+/// deadline](super::TestServerBuilder::gate_deadline) (10 s by default), its connection is closed and the test
+/// fails. The message names this gate and the gates that the test used.
 ///
 /// ```
 /// use servette::testing::{TestServer, gate, status};
@@ -194,25 +194,17 @@ impl Gate<'_> {
         &self.server.shared.gates
     }
 
-    /// Opens the gate: answers pass until it is closed again.
+    /// Opens the gate: all responses that wait at it continue, and no later response waits.
     pub fn open(&self) {
         self.gates().change(self.name, |gate| gate.is_open = true);
     }
 
-    /// Closes the gate again.
-    pub fn close(&self) {
-        self.gates().change(self.name, |gate| {
-            gate.is_open = false;
-            gate.passes = 0;
-        });
-    }
-
-    /// Lets one answer pass: one that waits, or else the next one that arrives.
+    /// Lets one response pass the closed gate: one that waits at it, or else the next one that reaches it.
     pub fn let_one_through(&self) {
         self.gates().change(self.name, |gate| gate.passes += 1);
     }
 
-    /// Waits until `count` answers have reached the gate since the server started. Blocks the thread.
+    /// Blocks the thread until `count` responses have reached the gate since the server started.
     ///
     /// # Panics
     /// At the deadline. The message has the names of the other gates, and the requests.

@@ -7,7 +7,7 @@ use crate::{Result, SelfSigned, Tls};
 const LONG_AGO: std::ops::Range<i64> = -30..-1;
 const NOT_YET: std::ops::Range<i64> = 1..30;
 
-/// A fault of an HTTPS server: see [`Builder::https_fault`](super::Builder::https_fault).
+/// A fault of an HTTPS server: see [`TestServerBuilder::https_fault`](super::TestServerBuilder::https_fault).
 ///
 /// ```
 /// use servette::testing::{HttpsFault, TestServer, status};

@@ -126,9 +126,9 @@ impl RequestPattern {
 
     /// Requires exactly this body.
     ///
-    /// A body that is not seen completely does not match. A stub sees the first 16 MiB, or the size set with
-    /// [`Builder::max_recorded`](super::Builder::max_recorded) if that is larger; an assertion about recorded
-    /// requests sees the recorded bytes.
+    /// A longer body than the pattern can see does not match. Patterns of stubs see the first 16 MiB, or the size set
+    /// with [`max_recorded`](super::TestServerBuilder::max_recorded) if that is larger. Assertions about recorded
+    /// requests see the recorded bytes.
     ///
     /// # Panics
     /// If the pattern already requires another body.
@@ -137,7 +137,7 @@ impl RequestPattern {
         self.with(Condition::Body(body.as_ref().to_vec()))
     }
 
-    /// Requires this text anywhere in the body, as far as it is seen (see [`body`](Self::body)).
+    /// Requires this text in the part of the body that the pattern can see: see [`body`](Self::body).
     ///
     /// # Panics
     /// If the pattern already requires a body without this text.
@@ -185,11 +185,10 @@ impl RequestPattern {
     /// The closure returns a `bool`, or a `Result` whose error is the reason shown in messages: see
     /// [`Verdict`].
     ///
-    /// The closure is called only if everything else matches: at least once per request, and again for
-    /// messages. Its result should depend on the request only; it may use the [`Stubs`](super::Stubs) that
-    /// contain it. It sees the same part of the body as [`body`](Self::body);
-    /// [`is_truncated`](Request::is_truncated) says whether there is more. If it panics, the request is
-    /// answered with 500, and the test fails.
+    /// The closure is called only if all other conditions hold: at least once per request, and again for failure
+    /// messages. Its result should depend on the request only. It may use the [`Stubs`](super::Stubs) that contain
+    /// it. It sees the same part of the body as [`body`](Self::body); [`is_truncated`](Request::is_truncated) says
+    /// whether there is more. If it panics, the request gets a 500, and the test fails.
     ///
     /// ```
     /// use servette::testing::post;

@@ -14,9 +14,15 @@ pub fn prefix(path: &str) -> PathPattern {
     PathPattern(Path::Prefix(path.into()))
 }
 
-/// Matches paths by a glob: `*` is any run of characters but the slash, `**` any run, `[a-z]` one of these
-/// characters, `[!a-z]` one other character, `{a,b}` one of these texts. A backslash makes the next character
-/// literal. A glob is not a regular expression: `.` and `+` stand for themselves.
+/// Matches paths by a glob. A glob is not a regular expression: `.` and `+` are literal.
+///
+/// | in the glob | matches |
+/// |---|---|
+/// | `*` | any number of characters except `/`, also none |
+/// | `**` | any number of characters |
+/// | `[a-z]`, `[!a-z]` | one of these characters; one other character |
+/// | `{a,b}` | one of these texts, which may be globs |
+/// | `\*` | the character after the backslash |
 ///
 /// # Panics
 /// If the glob is malformed.

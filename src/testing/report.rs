@@ -93,7 +93,7 @@ pub(super) fn request(f: &mut fmt::Formatter<'_>, request: &Request) -> fmt::Res
     if !request.body.is_empty() || request.is_body_cut {
         body(f, &request.body, request.is_body_cut)?;
     } else if request.refusal.is_some() {
-        write!(f, "\n    bytes {}", preview(&request.raw))?;
+        write!(f, "\n    bytes {}", preview(&request.bytes))?;
     }
     Ok(())
 }

@@ -40,12 +40,13 @@ pub struct Request {
     pub version: String,
     /// Names and values of the headers, in their order and in their own case.
     pub headers: Vec<(String, String)>,
-    /// The body without its framing, as far as the handler or the server has read it.
+    /// The body without its framing: the part that the handler or the server has read.
     pub body: Vec<u8>,
     /// The bytes of the request, head and body, as they arrived. Bytes that the handler reads with
-    /// [`Exchange::raw`](crate::Exchange::raw) are included when the exchange is over; those of a
-    /// [detached](crate::Exchange::detach) stream are not. For a rejected request: all bytes that had arrived.
-    pub raw: Vec<u8>,
+    /// [`Exchange::raw_stream`](crate::Exchange::raw_stream) are included when the exchange is over. Bytes of a
+    /// [detached](crate::Exchange::detach) stream are not included. For a rejected request: all bytes that had
+    /// arrived.
+    pub bytes: Vec<u8>,
     /// The address of the client; `None` in memory.
     pub client_address: Option<SocketAddr>,
     /// The number of the connection, from 1, in the order of the first requests.
@@ -54,10 +55,11 @@ pub struct Request {
     pub at: Instant,
     /// Whether the body was read to its end, or the exchange is over.
     pub is_complete: bool,
-    /// Whether the body or the raw bytes are longer than the recorded part.
+    /// Whether `body` or `bytes` has only the start of what arrived: see
+    /// [`max_recorded`](super::TestServerBuilder::max_recorded).
     pub is_truncated: bool,
-    /// The status and reason with which the server rejected the request before the handler saw it. Such a
-    /// request has only `raw`, and `requestline` if that was complete.
+    /// Status and reason, such as `400 Bad Request`, if the server rejected the request before it called the
+    /// handler. Such a request has only `bytes`, and `requestline` if that line was complete.
     pub refusal: Option<String>,
     /// Whether the body is longer than its recorded part.
     pub(super) is_body_cut: bool,
@@ -79,7 +81,7 @@ impl Request {
             version: x.request_version.to_owned(),
             headers: x.headers.iter().map(field).collect(),
             body: Vec::new(),
-            raw: Vec::new(),
+            bytes: Vec::new(),
             client_address: x.client_address.socket_addr(),
             connection: 0,
             at: Instant::now(),
@@ -120,8 +122,8 @@ impl Request {
     /// use servette::{Status, handler_fn, testing};
     ///
     /// let handler = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", b""));
-    /// let answered = testing::respond(&handler, "GET /users/a%20b?page=2 HTTP/1.0\r\n\r\n");
-    /// let target = answered.request().target()?;
+    /// let transcript = testing::respond(&handler, "GET /users/a%20b?page=2 HTTP/1.0\r\n\r\n");
+    /// let target = transcript.request().target()?;
     /// assert_eq!(target.segments(), ["users", "a b"]);
     /// assert_eq!(target.query_value("page").as_deref(), Some("2"));
     /// # Ok::<(), servette::Error>(())
@@ -167,7 +169,11 @@ impl Request {
             .headers
             .iter()
             .map(|(name, value)| name.len() + value.len() + 48);
-        fields.sum::<usize>() + self.body.len() + self.raw.len() + self.requestline.len() * 2 + 200
+        fields.sum::<usize>()
+            + self.body.len()
+            + self.bytes.len()
+            + self.requestline.len() * 2
+            + 200
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use super::builder::Builder;
+use super::builder::TestServerBuilder;
 use super::server::TestServer;
 use crate::base::RequestHandler;
 use crate::server::listener;
@@ -65,10 +65,10 @@ impl ReservedPort {
     /// Starts a server with this handler on the port.
     ///
     /// # Panics
-    /// As [`Builder::start_on`].
+    /// As [`TestServerBuilder::start_on`].
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(self, handler: H) -> TestServer {
-        Builder::default().start_on(self, handler)
+        TestServerBuilder::default().start_on(self, handler)
     }
 
     pub(super) fn listen(self) -> Result<TcpListener> {

@@ -15,9 +15,12 @@ use crate::base::RequestHandler;
 /// recorded requests, the parsed responses, and their bytes.
 ///
 /// As in [`servette::respond`](crate::respond()), the HTTP version is that of the handler, and a panic in the
-/// handler is a 500. (With HTTP/1.0, the default of a handler, the connection ends after one request unless the
-/// client asks for more.) [`respond_or_panic`] speaks HTTP/1.1 and panics with the handler. A
+/// handler gets a 500. With HTTP/1.0, the default of a handler, the connection ends after one request unless the
+/// client asks for more. [`respond_or_panic`] speaks HTTP/1.1, and panics if the handler panics. A
 /// [`pause`](super::pause) takes no time in memory, and a [`gate`](super::gate()) is an error.
+///
+/// The limits are those of [`Limits::default`](crate::Limits). To test with others, start a server with
+/// [`TestServerBuilder::limits`](super::TestServerBuilder::limits).
 ///
 /// ```
 /// use servette::testing::respond;
@@ -25,12 +28,12 @@ use crate::base::RequestHandler;
 ///
 /// let hello = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", b"hello"));
 ///
-/// let answered = respond(&hello, "GET /hi?to=you HTTP/1.0\r\n\r\n");
-/// assert_eq!(answered.response().status, 200);
-/// assert_eq!(answered.response().header("Content-Type"), Some("text/plain"));
-/// assert_eq!(answered.response().text(), "hello");
-/// assert_eq!(answered.request().query_value("to").as_deref(), Some("you"));
-/// assert!(answered.bytes.starts_with(b"HTTP/1.0 200 OK\r\n"));
+/// let transcript = respond(&hello, "GET /hi?to=you HTTP/1.0\r\n\r\n");
+/// assert_eq!(transcript.response().status, 200);
+/// assert_eq!(transcript.response().header("Content-Type"), Some("text/plain"));
+/// assert_eq!(transcript.response().text(), "hello");
+/// assert_eq!(transcript.request().query_value("to").as_deref(), Some("you"));
+/// assert!(transcript.bytes.starts_with(b"HTTP/1.0 200 OK\r\n"));
 /// ```
 pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Transcript {
     let shared = Arc::new(Recording::in_memory(None));
@@ -43,17 +46,17 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
 
 /// Runs a handler in memory as [`respond`] does, but as strict as a [`TestServer`](super::TestServer).
 ///
-/// It panics if the handler panics or an answer can't be sent. It speaks HTTP/1.1, whatever the handler says.
-/// The log of the handler is shown only if the test fails. Expectations of [`Stubs`](super::Stubs) are checked
-/// by [`Stubs::verify`](super::Stubs::verify).
+/// It panics if the handler panics or an answer can't be sent. It speaks HTTP/1.1, even if the handler itself
+/// speaks HTTP/1.0. The log of the handler is shown only if the test fails. Expectations of
+/// [`Stubs`](super::Stubs) are checked by [`Stubs::verify`](super::Stubs::verify).
 ///
 /// ```
 /// use servette::handler_fn;
 /// use servette::testing::respond_or_panic;
 ///
 /// let handler = handler_fn(|_, x| x.send_error(servette::Status::GONE));
-/// let answered = respond_or_panic(&handler, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-/// assert_eq!(answered.response().status, 410);
+/// let transcript = respond_or_panic(&handler, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert_eq!(transcript.response().status, 410);
 /// ```
 ///
 /// # Panics
@@ -82,7 +85,8 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
     }
 }
 
-/// The requests and responses of one connection in memory: returned by [`respond`].
+/// The requests and responses of one connection: returned by [`respond`] and
+/// [`Forward::recorded`](super::Forward::recorded).
 ///
 /// ```
 /// use servette::testing::respond;
@@ -102,10 +106,10 @@ pub fn respond_or_panic<H: RequestHandler + ?Sized>(
 pub struct Transcript {
     /// The bytes that a client receives.
     pub bytes: Vec<u8>,
-    /// The requests, as a [`TestServer`](super::TestServer) records them: rejected ones too, and the part of
-    /// the body that was read.
+    /// The requests, as a [`TestServer`](super::TestServer) records them: with the part of the body that was read,
+    /// and with requests that the server rejected.
     pub requests: Vec<Request>,
-    /// The responses in `bytes`, interim ones (1xx) too, up to the first bytes that are not a response.
+    /// The responses in `bytes`, including interim ones (1xx), up to the first bytes that are not a response.
     pub responses: Vec<Response>,
     /// The lines that the handler logged, at most 200.
     pub log: Vec<String>,
@@ -126,7 +130,7 @@ impl Transcript {
         }
     }
 
-    /// Returns the only response; interim responses (1xx) are not counted.
+    /// Returns the only response, if there is one. Interim responses (1xx) are not counted.
     ///
     /// # Panics
     /// If there is none, or more than one.
@@ -141,7 +145,7 @@ impl Transcript {
         }
     }
 
-    /// Returns the only request.
+    /// Returns the only request, if there is one.
     ///
     /// # Panics
     /// If there is none, or more than one.

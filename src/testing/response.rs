@@ -9,7 +9,7 @@ use crate::http1::chunked::{ChunkLimits, Decoder, Piece};
 /// Maximum number of headers of a response that can be parsed.
 const MOST_FIELDS: usize = 256;
 
-/// A parsed response: made by [`respond`](super::respond()).
+/// A parsed response of a [`Transcript`](super::Transcript): see [`respond`](super::respond()).
 ///
 /// ```
 /// use servette::testing::respond;
@@ -37,7 +37,7 @@ pub struct Response {
     /// follow.
     pub body: Vec<u8>,
     /// The bytes of the response, head and body.
-    pub raw: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// Whether the body is as long as its framing says.
     pub is_complete: bool,
 }
@@ -82,7 +82,7 @@ impl Response {
         let mut responses = Vec::new();
         let mut method = methods.next();
         while let Some(response) = Response::parse(bytes, method.unwrap_or_default()) {
-            bytes = bytes.get(response.raw.len()..).unwrap_or_default();
+            bytes = bytes.get(response.bytes.len()..).unwrap_or_default();
             if !response.is_interim() {
                 method = methods.next();
             }
@@ -109,12 +109,12 @@ impl Response {
                 .map(|field| (field.name.to_owned(), latin1(field.value)))
                 .collect(),
             body: Vec::new(),
-            raw: Vec::new(),
+            bytes: Vec::new(),
             is_complete: true,
         };
         let rest = bytes.get(length..)?;
         let used = response.take_body(rest, method);
-        response.raw = bytes.get(..length + used)?.to_vec();
+        response.bytes = bytes.get(..length + used)?.to_vec();
         Some(response)
     }
 
@@ -209,7 +209,7 @@ mod tests {
             "{all:?}"
         );
         assert_eq!(
-            all.iter().map(|own| own.raw.len()).sum::<usize>(),
+            all.iter().map(|own| own.bytes.len()).sum::<usize>(),
             bytes.len()
         );
         assert_eq!((&*all[1].reason, &*all[4].reason), ("OK", ""));

@@ -1,4 +1,4 @@
-//! [`Script`]: a sequence of bytes and [`Action`]s that is sent on the raw connection.
+//! [`Script`]: a sequence of bytes and [`Action`]s that is sent outside of HTTP.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,8 +20,9 @@ const RESET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An action on the connection: made by [`close`], [`reset`], [`hang`], [`pause`] and [`gate()`].
 ///
-/// An action can be a whole answer (then the connection ends after it), or happen at a byte of an
-/// [`Answer`](super::Answer) or in a [`Script`]. Any handler can [`play`](Self::play) it.
+/// An action can be the whole answer of a stub; then the connection is closed after it. It can also happen at a
+/// byte of an [`Answer`](super::Answer), or between the parts of a [`Script`] or of a
+/// [`Streamed`](super::Streamed) answer. Any handler can [`play`](Self::play) it.
 ///
 /// ```
 /// use servette::testing::{Stubs, TestServer, close, get, hang, reset};
@@ -44,7 +45,8 @@ enum Kind {
     Gate(String),
 }
 
-/// Closes the connection (FIN): the client sees the end of the stream.
+/// Closes the connection (FIN): the client sees the end of the stream. (The header `Connection: close` does
+/// something else: it announces that the connection is closed after the response.)
 pub fn close() -> Action {
     Action(Kind::Close)
 }
@@ -82,8 +84,8 @@ impl Action {
     /// that only the [log](super::TestServer::log) shows.
     ///
     /// # Errors
-    /// Those of writing; the end of the server; a gate that was not opened in time. The handler should return
-    /// these errors as they are.
+    /// If writing fails, the server is stopped, or a gate is not opened in time. The handler should return the
+    /// error unchanged.
     pub fn play(&self, x: &mut Exchange<'_>) -> Result<()> {
         match &self.0 {
             Kind::Pause(_) | Kind::Gate(_) => {
@@ -145,7 +147,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// A sequence of bytes and actions that is sent exactly as given: starts with [`raw`].
+/// A sequence of bytes and actions that is sent exactly as given, instead of a response: made by [`raw`].
 ///
 /// ```
 /// use servette::testing::{TestServer, Stubs, get, raw, gate};
@@ -157,7 +159,7 @@ impl fmt::Display for Action {
 /// let mut client = std::net::TcpStream::connect(server.addr())?;
 /// client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
 /// let mut head = [0; 38];
-/// client.read_exact(&mut head)?; // and not a byte more, before
+/// client.read_exact(&mut head)?; // The body waits at the gate.
 /// server.gate("go").open();
 /// let mut rest = String::new();
 /// client.read_to_string(&mut rest)?;
@@ -169,8 +171,8 @@ pub struct Script {
     steps: Steps<'static>,
 }
 
-/// Starts a [`Script`] that sends these bytes instead of a response. The connection ends after the script,
-/// unless its last action is [`hang`].
+/// Starts a [`Script`] that sends these bytes instead of a response. Nothing is added to them: no headers, no
+/// chunks. The connection is closed after the script, unless its last action is [`hang`].
 pub fn raw(bytes: impl AsRef<[u8]>) -> Script {
     Script::default().raw(bytes)
 }
@@ -201,7 +203,7 @@ impl Script {
         self
     }
 
-    /// Sends the script from a handler, instead of a response. The connection ends with the exchange.
+    /// Sends the script from a handler, instead of a response. The connection is closed after the exchange.
     ///
     /// # Errors
     /// If writing fails, a gate is not opened in time, or the script continues after a [`close`], [`reset`] or
@@ -253,7 +255,7 @@ impl<'a> Steps<'a> {
         let shared = fixture_of(x);
         let shared = shared.as_deref();
         let asker = x.requestline.to_owned();
-        let mut stream = x.raw()?;
+        let mut stream = x.raw_stream()?;
         let mut drip = (0, Duration::ZERO);
         if self.has_reset() {
             stream.set_write_timeout(RESET_PATIENCE);
@@ -325,7 +327,7 @@ impl<'a> Steps<'a> {
             ));
         }
         // This fails in memory, where a client sees only the end of the bytes.
-        let _ = x.raw()?.reset_on_close();
+        let _ = x.raw_stream()?.reset_on_close();
         // Dropping the last owner of the socket closes it, without a FIN before.
         let _ = x.detach();
         Ok(())

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::builder::Builder;
+use super::builder::TestServerBuilder;
 use super::gates::Gate;
 use super::matching::RequestPattern;
 use super::recording::Recording;
@@ -24,12 +24,12 @@ use crate::shutdown::lock;
 ///
 /// It serves any handler, usually [`Stubs`], records every request, and can fail on purpose: see the
 /// [module](crate::testing). It speaks HTTP/1.1, whatever the handler says, unless
-/// [`protocol_version`](Builder::protocol_version) is set.
+/// [`protocol_version`](TestServerBuilder::protocol_version) is set.
 ///
 /// Dropping the server stops it, and the port can be bound again at once. Idle connections, and handlers that
-/// wait on their socket or at a gate, end immediately. A handler that is blocked elsewhere gets a second
-/// ([`drop_deadline`](Builder::drop_deadline)); then it is left running and named on stderr. (If it panics
-/// later, no test fails. The owner of a [detached](crate::Exchange::detach) stream keeps it.)
+/// wait on their socket or at a gate, end immediately. A handler that is blocked elsewhere has one second
+/// ([`drop_deadline`](TestServerBuilder::drop_deadline)). After that it is left running, and a message on stderr
+/// names its request; if it panics later, no test fails. A [detached](crate::Exchange::detach) stream stays open.
 ///
 /// Then the drop panics, and so fails the test, if a handler panicked, an answer could not be sent, a gate was
 /// not opened in time, or a stub did not get the expected requests. If the test is already panicking, the
@@ -67,11 +67,11 @@ impl TestServer {
     /// [`Script`](super::Script) that can't be sent.
     #[track_caller]
     pub fn start<H: RequestHandler + Send + Sync + 'static>(handler: H) -> TestServer {
-        Builder::default().start(handler)
+        TestServerBuilder::default().start(handler)
     }
 
-    /// Serves a handler that borrows from the test while `f` runs. Returns when all handlers have returned,
-    /// because they borrow. Expectations of [`Stubs`] are verified only with [`Builder::verify`].
+    /// Serves a handler that borrows from the test, while `f` runs. Returns when all handlers have returned.
+    /// Expectations of [`Stubs`] are checked only with [`TestServerBuilder::verify`].
     ///
     /// ```
     /// use servette::testing::TestServer;
@@ -96,12 +96,12 @@ impl TestServer {
         handler: H,
         f: impl FnOnce(&TestServer) -> R,
     ) -> R {
-        Builder::default().scope(handler, f)
+        TestServerBuilder::default().scope(handler, f)
     }
 
     /// Returns a builder with the default settings.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> TestServerBuilder {
+        TestServerBuilder::default()
     }
 
     /// Returns the address of the server.
@@ -121,7 +121,7 @@ impl TestServer {
         url(self.address, path)
     }
 
-    /// Returns the certificate that clients must trust, as PEM: see [`https`](Builder::https).
+    /// Returns the certificate that clients must trust, as PEM: see [`https`](TestServerBuilder::https).
     ///
     /// # Panics
     /// If the server does not speak HTTPS.
@@ -157,15 +157,15 @@ impl TestServer {
         Gate { server: self, name }
     }
 
-    /// Returns the recorded requests, in the order of their heads. A request is recorded when its head is
-    /// complete, with the part of its body that has arrived. Beyond the limit ([`Builder::max_recorded`]) the
-    /// oldest requests are dropped.
+    /// Returns the recorded requests, in the order in which their heads arrived. A request is recorded when its
+    /// head is complete, with the part of its body that has been read so far. Beyond the limits of
+    /// [`TestServerBuilder::max_recorded`] the oldest requests are dropped.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests()
     }
 
-    /// Waits until `count` requests are complete (since the last [`take`](Self::take)), and returns all
-    /// recorded requests. Blocks the thread.
+    /// Blocks the thread until `count` requests are complete, and returns all recorded requests. Requests that
+    /// were [taken](Self::take) are not counted.
     ///
     /// # Panics
     /// At the deadline. The message has the requests that did arrive.
@@ -190,9 +190,9 @@ impl TestServer {
         self.shared.connections()
     }
 
-    /// Returns notes about things that the test may not expect: resets that came early because the client did
-    /// not read, requests that no stub matched. At most the first twenty of each kind, and the number of the
-    /// others. Failure messages show them too.
+    /// Returns notes about events that the test may not expect: resets that came early because the client did
+    /// not read, requests that no stub matched, errors of the server. These are the first twenty of each kind, and
+    /// the number of the others. Failure messages show them too.
     pub fn notes(&self) -> Vec<String> {
         self.shared.all_notes()
     }
@@ -330,8 +330,12 @@ impl TestServer {
         self.shared.gates.end();
         let running = self.shutdown.cut(self.drop_deadline);
         (running > 0).then(|| {
+            let handlers = match running {
+                1 => "1 handler is".to_owned(),
+                count => format!("{count} handlers are"),
+            };
             format!(
-                "{}: {running} still running {:?} after the stop, abandoned: {}",
+                "{}: {handlers} still running {:?} after the stop: {}",
                 self.name(),
                 self.drop_deadline,
                 self.shared.running().join(", "),
@@ -399,7 +403,7 @@ mod tests {
         assert_eq!(server.take().len(), 2);
         let words = server.end().unwrap();
         let expected =
-            "1 still running 20ms after the stop, abandoned: `GET /slow HTTP/1.0` (connection 2)";
+            "1 handler is still running 20ms after the stop: `GET /slow HTTP/1.0` (connection 2)";
         assert!(words.ends_with(expected), "{words}");
         drop(let_go);
         server.drop_deadline = Duration::from_secs(20);

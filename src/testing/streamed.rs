@@ -18,9 +18,9 @@ pub fn stream(content_type: &str) -> Streamed {
 
 /// An answer whose body is sent in parts (streaming, server-sent events): made by [`stream`].
 ///
-/// A [`gate`](super::gate()) or a [`pause`](super::pause()) can stand between two parts. Each part is sent at
-/// once as one chunk. The connection is kept alive after the last part, unless a [`close`](super::close()),
-/// [`reset`](super::reset()) or [`hang`](super::hang()) ends it.
+/// Each part is sent at once, as one chunk. A [`gate`](super::gate()) or a [`pause`](super::pause()) can stand
+/// between two parts. The connection is kept alive after the last part, unless the answer ends with
+/// [`close`](super::close()), [`reset`](super::reset()) or [`hang`](super::hang()).
 ///
 /// ```
 /// use servette::events::Event;

@@ -23,9 +23,23 @@ impl RequestPattern {
         .then(reply)
     }
 
-    /// Answers matching requests by a closure: a dynamic response. The closure gets the hooks of a handler and
-    /// the exchange, as in [`handler_fn`](crate::handler_fn). It reads the body itself: `rfile` has the whole
-    /// body, even if a pattern has read it before. (`raw` has only the bytes that no pattern has read.)
+    /// Answers matching requests by a closure: a dynamic response. The closure has the arguments of
+    /// [`handler_fn`](crate::handler_fn): the handler itself, which most closures ignore, and the exchange.
+    ///
+    /// The closure reads the body of the request itself. [`rfile`](crate::Exchange::rfile) has the whole body,
+    /// even if a pattern has read it before; [`raw_stream`](crate::Exchange::raw_stream) has only the bytes that
+    /// no pattern has read.
+    ///
+    /// ```
+    /// use servette::Status;
+    /// use servette::testing::{Stubs, get, respond};
+    ///
+    /// let echo = get("/*").answer_with(|_, x| {
+    ///     x.send_content(Status::OK, "text/plain", x.path.as_bytes())
+    /// });
+    /// let transcript = respond(&Stubs::new().on(echo), "GET /spam HTTP/1.0\r\n\r\n");
+    /// assert_eq!(transcript.response().text(), "/spam");
+    /// ```
     pub fn answer_with(
         self,
         play: impl Fn(&dyn RequestHandler, &mut Exchange<'_>) -> Result<()> + Send + Sync + 'static,
@@ -64,8 +78,8 @@ pub(super) enum Expected {
 }
 
 impl Stub {
-    /// Answers the next matching request with this. Every answer is given once and the last one is repeated,
-    /// unless [`times`](Self::times) is set.
+    /// Answers the next matching request with this. By default each answer is given once, and the last one is
+    /// repeated without end: see [`times`](Self::times).
     ///
     /// # Panics
     /// If the answer can't be sent.
@@ -91,8 +105,8 @@ impl Stub {
         self.then(Reply::with(play))
     }
 
-    /// Repeats the preceding answer this many times. After the last answer the stub is used up, and matches no
-    /// further request. [`Stubs`](super::Stubs) reject a stub that never answers.
+    /// Gives the preceding answer this many times. If it is the last answer of the stub, the stub is used up
+    /// after that, and matches no further request. [`Stubs`](super::Stubs) reject a stub that never answers.
     pub fn times(mut self, times: usize) -> Self {
         if let Some((_, own)) = self.replies.last_mut() {
             *own = Some(times);

@@ -19,15 +19,15 @@ use crate::{Result, Status};
 /// Number of bytes of a body that a pattern sees, unless the fixture records more.
 const MOST_BODY: u64 = 16 << 20;
 
-/// A handler made of stubs, which are canned answers to matching requests. The first stub that matches a
-/// request and is not used up answers it.
+/// A handler made of stubs. Each [`Stub`] is a pattern with its answers. A request is answered by the first stub
+/// that matches it and is not used up.
 ///
 /// If no stub matches, the answer is 404, or 501 if no stub has the method; its text lists the stubs. Clones
 /// share their stubs.
 ///
-/// A [`TestServer`](super::TestServer) that was [started](super::TestServer::start) with stubs verifies their
+/// A [`TestServer`](super::TestServer) that was [started](super::TestServer::start) with stubs checks their
 /// expectations when it is dropped. In [`scope`](super::TestServer::scope), and when another handler contains
-/// the stubs, use [`Builder::verify`](super::Builder::verify) or [`verify`](Self::verify).
+/// the stubs, use [`TestServerBuilder::verify`](super::TestServerBuilder::verify) or [`verify`](Self::verify).
 ///
 /// ```
 /// use servette::testing::{Stubs, get, post, respond, status};
@@ -36,10 +36,10 @@ const MOST_BODY: u64 = 16 << 20;
 ///     .on(get("/users/*").answer(status(200).body("{}")))
 ///     .on(post("/users").header("Content-Type", "application/json").answer(status(201)).expect(1));
 ///
-/// let answered = respond(&stubs, "GET /users/7 HTTP/1.1\r\nHost: x\r\n\r\n");
-/// assert_eq!((answered.response().status, &*answered.response().text()), (200, "{}"));
-/// let answered = respond(&stubs, "GET /user HTTP/1.1\r\nHost: x\r\n\r\n");
-/// assert_eq!(answered.response().status, 404);
+/// let transcript = respond(&stubs, "GET /users/7 HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert_eq!((transcript.response().status, &*transcript.response().text()), (200, "{}"));
+/// let transcript = respond(&stubs, "GET /user HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert_eq!(transcript.response().status, 404);
 /// let panic = std::panic::catch_unwind(|| stubs.verify()).unwrap_err();
 /// let message = panic.downcast_ref::<String>().unwrap();
 /// assert!(message.contains("expected exactly 1 request, got 0"), "{message}");
@@ -49,7 +49,7 @@ pub struct Stubs(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Stubs, each with the number of requests that it has answered. Stubs are never removed.
+    /// Stubs, each with the number of requests that it has transcript. Stubs are never removed.
     stubs: Vec<(Arc<Stub>, usize)>,
     unmatched: Unmatched,
     is_strict: bool,

@@ -9,8 +9,8 @@ use crate::exchange::Exchange;
 use crate::http1::Refusal;
 use crate::shutdown::lock;
 
-/// Maximum number of recorded raw bytes of a request besides its body: head, chunk sizes.
-const RAW_EXTRA: usize = 64 << 10;
+/// Maximum number of recorded bytes of a request besides its body: head, chunk sizes.
+const MOST_BESIDES_BODY: usize = 64 << 10;
 
 /// Observes one connection.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ struct TapState {
     is_refused: bool,
     requestline: String,
     /// Recorded bytes that do not belong to a finished request.
-    raw: Vec<u8>,
+    received: Vec<u8>,
     /// Number of further bytes, which are not recorded.
     beyond: usize,
 }
@@ -55,7 +55,7 @@ impl Tap {
         let mut state = lock(&self.state);
         state.requestline.clone_from(&request.requestline);
         state.is_refused = refusal.is_some();
-        request.raw = state.so_far(x.rfile.read_ahead().len()).to_vec();
+        request.bytes = state.so_far(x.rfile.read_ahead().len()).to_vec();
         let is_whole = x.rfile.remaining() == Some(0) && refusal.is_none();
         let id = self.shared.begin(request);
         state.current = Some(id);
@@ -85,7 +85,7 @@ impl Tap {
         let Some(id) = state.current else {
             return;
         };
-        let raw = state.so_far(unread).to_vec();
+        let bytes = state.so_far(unread).to_vec();
         let is_cut = state.is_cut(unread);
         if is_over {
             state.current = None;
@@ -95,7 +95,7 @@ impl Tap {
         let was_counted = std::mem::replace(&mut state.is_counted, true);
         drop(state);
         let change = |entry: &mut Entry| {
-            entry.request.raw = raw;
+            entry.request.bytes = bytes;
             entry.request.is_truncated |= is_cut;
         };
         match was_counted {
@@ -119,13 +119,13 @@ impl TapState {
     /// The recorded bytes before those of the next request.
     fn so_far(&self, unread: usize) -> &[u8] {
         let unread = self.of_next(unread).saturating_sub(self.beyond);
-        let count = self.raw.len().saturating_sub(unread);
-        self.raw.get(..count).unwrap_or_default()
+        let count = self.received.len().saturating_sub(unread);
+        self.received.get(..count).unwrap_or_default()
     }
 
     fn forget(&mut self, unread: usize) {
         let done = self.so_far(unread).len();
-        self.raw.drain(..done);
+        self.received.drain(..done);
         // Bytes of the next request that were not recorded stay with it.
         self.beyond = self.beyond.min(self.of_next(unread));
     }
@@ -136,9 +136,9 @@ impl Observer for Tap {
         match event {
             Observation::Received(bytes) => {
                 let mut state = lock(&self.state);
-                let most = self.shared.bounds.body.saturating_add(RAW_EXTRA);
-                let room = most.saturating_sub(state.raw.len());
-                state.raw.extend(bytes.iter().take(room));
+                let most = self.shared.bounds.body.saturating_add(MOST_BESIDES_BODY);
+                let room = most.saturating_sub(state.received.len());
+                state.received.extend(bytes.iter().take(room));
                 state.beyond += bytes.len().saturating_sub(room);
             }
             Observation::Begun(x, refusal) => self.begun(x, refusal),

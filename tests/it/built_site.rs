@@ -161,7 +161,7 @@ fn a_document_that_is_not_there_is_the_page_of_the_application() {
     assert_eq!((found.status(), found.field("Vary")), (200, None));
     let post = format!("POST /user HTTP/1.0\r\nAccept: {DOCUMENT}\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(ask(&handler, post).status(), 501);
-    // With sidecars.
+    // With precompressed files.
     root.file("index.html.br", "brotli");
     let handler = root.handler_with(|files| files.with_fallback("/index.html").precompressed(true));
     let fields = format!("Accept: {DOCUMENT}\r\nAccept-Encoding: br");
@@ -171,7 +171,7 @@ fn a_document_that_is_not_there_is_the_page_of_the_application() {
 }
 
 #[test]
-fn without_its_file_there_is_no_fallback_and_none_leads_out() {
+fn a_fallback_that_is_missing_or_outside_the_root_is_not_sent() {
     let root = built();
     root.dir("dir");
     #[cfg(unix)]
@@ -248,7 +248,7 @@ fn a_404_page_of_the_site_is_a_404_without_validators() {
 
 /// RFC 8615.
 #[test]
-fn names_with_a_dot_are_shown_unlisted_or_hidden() {
+fn dot_files_are_shown_unlisted_or_hidden() {
     let root = WebRoot::new();
     root.file(".env", "secret")
         .file(".git/config", "secret")
@@ -489,7 +489,7 @@ impl Layer for Scripts {
 
 /// The Fetch standard: the CORS protocol.
 #[test]
-fn pages_of_other_origins_read_all_answers_and_ask_before() {
+fn pages_of_other_origins_read_all_responses_and_send_preflights() {
     let root = built();
     let files = root.handler_with(|files| files.cors(true));
     #[cfg(unix)]
@@ -562,7 +562,7 @@ fn pages_of_other_origins_read_all_answers_and_ask_before() {
 
 /// RFC 9110, 7.4: against DNS rebinding.
 #[test]
-fn requests_for_unknown_hosts_are_misdirected() {
+fn requests_for_unknown_hosts_are_a_421() {
     let root = built();
     let files = root.handler_with(|files| files.with_allowed_hosts(["box.lan", ".example.org"]));
     #[cfg(unix)]

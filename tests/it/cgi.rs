@@ -216,7 +216,7 @@ fn a_script_that_speaks_http_is_passed_on_as_it_is() {
 }
 
 #[test]
-fn answers_are_framed_for_both_versions() {
+fn responses_are_framed_for_both_versions() {
     let site = Site::with(HELLO);
     site.script(
         "cgi-bin/fields",
@@ -256,7 +256,7 @@ fn answers_are_framed_for_both_versions() {
 }
 
 #[test]
-fn answers_without_a_body_need_no_type() {
+fn responses_without_a_body_need_no_type() {
     let site = Site::with("#!/bin/sh\nprintf 'Status: %s\\n\\n' \"$QUERY_STRING\"\n");
     let server = site.serve();
     for code in [204, 304, 404] {

@@ -188,7 +188,7 @@ fn options_reach_the_scripts() {
 }
 
 #[test]
-fn idioms_are_options_and_files_that_look_like_scripts_are_named_at_the_start() {
+fn options_for_idioms_work_and_files_that_look_like_scripts_are_logged_at_the_start() {
     let site = Site::new();
     site.file("index.x", NAMES, 0o644);
     let arguments = [

@@ -44,13 +44,14 @@ fn a_script_that_is_never_silent_still_has_an_end() {
 }
 
 #[test]
-fn noise_on_stderr_is_no_answer() {
+fn stderr_is_not_part_of_the_response() {
     let site = Site::with("#!/bin/sh\nwhile :; do echo noise >&2; done\n");
-    let server = serve(site.handler().with_silence_timeout(Duration::from_secs(1)));
+    let server = serve(site.handler().with_silence_timeout(Duration::from_secs(2)));
     assert_eq!(get(&server, "/cgi-bin/script").status, 504);
+    let end = "CGI script: (further lines are not logged)";
+    server.wait_for_log(end);
     let lines = server.logged();
     let last_noise = lines.iter().rposition(|line| line == "CGI script: noise");
-    let end = "CGI script: (further lines are not logged)";
     let first_end = lines.iter().position(|line| line == end);
     assert!(last_noise.is_some() && last_noise < first_end, "{lines:?}");
 }
@@ -74,7 +75,7 @@ fn reset(mut client: Client) {
 }
 
 #[test]
-fn a_client_that_only_sends_no_more_gets_its_answer() {
+fn a_half_closed_client_gets_its_response() {
     let site = Site::with(
         "#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n%s\\n' $$\n\
          while [ ! -e ../out/go ]; do sleep 0.01; done; cat\n",
@@ -145,7 +146,7 @@ fn complaints_and_exit_codes_are_logged() {
 }
 
 #[test]
-fn a_script_that_does_not_start_is_no_empty_answer() {
+fn a_script_that_does_not_start_is_a_500() {
     let site = Site::with("no interpreter is named here\n");
     site.script("cgi-bin/missing", "#!/no/such/interpreter\n");
     site.script("cgi-bin/fails", "#!/bin/sh\nexit 1\n");
@@ -199,7 +200,7 @@ fn bad_output_is_answered_once_with_502() {
 }
 
 #[test]
-fn a_broken_end_of_a_streamed_answer_is_no_end() {
+fn a_failed_script_never_looks_like_the_end_of_its_response() {
     let site = Site::with(
         "#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; head -c 100000 /dev/zero\n\
          while [ ! -e ../out/go ]; do sleep 0.01; done; kill -KILL $$\n",

@@ -49,7 +49,7 @@ fn a_body_without_a_type_is_sent_and_logged() {
 }
 
 #[test]
-fn a_line_that_is_no_field_is_named_in_the_log_and_not_in_the_answer() {
+fn a_malformed_line_of_a_script_is_in_the_log_and_not_in_the_response() {
     let site = Site::with(PRINTS);
     let server = site.serve();
     let long = "x".repeat(300);
@@ -127,7 +127,7 @@ fn the_page_of_cgitb_reaches_the_developer() {
 }
 
 #[test]
-fn all_of_a_site_may_be_scripts() {
+fn a_whole_site_can_consist_of_scripts() {
     let site = Site::with(NAMES);
     site.script("script", NAMES);
     site.script("index.cgi", NAMES);
@@ -182,7 +182,7 @@ fn an_index_script_answers_for_its_directory() {
 }
 
 #[test]
-fn the_name_of_the_server_comes_from_the_host_only_if_asked_for() {
+fn server_name_comes_from_the_host_field_only_on_request() {
     let site = Site::with(SERVER);
     let name = |handler: &CgiHandler, request: &str| {
         let answered = testing::respond(handler, format!("{request}\r\n\r\n"));

@@ -38,7 +38,7 @@ fn errors(server: &TestServer) -> Vec<String> {
 
 /// 10 of 10: the script was still held when the test gave up, after 20 s.
 #[test]
-fn a_body_that_stalls_is_cut_at_its_deadline_however_much_of_it_came() {
+fn a_body_that_stalls_hits_the_body_timeout_however_much_of_it_arrived() {
     let site = Site::with(FIRST);
     let server = serve_within(site.handler(), |limits| limits.body_timeout = SHORT);
     let mut client = Client::new(server.addr());
@@ -49,7 +49,7 @@ fn a_body_that_stalls_is_cut_at_its_deadline_however_much_of_it_came() {
 
 /// 10 of 10, as above. Here the answer has begun.
 #[test]
-fn a_script_that_streams_both_ways_is_cut_at_the_same_deadline() {
+fn a_script_that_streams_both_ways_has_the_same_body_timeout() {
     let site = Site::with(ECHO);
     let handler = site.handler().full_duplex(true);
     let server = serve_within(handler, |limits| limits.body_timeout = SHORT);
@@ -65,7 +65,7 @@ fn a_script_that_streams_both_ways_is_cut_at_the_same_deadline() {
 
 /// 10 of 10: the fifth client got 503.
 #[test]
-fn stalled_clients_give_back_the_places_of_their_scripts() {
+fn stalled_clients_do_not_count_towards_the_number_of_scripts() {
     let site = Site::with(FIRST);
     site.script("cgi-bin/hello", HELLO);
     let handler = site.handler().with_max_scripts(4);
@@ -122,7 +122,7 @@ fn a_lot_of_output_does_not_wait() {
 }
 
 #[test]
-fn output_does_not_wait_for_a_body_that_the_script_does_not_want() {
+fn output_does_not_wait_for_a_body_if_the_script_closes_its_input() {
     let site = Site::with(
         "#!/bin/sh\nexec <&-; printf 'Content-Type: t/p\\n\\n%s' $$\n\
          while [ ! -e ../out/go ]; do sleep 0.01; done\n",
@@ -153,6 +153,14 @@ enum Stop {
 
 impl Stop {
     const ALL: [Stop; 3] = [Stop::Stalls, Stop::HalfCloses, Stop::Resets];
+
+    /// A time that only a client that stalls reaches, also on a busy machine.
+    fn body_timeout(self) -> Duration {
+        match self {
+            Stop::Stalls => SHORT,
+            _ => Duration::from_secs(30),
+        }
+    }
 
     fn status(self) -> Option<u16> {
         match self {
@@ -188,17 +196,13 @@ impl Stop {
 
 /// 10 of 10: a script that had begun to answer was cut, without a status, and a reset left no line.
 #[test]
-fn a_client_that_stops_at_any_byte_of_a_body_holds_nothing() {
+fn a_client_that_stops_at_any_byte_of_a_body_frees_script_and_thread() {
     let site = Site::with(ECHO);
     site.script("cgi-bin/hello", HELLO);
     for stop in Stop::ALL {
         // One script at a time, and one thread beside that which polls.
         let server = serve_within(site.handler().with_max_scripts(1), |limits| {
-            // Only a client that stalls is to meet it, also on a busy machine.
-            limits.body_timeout = match stop {
-                Stop::Stalls => Duration::from_millis(100),
-                _ => Duration::from_secs(30),
-            };
+            limits.body_timeout = stop.body_timeout();
             limits.max_threads = 2;
         });
         let mut lines = Vec::new();
@@ -219,13 +223,13 @@ fn a_client_that_stops_at_any_byte_of_a_body_holds_nothing() {
 
 /// 10 of 10: a reset left no line.
 #[test]
-fn a_client_that_stops_at_any_byte_of_its_chunks_holds_nothing() {
+fn a_client_that_stops_at_any_byte_of_a_chunked_body_frees_script_and_thread() {
     let site = Site::with(ECHO);
     let head = "POST /cgi-bin/script HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunks = "2;x=y\r\nbo\r\n02\r\ndy\r\n0\r\nX: y\r\n\r\n";
     for stop in Stop::ALL {
         let server = serve_within(site.handler().with_max_scripts(1), |limits| {
-            limits.body_timeout = SHORT;
+            limits.body_timeout = stop.body_timeout();
         });
         let clients: Vec<_> = (0..chunks.len())
             .map(|sent| {
@@ -260,7 +264,7 @@ fn stops_after(output: &str) -> String {
 
 /// 10 of 10: a reset left no line.
 #[test]
-fn a_client_that_resets_at_any_byte_of_an_answer_ends_the_script() {
+fn a_client_that_resets_at_any_byte_of_a_response_ends_the_script() {
     let site = Site::with(&stops_after("Content-Type: t/p\\n\\nbody"));
     // The fixture keeps 200 lines of the log.
     let files = SimpleHandler::new(site.path("")).quiet(true);
@@ -286,7 +290,7 @@ fn a_client_that_resets_at_any_byte_of_an_answer_ends_the_script() {
 }
 
 #[test]
-fn a_client_that_half_closes_at_any_byte_of_an_answer_gets_the_rest() {
+fn a_client_that_half_closes_at_any_byte_of_a_response_gets_the_rest() {
     let site = Site::with(&stops_after("Content-Type: t/p\\n\\nbody"));
     let handler = site.handler().with_max_scripts(1);
     let server = serve_within(handler, |limits| limits.max_threads = 2);
@@ -308,7 +312,7 @@ fn a_client_that_half_closes_at_any_byte_of_an_answer_gets_the_rest() {
 }
 
 #[test]
-fn a_client_that_stalls_at_any_byte_of_an_answer_holds_nothing() {
+fn a_client_that_stalls_at_any_byte_of_a_response_frees_script_and_thread() {
     let site = Site::with(
         "#!/bin/sh\necho $$ >../out/pid; printf 'Content-Type: t/p\\n\\nbody'; exec cat /dev/zero\n",
     );
@@ -332,7 +336,7 @@ fn a_client_that_stalls_at_any_byte_of_an_answer_holds_nothing() {
 
 /// 10 of 10: its head had gone, so the answer was cut.
 #[test]
-fn a_script_that_takes_nothing_of_its_body_is_silent_whatever_it_has_written() {
+fn a_script_that_reads_nothing_of_its_body_is_silent_whatever_it_has_written() {
     let site = Site::with("#!/bin/sh\nprintf 'Content-Type: t/p\\n\\n'; exec sleep 1000\n");
     let server = serve(site.handler().with_silence_timeout(SHORT));
     let answer = post(&server, "/cgi-bin/script", &vec![b'x'; 200_000]);

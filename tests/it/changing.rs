@@ -71,7 +71,7 @@ fn change(root: &WebRoot, name: &str, step: usize) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn each_answer_is_of_the_file_that_is_there() {
+fn each_response_is_of_the_current_file() {
     for name in ["f", "dir/f"] {
         let root = WebRoot::new();
         root.dir("dir");
@@ -178,7 +178,7 @@ fn few_files_stay_open_and_none_that_was_asked_for_after_it_was_deleted() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn who_keeps_no_files_has_none_open_and_answers_the_same() {
+fn without_a_cache_no_file_stays_open_and_responses_are_the_same() {
     let root = WebRoot::new();
     let handler = root.handler_with(|files| files.cache_files(false));
     for content in [vec![b'a'; LARGE], vec![b'b'; LARGE], vec![b'c'; 100]] {

@@ -111,7 +111,7 @@ fn quiet_logs_no_requests() {
 }
 
 #[test]
-fn options_reach_the_answers() {
+fn options_change_the_responses() {
     let root = WebRoot::new();
     root.file("Makefile", "all:").file("dir/a.txt", "hello");
     #[cfg(unix)]
@@ -149,7 +149,7 @@ fn options_reach_the_answers() {
 }
 
 #[test]
-fn options_of_sites_reach_the_answers() {
+fn options_of_sites_change_the_responses() {
     let root = WebRoot::new();
     root.file("index.html", "application")
         .file("assets/a.js", "script")
@@ -404,7 +404,7 @@ fn a_port_in_use_is_one_line_and_exit_code_1() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_big_file_needs_little_memory() {
+fn a_large_file_needs_little_memory() {
     let root = WebRoot::new();
     let big = std::fs::File::create(root.join("big")).unwrap();
     big.set_len(50 << 20).unwrap();

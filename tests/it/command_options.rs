@@ -104,7 +104,7 @@ fn an_option_that_a_variable_switches_off_is_as_if_it_were_not_there() {
 }
 
 #[test]
-fn values_of_variables_are_never_shown() {
+fn values_of_environment_variables_are_never_shown() {
     for argument in ["-h", "--help", "--man", "--completions=bash", "--version"] {
         let mut command = servette();
         command

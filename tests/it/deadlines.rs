@@ -52,7 +52,7 @@ fn is_within(start: Instant, least: Duration) {
 }
 
 #[test]
-fn a_connection_on_which_nothing_comes_is_closed_without_a_word() {
+fn a_connection_without_a_byte_is_closed_without_a_response() {
     let server = serve(|limits| limits.head_deadline = SHORT);
     let start = Instant::now();
     Client::new(server.addr()).is_closed_silently();
@@ -72,7 +72,7 @@ fn a_head_that_does_not_end_in_time_is_a_408() {
 }
 
 #[test]
-fn a_drip_does_not_extend_the_deadline_of_a_head() {
+fn single_bytes_do_not_extend_the_head_deadline() {
     let server = serve(|limits| {
         limits.head_deadline = SHORT;
         limits.linger_deadline = SHORT;
@@ -125,7 +125,7 @@ fn every_request_starts_the_idle_deadline_anew() {
 }
 
 #[test]
-fn a_body_that_does_not_come_is_a_408() {
+fn a_body_that_does_not_arrive_is_a_408() {
     let server = serve(|limits| limits.body_timeout = SHORT);
     let mut client = Client::new(server.addr());
     let start = Instant::now();
@@ -148,7 +148,7 @@ fn a_body_that_stalls_after_a_lot_of_it_is_a_408() {
 }
 
 #[test]
-fn a_drip_does_not_extend_the_deadline_of_a_body() {
+fn single_bytes_do_not_extend_the_deadline_of_a_body() {
     let server = serve(|limits| {
         limits.body_timeout = SHORT;
         limits.linger_deadline = SHORT;
@@ -162,7 +162,7 @@ fn a_drip_does_not_extend_the_deadline_of_a_body() {
 }
 
 #[test]
-fn a_body_that_comes_slowly_but_steadily_is_taken() {
+fn a_body_that_arrives_slowly_but_steadily_is_read() {
     let server = serve(|limits| limits.body_timeout = SHORT * 3);
     let mut client = Client::new(server.addr());
     client.send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 45000\r\n\r\n");
@@ -182,7 +182,7 @@ fn a_client_that_sends_nothing_more_and_does_not_read_is_cut() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_cut_and_its_thread_is_free() {
+fn a_client_that_does_not_read_is_closed_and_its_thread_is_free() {
     does_not_read(|_| ());
 }
 
@@ -220,7 +220,7 @@ fn does_not_read(then: impl FnOnce(&Client)) {
 }
 
 #[test]
-fn after_the_answer_an_unread_body_is_waited_for_only_so_long() {
+fn after_the_response_an_unread_body_is_discarded_until_the_discard_deadline() {
     let server = serve(|limits| {
         limits.discard_deadline = SHORT;
         limits.linger_deadline = SHORT;
@@ -234,7 +234,7 @@ fn after_the_answer_an_unread_body_is_waited_for_only_so_long() {
 }
 
 #[test]
-fn a_client_that_goes_on_sending_reads_its_answer_and_is_cut_then() {
+fn a_client_that_goes_on_sending_reads_its_response_and_is_closed_at_the_linger_deadline() {
     let by_time = |limits: &mut Limits| {
         limits.linger = 1 << 40;
         limits.linger_deadline = SHORT;

@@ -176,7 +176,7 @@ fn what_is_unread_of_its_body_is_there() {
 }
 
 #[test]
-fn an_answer_is_treated_as_a_handler() {
+fn the_closure_of_a_deferred_response_is_treated_as_a_handler() {
     for server in both() {
         for (answer, status) in [
             (
@@ -198,7 +198,7 @@ fn an_answer_is_treated_as_a_handler() {
 }
 
 #[test]
-fn one_that_is_never_answered_is_answered_with_503_and_logged() {
+fn a_deferred_request_without_an_answer_gets_a_503_and_is_logged() {
     let server = serve(|_, x| {
         drop(x.defer()?);
         Ok(())
@@ -214,7 +214,7 @@ fn one_that_is_never_answered_is_answered_with_503_and_logged() {
 }
 
 #[test]
-fn a_handler_that_fails_or_answers_nevertheless_has_not_put_it_off() {
+fn a_handler_that_fails_or_responds_has_not_deferred_its_request() {
     for server in both() {
         let mut client = server.client();
         client.get("/fails");
@@ -251,7 +251,7 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn an_answer_whose_client_has_left_may_panic_where_it_is_dropped() {
+fn a_closure_of_a_disconnected_client_may_panic_when_it_is_dropped() {
     let answering = || {
         handler(|h, x| {
             if x.path == "/echo" {
@@ -304,7 +304,7 @@ fn a_branch_that_fails_has_not_put_it_off() {
 }
 
 #[test]
-fn a_client_that_leaves_is_noticed() {
+fn a_client_that_disconnects_is_noticed() {
     let leaves: [fn(Client); 3] = [drop, Client::reset, |mut client| {
         client.get("/echo");
     }];
@@ -336,7 +336,7 @@ fn a_client_that_leaves_is_noticed() {
 }
 
 #[test]
-fn a_late_answer_can_hand_over_its_body() {
+fn a_deferred_response_can_start_a_stream() {
     for server in both() {
         let mut client = server.client();
         client.get("/").get("/echo");
@@ -406,7 +406,7 @@ fn a_single_request_is_not_handled_before_it_is_answered() {
 }
 
 #[test]
-fn a_handle_that_goes_on_by_itself_waits_for_the_answer() {
+fn an_override_of_handle_that_goes_on_waits_for_the_response() {
     let (handler, deferred) = later();
     let server = spawn(Loops(handler), |_| ());
     let mut client = Client::new(server.addr());
@@ -440,7 +440,7 @@ fn it_is_answered_in_memory_and_in_a_fixture() {
 }
 
 #[test]
-fn a_handler_that_waits_can_ask_whether_its_client_has_left() {
+fn a_handler_that_waits_can_ask_whether_its_client_has_disconnected() {
     let gate = Gate::default();
     let (came, gone) = (gate.clone(), Log::default());
     let noted = gone.clone();
@@ -605,7 +605,7 @@ fn values_of_a_request_that_is_never_answered_are_dropped_once() {
 }
 
 #[test]
-fn a_handler_that_wants_the_connection_to_end_has_said_so_for_its_answer() {
+fn close_connection_of_the_handler_applies_to_the_deferred_response() {
     let answering = || {
         handler(|h, x| {
             if x.path == "/echo" {

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use crate::client::{get, method_of};
-use crate::support::{Ask, PATIENCE, fixture, limits, message, serve, text};
+use crate::support::{Ask, PATIENCE, echo, fixture, limits, message, serve, text};
 use servette::testing::TestServer;
 use servette::{Error, Exchange, RequestHandler, Result, Status, base, handler_fn};
 
@@ -134,7 +134,7 @@ fn an_early_end_of_a_body_is_a_400() {
 }
 
 #[test]
-fn a_handler_sees_what_is_wrong_with_a_body_and_may_answer_by_itself() {
+fn a_handler_sees_the_error_of_a_body_and_can_respond_itself() {
     let builder = fixture().limits(limits(|limits| limits.max_body = Some(10)));
     let server = builder.start(handler_fn(|h, x| {
         let error = x.rfile.read_to_end(&mut Vec::new()).unwrap_err();
@@ -201,7 +201,30 @@ fn a_body_over_the_limit_is_a_413_and_no_more_than_the_limit_is_read() {
 }
 
 #[test]
-fn after_a_panic_the_server_lives_on() {
+fn a_handler_that_does_not_read_a_body_over_the_limit_answers_as_usual() {
+    let limits = limits(|limits| {
+        limits.max_body = Some(10);
+        limits.discard = 1_000;
+    });
+    let server = fixture().limits(limits).start(handler_fn(echo));
+    let mut client = server.connect();
+    // The rest of this body is read, and the connection goes on.
+    let body = "x".repeat(1_000);
+    let post = "POST /a HTTP/1.1\r\nHost: h\r\n";
+    client.send(format!("{post}Content-Length: 1000\r\n\r\n{body}"));
+    let response = client.response();
+    assert_eq!((response.status, response.text()), (200, "/a"));
+    assert!(!response.says_close());
+    // This one is longer than `discard`.
+    client.send(format!("{post}Content-Length: 1001\r\n\r\nx{body}"));
+    let response = client.response();
+    assert_eq!((response.status, response.text()), (200, "/a"));
+    assert!(response.says_close());
+    client.assert_end();
+}
+
+#[test]
+fn after_a_panic_the_server_goes_on() {
     let server = serve(|h, x| match x.path {
         "/text" => panic!("of a text"),
         "/string" => panic!("of a {}", x.path),
@@ -238,7 +261,7 @@ fn after_a_panic_the_server_lives_on() {
 
 /// Python 12 and test_error_content_length, test_html_escape_on_error.
 #[test]
-fn the_page_tells_code_message_and_explanation_escaped() {
+fn the_error_page_has_code_message_and_explanation_escaped() {
     let server = serve(|h, x| match x.path {
         "/own" => {
             let status = Status::BAD_GATEWAY.with_message("<script>&\"'");
@@ -355,7 +378,7 @@ fn a_long_method_is_not_echoed() {
 }
 
 #[test]
-fn a_client_that_leaves_is_no_error() {
+fn a_client_that_disconnects_causes_no_error() {
     let server = serve(|h, x| {
         h.send_response(x, Status::OK);
         h.end_headers(x)?;

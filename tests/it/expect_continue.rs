@@ -68,7 +68,7 @@ fn a_handler_that_streams_both_ways_tells_the_client_first() {
 }
 
 #[test]
-fn earlier_answers_come_before_it() {
+fn earlier_responses_come_before_it() {
     let server = serve(|h, x| match x.path {
         "/echo" => echo(h, x),
         path => text(h, x, path),
@@ -80,7 +80,7 @@ fn earlier_answers_come_before_it() {
 }
 
 #[test]
-fn an_answer_without_reading_comes_instead() {
+fn a_response_without_reading_replaces_100_continue() {
     let server = serve(|h, x| text(h, x, "no thanks"));
     for sent_all_the_same in ["", "body", "bodyGET / HTTP/1.1\r\nHost: h\r\n\r\n"] {
         let mut client = server.connect();
@@ -161,7 +161,7 @@ fn a_handler_may_tell_by_itself() {
 }
 
 #[test]
-fn after_the_answer_has_begun_nobody_is_told() {
+fn after_the_response_has_begun_no_100_continue_is_sent() {
     let server = serve(|h, x| {
         h.send_response(x, Status::OK);
         h.send_header(x, "Content-Length", "4");
@@ -178,7 +178,7 @@ fn after_the_answer_has_begun_nobody_is_told() {
 
 /// Only the version of the request counts: many clients of HTTP/1.1 wait long, or for ever.
 #[test]
-fn a_handler_of_http_1_0_tells_clients_of_http_1_1_too() {
+fn a_handler_of_http_1_0_sends_100_continue_to_http_1_1_clients() {
     let server = serve_http10(|h, x| match x.command {
         "GET" => text(h, x, "no thanks"),
         _ => echo(h, x),

@@ -30,7 +30,7 @@ impl Layer for Cors {
 }
 
 #[test]
-fn end_headers_is_seen_by_all_answers() {
+fn end_headers_applies_to_all_responses() {
     let root = WebRoot::new();
     root.file("a.txt", "a").dir("dir");
     let cors = Cors(SimpleHandler::new(root.path()));

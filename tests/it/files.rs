@@ -351,7 +351,9 @@ fn only_get_and_head_are_served() {
         let answer = ask(&root.handler(), format!("{method} /a.txt HTTP/1.0\r\n\r\n"));
         let line = format!("HTTP/1.0 501 Unsupported method ('{method}')");
         assert_eq!(answer.line, line);
+        assert_eq!(answer.field("Allow"), Some("GET, HEAD"), "{method}");
     }
+    assert_eq!(get(&root.handler(), "/a.txt").field("Allow"), None);
 }
 
 #[test]

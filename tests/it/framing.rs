@@ -183,7 +183,7 @@ fn head_may_leave_the_length_open() {
 }
 
 #[test]
-fn some_statuses_have_no_body_whatever_is_written() {
+fn statuses_without_a_body_have_none_whatever_the_handler_writes() {
     for (code, declared, length) in [
         (204, None, None),
         (204, Some("5"), None),
@@ -245,7 +245,7 @@ fn interim_responses_come_before_the_final_one() {
 }
 
 #[test]
-fn what_is_wrong_with_a_head_is_a_500_and_nothing_of_it_is_sent() {
+fn an_invalid_response_head_is_a_500_and_nothing_of_it_is_sent() {
     let sets: [&[(&str, &str)]; 18] = [
         &[("Content-Length", "1"), ("Transfer-Encoding", "chunked")],
         &[("Transfer-Encoding", "chunked"), ("Content-Length", "1")],
@@ -291,7 +291,7 @@ fn what_is_wrong_with_a_head_is_a_500_and_nothing_of_it_is_sent() {
 }
 
 #[test]
-fn a_bad_head_is_a_500_even_if_its_error_is_passed_over() {
+fn an_invalid_response_head_is_a_500_even_if_the_handler_ignores_the_error() {
     let server = serve(|h, x| {
         let _ = head(h, x, &[("A", "b\r\n")]);
         let _ = x.wfile.write_all(b"body");
@@ -301,7 +301,7 @@ fn a_bad_head_is_a_500_even_if_its_error_is_passed_over() {
 }
 
 #[test]
-fn a_reason_never_ends_its_line() {
+fn a_reason_phrase_never_ends_its_line() {
     let server = serve(|h, x| {
         let message = "Fine\r\nInjected: 1\r\n\r\n\0\u{e9}\u{100}";
         h.send_response(x, Status::OK.with_message(message));
@@ -326,7 +326,7 @@ fn latin_1_goes_both_ways() {
 }
 
 #[test]
-fn less_than_declared_is_a_500_before_the_first_byte_and_a_cut_after_it() {
+fn a_body_that_is_too_short_is_a_500_or_an_early_close() {
     let server = serve(|h, x| {
         head(h, x, &[("Content-Length", "10")])?;
         x.wfile.write_all(b"12345")?;
@@ -351,7 +351,7 @@ fn less_than_declared_is_a_500_before_the_first_byte_and_a_cut_after_it() {
 }
 
 #[test]
-fn more_than_declared_is_dropped_and_logged_and_ends_the_connection() {
+fn a_body_that_is_too_long_is_truncated_and_logged_and_ends_the_connection() {
     type Write = fn(&mut Exchange<'_>) -> io::Result<()>;
     let ways: [Write; 4] = [
         |x| x.wfile.write_all(b"12345HTTP/1.1 200 OK\r\n\r\n"),
@@ -389,7 +389,7 @@ fn more_than_declared_is_dropped_and_logged_and_ends_the_connection() {
 
 /// The cut body would look complete if what is buffered left without the framing of its chunk.
 #[test]
-fn an_error_after_the_beginning_cuts_so_that_nothing_looks_like_the_end() {
+fn an_error_halfway_never_looks_like_the_end_of_the_body() {
     for parts in [["begin", "0\r\n\r\n"], ["0\r\n\r\n", "1\r\na\r\n0\r\n\r\n"]] {
         let server = serve(move |h, x| {
             head(h, x, &[])?;
@@ -411,7 +411,7 @@ fn an_error_after_the_beginning_cuts_so_that_nothing_looks_like_the_end() {
 }
 
 #[test]
-fn a_body_that_ends_with_the_connection_is_cut_by_a_reset() {
+fn a_failed_body_without_a_length_ends_with_a_reset() {
     let server = serve(|h, x| {
         head(h, x, &[])?;
         x.wfile.write_all(b"begin")?;
@@ -455,21 +455,65 @@ fn a_body_needs_the_end_of_the_head() {
     assert_eq!((response.status, response.get("A")), (500, Some("b")));
 }
 
+/// A handler that forgets to return after `send_error` sends nothing of what comes after it.
 #[test]
-fn a_second_response_replaces_the_first_until_it_has_begun() {
-    let server = serve(|h, x| {
-        head(h, x, &[("A", "1"), ("Content-Length", "100")])?;
-        x.wfile.write_all(b"first")?;
-        if x.path == "/begun" {
-            x.wfile.flush()?;
+fn a_second_response_is_an_error() {
+    let server = serve(|h, x| match x.path {
+        "/forgotten" => {
+            h.send_error(x, Status::FORBIDDEN)?;
+            text(h, x, "secret")
         }
+        "/redirect" => {
+            text(h, x, "first")?;
+            x.send_redirect(Status::FOUND, "/")
+        }
+        "/ignored" => {
+            text(h, x, "first")?;
+            text(h, x, "secret").unwrap_err();
+            Ok(())
+        }
+        _ => {
+            head(h, x, &[("A", "1"), ("Content-Length", "100")])?;
+            x.wfile.write_all(b"first")?;
+            x.wfile.flush()?;
+            text(h, x, "secret")
+        }
+    });
+    for path in ["/forgotten", "/redirect"] {
+        let response = server.answer(get(path));
+        assert_eq!(response.status, 500, "{path}");
+        assert!(!response.text().contains("secret"), "{path}");
+        server.wait_for_log(&format!(
+            "\"GET {path} HTTP/1.1\" the handler sent a second response"
+        ));
+    }
+    assert_eq!(server.answer(get("/ignored")).text(), "first");
+    let mut client = server.connect();
+    client.send(get("/begun")).try_response("GET").unwrap_err();
+}
+
+#[test]
+fn a_second_status_line_replaces_a_head_that_is_not_complete() {
+    let server = serve(|h, x| {
+        h.send_response(x, Status::OK);
+        h.send_header(x, "A", "1");
         text(h, x, "second")
     });
-    let mut client = server.connect();
-    let response = client.send(get("/")).response();
+    let response = server.answer(get("/"));
     assert_eq!((response.text(), response.get("A")), ("second", None));
     assert!(!response.says_close());
-    client.send(get("/begun")).try_response("GET").unwrap_err();
+}
+
+/// To fail after its response, a handler returns an error.
+#[test]
+fn an_error_replaces_a_response_that_has_not_begun() {
+    let server = serve(|h, x| {
+        text(h, x, "first")?;
+        Err(Status::CONFLICT.into())
+    });
+    let response = server.answer(get("/"));
+    assert_eq!(response.status, 409);
+    assert!(!response.text().contains("first"));
 }
 
 #[test]

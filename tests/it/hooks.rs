@@ -161,7 +161,7 @@ fn clients_that_are_being_verified_keep_nobody_waiting() {
 }
 
 #[test]
-fn as_many_clients_are_verified_at_the_same_time_as_handlers_may_run() {
+fn at_most_max_threads_clients_are_verified_at_the_same_time() {
     let (server, gate, is_wanted, mut kept) = spawn_verifying(|limits| {
         limits.max_threads = 4;
         limits.idle_timeout = Duration::from_millis(300);

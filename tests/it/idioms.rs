@@ -389,3 +389,22 @@ fn what_the_types_promise() {
     }
     drop(HttpServer::bind("127.0.0.1:0", NotSync(Default::default())).unwrap());
 }
+
+#[test]
+fn empty_segments_are_segments_except_at_the_start() {
+    let server = TestServer::start(handler_fn(|_, x| {
+        let target = x.target()?;
+        x.send_content(Status::OK, "text/plain", format!("{:?}", target.segments()))
+    }));
+    for (path, segments) in [
+        ("/", "[]"),
+        ("/notes/7", r#"["notes", "7"]"#),
+        ("/notes/", r#"["notes", ""]"#),
+        ("/notes//7", r#"["notes", "", "7"]"#),
+        ("//notes/7", r#"["notes", "7"]"#),
+        ("///", "[]"),
+        ("/a%2Fb?c/d", r#"["a/b"]"#),
+    ] {
+        assert_eq!(server.answer(get(path)).text(), segments, "{path}");
+    }
+}

@@ -4,11 +4,12 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
-use crate::lifesupport::{spawn, spawn_single};
-use crate::support::{echo, handler, text};
+use crate::lifesupport::{secured, spawn, spawn_single};
+use crate::support::{PATIENCE, echo, handler, limits, text};
+use servette::HttpServer;
 
 #[test]
-fn waiting_connections_block_nobody_on_a_single_thread() {
+fn waiting_connections_block_no_other_on_a_single_thread() {
     let server = spawn_single(handler(echo));
     let client = || Client::new(server.addr());
     let mut opened: Vec<_> = (0..40).map(|_| client()).collect();
@@ -48,14 +49,18 @@ fn partial_heads_take_no_thread() {
 
 /// The pieces are events of their own: a request on another connection is answered between them.
 #[test]
-fn long_heads_that_come_in_pieces_beside_others_are_answered() {
-    let server = spawn_single(handler(|h, x| {
+fn long_heads_that_arrive_in_pieces_beside_others_are_answered() {
+    let told = handler(|h, x| {
         let mut body = String::new();
         x.rfile.read_to_string(&mut body)?;
         let fields = x.headers.get_all("X-Long");
         let told: Vec<&str> = fields.chain([x.path, &body]).collect();
         text(h, x, &told.join(" "))
-    }));
+    });
+    // The pieces of a head take long on a busy machine.
+    let patient = limits(|limits| limits.head_deadline = 10 * PATIENCE);
+    let server = secured(HttpServer::builder(told)).limits(patient);
+    let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     let values = |name: &str| -> Vec<String> {
         let value = |field: usize| (0..13_000).map(move |at| (at * field % 9973).to_string());
         (1..5)
@@ -138,12 +143,12 @@ mod in_a_child {
     }
 
     #[test]
-    fn an_idle_connection_takes_less_than_a_kibibyte_or_two() {
+    fn an_idle_connection_takes_less_than_2_kib() {
         if serves(server) {
             return;
         }
         let child = Child::start(
-            "idle::in_a_child::an_idle_connection_takes_less_than_a_kibibyte_or_two",
+            "idle::in_a_child::an_idle_connection_takes_less_than_2_kib",
             None,
         );
         let count = raise_descriptors().saturating_sub(500).min(5_000);

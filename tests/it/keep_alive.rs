@@ -178,7 +178,7 @@ fn a_client_that_leaves_between_requests_gets_an_orderly_end() {
 
 /// RFC 9112, 9.6: a reset would destroy the answer on its way.
 #[test]
-fn a_client_that_sends_on_after_the_server_has_closed_is_not_reset() {
+fn a_client_that_goes_on_sending_after_the_server_has_closed_is_not_reset() {
     let by_flag = with_wish(|_, x| x.close_connection.set(true));
     let by_version = serve_http10(|h, x| text(h, x, "x"));
     for server in [by_flag, by_version] {
@@ -258,7 +258,7 @@ fn a_client_that_a_handler_leaves_is_not_reset() {
 
 /// That it is not whole is seen by its chunks, and the reset would destroy the one before.
 #[test]
-fn a_client_whose_answer_is_cut_in_chunks_is_not_reset() {
+fn a_client_whose_chunked_response_is_incomplete_is_not_reset() {
     let server = serve(|h, x| {
         if x.path == "/whole" {
             return text(h, x, "x");
@@ -316,7 +316,7 @@ fn stopping() -> (TestServer, mpsc::Receiver<()>, mpsc::Sender<()>) {
 /// The last one could go in one segment with the end of the stream, but only where none of the program's code runs in
 /// between. (Held back, it would come some 0.2 s later.)
 #[test]
-fn no_answer_waits_for_what_an_override_of_handle_does_behind_it() {
+fn no_response_waits_for_what_an_override_of_handle_does_after_it() {
     let (server, is_served, go_on) = stopping();
     let is_here = |client: &mut Client| {
         is_served.recv_timeout(PATIENCE).unwrap();
@@ -339,7 +339,7 @@ fn no_answer_waits_for_what_an_override_of_handle_does_behind_it() {
 
 /// A socket that is closed with something unread drops what waits in it.
 #[test]
-fn a_client_that_said_close_and_sends_on_gets_the_last_answer_and_is_not_reset() {
+fn a_client_that_sent_close_and_goes_on_sending_gets_the_last_response_and_is_not_reset() {
     let (server, is_served, go_on) = stopping();
     for request in [CLOSE, OLD] {
         for more in ["\r\n", CLOSE, &"x".repeat(100_000)] {

@@ -21,7 +21,7 @@ where
 }
 
 #[test]
-fn a_field_reaches_whatever_answer_comes() {
+fn a_field_is_in_each_response() {
     let kept = |x: &mut Exchange<'_>| {
         x.send_header("Retry-After", "3");
         x.send_header("Set-Cookie", "a=1");
@@ -75,7 +75,7 @@ fn a_field_reaches_whatever_answer_comes() {
 }
 
 #[test]
-fn what_an_answer_varies_by_adds_up() {
+fn vary_fields_add_up() {
     let got = ask(|_, x| {
         x.send_header("Vary", "Origin");
         x.send_header("vary", "Cookie");
@@ -89,7 +89,7 @@ fn what_an_answer_varies_by_adds_up() {
 }
 
 #[test]
-fn the_last_of_a_name_wins_and_the_answers_own_before_it() {
+fn the_last_field_of_a_name_wins_and_the_fields_of_the_response_win_over_it() {
     let got = ask(|_, x| {
         x.send_header("X-Menu", "A");
         x.send_header("x-menu", "B");
@@ -225,7 +225,7 @@ fn a_status_has_the_same_fate_however_it_comes() {
 }
 
 #[test]
-fn a_log_of_its_own_gets_finished_lines() {
+fn a_log_of_the_program_gets_complete_lines() {
     struct Filed(Log);
     impl Layer for Filed {
         fn inner(&self) -> &dyn RequestHandler {
@@ -307,7 +307,7 @@ fn a_body_over_its_limit_is_a_413() {
 }
 
 #[test]
-fn lists_of_a_request_are_bounded_however_long_they_are() {
+fn lists_in_a_request_cost_a_bounded_time_however_long_they_are() {
     let start = std::time::Instant::now();
     let handler = handler_fn(|_, x| {
         let form = x.read_form(8 << 20)?;

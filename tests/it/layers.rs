@@ -165,7 +165,7 @@ fn a_subclass_of_files_is_seen_by_all_of_them() {
 }
 
 #[test]
-fn a_wrapper_answers_as_what_is_inside() {
+fn a_wrapper_responds_as_the_handler_inside() {
     let inner = SimpleHandler::new("/no/such/directory").with_protocol_version("HTTP/1.1");
     let inner: Box<dyn RequestHandler + Send + Sync> = Box::new(Logged(inner, Log::default()));
     let log = Log::default();

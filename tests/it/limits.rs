@@ -103,7 +103,7 @@ impl RequestHandler for Busy {
 }
 
 #[test]
-fn where_none_is_idle_the_new_client_gets_a_503_from_the_handler() {
+fn if_no_connection_is_idle_the_new_client_gets_a_503_from_the_handler() {
     let gate = Gate::default();
     let server = spawn(Busy(gate.clone()), |limits| limits.max_connections = 3);
     let client = || Client::new(server.addr());

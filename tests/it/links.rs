@@ -52,7 +52,7 @@ const OUTSIDE: [&str; 6] = [
 ];
 
 #[test]
-fn links_inside_the_root_are_followed_and_others_are_not_found() {
+fn links_inside_the_root_are_followed_and_others_are_a_404() {
     let root = tree();
     let handler = root.handler();
     for (target, content) in INSIDE {
@@ -77,7 +77,7 @@ fn links_inside_the_root_are_followed_and_others_are_not_found() {
 }
 
 #[test]
-fn all_links_are_followed_if_asked() {
+fn all_links_are_followed_with_follow_symlinks() {
     let root = tree();
     let handler = root.handler_with(|files| files.symlinks(Symlinks::Follow));
     for (target, content) in INSIDE {
@@ -130,7 +130,7 @@ fn the_root_itself_may_be_behind_links() {
 }
 
 #[test]
-fn what_is_no_file_is_not_found_and_holds_nobody() {
+fn fifos_sockets_and_devices_are_a_404_and_block_no_thread() {
     let root = WebRoot::new();
     make_fifo(&root.join("fifo"));
     let _socket = UnixListener::bind(root.join("socket")).unwrap();

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use crate::client::Client;
 #[cfg(unix)]
 use crate::client::get;
-use crate::support::{PATIENCE, handler, text};
+use crate::support::{PATIENCE, assert_refused, handler, text};
 use servette::base::HandlerFn;
 use servette::{Exchange, HttpServer, Peer, RequestHandler, Result, ThreadingHttpServer};
 
@@ -164,7 +164,7 @@ fn one_server_may_listen_at_several_places() {
     }
     server.shutdown(PATIENCE).unwrap();
     for at in &addresses[..2] {
-        assert!(std::net::TcpStream::connect(at).is_err());
+        assert_refused(at);
     }
     #[cfg(unix)]
     what_a_unix_socket_left_is_replaced(&path, &addresses[2]);

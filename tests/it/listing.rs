@@ -119,7 +119,7 @@ fn entries_are_sorted_marked_and_quoted() {
 }
 
 #[test]
-fn every_link_leads_to_its_file() {
+fn each_link_leads_to_its_file() {
     let root = WebRoot::new();
     let names: [&[u8]; 22] = [
         b"plain",
@@ -615,7 +615,7 @@ impl Layer for Own {
 }
 
 #[test]
-fn a_program_may_have_a_page_of_its_own() {
+fn a_program_can_send_a_listing_page_of_its_own() {
     let root = WebRoot::new();
     root.dir("fails")
         .dir("framed")

@@ -113,7 +113,7 @@ fn a_log_that_cannot_be_opened_is_one_line_and_exit_code_1() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told_once_and_every_request_answered() {
+fn a_full_disk_is_reported_once_and_each_request_is_answered() {
     let root = WebRoot::new();
     root.file("a.txt", "hello");
     let (mut running, port) = logged(&root, Path::new("/dev/full"), &["--log-format", "json"]);
@@ -148,7 +148,7 @@ fn unread(root: &WebRoot, more: &[&str]) -> (Child, u16) {
 }
 
 #[test]
-fn a_reader_of_stderr_that_stops_blocks_no_request() {
+fn a_reader_of_stderr_that_stops_reading_blocks_no_request() {
     let root = WebRoot::new();
     root.file("a.txt", "hello");
     let (mut child, port) = unread(&root, &[]);
@@ -203,7 +203,7 @@ fn the_end_waits_a_little_for_a_slow_reader_and_not_for_ever() {
 }
 
 #[test]
-fn a_reader_of_stderr_that_has_gone_stops_nothing() {
+fn a_closed_stderr_stops_no_request() {
     let root = WebRoot::new();
     root.file("a.txt", "hello");
     let (mut child, port) = unread(&root, &[]);

@@ -153,7 +153,7 @@ fn common_and_combined_lines_have_user_size_and_escaped_quotes() {
 }
 
 #[test]
-fn a_line_of_json_tells_all_of_a_request() {
+fn a_json_line_has_all_keys_of_a_request() {
     let logged = Logged::new(Hello, LogFormat::Json);
     logged.ask(&[NASTY]);
     let line = &logged.objects(1)[0];
@@ -304,7 +304,7 @@ fn the_size_is_that_of_the_body_however_it_is_framed() {
 }
 
 #[test]
-fn the_time_of_a_deferred_answer_begins_with_its_request() {
+fn the_time_of_a_deferred_response_begins_with_its_request() {
     struct Later(Mutex<Sender<Deferred>>);
 
     impl RequestHandler for Later {

@@ -42,6 +42,7 @@ mod deadlines;
 mod deferred;
 mod errors;
 mod events;
+mod every_response;
 mod examples;
 mod expect_continue;
 mod file_hooks;
@@ -50,7 +51,7 @@ mod framing;
 mod from_tiny_http;
 #[cfg(all(unix, feature = "_internals"))]
 mod fuzz_corpus;
-mod held_answers;
+mod held_responses;
 mod hooks;
 mod idioms;
 mod idle;
@@ -81,6 +82,7 @@ mod panics;
 mod paths;
 mod pipelining;
 mod plain;
+mod precompressed;
 #[cfg(target_os = "linux")]
 mod pressure;
 mod proxied;
@@ -99,7 +101,6 @@ mod requests;
 mod responding;
 mod shrinking;
 mod shutdown;
-mod sidecars;
 #[cfg(all(unix, feature = "cli"))]
 mod signals;
 #[cfg(target_os = "linux")]

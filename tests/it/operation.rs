@@ -123,7 +123,7 @@ fn sockets_of_a_service_manager_are_served() {
 
 /// A script is started with nothing but its standard descriptors.
 #[test]
-fn scripts_do_not_inherit_them() {
+fn scripts_do_not_inherit_sockets_of_a_service_manager() {
     let root = WebRoot::new();
     let script = "#!/bin/sh\necho Content-Type: text/plain\necho\n\
                   for fd in 3 4 5 6 7 8 9; do readlink /proc/$$/fd/$fd; done\necho nothing more\n";
@@ -138,7 +138,7 @@ fn scripts_do_not_inherit_them() {
 }
 
 #[test]
-fn what_is_wrong_with_them_is_said_in_one_line() {
+fn invalid_sockets_of_a_service_manager_are_one_line_on_stderr() {
     let root = root();
     let listener = || OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap());
     let file = || OwnedFd::from(fs::File::open(root.join("a.txt")).unwrap());

@@ -280,11 +280,17 @@ fn mines() -> [Mines; 2] {
         }
     };
     let one = Mined::new(1);
-    let single = with_closures(HttpServer::builder(one.clone()), &one);
+    // The kept connections are idle for as long as the test takes.
+    let idle_timeout = Duration::from_secs(600);
+    let single = with_closures(HttpServer::builder(one.clone()), &one)
+        .limits(limits(|limits| limits.idle_timeout = idle_timeout));
     let single = single.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     let four = Mined::new(4);
     let several = with_closures(ThreadingHttpServer::builder(four.clone()), &four)
-        .limits(limits(|limits| limits.max_threads = 4))
+        .limits(limits(|limits| {
+            limits.max_threads = 4;
+            limits.idle_timeout = idle_timeout;
+        }))
         .event_loops(2);
     let several = several.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     [mines(single, one, 1), mines(several, four, 4)]
@@ -344,7 +350,7 @@ fn all_mines() -> impl Iterator<Item = Mine> {
 }
 
 #[test]
-fn a_hook_that_fails_ends_one_connection_at_most() {
+fn a_hook_that_panics_ends_one_connection_at_most() {
     for mut server in mines() {
         for mine in all_mines() {
             server.fails(&[mine], |_| ());
@@ -353,7 +359,7 @@ fn a_hook_that_fails_ends_one_connection_at_most() {
 }
 
 #[test]
-fn a_failure_that_fails_while_it_is_reported_ends_one_connection_at_most() {
+fn a_panic_while_a_panic_is_reported_ends_one_connection_at_most() {
     for mut server in mines() {
         for kind in KINDS {
             for hook in ["send_error", "log_error", "log_message", "end_headers"] {
@@ -370,7 +376,7 @@ fn a_failure_that_fails_while_it_is_reported_ends_one_connection_at_most() {
 }
 
 #[test]
-fn a_closure_of_the_server_that_panics_stops_nothing() {
+fn a_callback_that_panics_does_not_stop_the_server() {
     for mut server in mines() {
         server.fails(&[("verify_request", Kind::Payload)], |_| ());
         server.fails(&[("service_actions", Kind::Payload)], |handler| {

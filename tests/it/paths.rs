@@ -219,7 +219,7 @@ fn check(handler: &Silent, target: &str) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn no_target_shows_what_is_beside_the_root() {
+fn no_target_leads_to_a_file_outside_the_root() {
     let root = tree();
     let inside = root.handler();
     let deny = root.handler_with(|files| files.symlinks(Symlinks::Deny));

@@ -44,7 +44,7 @@ fn post_chunked(path: &str, body: &str) -> String {
 }
 
 #[test]
-fn answers_come_in_order() {
+fn responses_are_in_the_order_of_the_requests() {
     let server = server();
     let mut client = server.connect();
     let requests: String = (0..500).map(|n| get(&format!("/{n}"))).collect();
@@ -56,7 +56,7 @@ fn answers_come_in_order() {
 }
 
 #[test]
-fn a_finished_answer_does_not_wait_for_the_next_handler() {
+fn a_complete_response_does_not_wait_for_the_next_handler() {
     let check = |spawn: &dyn Fn(Gate) -> RunningServer, before: usize| {
         let gate = Gate::default();
         let server = spawn(gate.clone());
@@ -136,7 +136,7 @@ fn every_kind_of_message_may_stand_between_others() {
 }
 
 #[test]
-fn long_answers_come_in_order_too() {
+fn long_responses_are_in_the_order_of_the_requests() {
     let server = server();
     let mut client = server.connect();
     client.send([get("/1"), get("/long"), get("/2"), get("/long"), get("/3")].concat());
@@ -187,7 +187,7 @@ fn a_bad_request_gets_its_own_400_and_is_the_last() {
 }
 
 #[test]
-fn nothing_is_answered_after_close() {
+fn no_request_is_answered_after_connection_close() {
     let server = server();
     let mut client = server.connect();
     let last = "GET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
@@ -198,14 +198,14 @@ fn nothing_is_answered_after_close() {
 }
 
 /// The default of `Limits::discard`.
-const DRAIN: usize = 256 << 10;
+const DISCARD: usize = 256 << 10;
 
 #[test]
-fn an_unread_body_is_read_off_up_to_a_limit() {
+fn an_unread_body_is_discarded_up_to_the_limit() {
     let server = server();
     for request in [
-        post("/unread", &"x".repeat(DRAIN)),
-        post_chunked("/unread", &"x".repeat(DRAIN - 1)),
+        post("/unread", &"x".repeat(DISCARD)),
+        post_chunked("/unread", &"x".repeat(DISCARD - 1)),
     ] {
         let mut client = server.connect();
         client.send(request).send(get("/next"));
@@ -217,10 +217,10 @@ fn an_unread_body_is_read_off_up_to_a_limit() {
 }
 
 #[test]
-fn past_it_the_connection_ends_and_the_answer_is_still_there() {
+fn beyond_the_limit_the_response_arrives_and_the_connection_ends() {
     let server = server();
     for (request, tells) in [
-        (post("/unread", &"x".repeat(DRAIN + 1)), true),
+        (post("/unread", &"x".repeat(DISCARD + 1)), true),
         (post("/unread", &"x".repeat(900_000)), true),
         (post_chunked("/unread", &"x".repeat(900_000)), false),
     ] {
@@ -233,7 +233,7 @@ fn past_it_the_connection_ends_and_the_answer_is_still_there() {
 }
 
 #[test]
-fn a_malformed_body_that_nobody_reads_ends_the_connection() {
+fn a_malformed_body_that_no_handler_reads_ends_the_connection() {
     let server = server();
     let mut client = server.connect();
     let bad = "POST /unread HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n";
@@ -243,7 +243,7 @@ fn a_malformed_body_that_nobody_reads_ends_the_connection() {
 }
 
 #[test]
-fn what_is_read_of_a_body_is_never_more_than_the_body() {
+fn a_handler_reads_no_byte_beyond_the_body() {
     use std::io::BufRead;
     let server = serve(|h, x| {
         let mut body = x.rfile.fill_buf()?.to_vec();
@@ -261,7 +261,7 @@ fn what_is_read_of_a_body_is_never_more_than_the_body() {
 }
 
 #[test]
-fn bodies_are_read_in_any_way() {
+fn each_way_to_read_a_body_leaves_the_next_request_intact() {
     let body: String = (0..200_000)
         .map(|n| char::from(b'a' + (n % 26) as u8))
         .collect();

@@ -91,11 +91,11 @@ fn more_clients_than_descriptors() {
 }
 
 #[test]
-fn descriptors_are_given_back() {
+fn descriptors_are_closed() {
     if serves(serve) {
         return;
     }
-    let child = Child::start("pressure::descriptors_are_given_back", None);
+    let child = Child::start("pressure::descriptors_are_closed", None);
     let mut first = Client::new(child.address);
     first.get("/").response();
     let before = child.descriptors();
@@ -149,7 +149,7 @@ fn resets_in_every_phase() {
 }
 
 #[test]
-fn half_closed_clients_get_their_answers() {
+fn half_closed_clients_get_their_responses() {
     for server in [serve(), spawn_single(handler(echo))] {
         for _ in 0..50 {
             let requests = "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n";

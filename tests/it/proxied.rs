@@ -82,7 +82,7 @@ fn ask(mut stream: impl Read + Write, parts: &[&[u8]]) -> String {
 }
 
 #[test]
-fn forwarded_fields_are_believed_of_trusted_proxies_only() {
+fn forwarded_fields_of_trusted_proxies_only_are_used() {
     let fields =
         "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: site\r\n";
     let request = format!("GET / HTTP/1.0\r\nHost: own\r\n{fields}\r\n");
@@ -161,7 +161,7 @@ fn the_proxy_protocol_names_the_client() {
 }
 
 #[test]
-fn a_header_that_comes_byte_by_byte_is_awaited_without_a_thread() {
+fn a_proxy_header_that_arrives_byte_by_byte_occupies_no_thread() {
     let log = Log::default();
     for server in both(&log, |_| ()) {
         for header in [LINE.as_bytes().to_vec(), binary(0x21, b"some fields")] {
@@ -203,7 +203,7 @@ fn a_kept_connection_begins_with_one_header() {
 }
 
 #[test]
-fn what_is_no_header_is_closed_with_one_line() {
+fn a_connection_without_a_valid_proxy_header_is_closed_with_one_log_line() {
     let mut endless = LINE.as_bytes().to_vec();
     endless.truncate(LINE.len() - 2);
     endless.resize(108, b' ');
@@ -257,7 +257,7 @@ fn what_is_no_header_is_closed_with_one_line() {
 }
 
 #[test]
-fn a_header_has_the_deadline_of_a_head_together_with_it() {
+fn the_proxy_header_and_the_request_head_share_one_deadline() {
     let log = Log::default();
     let deadline = Duration::from_millis(300);
     for server in both(&log, |limits| limits.head_deadline = deadline) {
@@ -285,7 +285,7 @@ fn a_header_has_the_deadline_of_a_head_together_with_it() {
 }
 
 #[test]
-fn a_header_of_somebody_else_is_not_read() {
+fn a_proxy_header_from_an_untrusted_address_is_not_read() {
     let log = Log::default();
     let inner = log.clone();
     let server = ThreadingHttpServer::builder(handler(tell))
@@ -347,7 +347,7 @@ fn verify_request_is_asked_about_the_client_and_not_the_proxy() {
 }
 
 #[test]
-fn many_headers_that_do_not_end_make_room_for_others() {
+fn many_incomplete_proxy_headers_do_not_shut_out_others() {
     let log = Log::default();
     for server in both(&log, |limits| limits.max_connections = 4) {
         let begun: Vec<TcpStream> = (0..60)
@@ -365,7 +365,7 @@ fn many_headers_that_do_not_end_make_room_for_others() {
 
 #[cfg(feature = "self-signed")]
 #[test]
-fn the_header_comes_before_tls() {
+fn the_proxy_header_comes_before_tls() {
     use servette::rustls::pki_types::ServerName;
     use servette::rustls::{ClientConnection, StreamOwned};
     let (tls, _) = servette::Tls::self_signed(["localhost"]).unwrap();

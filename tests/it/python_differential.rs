@@ -286,8 +286,8 @@ fn python_server(root: &WebRoot, protocol: &str) -> Option<(Running, u16)> {
 }
 
 #[test]
-fn python_and_servette_answer_alike() {
-    if !has("python3", "python_and_servette_answer_alike") {
+fn python_and_servette_respond_alike() {
+    if !has("python3", "python_and_servette_respond_alike") {
         return;
     }
     let version = "import sys; raise SystemExit(sys.version_info < (3, 11))";
@@ -296,7 +296,7 @@ fn python_and_servette_answer_alike() {
         .status()
         .unwrap();
     if !status.success() {
-        return eprintln!("skipped: python_and_servette_answer_alike needs Python 3.11");
+        return eprintln!("skipped: python_and_servette_respond_alike needs Python 3.11");
     }
     let root = tree();
     let mut faults = Vec::new();

@@ -115,7 +115,7 @@ fn ask(handler: &dyn RequestHandler, request: &str) -> String {
 }
 
 #[test]
-fn they_answer_as_pythons() {
+fn they_respond_as_pythons() {
     let base = |request: &str| ask(&Base, &format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n"));
     assert!(base("TEST /").starts_with("HTTP/1.1 204 "));
     assert!(base("TEST /").contains("\r\nConnection: close\r\n"));

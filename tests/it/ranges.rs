@@ -119,7 +119,7 @@ fn one_range_is_a_206_of_these_bytes() {
 }
 
 #[test]
-fn several_ranges_are_parts_of_one_answer() {
+fn several_ranges_are_parts_of_one_response() {
     for size in SIZES {
         let root = WebRoot::new();
         let content = content(size);
@@ -210,7 +210,7 @@ fn a_416_has_its_field_however_errors_are_answered() {
 }
 
 #[test]
-fn what_is_no_range_is_as_if_it_were_not_there() {
+fn a_malformed_or_too_long_range_is_ignored() {
     let root = WebRoot::new();
     root.file("f", content(1000))
         .modified("f", at(784_111_777))
@@ -277,7 +277,7 @@ fn what_is_no_range_is_as_if_it_were_not_there() {
 }
 
 #[test]
-fn an_answer_in_parts_has_hardly_more_bytes_than_the_file() {
+fn a_multipart_response_is_hardly_larger_than_the_file() {
     for size in [1000, 10_000, 1 << 20] {
         let root = WebRoot::new();
         root.file("f", content(size));
@@ -345,7 +345,7 @@ fn a_reader_of_parts_reads_what_is_sent() {
 }
 
 #[test]
-fn parts_of_a_file_that_shrinks_are_cut_and_not_completed() {
+fn parts_of_a_file_that_shrinks_end_with_an_early_close() {
     let root = WebRoot::new();
     root.file("f", content(3 << 20));
     let server = TestServer::start(Cutter(SimpleHandler::new(root.path()), 1 << 20));

@@ -1,4 +1,4 @@
-//! The door out of HTTP: `Exchange::raw` and `Exchange::detach`.
+//! The door out of HTTP: `Exchange::raw_stream` and `Exchange::detach`.
 
 use std::io::{Read, Write};
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use servette::{DetachedStream, Exchange, RequestHandler, Result, Status, respond
 
 #[test]
 fn raw_writes_bare_bytes_and_ends_the_connection() {
-    let server = serve(|_, x| Ok(x.raw()?.write_all(b"anything\n")?));
+    let server = serve(|_, x| Ok(x.raw_stream()?.write_all(b"anything\n")?));
     let mut client = server.connect();
     client.send(get("/")).send(get("/"));
     assert_eq!(client.rest().unwrap(), b"anything\n");
@@ -21,7 +21,7 @@ fn raw_writes_bare_bytes_and_ends_the_connection() {
 #[test]
 fn raw_reads_what_was_read_ahead_and_then_the_socket() {
     let server = serve(|_, x| {
-        let mut raw = x.raw()?;
+        let mut raw = x.raw_stream()?;
         let mut line = [0; 10];
         for _ in 0..2 {
             raw.read_exact(&mut line)?;
@@ -57,7 +57,7 @@ fn a_complete_head_and_body_go_before_the_bare_bytes_and_half_a_head_does_not() 
                 x.wfile.write_all(b"[body]")?;
             }
         }
-        Ok(x.raw()?.write_all(b"raw")?)
+        Ok(x.raw_stream()?.write_all(b"raw")?)
     });
     let sent = |path: &str| {
         let mut client = server.connect();
@@ -80,7 +80,7 @@ fn a_complete_head_and_body_go_before_the_bare_bytes_and_half_a_head_does_not() 
 #[test]
 fn raw_sends_no_continue() {
     let server = serve(|_, x| {
-        let mut raw = x.raw()?;
+        let mut raw = x.raw_stream()?;
         raw.write_all(b"go")?;
         let mut body = [0; 4];
         raw.read_exact(&mut body)?;
@@ -96,7 +96,7 @@ fn raw_sends_no_continue() {
 #[test]
 fn a_reset_can_be_asked_for() {
     let server = serve(|_, x| {
-        let mut raw = x.raw()?;
+        let mut raw = x.raw_stream()?;
         raw.write_all(b"partly")?;
         raw.reset_on_close()?;
         Ok(())
@@ -111,7 +111,7 @@ fn a_reset_can_be_asked_for() {
 #[test]
 fn the_sending_direction_can_end_first() {
     let server = serve(|_, x| {
-        let mut raw = x.raw()?;
+        let mut raw = x.raw_stream()?;
         raw.write_all(b"all")?;
         raw.shutdown_write();
         let mut rest = String::new();
@@ -233,7 +233,7 @@ fn memory_has_no_stream_to_detach() {
     let answer = respond(&detached, get("/"));
     assert!(answer.starts_with(b"HTTP/1.1 500 "), "{answer:?}");
     let raw = handler(|_, x| {
-        let mut raw = x.raw()?;
+        let mut raw = x.raw_stream()?;
         let mut rest = Vec::new();
         raw.read_to_end(&mut rest)?;
         Ok(raw.write_all(&rest)?)

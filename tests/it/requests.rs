@@ -668,7 +668,7 @@ fn a_head_without_an_end_is_never_handled() {
 
 /// A refusal does not wait for more of the head than it needs.
 #[test]
-fn a_bad_request_line_is_refused_before_the_head_is_complete() {
+fn a_bad_request_line_is_rejected_before_the_head_is_complete() {
     let checker = Checker::new();
     for (head, status) in [
         ("GET /\r\n", 400),

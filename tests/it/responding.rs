@@ -182,7 +182,7 @@ fn without_dates(answers: &[u8]) -> String {
 }
 
 #[test]
-fn it_answers_as_a_server_does_whatever_becomes_of_handle() {
+fn it_responds_as_a_server_does_whatever_becomes_of_handle() {
     let handler = Override::default();
     let single = HttpServer::builder(handler.clone()).handle_error(|_, _| ());
     let several = ThreadingHttpServer::builder(handler.clone()).handle_error(|_, _| ());

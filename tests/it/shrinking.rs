@@ -35,7 +35,7 @@ impl Layer for Cutter {
 const TWICE: &str = "GET /f HTTP/1.1\r\nHost: h\r\n\r\nGET /f HTTP/1.1\r\nHost: h\r\n\r\n";
 
 #[test]
-fn a_file_that_shrinks_is_cut_and_not_completed() {
+fn a_file_that_shrinks_ends_with_an_early_close() {
     let root = WebRoot::new();
     root.file("f", vec![b'x'; 1 << 20]);
     let cutter = || Cutter(SimpleHandler::new(root.path()), 500_000);

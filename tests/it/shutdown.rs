@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, crowd, get};
 use crate::lifesupport::{Gate, no_new_processes, spawn, spawn_both, spawn_gated, spawn_single};
-use crate::support::{PATIENCE, echo, handler, limits, message, text, until};
+use crate::support::{PATIENCE, assert_refused, echo, handler, limits, message, text, until};
 use servette::{
     Connection, Exchange, HttpServer, Next, RequestHandler, Result, RunningServer, ServerInfo,
     ShutdownHandle, Status, ThreadingHttpServer, base,
@@ -73,7 +73,7 @@ fn a_request_that_runs_ends_whole() {
 }
 
 #[test]
-fn an_answer_of_the_last_moment_survives_an_unread_body() {
+fn a_response_at_the_deadline_survives_an_unread_body() {
     let (server, gate) = spawn_gated(|_| ());
     let mut client = Client::new(server.addr());
     client.send("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
@@ -344,7 +344,7 @@ fn twice_and_from_many_threads() {
 }
 
 #[test]
-fn under_load_it_loses_no_answer_that_has_begun() {
+fn under_load_it_loses_no_response_that_has_begun() {
     for max_threads in [1, 2, 8] {
         let server = spawn(handler(echo), |limits| limits.max_threads = max_threads);
         let address = server.addr();
@@ -417,12 +417,12 @@ fn the_port_is_closed_in_all_event_loops() {
         let server = server.event_loops(4).bind("127.0.0.1:0").unwrap();
         let address = server.server_address().socket_addr().unwrap();
         server.scope(|_| ()).unwrap();
-        assert!(std::net::TcpStream::connect(address).is_err());
+        assert_refused(address);
     }
     let server = ThreadingHttpServer::builder(handler(echo));
     let server = server.event_loops(4).bind("127.0.0.1:0").unwrap();
     let address = server.server_address().socket_addr().unwrap();
     server.shutdown_handle().shutdown(LONG);
     assert!(server.handle_request().is_err());
-    assert!(std::net::TcpStream::connect(address).is_err());
+    assert_refused(address);
 }

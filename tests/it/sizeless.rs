@@ -53,7 +53,7 @@ impl Drop for Process {
 }
 
 #[test]
-fn a_file_of_size_0_that_has_content_is_sent_whole() {
+fn a_file_of_size_0_with_content_is_sent_completely() {
     let process = Process::new(3, 1000);
     let handler = process.handler();
     for version in ["HTTP/1.0", "HTTP/1.1"] {

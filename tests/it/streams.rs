@@ -195,7 +195,7 @@ fn any_thread_writes_after_the_handler_and_the_connection_is_kept() {
 }
 
 #[test]
-fn streams_and_answers_of_pipelined_requests_stay_in_order() {
+fn streams_and_responses_of_pipelined_requests_stay_in_order() {
     for server in both() {
         let mut client = server.client();
         client.send(get("/echo") + &get("/") + &get("/echo") + &get("/length/3") + &get("/echo"));
@@ -247,7 +247,7 @@ fn a_stream_ends_with_the_connection_where_one_side_speaks_http10() {
 }
 
 #[test]
-fn a_declared_length_is_held() {
+fn a_stream_keeps_its_declared_length() {
     for server in both() {
         let (mut client, stream) = server.open("/length/10");
         stream.send("12345").unwrap();
@@ -313,7 +313,7 @@ fn what_is_written_before_the_handler_returns_follows_in_order() {
             }
             assert!(x.wfile.write(b"no").is_err());
             assert!(x.wfile.start_stream().is_err());
-            assert!(x.raw().is_err() && x.detach().is_err() && x.defer().is_err());
+            assert!(x.raw_stream().is_err() && x.detach().is_err() && x.defer().is_err());
             x.wfile.flush()?;
             let mut body = Vec::new();
             x.rfile.read_to_end(&mut body)?;
@@ -352,7 +352,7 @@ fn no_body_is_handed_over_behind_detach() {
 }
 
 #[test]
-fn a_writer_never_waits_and_a_client_that_is_too_slow_is_cut() {
+fn a_writer_never_waits_and_a_client_that_is_too_slow_is_reset() {
     for server in both() {
         let (mut client, stream) = server.open_slow("/");
         let log = noting(&stream);
@@ -408,7 +408,7 @@ fn what_the_client_does_not_take_at_once_is_queued_and_sent_on() {
 }
 
 #[test]
-fn a_stream_waits_for_the_answers_before_it() {
+fn a_stream_waits_for_the_responses_before_it() {
     for server in both() {
         let mut client = Client::slow(server.server.addr());
         client.send(get("/long").repeat(30) + &get("/") + &get("/echo"));
@@ -498,7 +498,7 @@ fn a_stopping_server_sends_what_is_queued() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_for_too_long_is_cut() {
+fn a_client_that_reads_nothing_until_the_deadline_is_closed() {
     for (writes_on, min_rate) in [(false, 0), (true, 1 << 30)] {
         let server = threading(|limits| {
             limits.stream_queue = 16 << 20;
@@ -526,7 +526,7 @@ fn a_client_that_takes_nothing_for_too_long_is_cut() {
 }
 
 #[test]
-fn a_client_that_leaves_is_noticed_at_once() {
+fn a_client_that_disconnects_is_noticed_at_once() {
     let leaves: [fn(Client); 3] = [drop, Client::reset, |mut client| {
         // Behind a request that nobody has read.
         client.get("/echo").get("/echo");
@@ -615,7 +615,7 @@ fn a_client_that_resets_has_left_even_where_a_half_close_is_allowed() {
 }
 
 #[test]
-fn a_body_that_is_given_up_is_visibly_cut() {
+fn an_aborted_stream_ends_visibly_incomplete() {
     for server in both() {
         let (mut client, stream) = server.open("/");
         stream.send("some").unwrap();
@@ -640,7 +640,7 @@ fn a_body_that_is_given_up_is_visibly_cut() {
 }
 
 #[test]
-fn a_handler_that_fails_behind_it_has_its_stream_cut() {
+fn a_handler_that_fails_ends_its_stream_with_an_early_close() {
     for server in both() {
         for path in ["/fails", "/panics"] {
             let (mut client, stream) = server.open(path);
@@ -652,7 +652,7 @@ fn a_handler_that_fails_behind_it_has_its_stream_cut() {
 }
 
 #[test]
-fn a_stream_that_is_leaked_ends_with_its_client_or_with_the_server() {
+fn a_leaked_stream_ends_with_its_client_or_with_the_server() {
     for server in both() {
         let (client, stream) = server.open("/");
         std::mem::forget(stream);
@@ -1031,7 +1031,7 @@ mod in_a_child {
     const BATCH: usize = 1500;
 
     #[test]
-    fn a_crowd_of_streams_takes_no_threads_and_little_memory() {
+    fn many_streams_take_no_threads_and_little_memory() {
         let keeping = || {
             let kept = Mutex::new(Vec::new());
             spawn(
@@ -1052,7 +1052,7 @@ mod in_a_child {
         if serves(keeping) {
             return;
         }
-        let name = "streams::in_a_child::a_crowd_of_streams_takes_no_threads_and_little_memory";
+        let name = "streams::in_a_child::many_streams_take_no_threads_and_little_memory";
         let child = Child::start(name, None);
         let open = |count: usize| -> Vec<Client> {
             let mut clients = crate::client::crowd(count, child.address, get("/"));

@@ -100,7 +100,7 @@ fn converse(address: servette::Peer, seed: u64) {
 }
 
 #[test]
-fn every_answer_comes_whole_once_and_in_order() {
+fn each_response_is_complete_sent_once_and_in_order() {
     for max_threads in [1, 2, 3, 64] {
         let handler = handler(|h, x| {
             let mut parts = x.path.split('/').skip(1);

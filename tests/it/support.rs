@@ -1,19 +1,21 @@
 //! Servers for tests, their handlers, and what is asked of them.
 
+use std::io::ErrorKind;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, Response, method_of};
 use servette::base::HandlerFn;
-use servette::testing::{Builder, TestServer};
+use servette::testing::{TestServer, TestServerBuilder};
 use servette::{Connection, Exchange, Limits, Next, RequestHandler, Result, Status, handler_fn};
 
 /// Far more than anything takes: a test that waits so long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A fixture to be built: one of HTTPS where the tests run over TLS.
-pub(crate) fn fixture() -> Builder {
+pub(crate) fn fixture() -> TestServerBuilder {
     #[cfg(feature = "self-signed")]
     if crate::over_tls::is_on() {
         return TestServer::builder().https();
@@ -132,6 +134,18 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "never: {what}");
         std::thread::park_timeout(Duration::from_millis(2));
     }
+}
+
+/// Waits until connections to an address are refused. A process that another test starts has a copy of the listening
+/// socket until it runs its program, so the first attempt may succeed.
+#[track_caller]
+pub(crate) fn assert_refused(address: impl ToSocketAddrs) {
+    let mut error = None;
+    until("connections are refused", || {
+        error = TcpStream::connect(&address).err();
+        error.is_some()
+    });
+    assert_eq!(error.unwrap().kind(), ErrorKind::ConnectionRefused);
 }
 
 /// What a test says that fails.

@@ -71,7 +71,7 @@ fn a_body_that_is_read_twice_is_recorded_once_and_left_half_read_if_one_likes() 
         assert!(request.text() == body && request.is_complete);
         assert_eq!(request.connection, 1);
     }
-    assert!(requests[0].raw.ends_with(body.as_bytes()));
+    assert!(requests[0].bytes.ends_with(body.as_bytes()));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_pattern_sees_as_much_of_a_body_as_the_fixture_keeps() {
     let server = TestServer::start(stubs.clone());
     assert_eq!(put(&server, "/", body.as_bytes()), 404);
     let text = message(|| server.verify());
-    let why = "only the first 16777216 bytes of the body are recorded (see `Builder::max_recorded`); \
+    let why = "only the first 16777216 bytes of the body are recorded (see `TestServerBuilder::max_recorded`); \
                the rest may contain \"end\"\n";
     assert!(text.contains(why), "{text}");
 }
@@ -132,7 +132,8 @@ fn an_assertion_says_where_a_body_was_not_kept() {
     let server = TestServer::builder().max_recorded(10, 2).start(status(200));
     put(&server, "/", b"hello");
     let like = || servette::testing::put("/");
-    let kept = "only the first 2 bytes of the body are recorded (see `Builder::max_recorded`)";
+    let kept =
+        "only the first 2 bytes of the body are recorded (see `TestServerBuilder::max_recorded`)";
     for (pattern, why) in [
         (
             like().body("hello"),

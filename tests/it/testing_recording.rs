@@ -58,7 +58,7 @@ fn every_part_of_a_request_is_kept_as_it_came() {
             .iter()
             .all(|request| request.is_complete && !request.is_truncated)
     );
-    let raw = |index: usize| String::from_utf8_lossy(&requests[index].raw).into_owned();
+    let raw = |index: usize| String::from_utf8_lossy(&requests[index].bytes).into_owned();
     assert_eq!((raw(0), raw(1)), (one.to_owned(), two.to_owned()));
     assert_eq!(server.connections(), 2);
 }
@@ -86,7 +86,7 @@ fn a_request_is_there_when_its_body_is_even_before_it_is_answered() {
         client.write_all(request.as_bytes()).unwrap();
         let requests = server.wait_for(index + 1, PATIENCE);
         assert_eq!(requests[index].text(), "hello");
-        assert_eq!(requests[index].raw, request.as_bytes());
+        assert_eq!(requests[index].bytes, request.as_bytes());
         assert!(requests[index].is_complete);
         server.gate("answer").wait_for_arrivals(index + 1, PATIENCE);
         server.gate("answer").let_one_through();
@@ -153,7 +153,7 @@ fn of_what_is_refused_unfinished_all_that_came_is_recorded() {
         send(&server, sent);
         let request = &server.wait_for(index + 1, PATIENCE)[index];
         assert_eq!(
-            request.raw.escape_ascii().to_string(),
+            request.bytes.escape_ascii().to_string(),
             sent.escape_ascii().to_string()
         );
         assert!(request.refusal.is_some() && !request.is_truncated);
@@ -169,9 +169,9 @@ fn of_what_is_refused_unfinished_all_that_came_is_recorded() {
     let _ = client.write_all(format!("GET /{}", "x".repeat(100_000)).as_bytes());
     let request = &server.wait_for(1, PATIENCE)[0];
     assert!(request.refusal.as_deref().unwrap().starts_with("414 "));
-    let raw = request.raw.len();
+    let raw = request.bytes.len();
     assert!(
-        request.raw.starts_with(b"GET /xxx") && (1 << 16..=10 + (64 << 10)).contains(&raw),
+        request.bytes.starts_with(b"GET /xxx") && (1 << 16..=10 + (64 << 10)).contains(&raw),
         "{raw}"
     );
 }
@@ -213,6 +213,11 @@ fn a_test_can_wait_for_requests_and_take_them() {
         assert_eq!(waiting.join().unwrap().len(), 3);
     });
     assert_eq!(server.take().len(), 3);
+    let text = message(|| drop(server.wait_for(1, Duration::from_millis(1))));
+    assert!(
+        text.contains("expected 1 request within 1ms, got 0"),
+        "{text}"
+    );
     assert!(server.requests().is_empty());
     send(&server, "GET /again HTTP/1.0\r\n\r\n");
     assert_eq!(server.wait_for(1, PATIENCE)[0].path, "/again");
@@ -249,7 +254,7 @@ fn an_assertion_explains_the_nearest_miss() {
         text.contains("expected a request like `POST /data with header X-Key: abc`, got 0\n"),
         "{text}"
     );
-    assert!(text.contains("nearest miss: request 2, `POST /data HTTP/1.0`: the field X-Key is \"abd\", not \"abc\""), "{text}");
+    assert!(text.contains("nearest miss: request 2, `POST /data HTTP/1.0`: the header X-Key is \"abd\", not \"abc\""), "{text}");
 
     let server = TestServer::start(status(200));
     send(&server, "GET /date HTTP/1.0\r\n\r\n");
@@ -308,7 +313,7 @@ fn a_detached_stream_is_its_owners_affair() {
     let mut stream = take.recv_timeout(PATIENCE).unwrap();
     client.write_all(b"ping").unwrap();
     stream.read_exact(&mut [0; 4]).unwrap();
-    assert_eq!(server.wait_for(1, PATIENCE)[0].raw, request);
+    assert_eq!(server.wait_for(1, PATIENCE)[0].bytes, request);
     drop(server);
     stream.write_all(b"pong").unwrap();
     client.read_exact(&mut [0; 4]).unwrap();

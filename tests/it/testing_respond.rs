@@ -124,7 +124,7 @@ fn respond_gives_requests_and_responses_beside_the_bytes() {
     let raw: Vec<u8> = answered
         .responses
         .iter()
-        .flat_map(|own| own.raw.clone())
+        .flat_map(|own| own.bytes.clone())
         .collect();
     assert_eq!(raw, answered.bytes);
     assert!(

@@ -208,7 +208,7 @@ fn expectations_are_verified_with_the_nearest_miss() {
         "stub `GET /once`: expected exactly 1 request, got 2",
         "stub `GET /none`: expected no request, got 1\n",
         "stub `POST /hook with header X-Sig: 1`: expected exactly 1 request, got 0",
-        "`POST /hook HTTP/1.0`: the field X-Sig is \"2\", not \"1\"",
+        "`POST /hook HTTP/1.0`: the header X-Sig is \"2\", not \"1\"",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
@@ -267,7 +267,7 @@ fn what_can_never_be_is_refused_where_it_is_written() {
     }
     say(
         message(|| get("/").header("a b", "c")),
-        "\"a b\" is not a field name",
+        "\"a b\" is not a header name",
     );
     say(
         message(|| get("/").header("X-A", "1").no_header("x-a")),
@@ -294,7 +294,7 @@ fn what_can_never_be_is_refused_where_it_is_written() {
     for value in ["a\r\nb", "a\0", "\x7f", " a", "a\t"] {
         say(
             message(|| get("/").header("X", value)),
-            &format!("no request can match: {value:?} is not the value of a field"),
+            &format!("no request can match: {value:?} is not the value of a header"),
         );
     }
     let refusal = |stub: Stub| message(|| Stubs::new().on(stub));
@@ -553,7 +553,7 @@ fn a_miss_is_told_once() {
             .config();
         config.http_status_as_error(false).build().call().unwrap();
         let text = message(|| drop(server));
-        assert_eq!(text.matches("the field X-Key is").count(), 1, "{text}");
+        assert_eq!(text.matches("the header X-Key is").count(), 1, "{text}");
         assert_eq!(
             text.matches("no stub matched").count(),
             usize::from(is_strict),

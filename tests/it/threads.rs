@@ -16,7 +16,7 @@ use servette::{Connection, Exchange, HttpServer, Next, RequestHandler, Result, b
 use servette::{Limits, ThreadingHttpServer};
 
 #[test]
-fn blocked_handlers_block_nobody_else() {
+fn blocked_handlers_block_no_other_request() {
     let gate = Gate::default();
     let inner = gate.clone();
     let handler = handler(move |h, x| {
@@ -39,7 +39,7 @@ fn blocked_handlers_block_nobody_else() {
 }
 
 #[test]
-fn the_bound_of_threads_is_kept_and_everybody_is_answered() {
+fn max_threads_is_kept_and_each_request_is_answered() {
     for max_threads in [1, 2, 3] {
         let counts = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
         let inner = counts.clone();
@@ -84,7 +84,7 @@ fn a_server_whose_threads_are_all_busy_accepts_and_keeps_deadlines() {
 }
 
 #[test]
-fn as_many_handlers_run_at_the_same_time_as_may_and_no_more() {
+fn exactly_max_threads_handlers_run_at_the_same_time() {
     let check = |event_loops: usize, max_threads: usize| {
         let gate = Gate::default();
         let inner = gate.clone();
@@ -118,7 +118,7 @@ fn as_many_handlers_run_at_the_same_time_as_may_and_no_more() {
 }
 
 #[test]
-fn panics_leave_the_threads_whole() {
+fn panics_end_no_thread() {
     let handler = handler(|h, x| match x.path {
         "/panic" => panic!("on purpose"),
         _ => echo(h, x),

@@ -199,7 +199,7 @@ fn the_end_of_the_handshake_is_answered_without_a_request() {
 
 /// Idle, stopped, or making room: nothing is missing, and the client is told so.
 #[test]
-fn an_end_between_two_answers_is_an_orderly_one() {
+fn a_close_between_two_responses_has_close_notify() {
     let kept = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
     let one = |limits: &mut Limits| limits.max_connections = 1;
     let idle = |limits: &mut Limits| limits.idle_timeout = Duration::from_millis(100);
@@ -228,7 +228,7 @@ fn an_end_between_two_answers_is_an_orderly_one() {
 
 /// No 503: it would take a handshake with each client of a flood.
 #[test]
-fn a_server_that_is_full_closes_without_a_handshake() {
+fn a_server_at_its_connection_limit_closes_without_a_handshake() {
     let (entered, entering) = channel();
     let gate = Arc::new(Mutex::new(()));
     let locked = gate.lock().unwrap();
@@ -262,7 +262,7 @@ fn a_server_that_is_full_closes_without_a_handshake() {
 
 /// A cut answer has no orderly end, also where its framing shows the cut.
 #[test]
-fn an_answer_that_is_cut_ends_without_close_notify() {
+fn an_incomplete_response_ends_without_close_notify() {
     let log = Log::default();
     let kept = log.clone();
     let failing = handler_fn(|h: &dyn RequestHandler, x: &mut servette::Exchange<'_>| {
@@ -391,7 +391,7 @@ fn raw_and_detached_streams_carry_plaintext() {
     let give = Mutex::new(give);
     let server = TestServer::builder().https().start(handler_fn(move |_, x| {
         if x.path == "/raw" {
-            let mut raw = x.raw()?;
+            let mut raw = x.raw_stream()?;
             let mut word = [0; 5];
             raw.read_exact(&mut word)?;
             raw.write_all(&word)?;
@@ -484,12 +484,12 @@ mod in_a_child {
     }
 
     #[test]
-    fn an_idle_connection_takes_some_kibibytes() {
+    fn an_idle_connection_takes_less_than_7_kib() {
         if serves(server) {
             return;
         }
         let child = Child::start(
-            "tls::in_a_child::an_idle_connection_takes_some_kibibytes",
+            "tls::in_a_child::an_idle_connection_takes_less_than_7_kib",
             None,
         );
         let config = Arc::new(trusting());

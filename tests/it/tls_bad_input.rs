@@ -188,7 +188,7 @@ fn plain_http_is_answered_in_plain_http() {
 
 /// A message of the handshake may be as long as its length says, but is not kept without bound.
 #[test]
-fn a_message_that_is_too_long_is_not_kept() {
+fn a_handshake_message_that_is_too_long_is_not_kept() {
     let (server, log) = serve();
     let mut stream = connect(&server);
     // Four bytes of a message that says it is 65,535 long, then records with one byte each.

@@ -160,7 +160,7 @@ fn client_with(pair: Option<&Pair>) -> Arc<ClientConfig> {
 }
 
 #[test]
-fn certificates_of_clients_are_demanded_or_optional() {
+fn client_certificates_are_required_or_optional() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let (right, wrong) = (ours.client("a"), theirs.client("a"));
     let own = pair(&["localhost"]);
@@ -205,7 +205,7 @@ fn files(root: &WebRoot, pair: &Pair) -> [PathBuf; 2] {
 
 /// What is open goes on, no request fails meanwhile, and tickets of before are worth nothing.
 #[test]
-fn files_are_read_again_under_load() {
+fn files_are_reloaded_under_load() {
     let root = WebRoot::new();
     let (old, new) = (pair(&["localhost"]), pair(&["localhost"]));
     let [certificate, key] = files(&root, &old);

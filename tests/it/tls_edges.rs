@@ -170,7 +170,7 @@ fn requests_share_records_or_have_many() {
 }
 
 #[test]
-fn bytes_come_one_by_one_in_the_handshake_and_behind_it() {
+fn single_bytes_in_the_handshake_and_after_it_make_no_difference() {
     let server = https();
     let mut client = Records::new(server.addr());
     let send = |client: &mut Records| {
@@ -191,7 +191,7 @@ fn bytes_come_one_by_one_in_the_handshake_and_behind_it() {
 }
 
 #[test]
-fn half_a_record_waits_while_a_long_answer_is_sent() {
+fn half_a_record_waits_while_a_long_response_is_sent() {
     let size = 4 << 20;
     let server = TestServer::builder()
         .https()
@@ -244,7 +244,7 @@ fn a_slow_reader_gets_everything() {
 
 /// Of what is encrypted at once it takes a part, again and again.
 #[test]
-fn a_socket_that_takes_little_at_a_time_loses_nothing() {
+fn short_writes_to_the_socket_lose_nothing() {
     let root = WebRoot::new();
     let content: Vec<u8> = (0..(300 << 10)).map(|at: u32| (at % 251) as u8).collect();
     std::fs::write(root.join("big"), &content).unwrap();
@@ -289,7 +289,7 @@ impl servette::Layer for Both {
 
 /// The end of the client's stream, by close_notify alone, is seen at once wherever it stands.
 #[test]
-fn close_notify_with_a_request_or_behind_it_ends_the_connection_behind_the_answer() {
+fn close_notify_with_a_request_or_after_it_ends_the_connection_after_the_response() {
     let server = https();
     let start = Instant::now();
     for is_in_one in [true, false] {
@@ -361,7 +361,7 @@ fn keys_are_updated() {
 
 /// Rubbish in every state ends this connection, and nothing else.
 #[test]
-fn rubbish_in_every_state_ends_one_connection() {
+fn invalid_bytes_in_every_state_end_one_connection() {
     let server = https();
     let rubbish: [&[u8]; 6] = [
         b"\x16\x03\x01\x00\x05hello",
@@ -426,7 +426,7 @@ fn a_bad_record_in_a_body_is_a_client_that_left() {
 
 /// What nobody reads is dropped as it comes, decrypted or not, and the answer is there behind it.
 #[test]
-fn a_large_body_that_nobody_reads_loses_no_answer() {
+fn a_large_body_that_no_handler_reads_loses_no_response() {
     let server = TestServer::builder()
         .https()
         .start(handler_fn(|h, x| match x.path {

@@ -203,7 +203,7 @@ fn every_byte_of_long_pipelines_is_right_while_handlers_block() {
 
 #[test]
 #[ignore = "it takes minutes: run it alone, in release mode"]
-fn every_byte_of_a_million_answers_is_right_while_handlers_block() {
+fn each_byte_of_a_million_responses_is_right_while_handlers_block() {
     for loops in [1, 2] {
         for max_threads in [1, 2, 3, 5, 64] {
             pour(loops, max_threads, 24, 5_000);

@@ -15,7 +15,7 @@ fn sends_a_part(address: servette::Peer, length: usize) -> Client {
 }
 
 #[test]
-fn a_handler_that_ends_when_the_server_has_stopped_gives_its_answer() {
+fn a_handler_that_ends_after_the_server_has_stopped_sends_its_response() {
     for length in [0, 10] {
         let (server, gate) = spawn_gated(|_| ());
         let mut clients = [(); 3].map(|()| sends_a_part(server.addr(), length));

@@ -51,7 +51,7 @@ fn a_tag_is_strong_and_the_same_for_every_server_of_the_file() {
 
 /// What `cp -p`, `rsync -t` and `tar` do: nginx and caddy answer with 304, and with a part of the other version.
 #[test]
-fn a_file_of_the_same_size_and_time_in_its_place_is_neither_unmodified_nor_spliced() {
+fn a_replaced_file_of_the_same_size_and_time_is_neither_confirmed_nor_mixed() {
     for size in SIZES {
         let root = WebRoot::new();
         root.file("f", vec![b'A'; size]);
@@ -87,7 +87,7 @@ fn a_file_of_the_same_size_and_time_in_its_place_is_neither_unmodified_nor_splic
 }
 
 #[test]
-fn rewrites_of_the_same_size_within_the_grain_of_the_clock_are_all_seen() {
+fn rewrites_of_the_same_size_within_one_clock_tick_are_all_noticed() {
     for (size, rounds) in [(100, 2000), (70 << 10, 200)] {
         let root = WebRoot::new();
         root.file("f", "");

@@ -14,7 +14,7 @@ use crate::support::until;
 /// What lies beside the root, and must never be seen.
 pub(crate) const SECRET: &str = "the secret of the parent directory";
 /// How long anything may take before a test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An empty directory `www`, and `secret.txt` beside it.
 pub(crate) struct WebRoot {

@@ -10,7 +10,7 @@ use servette::simple::Symlinks;
 use servette::{HttpServer, ThreadingHttpServer};
 
 use crate::client::Client;
-use crate::support::{PATIENCE, echo, handler};
+use crate::support::{PATIENCE, assert_refused, echo, handler};
 use crate::webroot::{SECRET, WebRoot, get};
 
 /// What the child of a test does; see [`child`].
@@ -68,7 +68,7 @@ fn a_child_keeps_no_port_and_no_connection() {
         text.extend(byte);
     }
     server.shutdown(PATIENCE).unwrap();
-    assert!(TcpStream::connect(address).is_err());
+    assert_refused(address);
     TcpListener::bind(address).unwrap();
     // A socket that is closed answers with a reset.
     let start = Instant::now();
@@ -176,7 +176,7 @@ fn names_that_mean_something_else_are_not_found() {
 
 /// Who may make links is up to the system: wine has none, and Windows asks for a right.
 #[test]
-fn links_and_junctions_that_lead_out_lead_nowhere() {
+fn links_and_junctions_that_lead_out_are_a_404() {
     let root = WebRoot::new();
     root.file("dir/a.txt", "inside");
     let outside = root.join("..\\outside");

@@ -184,7 +184,7 @@ fn nothing_is_kept_of_a_head_that_is_refused() {
     let context = crate::exchange::Context {
         handler: &handler,
         is_layered: false,
-        is_branch: false,
+        router: None,
         scope: &crate::exchange::Scope::new(&handler, "HTTP/1.1", Default::default()),
     };
     conn.exchange(&context, |x, _| {

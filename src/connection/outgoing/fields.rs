@@ -39,15 +39,16 @@ impl Kind {
 }
 
 impl Outgoing {
-    /// Writes the status line. A second one replaces the unsent part of the first.
+    /// Writes the status line. A second one replaces the first head as long as that is incomplete. After that it is an
+    /// error, because a handler that forgets to return after `send_error` must not send both.
     #[inline(always)]
     pub(crate) fn status_line(&mut self, version: &str, code: u16, reason: &str) {
-        if self.stage != Stage::Blank {
-            if self.begun {
-                return self
-                    .fail("send_response was called again after the first response was sent");
+        match self.stage {
+            Stage::Blank => {}
+            Stage::Fields => self.drop_unsent(),
+            Stage::Held | Stage::Open(_) | Stage::HandedOver => {
+                return self.fail("the handler sent a second response");
             }
-            self.drop_unsent();
         }
         self.stage = Stage::Fields;
         self.code = code;

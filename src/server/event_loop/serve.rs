@@ -75,7 +75,7 @@ impl EventLoop {
             if task.conn.is_unfinished() {
                 continue;
             }
-            if task.conn.drains_on() {
+            if task.conn.has_more_to_discard() {
                 // Registered anew, it is reported at once.
                 task.conn.wire().deregister(&self.registry);
             }
@@ -260,7 +260,7 @@ impl EventLoop {
             }
             // The client is still sending: it gets to read its answer.
             WaitsFor::BodyAtOnce | WaitsFor::RestOfBody => {
-                task.conn.drain_is_late();
+                task.conn.discard_timed_out();
                 Some(task)
             }
             // It is looked at once more, and cut if the client has taken nothing.
@@ -270,8 +270,8 @@ impl EventLoop {
                 task.end_may_follow = false;
                 Some(task)
             }
-            WaitsFor::End if task.conn.is_draining() => {
-                task.conn.drain_is_late();
+            WaitsFor::End if task.conn.is_discarding() => {
+                task.conn.discard_timed_out();
                 self.end(task);
                 None
             }

@@ -1,11 +1,13 @@
 //! Tests that the pages name.
 
-use crate::{at, read};
+use crate::{all_pages, at, read};
 
 /// `module::test` and `folder::module::test` in code quotes, as far as a file of that name is here.
 #[test]
 fn every_test_that_the_security_page_names_exists() {
     let page = read("docs/security.md");
+    // Without its code blocks.
+    let page: String = page.split("```").step_by(2).collect();
     let mut named = 0;
     for quoted in page.split('`').skip(1).step_by(2) {
         let Some((module, test)) = quoted.split_once("::") else {
@@ -36,15 +38,18 @@ fn code_that_the_pages_about_testing_do_not_run_is_tested_elsewhere() {
     ];
     let tests = tests.iter().map(|file| read(&format!("tests/{file}.rs")));
     let tests: String = tests.collect();
-    for (page, count) in [("testing", 1), ("from-wiremock", 7)] {
-        let page = read(&format!("docs/{page}.md"));
-        let blocks = page.split("\n```rs\n").skip(1);
-        let blocks: Vec<_> = blocks
-            .map(|block| block.split_once("```").unwrap().0)
-            .collect();
-        assert_eq!(blocks.len(), count);
+    for page in all_pages() {
+        let blocks = page.blocks.iter().filter(|block| block.language == "rs");
+        let blocks: Vec<_> = blocks.collect();
+        let count = match &*page.path {
+            "docs/testing.md" => 1,
+            "docs/from-wiremock.md" => 7,
+            _ => 0,
+        };
+        assert_eq!(blocks.len(), count, "{}", page.path);
         for block in blocks {
-            assert!(tests.contains(block), "{block}");
+            let is_there = tests.contains(block.text.trim_end());
+            assert!(is_there, "{}:{}", page.path, block.line);
         }
     }
 }

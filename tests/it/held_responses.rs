@@ -50,7 +50,7 @@ impl RequestHandler for Ends {
 }
 
 #[test]
-fn an_override_of_handle_that_ends_the_connection_takes_no_answer_away() {
+fn an_override_of_handle_that_ends_the_connection_loses_no_response() {
     for ends in [Ends::Close, Ends::Error, Ends::Panic, Ends::Twice] {
         for server in spawn_both(ends) {
             let start = Instant::now();
@@ -64,7 +64,7 @@ fn an_override_of_handle_that_ends_the_connection_takes_no_answer_away() {
 }
 
 #[test]
-fn the_answer_does_not_wait_for_long() {
+fn the_response_does_not_wait_for_long() {
     for server in spawn_both(handler(echo)) {
         let start = Instant::now();
         let mut client = Client::new(server.addr());
@@ -78,7 +78,7 @@ fn the_answer_does_not_wait_for_long() {
 }
 
 #[test]
-fn handle_request_returns_with_its_answer() {
+fn handle_request_returns_after_its_response_is_sent() {
     let server = HttpServer::bind("127.0.0.1:0", handler(echo)).unwrap();
     let mut client = Client::new(server.server_address());
     client.send(UNFINISHED);
@@ -88,7 +88,7 @@ fn handle_request_returns_with_its_answer() {
 }
 
 #[test]
-fn neither_shutdown_nor_eviction_takes_an_answer_away() {
+fn neither_shutdown_nor_eviction_loses_a_response() {
     let handled = Arc::<AtomicUsize>::default();
     let count = handled.clone();
     let counting = Arc::new(handler(move |h, x| {
@@ -143,7 +143,7 @@ fn a_body_that_ends_with_a_share_ends_the_wait() {
 
 /// Some clients (reqwest) take the end of the stream for an error while they send.
 #[test]
-fn the_end_of_the_stream_comes_behind_the_body() {
+fn the_end_of_the_stream_comes_after_the_body() {
     const LENGTH: usize = 300_000;
     let server = secured(ThreadingHttpServer::builder(handler(echo)));
     let server = server.limits(limits(|limits| limits.linger_deadline = PATIENCE));

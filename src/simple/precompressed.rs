@@ -1,4 +1,4 @@
-//! Compressed files beside plain ones (sidecars): `app.js.br` beside `app.js`, made by a build, and sent instead of
+//! Precompressed files: `app.js.br` beside `app.js`, made by a build, and sent instead of
 //! it to clients that accept the coding (RFC 9110, 8.4 and 12.5.3).
 
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ use crate::Exchange;
 use crate::shutdown::lock;
 
 /// A compressed file that is sent instead of the plain one.
-pub(super) struct Sidecar {
+pub(super) struct Precompressed {
     pub(super) file: Ready,
     pub(super) path: PathBuf,
     pub(super) coding: Coding,
@@ -25,7 +25,7 @@ pub(super) struct Sidecar {
 pub(super) struct Choice {
     /// Whether another request may get another representation.
     pub(super) varies: bool,
-    pub(super) sidecar: Option<Sidecar>,
+    pub(super) compressed: Option<Precompressed>,
 }
 
 /// The compressed files that were ignored; each is logged once. Clones of a handler share it.
@@ -53,17 +53,17 @@ pub(super) fn choose(
     path: &Path,
     plain: &ReadyFile,
 ) -> Choice {
-    let is_sidecar = |coding: Coding| {
+    let is_compressed = |coding: Coding| {
         path.as_os_str()
             .as_encoded_bytes()
             .ends_with(coding.suffix().as_bytes())
     };
-    if Coding::ALL.into_iter().any(is_sidecar) || !media::is_compressible(&h.guess_type(path)) {
+    if Coding::ALL.into_iter().any(is_compressed) || !media::is_compressible(&h.guess_type(path)) {
         return Choice::default();
     }
     let accepted = Accepted::of(x.headers.get_all("Accept-Encoding"));
     let wants_part = x.headers.get("Range").is_some();
-    let sidecar = match wants_part && accepted.identity {
+    let compressed = match wants_part && accepted.identity {
         true => None,
         false => accepted
             .codings()
@@ -71,7 +71,7 @@ pub(super) fn choose(
     };
     Choice {
         varies: true,
-        sidecar,
+        compressed,
     }
 }
 
@@ -81,7 +81,7 @@ fn find(
     path: &Path,
     plain: &ReadyFile,
     coding: Coding,
-) -> Option<Sidecar> {
+) -> Option<Precompressed> {
     let files = h.files();
     let mut name = OsString::with_capacity(path.as_os_str().len() + 4);
     name.push(path);
@@ -94,7 +94,7 @@ fn find(
         0 => "is empty",
         _ if file.is_older_than(plain) => "is older than the plain file",
         _ if file.has_parts() => {
-            return Some(Sidecar { file, path, coding });
+            return Some(Precompressed { file, path, coding });
         }
         _ => return None,
     };

@@ -33,7 +33,7 @@ fn taking(handler: &impl RequestHandler, target: &str, codings: &str) -> Answer 
     with(handler, target, &format!("Accept-Encoding: {codings}"))
 }
 
-/// `app.js` and all its sidecars, of the same time; not compressed, for nobody here looks.
+/// `app.js` and all its precompressed files, of the same time; not compressed, for nobody here looks.
 fn site() -> WebRoot {
     let root = WebRoot::new();
     for (name, content) in [
@@ -181,7 +181,7 @@ impl Layer for Logged {
 }
 
 #[test]
-fn a_sidecar_that_is_older_or_empty_is_passed_over_and_named_once() {
+fn a_precompressed_file_that_is_older_or_empty_is_ignored_and_logged_once() {
     let root = site();
     root.file("app.js.br", "");
     // Windows counts in no smaller ones.
@@ -219,7 +219,7 @@ fn a_sidecar_that_is_older_or_empty_is_passed_over_and_named_once() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_of_the_site_is_no_sidecar() {
+fn a_precompressed_file_outside_the_directory_is_not_sent() {
     let root = site();
     for name in ["app.js.br", "app.js.zst", "app.js.gz"] {
         fs::remove_file(root.join(name)).unwrap();
@@ -258,7 +258,7 @@ fn what_is_no_file_of_the_site_is_no_sidecar() {
 }
 
 #[test]
-fn only_types_that_are_worth_it_have_sidecars_and_only_beside_the_plain_file() {
+fn only_types_that_are_worth_it_are_precompressed_and_only_beside_the_plain_file() {
     let root = site();
     for name in ["a.png", "a.woff2", "a.zip", "unknown", "a.svg", "a.wasm"] {
         root.file(name, "plain").modified(name, at(NOVEMBER));
@@ -349,9 +349,9 @@ fn the_hook_of_tags_is_asked_for_the_file_that_is_sent() {
     assert_eq!([tag("br"), tag("")], ["\"app.js.br\"", "\"app.js\""]);
 }
 
-/// While files and sidecars are replaced, rewritten, and vanish.
+/// While files and precompressed files are replaced, rewritten, and vanish.
 #[test]
-fn an_answer_is_one_version_whole_or_visibly_cut() {
+fn a_response_is_one_version_complete_or_visibly_incomplete() {
     for size in [1000, 100 << 10] {
         let root = WebRoot::new();
         root.file("app.js", vec![b'a'; size]);
@@ -365,7 +365,7 @@ fn an_answer_is_one_version_whole_or_visibly_cut() {
                     if is_over.load(Ordering::Relaxed) {
                         return;
                     }
-                    // Plain files are of small letters, sidecars of capitals.
+                    // Plain files are of small letters, precompressed ones of capitals.
                     let letter = (step % 26) as u8;
                     let name = ["app.js", "app.js.gz", "app.js.br"][step % 3];
                     let first = if name == "app.js" { b'a' } else { b'A' };
@@ -445,7 +445,7 @@ impl Layer for Meddler<'_> {
 }
 
 #[test]
-fn whatever_happens_to_the_files_between_two_steps_an_answer_is_one_version_or_cut() {
+fn whatever_happens_to_the_files_between_two_steps_a_response_is_one_version_or_incomplete() {
     type Meddle = fn(&WebRoot, &str, usize);
     let meddles: [(&str, Meddle); 4] = [
         ("removed", |root, name, _| {
