@@ -1,6 +1,6 @@
 //! The monitor: a thread that takes event loops from leaders that make no progress, and starts workers.
 //!
-//! It never leads and runs no handler, so it is never late: all loops that stand still get another leader within two
+//! It never leads and runs no handler, so no handler can delay it: all loops that stand still get another leader within two
 //! ticks. It sleeps without a timer while no leader works.
 
 use std::time::Duration;
