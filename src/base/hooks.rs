@@ -72,7 +72,7 @@ use crate::{Result, ServeFiles, Status, base};
 ///
 /// In an implementation of this trait, `self.inner.do_method(x)` compiles, but mixes two handlers: `x.send_content(..)`,
 /// `x.send_error(..)` and all other hooks that `inner` calls on `x` are those of the outer handler. The error pages, the
-/// `Server` field, the HTTP version and an `end_headers` of `inner` are not used.
+/// `Server` field and an `end_headers` of `inner` are not used.
 ///
 /// ```
 /// use servette::{Exchange, Layer, RequestHandler, Result, Status, handler_fn, respond};

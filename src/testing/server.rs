@@ -164,8 +164,8 @@ impl TestServer {
         self.shared.requests()
     }
 
-    /// Blocks the thread until `count` requests are complete, and returns all recorded requests. Requests that
-    /// were [taken](Self::take) are not counted.
+    /// Blocks the thread until at least `count` requests are complete, and returns all recorded requests. Requests
+    /// that were [taken](Self::take) are not counted.
     ///
     /// # Panics
     /// At the deadline. The message has the requests that did arrive.
