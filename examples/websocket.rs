@@ -87,7 +87,7 @@ impl Sockets {
 
 /// Returns true if a field that is a list contains this token.
 fn has_token(x: &Exchange<'_>, field: &str, token: &str) -> bool {
-    let values = x.headers.get_all(field).into_iter();
+    let values = x.headers.get_all(field);
     let mut tokens = values.flat_map(|value| value.split(','));
     tokens.any(|of_list| of_list.trim().eq_ignore_ascii_case(token))
 }
