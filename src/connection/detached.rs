@@ -41,8 +41,8 @@ mod system;
 /// use std::io::Write;
 ///
 /// let handler = handler_fn(|_, x| {
-///     let mut upgrades = x.headers.get_all("Upgrade");
-///     if !upgrades.any(|name| name.eq_ignore_ascii_case("lines")) {
+///     let is_lines = |name: &str| name.eq_ignore_ascii_case("lines");
+///     if !x.headers.get_all("Upgrade").any(is_lines) {
 ///         x.send_header("Upgrade", "lines");
 ///         x.send_header("Connection", "Upgrade");
 ///         return x.send_error(Status::UPGRADE_REQUIRED);

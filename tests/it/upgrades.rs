@@ -90,7 +90,7 @@ fn rfile_takes_no_byte_of_the_stream_that_follows() {
                         stream.write_all(&bytes)?;
                     }
                     _ => {
-                        drop(x.raw_stream()?);
+                        x.raw_stream()?;
                         assert!(x.rfile.read_to_end(&mut bytes).is_err());
                         let mut stream = x.raw_stream()?;
                         stream.read_to_end(&mut bytes)?;
