@@ -94,7 +94,7 @@ enum Detached {
         is_local: bool,
     },
     #[cfg(feature = "tls-config")]
-    Tls(DetachedTls),
+    Tls(Box<DetachedTls>),
 }
 
 impl DetachedStream {
@@ -105,7 +105,7 @@ impl DetachedStream {
         channel.surrender()?;
         let socket = match stream {
             #[cfg(feature = "tls-config")]
-            Stream::Tls(tls) => Detached::Tls(DetachedTls::new(tls, socket)?),
+            Stream::Tls(tls) => Detached::Tls(Box::new(DetachedTls::new(tls, socket)?)),
             _ => {
                 rustix::io::ioctl_fionbio(&socket, false)?;
                 Detached::Plain {

@@ -18,7 +18,7 @@ use crate::sys::{self, BorrowedSocket, OwnedSocket};
 #[derive(Debug)]
 pub(crate) struct DetachedTls {
     waiter: OwnedSocket,
-    tls: Mutex<Box<Tls>>,
+    tls: Mutex<Tls>,
     /// The turn to write: encrypted bytes of one write must not be taken for those of another.
     writing: Mutex<()>,
     read_timeout: Mutex<Option<Duration>>,
@@ -32,7 +32,7 @@ impl DetachedTls {
         let socket = tls.socket().same_with(socket);
         Ok(DetachedTls {
             waiter,
-            tls: Mutex::new(Box::new(tls.leave_to(socket))),
+            tls: Mutex::new(tls.leave_to(socket)),
             writing: Mutex::default(),
             read_timeout: Mutex::default(),
             write_timeout: Mutex::default(),
