@@ -63,6 +63,7 @@ impl Sockets {
             x.send_header("Connection", "Upgrade");
             return x.send_error(Status::UPGRADE_REQUIRED);
         };
+        x.log_request(101, None);
         x.send_response_only(Status::SWITCHING_PROTOCOLS);
         x.send_header("Upgrade", "websocket");
         x.send_header("Connection", "Upgrade");

@@ -40,6 +40,7 @@ pub(crate) mod observer;
 pub(crate) mod outgoing;
 pub(crate) mod proxy_header;
 pub(crate) mod raw;
+mod report;
 pub(crate) mod request_body;
 pub(crate) mod response_stream;
 pub(crate) mod response_writer;
@@ -326,7 +327,10 @@ impl Connection {
     fn look_for_request(&mut self) -> Result<Readiness> {
         loop {
             if self.is_unfinished() {
-                return Ok(Readiness::Pending);
+                if self.channel.has_tail() || self.is_handed() {
+                    return Ok(Readiness::Pending);
+                }
+                self.note_over(false);
             }
             match self.state {
                 State::Open => {}

@@ -129,6 +129,9 @@ pub trait RequestHandler {
     /// Reads one request, answers it, completes the response, and reads the rest of the body. Waits for the request if
     /// none has arrived. You normally don't need to override this.
     ///
+    /// The server calls it once more for the response of a [deferred](Exchange::defer) request, and to call
+    /// [`Layer::end_request`](crate::Layer::end_request) for a response that ended after its handler.
+    ///
     /// # Errors
     /// As [`handle`](Self::handle).
     fn handle_one_request(&self, conn: &mut Connection) -> Result<()> {
@@ -200,7 +203,9 @@ pub trait RequestHandler {
     }
 
     /// Starts the response with its status line alone: for `100 Continue` and other interim responses, or to leave out
-    /// `Server` and `Date`.
+    /// `Server` and `Date`. As in Python, it does not log the request. For a final response, call
+    /// [`x.log_request(code, None)`](Exchange::log_request) as well; otherwise the access log has no line of the request, in
+    /// any format.
     #[inline(always)]
     fn send_response_only(&self, x: &mut Exchange<'_>, status: Status<'_>) {
         base::send_response_only(self, x, status);

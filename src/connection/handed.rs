@@ -16,6 +16,7 @@ use super::outgoing::misuse;
 use super::response_stream::ResponseStream;
 use super::state::{Ending, State, WaitsFor};
 use super::stream_queue::{Look, Progress, Queue, RestFraming};
+use crate::base::Outcome;
 use crate::error::Fault;
 use crate::exchange::Data;
 use crate::shutdown::TailGuard;
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A stream or a deferred request, on the side of the connection.
 #[derive(Debug)]
 pub(super) struct Handed {
-    what: What,
+    pub(super) what: What,
     /// The link has the slot in which the connection is parked.
     has_place: bool,
     /// The link was told that the server stops.
@@ -40,12 +41,12 @@ pub(super) struct Handed {
 }
 
 #[derive(Debug)]
-enum What {
+pub(super) enum What {
     Stream(Arc<Link<Queue>>),
     Late(Arc<Link<Option<Answer>>>, Kept),
 }
 
-/// The state that is kept for a deferred request.
+/// The state that is kept for an exchange that is not over when its handler returns.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) head: Vec<u8>,
@@ -53,22 +54,34 @@ pub(super) struct Kept {
     pub(super) awaits_continue: bool,
     /// The handler wants the connection to end.
     pub(super) closes: bool,
-    carried: Carried,
+    pub(super) carried: Carried,
+    /// Counts the memory of the head until the outcome is reported. (That of a deferred request is counted in `Handed`.)
+    counted: Option<TailGuard>,
 }
 
-/// The state that the layers above keep for a deferred request.
+/// The state that the layers above keep for such an exchange.
 #[derive(Debug, Default)]
 pub(crate) struct Carried {
     pub(crate) data: Data,
     /// The start of the exchange, if it is measured.
     pub(crate) start: Option<Instant>,
+    /// A line is logged when the exchange is over.
+    pub(crate) is_to_log: bool,
 }
 
-/// The pending response of a deferred request.
+/// The next step of an exchange whose handler has returned: the handler is called once more.
 #[derive(Debug)]
 pub(super) struct Late {
     pub(super) kept: Kept,
-    pub(super) answer: Answer,
+    pub(super) step: Step,
+}
+
+#[derive(Debug)]
+pub(super) enum Step {
+    /// To send the response of a deferred request.
+    Answer(Answer),
+    /// To report the outcome. Then the connection goes on in this state.
+    Report(Outcome, Box<State>),
 }
 
 impl Handed {
@@ -180,30 +193,52 @@ impl Channel {
         drop(handed);
     }
 
-    /// Keeps the head of a deferred request.
+    /// Keeps the head of a request whose exchange is not over.
+    #[cold]
     pub(super) fn keep_head(&self, bytes: &[u8]) {
-        if let Some(handed) = &mut self.rest.borrow_mut().handed
-            && let What::Late(_, kept) = &mut handed.what
-        {
+        let rest = &mut *self.rest.borrow_mut();
+        let is_to_report = rest.report.is_some();
+        if let Some(kept) = rest.kept() {
+            let control = &self.wire.control;
+            kept.counted = is_to_report
+                .then(|| control.enter_tail(bytes.len(), false, usize::MAX))
+                .flatten();
             kept.head = bytes.to_vec();
             kept.awaits_continue = self.awaits_continue.get();
             kept.closes = self.close.get();
         }
     }
+
+    /// Returns true if the last response continues without a handler, or its outcome is still to be reported.
+    #[inline]
+    pub(super) fn is_unfinished(&self) -> bool {
+        let rest = self.rest.borrow();
+        rest.tail.is_some() || rest.handed.is_some() || rest.report.is_some()
+    }
+}
+
+impl Rest {
+    /// The state that is kept for an exchange that is not over.
+    fn kept(&mut self) -> Option<&mut Kept> {
+        match self.handed.as_mut().map(|handed| &mut handed.what) {
+            Some(What::Late(_, kept)) => Some(kept),
+            _ => self.report.as_mut().map(|report| &mut report.kept),
+        }
+    }
 }
 
 impl Connection {
-    /// Keeps the state of the layers above, if the request is deferred.
+    /// Keeps the state of the layers above, if the exchange is not over.
     #[inline]
     pub(crate) fn carry(&mut self, carried: impl FnOnce() -> Carried) {
-        if let Some(handed) = &mut self.channel.rest.get_mut().handed
-            && let What::Late(_, kept) = &mut handed.what
+        if self.is_unfinished()
+            && let Some(kept) = self.channel.rest.get_mut().kept()
         {
             kept.carried = carried();
         }
     }
 
-    /// Takes the state that was kept for a deferred request.
+    /// Takes the state that was kept for an exchange.
     #[inline]
     pub(crate) fn take_carried(&mut self) -> Carried {
         match &mut self.state {
@@ -213,11 +248,10 @@ impl Connection {
     }
 
     /// Returns true if the last response continues without a handler: it has a tail, or is a stream or deferred. Before that
-    /// is over, nothing else is done for the connection.
+    /// is over and its outcome is reported, nothing else is done for the connection.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
-        let rest = self.channel.rest.borrow();
-        rest.tail.is_some() || rest.handed.is_some()
+        self.channel.is_unfinished()
     }
 
     /// Returns true if a stopping server continues with the connection.
@@ -251,6 +285,19 @@ impl Connection {
     /// # Errors
     /// If the client has left or is too slow, or if the body can't be completed. The connection is ending then.
     pub(crate) fn go_on(&mut self, may_have_left: bool) -> Result<bool> {
+        let gone_on = self.go_on_with_rest(may_have_left);
+        match &gone_on {
+            Ok(false) => {}
+            Ok(true) => {
+                self.note_over(false);
+                self.channel.rest.get_mut().handed = None;
+            }
+            Err(_) => self.note_over(true),
+        }
+        gone_on
+    }
+
+    fn go_on_with_rest(&mut self, may_have_left: bool) -> Result<bool> {
         if self.channel.has_tail() && !self.send_tail()? {
             return Ok(false);
         }
@@ -290,11 +337,10 @@ impl Connection {
                 };
                 self.state = State::Late(Box::new(Late {
                     kept: std::mem::take(kept),
-                    answer,
+                    step: Step::Answer(answer),
                 }));
             }
         }
-        self.channel.rest.get_mut().handed = None;
         Ok(true)
     }
 
@@ -304,6 +350,7 @@ impl Connection {
             Rest {
                 tail: None,
                 handed: Some(handed),
+                ..
             } => handed.look.progress != Progress::Share,
             _ => self.channel.tail_is_full(),
         }
@@ -352,12 +399,13 @@ impl Connection {
         rest.handed.as_deref().is_some_and(wants)
     }
 
-    /// Ends the stream or the deferred request with the connection. Returns the call that tells the program.
+    /// Ends what is left of the exchange with the connection. Returns the call that tells the program.
     pub(crate) fn close_handed(&mut self) -> Option<Call> {
         let fault = match self.channel.wire.control().is_cut() {
             true => Fault::Stopped,
             false => Fault::Gone,
         };
+        self.note_over(true);
         let handed = self.channel.rest.get_mut().handed.take()?;
         let is_stream = matches!(handed.what, What::Stream(_));
         if is_stream {
