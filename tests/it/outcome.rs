@@ -514,6 +514,28 @@ fn a_handle_that_goes_on_by_itself_reports_each_request_before_the_next() {
     }
 }
 
+/// An override of `handle` that answers one request at a time, and leaves the next one to the server.
+#[test]
+fn the_request_behind_a_report_is_not_forgotten() {
+    struct Own(Site);
+    impl Layer for Own {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn handle(&self, conn: &mut Connection) -> Result<Next> {
+            RequestHandler::handle_one_request(self, conn)?;
+            Ok(Next::Park)
+        }
+    }
+    let (site, told) = site();
+    let server = spawn(Own(site), |_| ());
+    let mut client = asking(&server, &(get("/big") + &get("/small")));
+    assert_eq!(client.hurry().response().body.len(), BIG);
+    told.whole("/big", BIG);
+    assert_eq!(client.response().text(), "a small file");
+    told.whole("/small", 12);
+}
+
 #[test]
 fn a_stream_in_memory_is_reported_at_its_end() {
     let (site, told) = site();
