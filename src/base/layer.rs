@@ -110,8 +110,9 @@ macro_rules! layer {
         /// assert!(answer.contains("\r\nAccess-Control-Allow-Origin: *\r\n"));
         /// ```
         ///
-        /// Middleware. Its own responses have the HTTP version, the `Server` field and the error page of the inner
-        /// handler:
+        /// Middleware passes a request on with `self.0.do_method(x)`. (A handler that is no `Layer` uses
+        /// [`x.delegate_to`](Exchange::delegate_to) for that.) Its own responses have the HTTP version, the `Server` field
+        /// and the error page of the inner handler:
         ///
         /// ```
         /// use servette::{Exchange, Layer, RequestHandler, Result, SimpleHandler, Status, respond};
@@ -170,7 +171,8 @@ macro_rules! layer {
         /// with 500.
         ///
         /// A router is not a layer: it passes the exchange on with [`Exchange::delegate_to`], and its branches respond
-        /// with their own hooks.
+        /// with their own hooks. Of the hooks of layers around the router, `end_headers` is called for these responses
+        /// too, and `log_request` and `log_line` for their log lines.
         #[diagnostic::on_unimplemented(
             message = "`{Self}` is not a handler",
             note = "implement `RequestHandler`, or `Layer` for a handler around another one"

@@ -95,6 +95,11 @@ impl Blob {
     pub fn bytes(&self) -> &[u8] {
         self.bytes.as_ref()
     }
+
+    /// Returns the entity tag, with its quotes. Compare it with `If-Match` before a change (RFC 9110, 13.1.1).
+    pub fn entity_tag(&self) -> &str {
+        &self.tag
+    }
 }
 
 impl Exchange<'_> {

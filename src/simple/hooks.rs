@@ -180,9 +180,13 @@ pub trait ServeFiles: RequestHandler + Sealed {
     /// compressed one. Do not send another `ETag` in another hook.
     ///
     /// The tag must change whenever the content changes. The default is made from the inode number, the size and the
-    /// times of the file in nanoseconds. It stays the same after a restart. For a file that was changed within the
-    /// last moments it is a tag that matches nothing. Override it if several servers have the same files, because
-    /// their numbers and times differ.
+    /// times of the file in nanoseconds. It stays the same after a restart. Override it if several servers have the
+    /// same files, because their numbers and times differ.
+    ///
+    /// For 20 ms after a change (2 s if the file system counts whole seconds) the default is a new tag at each request,
+    /// which no later request matches, because a second change in this time might not show. A handler that writes files
+    /// and compares `If-Match` with these tags needs an override: for example, from the size and the inode number, if
+    /// each change writes a new file and renames it.
     fn entity_tag<'a>(&'a self, path: &Path, file: &'a FileMetadata) -> Option<Cow<'a, str>> {
         simple::entity_tag(self, path, file)
     }

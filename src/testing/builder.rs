@@ -81,7 +81,7 @@ impl TestServerBuilder {
     }
 
     /// Sets limits and timeouts. Default: [`Limits::default`], except that a client may take an hour to send a
-    /// body or to read a response, at any rate. The server always has at least two threads.
+    /// body or to read a response, at any rate.
     ///
     /// ```
     /// use servette::testing::TestServer;
@@ -244,12 +244,9 @@ impl TestServerBuilder {
             handler,
             shared: shared.clone(),
         };
-        let mut limits = self.limits;
-        // While one handler is stuck, another thread closes the port.
-        limits.max_threads = limits.max_threads.max(2);
         // A test sends few requests, and waits for the start and the end of its server: one event loop is enough.
         let builder = ThreadingHttpServer::builder(watched).event_loops(1);
-        let builder = builder.limits(limits);
+        let builder = builder.limits(self.limits);
         let (accepted, resets) = (AtomicUsize::new(0), self.resets);
         let counting = shared.clone();
         let admit = move |_: &_| {

@@ -122,8 +122,8 @@ impl Request {
     /// use servette::{Status, handler_fn, testing};
     ///
     /// let handler = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", b""));
-    /// let answered = testing::respond(&handler, "GET /users/a%20b?page=2 HTTP/1.0\r\n\r\n");
-    /// let target = answered.request().target()?;
+    /// let transcript = testing::respond(&handler, "GET /users/a%20b?page=2 HTTP/1.0\r\n\r\n");
+    /// let target = transcript.request().target()?;
     /// assert_eq!(target.segments(), ["users", "a b"]);
     /// assert_eq!(target.query_value("page").as_deref(), Some("2"));
     /// # Ok::<(), servette::Error>(())

@@ -28,12 +28,12 @@ use crate::base::RequestHandler;
 ///
 /// let hello = handler_fn(|_, x| x.send_content(Status::OK, "text/plain", b"hello"));
 ///
-/// let answered = respond(&hello, "GET /hi?to=you HTTP/1.0\r\n\r\n");
-/// assert_eq!(answered.response().status, 200);
-/// assert_eq!(answered.response().header("Content-Type"), Some("text/plain"));
-/// assert_eq!(answered.response().text(), "hello");
-/// assert_eq!(answered.request().query_value("to").as_deref(), Some("you"));
-/// assert!(answered.bytes.starts_with(b"HTTP/1.0 200 OK\r\n"));
+/// let transcript = respond(&hello, "GET /hi?to=you HTTP/1.0\r\n\r\n");
+/// assert_eq!(transcript.response().status, 200);
+/// assert_eq!(transcript.response().header("Content-Type"), Some("text/plain"));
+/// assert_eq!(transcript.response().text(), "hello");
+/// assert_eq!(transcript.request().query_value("to").as_deref(), Some("you"));
+/// assert!(transcript.bytes.starts_with(b"HTTP/1.0 200 OK\r\n"));
 /// ```
 pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8]>) -> Transcript {
     let shared = Arc::new(Recording::in_memory(None));
@@ -55,8 +55,8 @@ pub fn respond<H: RequestHandler + ?Sized>(handler: &H, requests: impl AsRef<[u8
 /// use servette::testing::respond_or_panic;
 ///
 /// let handler = handler_fn(|_, x| x.send_error(servette::Status::GONE));
-/// let answered = respond_or_panic(&handler, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-/// assert_eq!(answered.response().status, 410);
+/// let transcript = respond_or_panic(&handler, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert_eq!(transcript.response().status, 410);
 /// ```
 ///
 /// # Panics

@@ -36,10 +36,10 @@ const MOST_BODY: u64 = 16 << 20;
 ///     .on(get("/users/*").answer(status(200).body("{}")))
 ///     .on(post("/users").header("Content-Type", "application/json").answer(status(201)).expect(1));
 ///
-/// let answered = respond(&stubs, "GET /users/7 HTTP/1.1\r\nHost: x\r\n\r\n");
-/// assert_eq!((answered.response().status, &*answered.response().text()), (200, "{}"));
-/// let answered = respond(&stubs, "GET /user HTTP/1.1\r\nHost: x\r\n\r\n");
-/// assert_eq!(answered.response().status, 404);
+/// let transcript = respond(&stubs, "GET /users/7 HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert_eq!((transcript.response().status, &*transcript.response().text()), (200, "{}"));
+/// let transcript = respond(&stubs, "GET /user HTTP/1.1\r\nHost: x\r\n\r\n");
+/// assert_eq!(transcript.response().status, 404);
 /// let panic = std::panic::catch_unwind(|| stubs.verify()).unwrap_err();
 /// let message = panic.downcast_ref::<String>().unwrap();
 /// assert!(message.contains("expected exactly 1 request, got 0"), "{message}");
@@ -49,7 +49,7 @@ pub struct Stubs(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Stubs, each with the number of requests that it has answered. Stubs are never removed.
+    /// Stubs, each with the number of requests that it has transcript. Stubs are never removed.
     stubs: Vec<(Arc<Stub>, usize)>,
     unmatched: Unmatched,
     is_strict: bool,

@@ -90,37 +90,46 @@ fn many_short_waits_run_in_parallel_and_no_client_waits_for_them() {
         return;
     }
     for millis in [1, 2, 3] {
-        let (server, waits) = spawn_waiting(2, millis);
-        let clients: Vec<_> = (0..CLIENTS).map(|_| Client::new(server.addr())).collect();
-        // One in each event loop.
-        let mut others = [(); 2].map(|()| (Client::new(server.addr()), Vec::new()));
-        let is_enough = AtomicBool::new(false);
-        let beside = std::thread::scope(|scope| {
-            scope.spawn(|| keep_asking(clients, &is_enough));
-            // Here the server learns that they wait.
-            waits.beside(2 * CLIENTS, std::thread::yield_now);
-            let beside = waits.beside(16 * CLIENTS, || {
-                for (other, waited) in &mut others {
-                    let start = Instant::now();
-                    other.get("/").response();
-                    waited.push(start.elapsed());
-                }
-            });
-            is_enough.store(true, SeqCst);
-            beside
-        });
-        // Were the machine fast enough, it would be one less than there are clients.
-        assert!(beside >= CLIENTS / 8, "{beside} beside each, {millis} ms");
-        for (_, mut waited) in others {
-            waited.sort();
-            let median = waited[waited.len() / 2];
-            // Behind the clients of its event loop it would be 16 times as long as each of them waits.
-            assert!(
-                median < Duration::from_millis(10),
-                "{median:?}, {millis} ms"
-            );
+        // Were the machine fast enough, one less than there are clients would wait beside each. Behind the clients of its
+        // event loop, another client would wait 16 times as long as each of them.
+        let is_good = |&(beside, median): &(usize, Duration)| {
+            beside >= CLIENTS / 8 && median < Duration::from_millis(10)
+        };
+        // A busy machine may be too slow for some of the tries.
+        let mut tries = Vec::new();
+        while !tries.last().is_some_and(is_good) {
+            assert!(tries.len() < 5, "{tries:?}, {millis} ms");
+            tries.push(short_waits(millis));
         }
     }
+}
+
+/// How many handlers wait beside each other, and the median of the time that other clients wait for their response.
+fn short_waits(millis: u64) -> (usize, Duration) {
+    let (server, waits) = spawn_waiting(2, millis);
+    let clients: Vec<_> = (0..CLIENTS).map(|_| Client::new(server.addr())).collect();
+    // One in each event loop.
+    let mut others = [(); 2].map(|()| Client::new(server.addr()));
+    let (is_enough, mut waited) = (AtomicBool::new(false), [Vec::new(), Vec::new()]);
+    let beside = std::thread::scope(|scope| {
+        scope.spawn(|| keep_asking(clients, &is_enough));
+        // Here the server learns that they wait.
+        waits.beside(2 * CLIENTS, std::thread::yield_now);
+        let beside = waits.beside(16 * CLIENTS, || {
+            for (other, waited) in others.iter_mut().zip(&mut waited) {
+                let start = Instant::now();
+                other.get("/").response();
+                waited.push(start.elapsed());
+            }
+        });
+        is_enough.store(true, SeqCst);
+        beside
+    });
+    let medians = waited.map(|mut waited| {
+        waited.sort();
+        waited[waited.len() / 2]
+    });
+    (beside, medians[0].max(medians[1]))
 }
 
 #[test]

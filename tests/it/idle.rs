@@ -4,8 +4,9 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
-use crate::lifesupport::{spawn, spawn_single};
-use crate::support::{echo, handler, text};
+use crate::lifesupport::{secured, spawn, spawn_single};
+use crate::support::{PATIENCE, echo, handler, limits, text};
+use servette::HttpServer;
 
 #[test]
 fn waiting_connections_block_no_other_on_a_single_thread() {
@@ -49,13 +50,17 @@ fn partial_heads_take_no_thread() {
 /// The pieces are events of their own: a request on another connection is answered between them.
 #[test]
 fn long_heads_that_arrive_in_pieces_beside_others_are_answered() {
-    let server = spawn_single(handler(|h, x| {
+    let told = handler(|h, x| {
         let mut body = String::new();
         x.rfile.read_to_string(&mut body)?;
         let fields = x.headers.get_all("X-Long");
         let told: Vec<&str> = fields.chain([x.path, &body]).collect();
         text(h, x, &told.join(" "))
-    }));
+    });
+    // The pieces of a head take long on a busy machine.
+    let patient = limits(|limits| limits.head_deadline = 10 * PATIENCE);
+    let server = secured(HttpServer::builder(told)).limits(patient);
+    let server = server.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     let values = |name: &str| -> Vec<String> {
         let value = |field: usize| (0..13_000).map(move |at| (at * field % 9973).to_string());
         (1..5)

@@ -46,8 +46,18 @@ pub(crate) fn secured<H, S>(builder: Builder<H, S>) -> Builder<H, S> {
 pub(crate) fn spawn_both(
     handler: impl RequestHandler + Send + Sync + 'static,
 ) -> [RunningServer; 2] {
+    spawn_both_with(handler, |_| ())
+}
+
+/// The same with limits.
+pub(crate) fn spawn_both_with(
+    handler: impl RequestHandler + Send + Sync + 'static,
+    set: impl Fn(&mut Limits),
+) -> [RunningServer; 2] {
     let handler = Arc::new(handler);
-    [spawn_single(handler.clone()), spawn(handler, |_| ())]
+    let single = secured(HttpServer::builder(handler.clone())).limits(limits(&set));
+    let single = single.bind("127.0.0.1:0").unwrap().spawn().unwrap();
+    [single, spawn(handler, set)]
 }
 
 /// A server of many threads, all of whose answers wait at a gate.

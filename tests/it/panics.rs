@@ -280,11 +280,17 @@ fn mines() -> [Mines; 2] {
         }
     };
     let one = Mined::new(1);
-    let single = with_closures(HttpServer::builder(one.clone()), &one);
+    // The kept connections are idle for as long as the test takes.
+    let idle_timeout = Duration::from_secs(600);
+    let single = with_closures(HttpServer::builder(one.clone()), &one)
+        .limits(limits(|limits| limits.idle_timeout = idle_timeout));
     let single = single.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     let four = Mined::new(4);
     let several = with_closures(ThreadingHttpServer::builder(four.clone()), &four)
-        .limits(limits(|limits| limits.max_threads = 4))
+        .limits(limits(|limits| {
+            limits.max_threads = 4;
+            limits.idle_timeout = idle_timeout;
+        }))
         .event_loops(2);
     let several = several.bind("127.0.0.1:0").unwrap().spawn().unwrap();
     [mines(single, one, 1), mines(several, four, 4)]

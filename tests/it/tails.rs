@@ -9,19 +9,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, get};
-use crate::lifesupport::{spawn, spawn_both, spawn_single};
+use crate::lifesupport::{spawn, spawn_both, spawn_both_with, spawn_single};
 use crate::support::{Loops, PATIENCE, echo, handler, limits, until};
 use crate::webroot::WebRoot;
 use servette::base::HandlerFn;
 use servette::{
-    Exchange, HttpServer, Layer, RequestHandler, Result, RunningServer, SimpleHandler, Status,
-    ThreadingHttpServer, simple,
+    Exchange, HttpServer, Layer, Limits, RequestHandler, Result, RunningServer, SimpleHandler,
+    Status, ThreadingHttpServer, simple,
 };
 
 /// More than the buffers of the system take for a slow client.
 const BIG: usize = 8 << 20;
 /// A deadline that is waited for in earnest.
 const SHORT: Duration = Duration::from_millis(400);
+/// A deadline that no test meets, however busy the machine is.
+const LONG: Duration = Duration::from_secs(200);
 
 /// Bytes that differ by their place.
 static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -61,6 +63,11 @@ fn root() -> WebRoot {
 
 fn site(root: &WebRoot) -> Site {
     Site(SimpleHandler::new(root.path()))
+}
+
+/// Limits for slow clients that wait until others have read their responses.
+fn patient(limits: &mut Limits) {
+    limits.write_timeout = LONG;
 }
 
 /// A slow client that has asked for this, and whose answer has begun.
@@ -302,11 +309,11 @@ fn a_file_that_shrinks_under_a_tail_is_cut_and_one_that_grows_is_not_exceeded() 
 #[test]
 fn a_stopping_server_sends_its_tails_and_ends_with_the_last() {
     let root = root();
-    for server in spawn_both(site(&root)) {
+    for server in spawn_both_with(site(&root), patient) {
         let mut slow: Vec<_> = (0..5).map(|_| asking(&server, &get("/big"))).collect();
         let mut idle = Client::new(server.addr());
         idle.get("/echo").response();
-        let stopping = thread::spawn(move || server.shutdown(PATIENCE).unwrap());
+        let stopping = thread::spawn(move || server.shutdown(LONG).unwrap());
         idle.is_closed_silently();
         for client in &mut slow {
             is_big(client.hurry());
@@ -335,13 +342,13 @@ fn a_stopping_server_cuts_its_tails_at_the_deadline() {
 fn tails_that_begin_while_a_server_stops_are_sent() {
     let root = root();
     for _ in 0..10 {
-        for server in spawn_both(site(&root)) {
+        for server in spawn_both_with(site(&root), patient) {
             let mut clients: Vec<_> = (0..4).map(|_| Client::slow(server.addr())).collect();
             for client in &mut clients {
                 client.get("/echo").response();
                 client.get("/big");
             }
-            let stopping = thread::spawn(move || server.shutdown(3 * PATIENCE).unwrap());
+            let stopping = thread::spawn(move || server.shutdown(LONG).unwrap());
             let sent = clients
                 .iter_mut()
                 .map(|client| client.hurry().rest_or_reset().len());

@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::support::{PATIENCE, message, until};
-use servette::testing::{TestServer, get, status};
+use servette::Limits;
+use servette::testing::{Stubs, TestServer, get, post, status};
 
 fn connect(server: &TestServer, bytes: &str) -> TcpStream {
     let mut client = TcpStream::connect(server.addr()).unwrap();
@@ -73,8 +74,8 @@ fn what_comes_at_once_is_bounded_together() {
     for client in &mut clients {
         client.write_all(&body).unwrap();
     }
-    // The bytes of each are kept twice: raw, and as its body.
-    let kept = server.wait_for(clients.len(), PATIENCE);
+    // The body of each is kept twice: in `bytes`, and in `body`.
+    let kept = server.wait_for(clients.len(), 3 * PATIENCE);
     let bytes: usize = kept
         .iter()
         .map(|kept| kept.body.len() + kept.bytes.len())
@@ -125,4 +126,24 @@ fn bytes_that_are_not_kept_behind_a_long_body_are_missed_in_the_next_request() {
         "{}",
         requests[1].bytes.escape_ascii()
     );
+}
+
+#[test]
+fn a_fixture_keeps_the_limits_that_it_is_given() {
+    let limits = Limits::default().with_max_body(10);
+    let stubs = || Stubs::new().on(post("/").answer(status(204)));
+    let server = TestServer::builder().limits(limits).start(stubs());
+    let by_default = TestServer::start(stubs());
+    for (server, length, code) in [
+        (&server, 10, 204),
+        (&server, 11, 413),
+        (&by_default, 11, 204),
+    ] {
+        let body = "x".repeat(length);
+        let request = format!("POST / HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}");
+        let mut answer = String::new();
+        let mut client = connect(server, &request);
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{answer}");
+    }
 }

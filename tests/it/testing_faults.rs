@@ -8,7 +8,7 @@ use crate::client::Receiver;
 use crate::support::{PATIENCE, is_late, message};
 use servette::testing::{
     Answer, ChunkFault, Reply, Script, Stubs, TestServer, any, close, gate, get, hang, method,
-    pause, raw, reset, respond_or_panic, status,
+    pause, raw, reset, respond_or_panic, status, stream,
 };
 use servette::{Status, handler_fn};
 
@@ -36,10 +36,11 @@ fn length_of_head(answer: &Answer) -> usize {
 
 #[test]
 fn a_reset_comes_behind_exactly_as_many_bytes() {
-    let body: Vec<u8> = (0..100_000_u32).map(|i| (i % 251) as u8).collect();
+    let body: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
     let answer = status(200).body(&body);
     let head = length_of_head(&answer);
-    for byte in [0, 1, 2, 1000, 16_384, 65_536, 99_999, 100_000] {
+    // The last ones are more than a client takes before it reads.
+    for byte in [0, 1, 2, 1000, 16_384, 65_536, 99_999, 1_000_000, 3_000_000] {
         let server = TestServer::start(answer.clone().at(byte, reset()));
         let (got, result) = receive(&server, GET);
         assert!(is_reset(&result), "{byte}: {result:?}");
@@ -278,9 +279,9 @@ fn any_handler_can_misbehave_in_the_middle_of_what_it_does() {
 #[test]
 fn a_drip_is_all_of_it_a_few_bytes_at_a_time() {
     let every = Duration::from_millis(2);
-    let script = raw("one two three")
+    let script = raw("one two ")
         .drip(3, every)
-        .raw("four")
+        .raw("three and four")
         .drip(0, every)
         .raw(" five");
     let server = TestServer::start(script);
@@ -288,10 +289,35 @@ fn a_drip_is_all_of_it_a_few_bytes_at_a_time() {
     let (got, result) = receive(&server, GET);
     assert_eq!(
         (&got[..], result.is_ok()),
-        (&b"one two threefour five"[..], true)
+        (&b"one two three and four five"[..], true)
     );
-    // Between the two pieces of the word there is one pause.
-    assert!(start.elapsed() >= every);
+    // There is a pause before each of the five pieces.
+    assert!(start.elapsed() >= 5 * every);
+
+    let long = 3 * PATIENCE;
+    let answers: [(Reply, &str); 2] = [
+        (raw("").drip(3, long).raw("one two").into(), "one"),
+        (status(200).body("one two").drip(4, long).into(), "HTTP"),
+    ];
+    for (answer, first) in answers {
+        let server = TestServer::start(Stubs::new().on(get("/").answer(answer)));
+        let mut client = TcpStream::connect(server.addr()).unwrap();
+        client.write_all(GET.as_bytes()).unwrap();
+        let mut piece = vec![0; first.len()];
+        client.read_exact(&mut piece).unwrap();
+        assert_eq!(piece, first.as_bytes());
+        client.set_nonblocking(true).unwrap();
+        let nothing = client.read(&mut [0]).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    }
+}
+
+#[test]
+fn each_part_of_a_stream_is_a_chunk() {
+    let parts = stream("text/plain").send("one").send("and two");
+    let transcript = respond_or_panic(&parts, GET);
+    let chunks = b"\r\n\r\n3\r\none\r\n7\r\nand two\r\n0\r\n\r\n";
+    assert!(transcript.bytes.ends_with(chunks), "{transcript:?}");
 }
 
 #[test]
@@ -334,6 +360,7 @@ fn an_answer_can_come_before_the_body_and_without_reading_it() {
     let server = TestServer::start(stubs);
     let request = "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
     let mut client = TcpStream::connect(server.addr()).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.write_all(request.as_bytes()).unwrap();
     let mut got = [0; 12];
     client.read_exact(&mut got).unwrap();

@@ -213,6 +213,11 @@ fn a_test_can_wait_for_requests_and_take_them() {
         assert_eq!(waiting.join().unwrap().len(), 3);
     });
     assert_eq!(server.take().len(), 3);
+    let text = message(|| drop(server.wait_for(1, Duration::from_millis(1))));
+    assert!(
+        text.contains("expected 1 request within 1ms, got 0"),
+        "{text}"
+    );
     assert!(server.requests().is_empty());
     send(&server, "GET /again HTTP/1.0\r\n\r\n");
     assert_eq!(server.wait_for(1, PATIENCE)[0].path, "/again");

@@ -140,7 +140,7 @@ impl Bench {
                 let is_status = matches!(answer.status(), 200 | 206);
                 is_status && answer.body.len() == RANGE.1 - RANGE.0 + 1
             }
-            Role::Sidecar => is_file("app.js.gz"),
+            Role::Precompressed => is_file("app.js.gz"),
             Role::NotModified | Role::TagMatch => answer.status() == 304 && answer.body.is_empty(),
             Role::Big => {
                 let length = answer
@@ -216,7 +216,7 @@ fn head(role: Role, fields: &str, tag: &str) -> Vec<u8> {
                 &format!("{fields}Range: bytes={first}-{last}\r\n"),
             )
         }
-        Role::Sidecar => get("/app.js", &format!("{fields}Accept-Encoding: gzip\r\n")),
+        Role::Precompressed => get("/app.js", &format!("{fields}Accept-Encoding: gzip\r\n")),
         Role::Medium => get("/100k.txt", fields),
         Role::Big => get("/big.bin", fields),
         Role::Listing => get("/list/", fields),

@@ -51,7 +51,7 @@ pub enum Role {
     /// Serve a part of a file of 1 GiB.
     Range,
     /// Serve a compressed file in the place of the plain one.
-    Sidecar,
+    Precompressed,
     /// Serve a file that fits the socket's buffer.
     Medium,
     /// Serve a file that does not.
@@ -117,7 +117,7 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
         "before" if role == Role::Events => Err(Absent::NotIts),
         "before" => match &setting.programs.before {
             // An earlier one may not have the option.
-            Some(_) if role == Role::Sidecar => Err(Absent::NotIts),
+            Some(_) if role == Role::Precompressed => Err(Absent::NotIts),
             Some(before) => servette(before, setting),
             None => Err(Absent::NotIts),
         },
@@ -139,7 +139,7 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
             ),
         },
         // It compresses by itself, and does not send what is there already.
-        "lighttpd" if role == Role::Sidecar => Err(Absent::NotIts),
+        "lighttpd" if role == Role::Precompressed => Err(Absent::NotIts),
         "h2o" | "lighttpd" if matches!(role, Role::Post | Role::Blocking | Role::Short) => {
             Err(Absent::NotIts)
         }
@@ -159,9 +159,9 @@ pub fn command(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
             command.arg(if peer == "tiny_http" { "4" } else { "64" });
             Ok(command)
         }
-        // They have no tags, no ranges or no sidecars, or need other settings for them.
+        // They have no tags, no ranges or no precompressed files, or need other settings for them.
         "static-web-server" | "go" | "python"
-            if matches!(role, Role::TagMatch | Role::Range | Role::Sidecar) =>
+            if matches!(role, Role::TagMatch | Role::Range | Role::Precompressed) =>
         {
             Err(Absent::NotIts)
         }
@@ -194,7 +194,7 @@ fn limit(peer: &str, setting: &Setting<'_>) -> Result<Command, Absent> {
         ("limit", Role::Post) => ("post", ""),
         ("limit", Role::NotModified | Role::TagMatch) => ("notmodified", ""),
         ("limit", Role::Range) => ("sendfile", "4k.txt"),
-        ("limit", Role::Sidecar) => ("read", "app.js.gz"),
+        ("limit", Role::Precompressed) => ("read", "app.js.gz"),
         ("limit", Role::Small) => ("read", "1k.txt"),
         ("limit-memory", Role::Small) => ("memory", "1k.txt"),
         ("limit", Role::Medium) => ("sendfile", "100k.txt"),
@@ -224,7 +224,7 @@ fn servette(programs: &Ours, setting: &Setting<'_>) -> Result<Command, Absent> {
             command
                 .args(["-q", "-p", "HTTP/1.1", "-b", "127.0.0.1", "-d"])
                 .arg(&setting.site.root);
-            if setting.role == Role::Sidecar {
+            if setting.role == Role::Precompressed {
                 command.arg("--precompressed");
             }
             command
@@ -287,8 +287,8 @@ fn nginx(setting: &Setting<'_>, caches: bool, program: PathBuf) -> Result<Comman
         true => "open_file_cache max=1000; open_file_cache_valid 60s;",
         false => "",
     };
-    let sidecars = match setting.role {
-        Role::Sidecar => "gzip_static on; gzip_vary on;",
+    let precompressed = match setting.role {
+        Role::Precompressed => "gzip_static on; gzip_vary on;",
         _ => "",
     };
     // A single process, so that nothing but the worker is measured.
@@ -297,7 +297,7 @@ fn nginx(setting: &Setting<'_>, caches: bool, program: PathBuf) -> Result<Comman
 pid {scratch}/nginx.pid; error_log {scratch}/nginx.log crit;
 events {{ worker_connections 16384; }}
 http {{
-  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; {cache} {sidecars}
+  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; {cache} {precompressed}
   keepalive_requests 1000000000; keepalive_timeout 3600s; client_max_body_size 0;
   client_body_temp_path {scratch}/nginx-body; proxy_temp_path {scratch}/nginx-proxy;
   fastcgi_temp_path {scratch}/nginx-fastcgi; uwsgi_temp_path {scratch}/nginx-uwsgi;
@@ -351,12 +351,12 @@ fn h2o(setting: &Setting<'_>, program: PathBuf) -> Result<Command, Absent> {
         true => "user: root\n",
         false => "",
     };
-    let sidecars = match setting.role {
-        Role::Sidecar => "file.send-compressed: ON\n",
+    let precompressed = match setting.role {
+        Role::Precompressed => "file.send-compressed: ON\n",
         _ => "",
     };
     let text = format!(
-        "{user}{sidecars}num-threads: 1
+        "{user}{precompressed}num-threads: 1
 num-name-resolution-threads: 1
 max-connections: 16384
 tcp-fastopen: 0

@@ -86,9 +86,9 @@ pub const SCENARIOS: [Scenario; 26] = [
         run: |bench| closed::run(bench, &Spec::new(Role::Range, 64)),
     },
     Scenario {
-        name: "sidecar1k",
+        name: "precompressed1k",
         title: "a compressed file of 1 KiB in the place of the plain one, 64 connections",
-        run: |bench| closed::run(bench, &Spec::new(Role::Sidecar, 64)),
+        run: |bench| closed::run(bench, &Spec::new(Role::Precompressed, 64)),
     },
     Scenario {
         name: "static100k",

@@ -6,6 +6,8 @@ use crate::{all_pages, at, read};
 #[test]
 fn every_test_that_the_security_page_names_exists() {
     let page = read("docs/security.md");
+    // Without its code blocks.
+    let page: String = page.split("```").step_by(2).collect();
     let mut named = 0;
     for quoted in page.split('`').skip(1).step_by(2) {
         let Some((module, test)) = quoted.split_once("::") else {

@@ -83,6 +83,7 @@ const FOREIGN_OPTIONS: &[&str] = &[
     "--features",
     "--release",
     "--no-dedupe",
+    "--sanitizer",
     // Short for others, on the page about it
     "--bi",
     "--dir",
