@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::clock;
 use crate::connection::cycle::Due;
-use crate::connection::handed::Carried;
+use crate::connection::kept::Carried;
 use crate::connection::observer::Observation;
 use crate::connection::{Connection, Next, Readiness};
 use crate::exchange::{Context, Exchange, Scope};

@@ -4,7 +4,7 @@
 //! and waits), [`input`] and [`outgoing`] (bytes in, bytes out), `tail` (the unsent end of a response), [`channel`] (what
 //! `rfile` and `wfile` share), `cycle` (one request and its response), `state` (between two requests), then
 //! [`request_body`], [`response_writer`] and [`raw`], which handlers see. [`response_stream`] and [`deferred`] outlive the
-//! handler; [`link`], [`stream_queue`] and `handed` are below them.
+//! handler; [`link`], [`stream_queue`] and `handed` are below them. [`kept`] and `report` end their exchanges.
 
 #[cfg(feature = "tls-config")]
 use std::cell::RefCell;
@@ -34,6 +34,7 @@ pub(crate) mod cycle;
 pub(crate) mod deferred;
 pub(crate) mod handed;
 pub(crate) mod input;
+pub(crate) mod kept;
 pub(crate) mod link;
 pub(crate) mod min_rate;
 pub(crate) mod observer;

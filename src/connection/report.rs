@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::Connection;
 use super::channel::Channel;
-use super::handed::{Kept, Late, Step, What};
+use super::handed::What;
+use super::kept::{Kept, Late, Step};
 use super::state::{Ending, State};
 use super::stream::Stream;
 use crate::base::Outcome;

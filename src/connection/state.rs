@@ -3,8 +3,8 @@
 use std::{io, mem};
 
 use super::Connection;
-use super::handed::Late;
 use super::input::Socket;
+use super::kept::Late;
 use super::request_body::{Dropped, RequestBody};
 #[cfg(feature = "tls-config")]
 use super::tls::Tls;
