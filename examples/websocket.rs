@@ -68,6 +68,7 @@ impl Sockets {
         };
         // An unread body would be in the stream.
         x.rfile.discard()?;
+        x.log_request(101, None);
         x.send_response_only(Status::SWITCHING_PROTOCOLS);
         x.send_header("Upgrade", "websocket");
         x.send_header("Connection", "Upgrade");

@@ -129,6 +129,9 @@ pub trait RequestHandler {
     /// Reads one request, answers it, completes the response, and reads the rest of the body. Waits for the request if
     /// none has arrived. You normally don't need to override this.
     ///
+    /// The server calls it once more for the response of a [deferred](Exchange::defer) request, and to call
+    /// [`Layer::end_request`](crate::Layer::end_request) for a response that ended after its handler.
+    ///
     /// # Errors
     /// As [`handle`](Self::handle).
     fn handle_one_request(&self, conn: &mut Connection) -> Result<()> {
@@ -204,6 +207,10 @@ pub trait RequestHandler {
     ///
     /// A client of HTTP/1.0 gets no 1xx responses (RFC 9110, section 15.2): interim responses to it are dropped, and
     /// [`end_headers`](Self::end_headers) fails for a 101, with an error that is answered with 400.
+    ///
+    /// As in Python, it does not log the request. For a final response, call
+    /// [`x.log_request(code, None)`](Exchange::log_request) as well; otherwise the access log has no line of the request, in
+    /// any format.
     #[inline(always)]
     fn send_response_only(&self, x: &mut Exchange<'_>, status: Status<'_>) {
         base::send_response_only(self, x, status);

@@ -280,12 +280,14 @@ impl Outgoing {
         Ok(())
     }
 
-    /// The outcome of the exchange, as far as it is known here.
-    pub(crate) fn outcome(&self) -> Outcome {
+    /// The outcome of the exchange, as far as it is known here. Of the bytes that have left the buffer, this number was
+    /// `lost`, and a stream has sent others.
+    pub(crate) fn outcome(&self, lost: u64, streamed: u64) -> Outcome {
+        let bytes = self.gone.saturating_sub(lost).saturating_add(streamed);
         Outcome {
             code: self.code,
-            bytes: self.gone,
-            body_bytes: self.gone.saturating_sub(self.head.into()),
+            bytes,
+            body_bytes: bytes.saturating_sub(self.head.into()),
             ..Outcome::default()
         }
     }

@@ -3,8 +3,8 @@
 use std::{io, mem};
 
 use super::Connection;
-use super::handed::Late;
 use super::input::Socket;
+use super::kept::Late;
 use super::request_body::{Dropped, RequestBody};
 #[cfg(feature = "tls-config")]
 use super::tls::Tls;
@@ -25,7 +25,8 @@ pub(super) enum State {
     Found(Found),
     /// The next request is refused before anything of it is handled.
     Refused(Refusal),
-    /// The last request was deferred, and the program has answered it.
+    /// The handler has returned, and is called once more: the program has answered a deferred request, or the outcome of
+    /// a response that continued without the handler is to be reported.
     Late(Box<Late>),
     /// The last request is answered, and the rest of its body is dropped.
     Discarding(Discard),
@@ -286,7 +287,7 @@ impl Connection {
 
     /// Ends the connection because of a handler or an error, after exchanges that would have kept it.
     pub(crate) fn leave(&mut self) {
-        if self.ending().is_some() {
+        if self.ending().is_some() || self.is_to_report() {
             return;
         }
         let has_ended = self.input.socket == Socket::Ended;

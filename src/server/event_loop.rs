@@ -249,7 +249,8 @@ impl EventLoop {
             return Some(Step::Stop);
         }
         if self.shared.notices.has_any() {
-            return Some(Step::Notices);
+            let closed = self.shared.notices.take_closed();
+            return Some(closed.map_or(Step::Notices, Step::Serve));
         }
         if let Some(task) = state.ready.pop_front() {
             return Some(Step::Serve(task));
@@ -384,15 +385,24 @@ impl Shared {
         lock(&self.tables[number])
     }
 
-    /// Closes a connection.
+    /// Closes a connection. What is left of one whose outcome is to be reported waits for a thread that has the handler.
     fn close(&self, mut task: Box<Task>) {
+        if task.is_closed {
+            // No thread has begun to report it.
+            return self.notices.add_closed(task);
+        }
         task.conn.send_held_responses();
         task.conn.say_end();
-        let (home, slot) = (task.home, task.slot);
+        let (home, slot) = (task.home, task.slot.take());
         task.conn.cut_tail();
         self.notices.add(task.conn.close_handed());
         let is_detached = task.conn.is_detached();
-        drop(task);
+        if task.conn.close_before_report() {
+            task.is_closed = true;
+            self.notices.add_closed(task);
+        } else {
+            drop(task);
+        }
         // A detached connection stays open until its stream is dropped.
         if !is_detached {
             self.control.open.fetch_sub(1, Relaxed);

@@ -19,6 +19,8 @@ pub(super) struct Task {
     pub(super) conn: Connection,
     /// `verify_request` was not called yet, and there may be too many connections.
     pub(super) is_new: bool,
+    /// The socket is closed, and the outcome of the last exchange is to be reported.
+    pub(super) is_closed: bool,
     /// The protocol that the client's listener has.
     #[cfg_attr(
         not(feature = "tls-config"),
@@ -42,6 +44,7 @@ impl Task {
             wait: (conn.waits_for(), conn.progress()),
             conn,
             is_new: true,
+            is_closed: false,
             speaks,
             home,
             slot: None,

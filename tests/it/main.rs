@@ -76,6 +76,7 @@ mod log_hooks;
 mod one_loop;
 #[cfg(all(unix, feature = "cli"))]
 mod operation;
+mod outcome;
 #[cfg(feature = "self-signed")]
 mod over_tls;
 mod overriding;
