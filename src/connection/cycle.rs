@@ -8,7 +8,6 @@ use super::channel::Channel;
 use super::deferred::Answer;
 use super::input::{Input, Texts};
 use super::kept::{Kept, Late, Step};
-use super::observer::Observation;
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
@@ -163,8 +162,7 @@ impl Connection {
                 self.discard();
             }
         }
-        let pending = self.input.pending();
-        self.channel.wire.observed.tell(Observation::Over(pending));
+        self.tell_over();
     }
 }
 

@@ -5,6 +5,7 @@ use std::{io, mem};
 use super::Connection;
 use super::input::Socket;
 use super::kept::Late;
+use super::observer::{Observation, Rest};
 use super::request_body::{Dropped, RequestBody};
 #[cfg(feature = "tls-config")]
 use super::tls::Tls;
@@ -136,8 +137,10 @@ impl Connection {
 
     /// Ends the wait of finished responses for the rest of a body.
     pub(super) fn release_responses(&mut self) {
-        if let State::Discarding(discard) = &mut self.state {
-            discard.holds_response = false;
+        if let State::Discarding(discard) = &mut self.state
+            && mem::take(&mut discard.holds_response)
+        {
+            self.tell_over();
         }
     }
 
@@ -153,10 +156,21 @@ impl Connection {
 
     /// Handles a body that does not arrive in time: responses wait for it no longer, or the connection ends.
     pub(crate) fn discard_timed_out(&mut self) {
-        match &mut self.state {
-            State::Discarding(discard) if discard.holds_response => discard.holds_response = false,
-            _ => self.state = State::Ending(Ending::Linger),
+        match self.holds_responses() {
+            true => self.release_responses(),
+            false => self.state = State::Ending(Ending::Linger),
         }
+    }
+
+    /// Tells the observer that the exchange is over.
+    pub(super) fn tell_over(&self) {
+        let rest = match self.state {
+            State::Discarding(discard) if discard.holds_response => Rest::Awaited,
+            State::Discarding(_) => Rest::Discarded,
+            _ => Rest::None,
+        };
+        let over = Observation::Over(self.input.pending(), rest);
+        self.channel.wire.observed.tell(over);
     }
 
     pub(crate) fn is_discarding(&self) -> bool {
