@@ -38,16 +38,6 @@ mod spool;
 mod transfer;
 mod user;
 
-/// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
-macro_rules! outermost_scripts {
-    ($h:ident, $x:ident => $body:expr) => {
-        match $x.layers().and_then(|layer| layer.as_scripts()) {
-            None => $body,
-            Some($h) => $crate::base::layered(|| $body),
-        }
-    };
-}
-
 /// An authenticated user, for the variables `AUTH_TYPE` and `REMOTE_USER` of a script. See
 /// [`RunScripts::remote_user`].
 ///
@@ -103,6 +93,15 @@ pub(crate) fn inside_of<L: Layer>(layer: &L) -> &dyn RunScripts {
     layer.inner_as_scripts().unwrap_or(&*NOTHING)
 }
 
+/// Returns the outermost handler if that is a layer around a handler of scripts, and otherwise this handler.
+fn outermost<'h, 'x: 'h, H: RunScripts + ?Sized>(
+    handler: &'h H,
+    x: &Exchange<'x>,
+) -> &'h dyn RunScripts {
+    let layer = x.layers().and_then(|layer| layer.as_scripts());
+    layer.unwrap_or_else(|| handler.dyn_scripts())
+}
+
 /// Answers a request as [`CgiHandler`] does. This is its [`do_method`](crate::RequestHandler::do_method); a handler
 /// that embeds a [`CgiHandler`] calls it from its own.
 ///
@@ -114,17 +113,18 @@ pub(crate) fn inside_of<L: Layer>(layer: &L) -> &dyn RunScripts {
 /// # Errors
 /// Those of the hooks.
 pub fn do_method<H: RunScripts + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_scripts!(handler, x => match x.command {
+    let handler = outermost(handler, x);
+    match x.command {
         _ if !handler.files().allows_host(x) => simple::refuse_host(handler, x),
         "GET" => handler.do_get(x),
         "HEAD" => handler.do_head(x),
         "POST" => handler.do_post(x),
         _ if handler.cgi().takes_every_method() => match handler.is_cgi(x.path) {
             Some(info) => handler.run_cgi(x, &info),
-            None => simple::do_method(handler, x),
+            None => simple::do_method(handler.dyn_files(), x),
         },
-        _ => simple::do_method(handler, x),
-    })
+        _ => simple::do_method(handler.dyn_files(), x),
+    }
 }
 
 /// Runs the script that the path names, or else serves a file as [`simple::send_head`] does. This is the
@@ -136,10 +136,11 @@ pub fn send_head<H: RunScripts + ?Sized>(
     handler: &H,
     x: &mut Exchange<'_>,
 ) -> Result<Option<Content>> {
-    outermost_scripts!(handler, x => match handler.is_cgi(x.path) {
+    let handler = outermost(handler, x);
+    match handler.is_cgi(x.path) {
         Some(info) => handler.run_cgi(x, &info).map(|()| None),
-        None => simple::send_head(handler, x),
-    })
+        None => simple::send_head(handler.dyn_files(), x),
+    }
 }
 
 /// The default of [`RunScripts::do_post`].
@@ -147,13 +148,14 @@ pub fn send_head<H: RunScripts + ?Sized>(
 /// # Errors
 /// Those of [`RunScripts::run_cgi`].
 pub fn do_post<H: RunScripts + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_scripts!(handler, x => match handler.is_cgi(x.path) {
+    let handler = outermost(handler, x);
+    match handler.is_cgi(x.path) {
         Some(info) => handler.run_cgi(x, &info),
         None => {
             let status = Status::NOT_IMPLEMENTED.with_message("Can only POST to CGI scripts");
             handler.send_error(x, status)
         }
-    })
+    }
 }
 
 /// The default of [`RunScripts::is_cgi`].
@@ -187,5 +189,5 @@ pub fn run_cgi<H: RunScripts + ?Sized>(
     x: &mut Exchange<'_>,
     info: &CgiInfo,
 ) -> Result<()> {
-    outermost_scripts!(handler, x => run::run(handler, x, info))
+    run::run(outermost(handler, x), x, info)
 }

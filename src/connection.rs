@@ -32,6 +32,7 @@ pub(crate) mod channel;
 pub(crate) mod chunk;
 pub(crate) mod cycle;
 pub(crate) mod deferred;
+pub(crate) mod detached;
 pub(crate) mod handed;
 pub(crate) mod input;
 pub(crate) mod kept;

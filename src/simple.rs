@@ -31,16 +31,6 @@ pub use self::open::{Directory, Symlinks};
 pub use self::validators::FileMetadata;
 pub use self::visibility::{Visibility, visibility};
 
-/// Runs a body, in which `$h` calls hooks: those of the outermost handler, if that is a layer around this one.
-macro_rules! outermost_files {
-    ($h:ident, $x:ident => $body:expr) => {
-        match $x.layers().and_then(|layer| layer.as_files()) {
-            None => $body,
-            Some($h) => $crate::base::layered(|| $body),
-        }
-    };
-}
-
 mod blob;
 mod cache;
 mod caching;
@@ -73,6 +63,18 @@ mod visibility;
 const SERVER_VERSION: &str = software!("SimpleHTTP");
 const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 
+/// Returns the outermost handler if that is a layer around a handler of files, and otherwise this handler.
+///
+/// Handlers share one copy of the code that calls hooks through it, which saves much of the time to compile the library.
+/// Only files without a layer have their own copy ([`send_head`]): that saves 7 % of the instructions of a response.
+fn outermost<'h, 'x: 'h, H: ServeFiles + ?Sized>(
+    handler: &'h H,
+    x: &Exchange<'x>,
+) -> &'h dyn ServeFiles {
+    let layer = x.layers().and_then(|layer| layer.as_files());
+    layer.unwrap_or_else(|| handler.dyn_files())
+}
+
 /// Answers a request as [`SimpleHandler`] does. This is its [`do_method`](crate::RequestHandler::do_method); a
 /// handler that embeds a [`SimpleHandler`] calls it from its own.
 ///
@@ -83,18 +85,19 @@ const NOT_FOUND: Status<'_> = Status::NOT_FOUND.with_message("File not found");
 /// # Errors
 /// Those of the hooks.
 pub fn do_method<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(handler, x => match x.command {
+    let handler = outermost(handler, x);
+    match x.command {
         _ if !handler.files().allows_host(x) => refuse_host(handler, x),
         "GET" => handler.do_get(x),
         "HEAD" => handler.do_head(x),
         "OPTIONS" if handler.files().site().has_cors => cors::answer_options(handler, x),
         _ => unsupported(handler, x),
-    })
+    }
 }
 
 /// Answers with 501. `Allow` has the methods of files (RFC 9110, section 10.2.1); scripts may have more.
 #[cold]
-fn unsupported<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
+fn unsupported(handler: &dyn ServeFiles, x: &mut Exchange<'_>) -> Result<()> {
     if handler.as_scripts().is_none() {
         x.send_header("Allow", handler.files().site().methods());
     }
@@ -106,10 +109,11 @@ fn unsupported<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Res
 /// # Errors
 /// Those of [`ServeFiles::send_head`] and [`ServeFiles::copyfile`].
 pub fn do_get<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(handler, x => match handler.send_head(x)? {
+    let handler = outermost(handler, x);
+    match handler.send_head(x)? {
         Some(content) => handler.copyfile(x, content),
         None => Ok(()),
-    })
+    }
 }
 
 /// The default of [`ServeFiles::do_head`].
@@ -117,7 +121,7 @@ pub fn do_get<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Resu
 /// # Errors
 /// Those of [`ServeFiles::send_head`].
 pub fn do_head<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
-    outermost_files!(handler, x => handler.send_head(x)).map(drop)
+    outermost(handler, x).send_head(x).map(drop)
 }
 
 /// The default of [`ServeFiles::send_head`].
@@ -128,7 +132,10 @@ pub fn send_head<H: ServeFiles + ?Sized>(
     handler: &H,
     x: &mut Exchange<'_>,
 ) -> Result<Option<Content>> {
-    outermost_files!(handler, x => head::send(handler, x))
+    match x.layers().and_then(|layer| layer.as_files()) {
+        None => head::send(handler, x),
+        Some(layer) => base::layered(|| head::send(layer, x)),
+    }
 }
 
 /// The default of [`ServeFiles::entity_tag`].
@@ -150,7 +157,7 @@ pub fn list_directory<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
-    outermost_files!(handler, x => listing::list(handler, x, directory))
+    listing::list(outermost(handler, x), x, directory)
 }
 
 /// The default of [`ServeFiles::translate_path`].

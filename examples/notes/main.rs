@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn an_unknown_note_is_404() {
-        let answered = respond(&Notes::default(), "GET /notes/7 HTTP/1.0\r\n\r\n");
-        let response = answered.response();
+        let transcript = respond(&Notes::default(), "GET /notes/7 HTTP/1.0\r\n\r\n");
+        let response = transcript.response();
         assert_eq!(response.status, 404);
         assert!(response.text().contains("Not Found"));
     }

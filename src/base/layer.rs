@@ -328,7 +328,11 @@ macro_rules! layer {
             )*
         }
 
-        impl<L: Layer> Sealed for L {}
+        impl<L: Layer> Sealed for L {
+            fn dyn_files(&self) -> &dyn ServeFiles {
+                self
+            }
+        }
 
         impl<L: Layer> ServeFiles for L {
             fn files(&self) -> &SimpleHandler {
@@ -348,6 +352,9 @@ macro_rules! layer {
         impl<L: Layer> RunScripts for L {
             fn cgi(&self) -> &CgiHandler {
                 cgi::inside_of(self).cgi()
+            }
+            fn dyn_scripts(&self) -> &dyn RunScripts {
+                self
             }
             $(
                 fn $of_scripts(&self, $($script_arg: $script_type),*) -> $script_ret {

@@ -61,9 +61,9 @@ impl Answer {
     }
 
     /// Sends some output, or keeps it.
-    pub(super) fn take<H: RunScripts + ?Sized>(
+    pub(super) fn take(
         &mut self,
-        h: &H,
+        h: &dyn RunScripts,
         x: &mut Exchange<'_>,
         output: &[u8],
     ) -> Result<()> {
@@ -86,7 +86,7 @@ impl Answer {
                 h.log_request(x, raw_status(output), None);
                 // The stream is given up as one of messages; what is written from now on is sent as
                 // it is.
-                x.raw_stream()?;
+                x.channel().surrender()?;
                 self.write(x, output)
             }
             Stage::Head(head, searched) => {
@@ -115,12 +115,7 @@ impl Answer {
     }
 
     /// Handles a complete head.
-    fn take_head<H: RunScripts + ?Sized>(
-        &mut self,
-        h: &H,
-        x: &mut Exchange<'_>,
-        head: Head,
-    ) -> Result<()> {
+    fn take_head(&mut self, h: &dyn RunScripts, x: &mut Exchange<'_>, head: Head) -> Result<()> {
         if let Some(path) = head.local_redirect() {
             self.stage = Stage::Redirect(path.to_owned());
             return Ok(());
@@ -133,12 +128,7 @@ impl Answer {
     }
 
     /// Sends the head of the response.
-    fn begin<H: RunScripts + ?Sized>(
-        &mut self,
-        h: &H,
-        x: &mut Exchange<'_>,
-        head: &Head,
-    ) -> Result<()> {
+    fn begin(&mut self, h: &dyn RunScripts, x: &mut Exchange<'_>, head: &Head) -> Result<()> {
         let status = Status::new(head.code());
         let status = match &head.status {
             Some((_, reason)) if !reason.is_empty() => status.with_message(reason),
@@ -170,9 +160,9 @@ impl Answer {
     ///
     /// # Errors
     /// 502 if the output was no complete response.
-    pub(super) fn outcome<H: RunScripts + ?Sized>(
+    pub(super) fn outcome(
         mut self,
-        h: &H,
+        h: &dyn RunScripts,
         x: &mut Exchange<'_>,
     ) -> Result<ScriptResult> {
         match &mut self.stage {
@@ -195,20 +185,14 @@ impl Answer {
     }
 
     /// Logs an invalid head with its line, and returns the error for it.
-    fn bad_head<H: RunScripts + ?Sized>(
-        &self,
-        h: &H,
-        x: &Exchange<'_>,
-        what: &str,
-        line: &str,
-    ) -> Error {
+    fn bad_head(&self, h: &dyn RunScripts, x: &Exchange<'_>, what: &str, line: &str) -> Error {
         if !line.is_empty() {
             self.log(h, x, &format!("{what}: \"{line}\""));
         }
         bad_output(what)
     }
 
-    fn log<H: RunScripts + ?Sized>(&self, h: &H, x: &Exchange<'_>, what: &str) {
+    fn log(&self, h: &dyn RunScripts, x: &Exchange<'_>, what: &str) {
         h.log_error(x, format_args!("CGI script {}: {what}", self.script));
     }
 }

@@ -25,8 +25,8 @@ const SECRET: [&str; 2] = ["Authorization", "Proxy-Authorization"];
 pub(super) type Variables = Vec<(OsString, OsString)>;
 
 /// Returns all variables for one run. Later ones win.
-pub(super) fn of<H: RunScripts + ?Sized>(
-    h: &H,
+pub(super) fn of(
+    h: &dyn RunScripts,
     x: &Exchange<'_>,
     script: &Script,
     length: Option<u64>,
@@ -183,7 +183,7 @@ fn split_host(host: &str, usual_port: u16) -> Option<(&str, u16)> {
 
 /// Returns the file that a path would name in a request of its own. The result is absolute, because the script has
 /// another working directory.
-fn translated<H: RunScripts + ?Sized>(h: &H, path_info: &[u8]) -> OsString {
+fn translated(h: &dyn RunScripts, path_info: &[u8]) -> OsString {
     let path = h.translate_path(&encode(path_info));
     let path = std::path::absolute(&path).unwrap_or(path);
     let mut path = path.into_os_string();

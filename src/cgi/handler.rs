@@ -363,10 +363,18 @@ impl From<SimpleHandler> for CgiHandler {
     }
 }
 
-impl Sealed for CgiHandler {}
+impl Sealed for CgiHandler {
+    fn dyn_files(&self) -> &dyn ServeFiles {
+        self
+    }
+}
 
 impl RunScripts for CgiHandler {
     fn cgi(&self) -> &CgiHandler {
+        self
+    }
+
+    fn dyn_scripts(&self) -> &dyn RunScripts {
         self
     }
 }

@@ -81,4 +81,8 @@ pub trait RunScripts: ServeFiles {
     fn run_cgi(&self, x: &mut Exchange<'_>, info: &CgiInfo) -> Result<()> {
         cgi::run_cgi(self, x, info)
     }
+
+    // Returns this handler.
+    #[doc(hidden)]
+    fn dyn_scripts(&self) -> &dyn RunScripts;
 }

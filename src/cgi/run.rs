@@ -21,11 +21,7 @@ use crate::{Error, Exchange, Result, Status, simple};
 const REDIRECTS: u32 = 10;
 
 /// The default of [`super::run_cgi`].
-pub(super) fn run<H: RunScripts + ?Sized>(
-    h: &H,
-    x: &mut Exchange<'_>,
-    info: &CgiInfo,
-) -> Result<()> {
+pub(super) fn run(h: &dyn RunScripts, x: &mut Exchange<'_>, info: &CgiInfo) -> Result<()> {
     const NOT_PLAIN: &str = "CGI script is not a plain file";
     let script = match script::find(h, info)? {
         Lookup::Found(script) => script,
@@ -33,7 +29,7 @@ pub(super) fn run<H: RunScripts + ?Sized>(
             return refuse(h, x, Status::NOT_FOUND, "No such CGI script", &name);
         }
         Lookup::NeedsSlash(_) if matches!(x.command, "GET" | "HEAD") => {
-            return simple::head::redirect(h, x);
+            return simple::head::redirect(h.dyn_files(), x);
         }
         Lookup::NotPlain(name) | Lookup::NeedsSlash(name) => {
             return refuse(h, x, Status::FORBIDDEN, NOT_PLAIN, &name);
@@ -58,8 +54,8 @@ pub(super) fn run<H: RunScripts + ?Sized>(
 }
 
 /// Answers with an error page, with Python's text.
-fn refuse<H: RunScripts + ?Sized>(
-    h: &H,
+fn refuse(
+    h: &dyn RunScripts,
     x: &mut Exchange<'_>,
     status: Status<'_>,
     text: &str,
@@ -70,7 +66,7 @@ fn refuse<H: RunScripts + ?Sized>(
 }
 
 /// Returns what to execute: the script itself, or the interpreter for its suffix. `None` if there is neither.
-fn program<'h, H: RunScripts + ?Sized>(h: &'h H, file: &Path) -> Option<Program<'h>> {
+fn program<'h>(h: &'h dyn RunScripts, file: &Path) -> Option<Program<'h>> {
     if h.is_executable(file) {
         return Some(Program::Itself);
     }
@@ -102,8 +98,8 @@ impl Program<'_> {
 }
 
 /// Runs the script until its response is complete.
-fn answer<H: RunScripts + ?Sized>(
-    h: &H,
+fn answer(
+    h: &dyn RunScripts,
     x: &mut Exchange<'_>,
     script: &Script,
     program: Program<'_>,
@@ -162,8 +158,8 @@ fn too_many() -> Error {
 ///
 /// Unless the user changes, the standard library starts this kind of command with `posix_spawn`, which does not copy
 /// the server's page tables: a program with a slash in its name, no user, no group, no code to run before it.
-fn command<H: RunScripts + ?Sized>(
-    h: &H,
+fn command(
+    h: &dyn RunScripts,
     x: &Exchange<'_>,
     script: &Script,
     program: Program<'_>,
@@ -196,7 +192,7 @@ fn command<H: RunScripts + ?Sized>(
 }
 
 /// Answers with another path of this server, as for a GET.
-fn hand_on<H: RunScripts + ?Sized>(h: &H, x: &mut Exchange<'_>, path: &str) -> Result<()> {
+fn hand_on(h: &dyn RunScripts, x: &mut Exchange<'_>, path: &str) -> Result<()> {
     if x.redirects >= REDIRECTS {
         let status = Status::BAD_GATEWAY.with_message("Too many CGI redirects");
         return Err(status.into());

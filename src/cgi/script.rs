@@ -100,7 +100,7 @@ pub(super) enum Lookup {
 ///
 /// # Errors
 /// If the system is out of file descriptors or memory.
-pub(super) fn find<H: RunScripts + ?Sized>(h: &H, info: &CgiInfo) -> io::Result<Lookup> {
+pub(super) fn find(h: &dyn RunScripts, info: &CgiInfo) -> io::Result<Lookup> {
     let mut name = info.directory.clone();
     let mut rest: &[u8] = &info.rest;
     loop {
@@ -133,7 +133,7 @@ pub(super) fn find<H: RunScripts + ?Sized>(h: &H, info: &CgiInfo) -> io::Result<
 }
 
 /// Finds the index script of a directory.
-fn find_index<H: RunScripts + ?Sized>(h: &H, directory: Vec<u8>) -> io::Result<Lookup> {
+fn find_index(h: &dyn RunScripts, directory: Vec<u8>) -> io::Result<Lookup> {
     for index in h.cgi().index_scripts() {
         let mut name = directory.clone();
         if !name.ends_with(b"/") {

@@ -46,8 +46,8 @@ enum Stall {
 }
 
 /// A running script and its exchange.
-pub(super) struct Transfer<'t, 'x, H: ?Sized> {
-    h: &'t H,
+pub(super) struct Transfer<'t, 'x> {
+    h: &'t dyn RunScripts,
     x: &'t mut Exchange<'x>,
     process: Process,
     input: Input,
@@ -69,9 +69,9 @@ pub(super) struct Transfer<'t, 'x, H: ?Sized> {
     ended: Option<Instant>,
 }
 
-impl<'t, 'x, H: RunScripts + ?Sized> Transfer<'t, 'x, H> {
+impl<'t, 'x> Transfer<'t, 'x> {
     pub(super) fn new(
-        h: &'t H,
+        h: &'t dyn RunScripts,
         x: &'t mut Exchange<'x>,
         mut process: Process,
         input: Input,
@@ -382,7 +382,7 @@ fn watch<'f>(
     Some(polled.len() - 1)
 }
 
-fn log<H: RunScripts + ?Sized>(h: &H, x: &Exchange<'_>, line: &str) {
+fn log(h: &dyn RunScripts, x: &Exchange<'_>, line: &str) {
     h.log_error(x, format_args!("CGI script: {line}"));
 }
 

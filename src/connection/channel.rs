@@ -300,7 +300,7 @@ impl Channel {
     }
 
     /// Gives up the framing of the response: the complete part is sent, and nothing is added.
-    pub(super) fn surrender(&self) -> io::Result<()> {
+    pub(crate) fn surrender(&self) -> io::Result<()> {
         if self.is_handed() {
             return Err(misuse(
                 "the exchange is deferred, or a ResponseStream sends its body: there is no raw stream",

@@ -227,7 +227,9 @@ fn begin(
             0
         }
     };
-    channel.begin(terms, !(server_keeps && head.meta.keep_alive), body_left);
+    // The client may have sent bytes for the tunnel at once: they are no requests (RFC 9931, section 8).
+    let may_be_kept = server_keeps && head.meta.keep_alive && !terms.is_connect;
+    channel.begin(terms, !may_be_kept, body_left);
     if let Some(kept) = kept {
         channel.awaits_continue.set(kept.awaits_continue);
         channel.close.set(kept.closes);

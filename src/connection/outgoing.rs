@@ -16,6 +16,7 @@ use self::framing::Framing;
 use super::stream_queue;
 use crate::base::Outcome;
 use crate::http1::head::Version;
+use crate::{Error, Status};
 
 mod body;
 mod fields;
@@ -174,6 +175,11 @@ impl Outgoing {
         }
         if let Some(error) = self.take_error() {
             return Err(misuse(error));
+        }
+        if self.code == 101 && self.terms.client < Version::Http11 {
+            // An upgrade that a client of 1.0 asks for must be ignored (RFC 9110, section 7.8).
+            let status = Status::BAD_REQUEST.with_message("An upgrade requires HTTP/1.1");
+            return Err(Error::from(status).into());
         }
         self.fields_end = self.buffer.len();
         if self.code < 200 && self.code != 101 {

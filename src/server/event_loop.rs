@@ -46,8 +46,6 @@ pub(super) struct Shared {
     max_connections: usize,
     /// Maximum number of descriptors for connections and for files that are being sent.
     descriptors: usize,
-    /// Number of connections in all loops.
-    open: AtomicUsize,
     /// Number of loops that had a leader: new connections are spread over these.
     led: AtomicUsize,
     /// A thread serves.
@@ -173,7 +171,6 @@ impl EventLoop {
             descriptors: spare,
             info: Arc::new(info),
             control,
-            open: AtomicUsize::new(0),
             led: AtomicUsize::new(1),
             is_serving: AtomicBool::new(false),
             next_actions: Mutex::new(options.service_actions.as_ref().map(|_| Instant::now())),
@@ -399,13 +396,17 @@ impl Shared {
         let (home, slot) = (task.home(), task.slot.take());
         task.conn.cut_tail();
         self.notices.add(task.conn.close_handed());
+        let is_detached = task.conn.is_detached();
         if task.conn.close_before_report() {
             task.is_closed = true;
             self.notices.add_closed(task);
         } else {
             drop(task);
         }
-        self.open.fetch_sub(1, Relaxed);
+        // A detached connection stays open until its stream is dropped.
+        if !is_detached {
+            self.control.open.fetch_sub(1, Relaxed);
+        }
         if let Some(slot) = slot {
             self.table(home).free(slot);
         }

@@ -54,7 +54,7 @@ pub fn cache_control<'h, H: ServeFiles + ?Sized>(
 
 /// Returns the `Cache-Control` of a response that is not a file. Below an immutable directory no cache may keep it
 /// beyond the next deployment.
-pub(super) fn of_no_file<H: ServeFiles + ?Sized>(handler: &H, path: &Path) -> Option<&'static str> {
+pub(super) fn of_no_file(handler: &dyn ServeFiles, path: &Path) -> Option<&'static str> {
     let files = handler.files();
     let caching = &files.site().caching;
     caching
@@ -63,8 +63,8 @@ pub(super) fn of_no_file<H: ServeFiles + ?Sized>(handler: &H, path: &Path) -> Op
 }
 
 /// Returns the `Cache-Control` of a listing.
-pub(super) fn of_listing<H: ServeFiles + ?Sized>(
-    handler: &H,
+pub(super) fn of_listing(
+    handler: &dyn ServeFiles,
     directory: &Directory<'_>,
 ) -> Option<&'static str> {
     match handler.files().site().caching.immutable.is_empty() {

@@ -1,7 +1,7 @@
 //! CORS: scripts in pages of other origins may read what is served
 //! (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
-use super::ServeFiles;
+use super::{ServeFiles, outermost};
 use crate::{Exchange, Result, Status, base};
 
 /// Fields of every response: who may read it, and which of its fields besides the usual ones.
@@ -31,18 +31,16 @@ const OF_PREFLIGHTS: [(&str, &str); 3] = [
 /// Those of [`base::end_headers`].
 pub fn end_headers<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<()> {
     if handler.files().site().has_cors {
-        outermost_files!(handler, x => for (name, value) in OF_ANSWERS {
-            handler.send_header(x, name, value);
-        });
+        let outermost = outermost(handler, x);
+        for (name, value) in OF_ANSWERS {
+            outermost.send_header(x, name, value);
+        }
     }
     base::end_headers(handler, x)
 }
 
 /// Answers OPTIONS, a preflight or not.
-pub(super) fn answer_options<H: ServeFiles + ?Sized>(
-    handler: &H,
-    x: &mut Exchange<'_>,
-) -> Result<()> {
+pub(super) fn answer_options(handler: &dyn ServeFiles, x: &mut Exchange<'_>) -> Result<()> {
     let has = |name| x.headers.get(name).is_some();
     let is_preflight = has("Origin") && has("Access-Control-Request-Method");
     handler.send_response(x, Status::NO_CONTENT);

@@ -326,7 +326,11 @@ impl SimpleHandler {
     }
 }
 
-impl Sealed for SimpleHandler {}
+impl Sealed for SimpleHandler {
+    fn dyn_files(&self) -> &dyn ServeFiles {
+        self
+    }
+}
 
 impl ServeFiles for SimpleHandler {
     fn files(&self) -> &SimpleHandler {

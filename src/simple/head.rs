@@ -61,7 +61,7 @@ pub(super) fn send_opened<H: ServeFiles + ?Sized>(
             send_file(h, x, path, &file, Purpose::Found)
         }
         Ok(Found::Directory(_)) if !has_slash => {
-            redirect_with(h, x, caching::of_no_file(h, path)).map(|()| None)
+            redirect_with(h, x, caching::of_no_file(h.dyn_files(), path)).map(|()| None)
         }
         Ok(Found::Directory(directory)) => match directory.open_index(files.index_pages()) {
             Ok(Some((file, description, name))) => {
@@ -137,7 +137,7 @@ pub(super) fn send_file<H: ServeFiles + ?Sized>(
     if !h.files().site().is_precompressed {
         return send_representation(h, x, &sent);
     }
-    let choice = precompressed::choose(h, x, path, plain);
+    let choice = precompressed::choose(h.dyn_files(), x, path, plain);
     if choice.varies {
         sent.vary = Some(match purpose {
             Purpose::Found => "Accept-Encoding",

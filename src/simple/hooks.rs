@@ -9,7 +9,10 @@ use crate::{Exchange, RequestHandler, Result, simple};
 
 /// A supertrait that other crates can't name. A handler of files must say that it is one where a layer around it asks
 /// ([`RequestHandler::as_files`]); so all of them are of this crate, or layers.
-pub trait Sealed {}
+pub trait Sealed {
+    /// Returns this handler.
+    fn dyn_files(&self) -> &dyn ServeFiles;
+}
 
 /// The hooks of a handler that serves files: the methods of Python's `SimpleHTTPRequestHandler`.
 ///

@@ -40,7 +40,7 @@ impl Hosts {
 }
 
 /// Answers a request for a host that is not allowed (RFC 9110, 7.4).
-pub(crate) fn refuse<H: ServeFiles + ?Sized>(h: &H, x: &mut Exchange<'_>) -> Result<()> {
+pub(crate) fn refuse(h: &dyn ServeFiles, x: &mut Exchange<'_>) -> Result<()> {
     let status = Status::MISDIRECTED_REQUEST.with_explain(
         "This host name is not allowed. The option --allow-host NAME of servette allows it",
     );

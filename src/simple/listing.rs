@@ -14,7 +14,7 @@ pub use self::escape::html_escape;
 use self::escape::{mark, push_link};
 use self::names::{Details, Kind, Line};
 use super::site::Within;
-use super::{Content, Directory, ServeFiles, caching, fields, visibility};
+use super::{Content, Directory, ServeFiles, caching, fields, outermost, visibility};
 use crate::{Exchange, Result, Status};
 
 mod asked;
@@ -140,18 +140,16 @@ pub fn listing_page<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     listing: &DirectoryListing<'_>,
 ) -> Result<Vec<u8>> {
-    outermost_files!(handler, x => {
-        // Before the status line: it is kept for the response.
-        handler.send_header(x, POLICY_FIELD, html::POLICY);
-        Ok(html::page(listing))
-    })
+    // Before the status line: it is kept for the response.
+    outermost(handler, x).send_header(x, POLICY_FIELD, html::POLICY);
+    Ok(html::page(listing))
 }
 
 const POLICY_FIELD: &str = "Content-Security-Policy";
 
 /// The default of [`list_directory`](super::list_directory).
-pub(super) fn list<H: ServeFiles + ?Sized>(
-    handler: &H,
+pub(super) fn list(
+    handler: &dyn ServeFiles,
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
 ) -> Result<Option<Content>> {
@@ -211,8 +209,8 @@ pub(super) fn list<H: ServeFiles + ?Sized>(
     Ok(Some(Content::Page(io::Cursor::new(page))))
 }
 
-fn send_head<H: ServeFiles + ?Sized>(
-    handler: &H,
+fn send_head(
+    handler: &dyn ServeFiles,
     x: &mut Exchange<'_>,
     directory: &Directory<'_>,
     format: Format,
@@ -238,7 +236,7 @@ fn send_head<H: ServeFiles + ?Sized>(
 }
 
 /// Answers with 404, with Python's text.
-fn refuse<H: ServeFiles + ?Sized>(handler: &H, x: &mut Exchange<'_>) -> Result<Option<Content>> {
+fn refuse(handler: &dyn ServeFiles, x: &mut Exchange<'_>) -> Result<Option<Content>> {
     let status = Status::NOT_FOUND.with_message("No permission to list directory");
     handler.send_error(x, status).map(|()| None)
 }

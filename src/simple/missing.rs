@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::head::{self, Purpose};
 use super::ready::ReadyFile;
-use super::{Content, NOT_FOUND, ServeFiles, caching, media};
+use super::{Content, NOT_FOUND, ServeFiles, caching, media, outermost};
 use crate::http1::accept;
 use crate::{Exchange, Result};
 
@@ -18,11 +18,11 @@ pub fn send_not_found<H: ServeFiles + ?Sized>(
     x: &mut Exchange<'_>,
     path: &Path,
 ) -> Result<Option<Content>> {
-    outermost_files!(handler, x => send_instead(handler, x, path))
+    send_instead(outermost(handler, x), x, path)
 }
 
-fn send_instead<H: ServeFiles + ?Sized>(
-    handler: &H,
+fn send_instead(
+    handler: &dyn ServeFiles,
     x: &mut Exchange<'_>,
     path: &Path,
 ) -> Result<Option<Content>> {
@@ -54,8 +54,8 @@ fn send_instead<H: ServeFiles + ?Sized>(
 }
 
 /// A page with the status 404. It is no file that was asked for, so there are no validators, conditions or ranges.
-fn send_page<H: ServeFiles + ?Sized>(
-    handler: &H,
+fn send_page(
+    handler: &dyn ServeFiles,
     x: &mut Exchange<'_>,
     page: &Path,
     file: &ReadyFile,

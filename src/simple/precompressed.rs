@@ -47,8 +47,8 @@ impl NamedOnce {
 ///
 /// A request for a range gets a part of the plain file, unless the client rejects that: most clients join parts with
 /// others that they have, without decoding.
-pub(super) fn choose<H: ServeFiles + ?Sized>(
-    h: &H,
+pub(super) fn choose(
+    h: &dyn ServeFiles,
     x: &Exchange<'_>,
     path: &Path,
     plain: &ReadyFile,
@@ -75,8 +75,8 @@ pub(super) fn choose<H: ServeFiles + ?Sized>(
     }
 }
 
-fn find<H: ServeFiles + ?Sized>(
-    h: &H,
+fn find(
+    h: &dyn ServeFiles,
     x: &Exchange<'_>,
     path: &Path,
     plain: &ReadyFile,

@@ -189,12 +189,15 @@ fn connections_and_bodies() {
             "tails::",
             "streams::",
             "deferred::",
+            "detached::",
+            "upgrades::",
             "outcome::",
         ];
         // They need processes, plain sockets, much time, the 503 that a full server of HTTPS does not send, or an end in
         // order, which an answer that is cut has not.
         let skipped = [
             "in_a_child",
+            "detached_connections_count_until_their_streams_are_dropped",
             "handle_request_returns_after_its_response_is_sent",
             "the_end_of_the_stream_comes_after_the_body",
             "a_client_whose_chunked_response_is_incomplete_is_not_reset",

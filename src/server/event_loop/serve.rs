@@ -414,6 +414,6 @@ mod tests {
         task.conn.observe_with(|| Box::new(Panics));
         let prepared = event_loop.prepare(task, &mut Buffers::default());
         assert!(prepared.is_none());
-        assert_eq!(event_loop.shared.open.load(Relaxed), 0);
+        assert_eq!(event_loop.shared.control.open.load(Relaxed), 0);
     }
 }
