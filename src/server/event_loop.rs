@@ -393,7 +393,7 @@ impl Shared {
         }
         task.conn.send_held_responses();
         task.conn.say_end();
-        let (home, slot) = (task.home, task.slot.take());
+        let (home, slot) = (task.home(), task.slot.take());
         task.conn.cut_tail();
         self.notices.add(task.conn.close_handed());
         let is_detached = task.conn.is_detached();

@@ -27,8 +27,8 @@ pub(super) struct Task {
         expect(dead_code, reason = "there is only one")
     )]
     pub(super) speaks: Speaks,
-    /// The number of its home loop, in which it parks.
-    pub(super) home: usize,
+    /// The number of its home loop.
+    home: u32,
     /// Its slot in the home loop, if it was parked before.
     pub(super) slot: Option<usize>,
     /// The end of the stream may follow the available bytes: a short read does not mean that nothing is left.
@@ -46,7 +46,7 @@ impl Task {
             is_new: true,
             is_closed: false,
             speaks,
-            home,
+            home: u32::try_from(home).unwrap_or_default(),
             slot: None,
             end_may_follow: false,
             since: now,
@@ -62,6 +62,11 @@ impl Task {
             (self.wait, self.since) = (wait, now);
         }
         (wait.0, is_new)
+    }
+
+    /// The number of its home loop, in which it parks.
+    pub(super) fn home(&self) -> usize {
+        self.home as usize
     }
 
     /// The start of its wait.

@@ -331,7 +331,7 @@ mod tests {
                     event_loop.wait(&mut state, Some(until)).unwrap();
                 }
                 let step = event_loop.accept(&mut state);
-                event_loop.run_hook(step.unwrap()).unwrap().home
+                event_loop.run_hook(step.unwrap()).unwrap().home()
             });
             homes.sort();
             assert_eq!(homes, [0, 1, 2]);
