@@ -269,7 +269,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
         match left {
             // The task was queued by another loop and no worker could be started for it: park it in its home loop.
-            Left::Waits(task) if task.home != number => {
+            Left::Waits(task) if task.home() != number => {
                 let back = self.home(&task).park(task);
                 back.map_or(Left::Nothing, Left::GoesOn)
             }
@@ -318,6 +318,6 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     /// The home loop of a connection.
     #[expect(clippy::indexing_slicing, reason = "homes are numbers of these loops")]
     fn home(&self, task: &Task) -> &'env EventLoop {
-        &self.loops[task.home]
+        &self.loops[task.home()]
     }
 }
