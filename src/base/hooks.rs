@@ -18,7 +18,8 @@ use crate::{Result, ServeFiles, Status, base};
 /// Override any other hook to change one step of a response and keep the rest. In an override, call the function of the
 /// same name in [`base`] where Python calls `super()`.
 ///
-/// To have another handler answer, do not call its `do_method`: see [Other handlers](#other-handlers).
+/// To have another handler answer, call [`x.delegate_to(&other)`](Exchange::delegate_to). Only a
+/// [`Layer`](crate::Layer) calls `do_method` of another handler: see [Other handlers](#other-handlers).
 ///
 /// A hook may block. It may return an error, which is answered as [`Error`](crate::Error) says. A panic in a hook is
 /// caught, logged, and answered with 500 if nothing was sent yet (with `panic = "unwind"`, the default).
@@ -67,12 +68,12 @@ use crate::{Result, ServeFiles, Status, base};
 ///
 /// - A router, mount or virtual host calls [`x.delegate_to(&other)`](Exchange::delegate_to). The other handler answers
 ///   with its own hooks.
-/// - Middleware, or a subclass, implements [`Layer`](crate::Layer) instead of this trait, and calls
-///   `self.inner.do_method(x)`. The hooks of the inner handler apply, except those that the layer overrides.
+/// - Middleware, or a subclass, implements [`Layer`](crate::Layer) instead of this trait, and calls `do_method` of the
+///   handler that it wraps, the inner handler. The hooks of the inner handler apply, except those that the layer overrides.
 ///
-/// In an implementation of this trait, `self.inner.do_method(x)` compiles, but mixes two handlers: `x.send_content(..)`,
-/// `x.send_error(..)` and all other hooks that `inner` calls on `x` are those of the outer handler. The error pages, the
-/// `Server` field and an `end_headers` of `inner` are not used.
+/// In an implementation of this trait, `other.do_method(x)` compiles, but mixes two handlers: `x.send_content(..)`,
+/// `x.send_error(..)` and all other hooks that `other` calls on `x` are those of the outer handler. The error pages, the
+/// `Server` field and an `end_headers` of `other` are not used.
 ///
 /// ```
 /// use servette::{Exchange, Layer, RequestHandler, Result, Status, handler_fn, respond};
@@ -109,13 +110,14 @@ use crate::{Result, ServeFiles, Status, base};
 /// assert!(respond(&wrong, request).ends_with(b"</html>\n"));
 /// ```
 #[doc(alias = "BaseHTTPRequestHandler")]
-// Functions that write the head are `inline(always)`, so the compiler checks constant names and values at compile time.
-// This saves a sixth of the instructions of a small response.
+// Functions that write the head are `inline(always)`: for constant names and values, the compiler then computes the checks
+// of their characters in advance. This saves a sixth of the instructions of a small response.
 pub trait RequestHandler {
     /// Serves a connection that has bytes to read: one request after the other, until no further request is ready.
     /// The server calls it again when the client sends more. You normally don't need to override this.
     ///
-    /// All responses have been sent when [`base::handle`](super::handle) returns.
+    /// In an override, all responses have been sent when [`base::handle`](super::handle) returns. (The default of this
+    /// method leaves the last of them to the server.)
     ///
     /// # Errors
     /// An error closes the connection, and is passed to the server's `handle_error`.
@@ -141,10 +143,13 @@ pub trait RequestHandler {
     /// Accepts or rejects a request with `Expect: 100-continue` (RFC 9110, section 10.1.1). Called before
     /// [`do_method`](Self::do_method) for requests of HTTP/1.1, with or without a body, as in Python.
     ///
-    /// Returns true by default: then the first read of `rfile` that has to wait sends `100 Continue`, whatever
-    /// [`protocol_version`](Self::protocol_version) is, unless this hook has sent it already. To reject the request, send
-    /// a response, usually by [`send_error`](Self::send_error) with 417, and return false: then `do_method` is not called,
-    /// and the connection is closed if the request has a body.
+    /// Returns true by default: then the first read of `rfile` that has to wait sends `100 Continue`. (This does not
+    /// depend on [`protocol_version`](Self::protocol_version). If the hook itself sends `100 Continue`, it is not sent
+    /// again.)
+    ///
+    /// To reject the request, send a response, usually by [`send_error`](Self::send_error) with 417, which closes the
+    /// connection, and return false: then `do_method` is not called. If the request has a body, the connection is closed
+    /// after any response.
     ///
     /// # Errors
     /// Errors are answered as those of [`do_method`](Self::do_method).
@@ -168,7 +173,7 @@ pub trait RequestHandler {
 
     /// Logs an error, and sends an error page with this status, made from
     /// [`error_message_format`](Self::error_message_format). The server calls it too, to reject requests with 400, 408,
-    /// 414, 431 or 503; the request fields of that exchange are empty.
+    /// 414, 417, 431, 501, 503 or 505; the request fields of that exchange are empty.
     ///
     /// The connection is closed after 400, 408, 411, 413, 414, 417, 431 and 505 and after a rejected `CONNECT`, and kept
     /// after others. (Python closes it after every error.)
@@ -277,7 +282,8 @@ pub trait RequestHandler {
     }
 
     /// Logs a message. By default it writes `ADDRESS - - [DATE] MESSAGE` to stderr, with control characters and
-    /// backslashes escaped. Override it with an empty body to log nothing.
+    /// backslashes escaped. Override it with an empty body to log nothing. (In other formats than Python's, the lines of
+    /// requests do not pass it: override [`log_request`](Self::log_request), too.)
     fn log_message(&self, x: &Exchange<'_>, message: fmt::Arguments<'_>) {
         base::log_message(self, x, message);
     }

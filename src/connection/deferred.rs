@@ -49,8 +49,9 @@ impl fmt::Debug for Answer {
 /// A request that any thread may answer later, for long polling or job queues; returned by [`Exchange::defer`]. Until then
 /// it occupies no thread.
 ///
-/// If it is dropped without a response, the client gets 503. There is no timeout: the request waits until it is answered,
-/// the client leaves, or the server stops.
+/// If it is dropped without a response, the client gets 503. (`defer` itself fails with 503 beyond
+/// [`Limits::total_queue`](crate::Limits::total_queue).) There is no timeout: the request waits until it is answered, the
+/// client leaves, or the server stops.
 ///
 /// ```
 /// use servette::{Deferred, Status, handler_fn, respond};
@@ -118,17 +119,19 @@ impl Deferred {
         self.control.is_stopping()
     }
 
-    /// Sets a closure that is called when the client leaves, and when the server begins to shut down; at once if that has
-    /// happened already. It replaces the closure of an earlier call. A response does not call it.
+    /// Sets a closure that is called when the client leaves, and when the server begins to shut down. If that has happened
+    /// already, it is called at once, on the calling thread. It replaces the closure of an earlier call. A response does not
+    /// call it.
     ///
-    /// The closure runs on a thread of the server, so it should return quickly. Calls do not overlap, and
+    /// Later calls are made on a thread of the server, so the closure should return quickly. Calls do not overlap, and
     /// [`Notice::Closed`] is the last one.
     pub fn notify(&self, closure: impl Fn(Notice) + Send + Sync + 'static) {
         self.link.notify(Notify::new(closure));
     }
 
     /// Keeps waiting when the client shuts down its sending side (half-close). By default such a client counts as having
-    /// left, because a client that closes the connection looks the same.
+    /// left, because a client that closes the connection looks the same. (A handler that answers at once still answers such a
+    /// client.)
     pub fn allow_half_close(&self) {
         self.link.allow_half_close();
     }

@@ -13,7 +13,7 @@ pub(super) struct LimitArguments {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: Option<u32>,
 
-    /// Maximum worker threads, and so requests handled at a time [default: 512]
+    /// Maximum requests handled at a time, each by a thread; further ones wait [default: 512]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     max_threads: Option<u32>,
 

@@ -28,11 +28,11 @@ pub(super) struct TlsArguments {
     #[arg(long, value_name = "FILE")]
     tls_cert: Vec<PathBuf>,
 
-    /// PEM file with the private key, if it is not in the file of --tls-cert
+    /// PEM file with the private key, if it is not in the file of --tls-cert; repeatable, one for each --tls-cert
     #[arg(long, value_name = "FILE")]
     tls_key: Vec<PathBuf>,
 
-    /// File with the password of the private key
+    /// File with the password of the private keys that are encrypted
     #[arg(long, value_name = "FILE")]
     tls_password_file: Option<PathBuf>,
 

@@ -5,7 +5,8 @@
 //! handlers return quickly, that is all there is: no other worker, no queue, no wake-up. Another worker becomes the
 //! leader in three cases, and this one then stays with its handler as long as it takes:
 //!
-//! - the handler is about to wait for its client (the [`handoff`](super::handoff) hook is told before);
+//! - the handler is about to wait for its client (the [`handoff`](super::handoff) hook is told before), and another
+//!   connection of the loop is ready, or the wait lasts longer than some milliseconds;
 //! - the route is known to block (the [`predictor`](super::predictor) remembers);
 //! - the [`monitor`](super::monitor) sees that the leader has made no progress for a tick.
 //!
@@ -104,7 +105,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
 
     /// Serves a connection that waited for a worker.
     fn take_over(&self, mut task: Box<Task>, buffers: &mut Buffers) {
-        // A new one was not read yet.
+        // Nothing was read from a new connection yet, so it has no buffers to take up.
         let task = match task.is_new {
             true => Some(task),
             false => {
@@ -117,6 +118,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
+    /// Returns the next work of this worker, which has `arrived` if it was started or woken and has not asked since.
     fn next_work(&self, arrived: bool) -> Work<Box<Task>> {
         if self
             .loops
@@ -164,7 +166,8 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         event_loop.note_led();
         let hook = HandoffHook::new(self.scheduler.clone(), event_loop, epoch);
         buffers.hook = Some(Box::new(hook));
-        // What was served last is parked, or goes on, under a lock that is taken anyway.
+        // The connection that was served last. It is put back into the loop at the next turn, under the lock that is taken
+        // there anyway: `state.put_back`.
         let mut last = Left::Nothing;
         while leadership.is_held(epoch) {
             // Do not block on the lock: if this worker lost the loop, the new leader holds the lock for as long as it
@@ -228,11 +231,13 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         leadership: &Leadership,
         mut state: MutexGuard<'_, LoopState>,
     ) -> io::Result<()> {
+        // If all workers lead and no more can be started, a leader also serves the tasks that wait for a worker.
         if let Some(task) = self.scheduler.take_stranded() {
             state.put_back(Left::GoesOn(task));
         }
         leadership.rests();
         self.scheduler.leader_rests();
+        // After a handler that waited for its client, events come at longer intervals: busy polling would be in vain.
         if leadership.take_has_waited() {
             state.expect_long_waits();
         }
@@ -256,6 +261,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     /// Serves a connection, as far as that needs no other worker. The result can be put back into the loop of this number,
     /// which the worker leads.
     fn serve(&self, number: usize, mut task: Box<Task>, buffers: &mut Buffers) -> Left {
+        // `verify_request` is called for a new connection, and may block like a handler.
         if task.is_new && self.home(&task).asks() {
             match self.keep(task, buffers) {
                 Some(kept) => task = kept,
@@ -268,7 +274,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         };
         let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
         match left {
-            // The task was queued by another loop and no worker could be started for it: park it in its home loop.
+            // This leader has served a task of another loop (`take_stranded`): park it in its home loop.
             Left::Waits(task) if task.home() != number => {
                 let back = self.home(&task).park(task);
                 back.map_or(Left::Nothing, Left::GoesOn)
@@ -277,13 +283,14 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         }
     }
 
-    /// Returns a task, for which code of the program is to run, if a leader may run it. Otherwise the task waits for
-    /// another worker.
+    /// Returns the task if a leader may run code of the program, such as its handler, itself. Otherwise the task waits for
+    /// another worker, and the result is `None`.
     fn keep(&self, mut task: Box<Task>, buffers: &mut Buffers) -> Option<Box<Task>> {
         if self.scheduler.may_run_inline() {
             return Some(task);
         }
-        // A new one has no buffers yet. It comes back where there are no workers but leaders.
+        // A new connection has no buffers yet. `enqueue` returns the task if all workers lead and no more can be started;
+        // then this leader serves it.
         if task.is_new {
             return self.scheduler.enqueue(task);
         }
