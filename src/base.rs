@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::clock;
 use crate::connection::cycle::Due;
-use crate::connection::handed::Carried;
+use crate::connection::kept::Carried;
 use crate::connection::observer::Observation;
 use crate::connection::{Connection, Next, Readiness};
 use crate::exchange::{Context, Exchange, Scope};
@@ -107,11 +107,28 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(
     handler: &H,
     conn: &mut Connection,
 ) -> Result<()> {
-    if conn.wait_request()? != Readiness::Request {
-        return Ok(());
+    let was_over = conn.is_to_report();
+    while conn.wait_request()? == Readiness::Request {
+        let is_over = conn.is_to_report();
+        answer_one_request(handler, conn);
+        // A `handle` that goes on by itself waits for a request, not for the end of the response before.
+        if was_over || !is_over {
+            break;
+        }
     }
-    let Carried { data, start } = conn.take_carried();
+    Ok(())
+}
+
+/// Answers the request that is there, or reports the outcome of the one before.
+#[inline]
+fn answer_one_request<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
+    let Carried {
+        data,
+        start,
+        is_to_log,
+    } = conn.take_carried();
     let scope = Scope::new(&handler, conn.version(handler.protocol_version()), data);
+    scope.is_to_log.set(is_to_log);
     let context = Context {
         handler: &handler,
         is_layered: handler.is_layer(),
@@ -122,6 +139,10 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(
     let start = start.or_else(|| is_told.then(Instant::now));
     conn.exchange(&context, |x, due| {
         match &due {
+            Due::Over(outcome) => {
+                outcome::tell(handler, x, outcome);
+                return false;
+            }
             Due::Request => x.channel().observed().tell(Observation::Begun(x, None)),
             Due::Refused(refusal) => x
                 .channel()
@@ -131,18 +152,16 @@ pub fn handle_one_request<H: RequestHandler + ?Sized>(
             Due::Late(_) => false,
         };
         let is_cut = outcome::answer(handler, x, due);
-        if let Some(start) = start
-            && !x.channel().is_deferred()
-        {
-            outcome::tell(handler, x, start.elapsed(), is_cut);
+        if let Some(start) = start {
+            outcome::tell_if_over(handler, x, start, is_cut);
         }
         is_cut
     });
     conn.carry(|| Carried {
+        is_to_log: scope.is_to_log.get(),
         data: scope.data,
         start,
     });
-    Ok(())
 }
 
 /// Default implementation of [`RequestHandler::handle_expect_100`]: returns true.

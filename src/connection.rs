@@ -4,7 +4,7 @@
 //! and waits), [`input`] and [`outgoing`] (bytes in, bytes out), `tail` (the unsent end of a response), [`channel`] (what
 //! `rfile` and `wfile` share), `cycle` (one request and its response), `state` (between two requests), then
 //! [`request_body`], [`response_writer`] and [`raw`], which handlers see. [`response_stream`] and [`deferred`] outlive the
-//! handler; [`link`], [`stream_queue`] and `handed` are below them.
+//! handler; [`link`], [`stream_queue`] and `handed` are below them. [`kept`] and `report` end their exchanges.
 
 #[cfg(feature = "tls-config")]
 use std::cell::RefCell;
@@ -32,14 +32,17 @@ pub(crate) mod channel;
 pub(crate) mod chunk;
 pub(crate) mod cycle;
 pub(crate) mod deferred;
+pub(crate) mod detached;
 pub(crate) mod handed;
 pub(crate) mod input;
+pub(crate) mod kept;
 pub(crate) mod link;
 pub(crate) mod min_rate;
 pub(crate) mod observer;
 pub(crate) mod outgoing;
 pub(crate) mod proxy_header;
 pub(crate) mod raw;
+mod report;
 pub(crate) mod request_body;
 pub(crate) mod response_stream;
 pub(crate) mod response_writer;
@@ -326,7 +329,10 @@ impl Connection {
     fn look_for_request(&mut self) -> Result<Readiness> {
         loop {
             if self.is_unfinished() {
-                return Ok(Readiness::Pending);
+                if self.channel.has_tail() || self.is_handed() {
+                    return Ok(Readiness::Pending);
+                }
+                self.note_over(false);
             }
             match self.state {
                 State::Open => {}

@@ -133,6 +133,30 @@ impl Error {
         Error::of(Kind::Other(error.into()))
     }
 
+    /// Makes the error that the client has disconnected. If a hook returns it, the server closes the connection, sends no
+    /// response and logs no error.
+    ///
+    /// ```
+    /// use servette::{Error, Status, handler_fn};
+    /// use std::{thread, time::Duration};
+    ///
+    /// # fn is_done() -> bool {
+    /// #     true
+    /// # }
+    /// let handler = handler_fn(|_, x| {
+    ///     while !is_done() {
+    ///         if x.client_has_disconnected() {
+    ///             return Err(Error::client_disconnected());
+    ///         }
+    ///         thread::sleep(Duration::from_millis(100));
+    ///     }
+    ///     x.send_content(Status::OK, "text/plain", "done")
+    /// });
+    /// ```
+    pub fn client_disconnected() -> Self {
+        io::Error::from(Fault::Gone).into()
+    }
+
     /// Wraps an I/O error with a description of the failed operation.
     pub(crate) fn context(context: impl Into<String>, source: io::Error) -> Self {
         Error::of(Kind::Context {
@@ -192,8 +216,9 @@ impl Error {
     /// Returns true if the client is at fault: it disconnected, stopped sending or reading, or sent a body that can't
     /// be read.
     pub fn is_client_fault(&self) -> bool {
-        self.fault()
-            .is_some_and(|fault| !matches!(fault, Fault::Overlong | Fault::Incomplete))
+        self.fault().is_some_and(|fault| {
+            !matches!(fault, Fault::Overlong | Fault::Incomplete | Fault::Late)
+        })
     }
 
     /// Returns true if the error was made from a [`Status`].

@@ -15,7 +15,8 @@ pub use self::target::Target;
 use crate::TlsInfo;
 use crate::connection::channel::Channel;
 use crate::connection::deferred::Deferred;
-use crate::connection::raw::{DetachedStream, RawStream};
+use crate::connection::detached::DetachedStream;
+use crate::connection::raw::RawStream;
 use crate::connection::request_body::RequestBody;
 use crate::connection::response_writer::ResponseWriter;
 use crate::info::{Peer, ServerInfo};
@@ -37,7 +38,10 @@ mod target;
 ///
 /// The fields are the instance variables of Python's `BaseHTTPRequestHandler`. The fields of the request are `Copy` and
 /// live as long as the exchange, so `x.send_header("Location", x.path)` compiles. `rfile` and `wfile` can be borrowed
-/// at the same time.
+/// at the same time, in one thread: a handler can read a part of the body, write a part of the response, and so on. Both
+/// stay in the thread of the handler. To write the response from another thread, use
+/// [`start_stream`](ResponseWriter::start_stream); to read and write a protocol other than HTTP from two threads, use
+/// [`detach`](Self::detach).
 ///
 /// A handler sends a response in this order: [`send_response`](crate::RequestHandler::send_response), then
 /// [`send_header`](crate::RequestHandler::send_header) for each field, then
@@ -199,6 +203,9 @@ impl<'a> Exchange<'a> {
     /// counts as answered, and the connection is closed after the exchange. Reads start with the bytes that the server
     /// has read after the head of the request.
     ///
+    /// If the handler has not read the request body, the body is in the stream, with its chunk framing if it is chunked, and
+    /// reading `rfile` is an error (`InvalidInput`). Read the body first: `x.rfile.discard()?`.
+    ///
     /// # Errors
     /// Errors of sending the bytes that were written before.
     pub fn raw_stream(&mut self) -> io::Result<RawStream<'_>> {
@@ -208,8 +215,10 @@ impl<'a> Exchange<'a> {
     /// Takes the connection out of the server, as a blocking stream that outlives the exchange: for an upgrade such as
     /// WebSocket, or for a tunnel.
     ///
-    /// As with [`raw_stream`](Self::raw_stream), the bytes that were written before are sent, and the request counts as answered. The
-    /// timeouts of the server and its shutdown do not apply to the stream.
+    /// As with [`raw_stream`](Self::raw_stream), the bytes that were written before are sent, the request counts as
+    /// answered, and an unread request body is in the stream: read it first, with `x.rfile.discard()?`. The timeouts of the
+    /// server and its shutdown do not apply to the stream. It counts in [`Limits::max_connections`](crate::Limits) until it
+    /// is dropped.
     ///
     /// # Errors
     /// Errors of sending the bytes that were written before. In [`respond`](crate::respond), which has no socket, it
@@ -257,6 +266,9 @@ impl<'a> Exchange<'a> {
     /// Returns true if the client has disconnected: it has closed or reset the connection, or shut down its sending
     /// direction (which looks the same to the server). Use it in a handler that waits for something other than the
     /// client. It reads no bytes.
+    ///
+    /// To end the request then, return [`Error::client_disconnected`](crate::Error::client_disconnected): no response is
+    /// sent, and no error is logged.
     ///
     /// Each call is a system call. In [`respond`](crate::respond), which has no connection, it always returns false.
     pub fn client_has_disconnected(&self) -> bool {

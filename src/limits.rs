@@ -89,7 +89,8 @@ pub struct Limits {
     /// Deadline for the lingering close. Default 2 s.
     pub linger_deadline: Duration,
     /// Maximum open connections. Beyond it the longest-idle connection is closed; if none is idle or slow, the new
-    /// connection gets 503. Default 16,384, or less if the process may not open as many descriptors.
+    /// connection gets 503. A [`DetachedStream`](crate::DetachedStream) counts until it is dropped; it is never idle.
+    /// Default 16,384, or less if the process may not open as many descriptors.
     pub max_connections: usize,
     /// Maximum number of handlers that a [`ThreadingHttpServer`](crate::ThreadingHttpServer) runs at a time. Further requests
     /// wait for a worker; the server still accepts connections and enforces timeouts. There is a worker thread for each

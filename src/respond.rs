@@ -75,7 +75,15 @@ fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
         let goes_on = conn.is_unfinished();
         // On failure the response is truncated.
         let is_finished = conn.finish_handed(Some(PATIENCE)).is_ok();
+        if !is_finished && let Some(call) = conn.close_handed() {
+            // What the program's closure does is its own affair.
+            let _ = call.run();
+        }
+        if next == Next::Close {
+            conn.leave();
+        }
         is_open = match next {
+            _ if conn.is_to_report() => true,
             Next::Again => true,
             // No more bytes will arrive.
             Next::Park => (goes_on && is_finished) || conn.answered() > before,

@@ -176,6 +176,7 @@ macro_rules! common {
                         for of in &self.loops {
                             of.stop(&mut of.lock());
                         }
+                        first(&self.loops).run_last_notices(&self.handler);
                         Err(Error::other("the server was shut down"))
                     }
                     Served::Answered => Ok(true),
@@ -231,15 +232,15 @@ impl<H: RequestHandler + Sync> ThreadingHttpServer<H> {
         let _serving = self.shared().begin_serving()?;
         let _loop = self.shared().control.enter_loop();
         let limits = &self.shared().options.limits;
-        WorkerPool::new(
+        let pool = WorkerPool::new(
             &self.loops,
             &self.handler,
             limits.max_threads,
             limits.thread_idle_timeout,
-        )
-        .run()
-        .inspect(|()| self.shared().run_notices())
-        .map_err(poll_error)
+        );
+        let result = pool.run();
+        first(&self.loops).run_last_notices(&self.handler);
+        result.map_err(poll_error)
     }
 
     /// Serves in the background while `f` runs, then shuts the server down and waits for all handlers; their sockets are
@@ -347,7 +348,7 @@ impl EventLoop {
             };
             drop(state);
             if matches!(step, Step::Stop) {
-                self.shared.run_notices();
+                self.run_last_notices(handler);
                 return Ok(Served::Stopped);
             }
             // Whatever goes wrong, the thread lives on.

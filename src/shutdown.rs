@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -177,9 +177,26 @@ pub(crate) struct Control {
     changed: Condvar,
     wakers: OnceLock<Vec<Arc<mio::Waker>>>,
     tails: Tails,
+    /// Number of open connections, including detached ones.
+    pub(crate) open: AtomicUsize,
+}
+
+/// The place of a detached connection in [`Control::open`], until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Control>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Control {
+    /// Leaves the place of a connection to its detached stream.
+    pub(crate) fn leave_place(self: &Arc<Self>) -> Place {
+        Place(self.clone())
+    }
+
     pub(crate) fn set_wakers(&self, wakers: Vec<Arc<mio::Waker>>) {
         // A server has its pollers for life, so this is called once.
         let _ = self.wakers.set(wakers);

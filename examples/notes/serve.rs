@@ -19,7 +19,7 @@ pub fn serve(handler: impl RequestHandler + Sync) -> Result<()> {
         thread::spawn(move || {
             let running = stop.shutdown(Duration::from_secs(10));
             if running > 0 {
-                eprintln!("{running} handlers still run");
+                eprintln!("{running} requests are not finished");
                 process::exit(1);
             }
         });

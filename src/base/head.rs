@@ -1,8 +1,10 @@
 //! Default implementations of the hooks that write the head. Each exists twice: inlined for a handler without layers,
 //! where the compiler evaluates the checks of constant names and statuses, and out of line for layers.
 
+use std::io::{self, Write};
+
 use super::RequestHandler;
-use crate::{Exchange, Result, Status};
+use crate::{Error, Exchange, Result, Status};
 
 #[inline(always)]
 pub(super) fn content<H: RequestHandler + ?Sized>(
@@ -12,6 +14,9 @@ pub(super) fn content<H: RequestHandler + ?Sized>(
     content_type: &str,
     body: &[u8],
 ) -> Result<()> {
+    if status.code() < 200 {
+        return Err(interim_content());
+    }
     h.send_response(x, status);
     if !content_type.is_empty() {
         h.send_header(x, "Content-Type", content_type);
@@ -20,7 +25,13 @@ pub(super) fn content<H: RequestHandler + ?Sized>(
         h.send_header(x, "Content-Length", itoa::Buffer::new().format(body.len()));
     }
     h.end_headers(x)?;
-    Ok(std::io::Write::write_all(&mut x.wfile, body)?)
+    Ok(x.wfile.write_all(body)?)
+}
+
+#[cold]
+fn interim_content() -> Error {
+    let what = "a 1xx response has no content: send it with send_response_only and end_headers";
+    io::Error::new(io::ErrorKind::InvalidInput, what).into()
 }
 
 #[cold]

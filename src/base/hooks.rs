@@ -73,7 +73,7 @@ use crate::{Result, ServeFiles, Status, base};
 ///
 /// In an implementation of this trait, `other.do_method(x)` compiles, but mixes two handlers: `x.send_content(..)`,
 /// `x.send_error(..)` and all other hooks that `other` calls on `x` are those of the outer handler. The error pages, the
-/// `Server` field, the HTTP version and an `end_headers` of `other` are not used.
+/// `Server` field and an `end_headers` of `other` are not used.
 ///
 /// ```
 /// use servette::{Exchange, Layer, RequestHandler, Result, Status, handler_fn, respond};
@@ -131,6 +131,9 @@ pub trait RequestHandler {
     /// Reads one request, answers it, completes the response, and reads the rest of the body. Waits for the request if
     /// none has arrived. You normally don't need to override this.
     ///
+    /// The server calls it once more for the response of a [deferred](Exchange::defer) request, and to call
+    /// [`Layer::end_request`](crate::Layer::end_request) for a response that ended after its handler.
+    ///
     /// # Errors
     /// As [`handle`](Self::handle).
     fn handle_one_request(&self, conn: &mut Connection) -> Result<()> {
@@ -172,8 +175,8 @@ pub trait RequestHandler {
     /// [`error_message_format`](Self::error_message_format). The server calls it too, to reject requests with 400, 408,
     /// 414, 417, 431, 501, 503 or 505; the request fields of that exchange are empty.
     ///
-    /// The connection is closed after 400, 408, 411, 413, 414, 417, 431 and 505, and kept after others. (Python closes it
-    /// after every error.)
+    /// The connection is closed after 400, 408, 411, 413, 414, 417, 431 and 505 and after a rejected `CONNECT`, and kept
+    /// after others. (Python closes it after every error.)
     ///
     /// # Errors
     /// As [`end_headers`](Self::end_headers), and errors of writing the page.
@@ -186,7 +189,7 @@ pub trait RequestHandler {
     ///
     /// # Errors
     /// As [`end_headers`](Self::end_headers), and errors of writing the body. It fails if the exchange has a response
-    /// already.
+    /// already, and with `InvalidInput` for a 1xx status, which has no content.
     #[inline(always)]
     fn send_content(
         &self,
@@ -204,8 +207,15 @@ pub trait RequestHandler {
         base::send_response(self, x, status);
     }
 
-    /// Starts the response with its status line alone: for `100 Continue` and other interim responses, or to leave out
-    /// `Server` and `Date`.
+    /// Starts the response with its status line alone: for `100 Continue` and other interim responses, for 101, or to leave
+    /// out `Server` and `Date`.
+    ///
+    /// A client of HTTP/1.0 gets no 1xx responses (RFC 9110, section 15.2): interim responses to it are dropped, and
+    /// [`end_headers`](Self::end_headers) fails for a 101, with an error that is answered with 400.
+    ///
+    /// As in Python, it does not log the request. For a final response, call
+    /// [`x.log_request(code, None)`](Exchange::log_request) as well; otherwise the access log has no line of the request, in
+    /// any format.
     #[inline(always)]
     fn send_response_only(&self, x: &mut Exchange<'_>, status: Status<'_>) {
         base::send_response_only(self, x, status);
@@ -319,6 +329,9 @@ pub trait RequestHandler {
 
     /// Returns the version of HTTP that this handler speaks. Default: `HTTP/1.0`, as in Python. `HTTP/1.1` enables
     /// keep-alive and chunked responses.
+    ///
+    /// A 1xx response, such as 101 or 103, is always sent as HTTP/1.1, whatever this hook returns: HTTP/1.0 does not
+    /// define 1xx (RFC 9110, section 15.2), and clients reject a 101 of HTTP/1.0.
     fn protocol_version(&self) -> &str {
         base::protocol_version(self)
     }

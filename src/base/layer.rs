@@ -21,6 +21,10 @@ use crate::{Exchange, Result, Status, base};
 
 /// The result of an exchange, for an access log; passed to [`Layer::end_request`].
 ///
+/// Bytes count as sent when the operating system has accepted them. If the client disconnects, it may have received fewer.
+/// At most 32 KiB of a response wait in the server's own buffer when its handler returns; they count as sent, too. Bytes that
+/// bypass the response ([`Exchange::detach`], [`Exchange::raw_stream`]) are not counted.
+///
 /// ```
 /// use servette::base::Outcome;
 /// use servette::{Exchange, Layer, RequestHandler};
@@ -43,14 +47,14 @@ use crate::{Exchange, Result, Status, base};
 pub struct Outcome {
     /// The status code of the response; 0 if there was no response.
     pub code: u16,
-    /// The size of the response in bytes, including its head. The last bytes may not have reached the client yet.
+    /// The number of bytes of the response that were sent, including its head.
     pub bytes: u64,
-    /// The size of the body in bytes as it was sent, including the chunk framing and without the head.
+    /// The number of bytes of the body that were sent, including the chunk framing and without the head.
     pub body_bytes: u64,
-    /// The time from the end of the request's head to the end of the response.
+    /// The time from the end of the request's head until the response was complete or its connection was dropped.
     pub elapsed: Duration,
-    /// Whether the response is incomplete and its connection was dropped, because the client disconnected or was too
-    /// slow, or because the handler failed after the response had begun.
+    /// Whether the response is incomplete and its connection was dropped: the client disconnected or was too slow, the
+    /// server stopped, or the handler or its [`ResponseStream`](crate::ResponseStream) failed after the response had begun.
     pub is_cut: bool,
 }
 
@@ -200,6 +204,13 @@ macro_rules! layer {
 
             /// Called on the outermost layer once at the end of each exchange, also if the request was rejected: for an
             /// access log with status, size and duration. By default it calls the hook of the inner handler.
+            ///
+            /// An exchange ends when its response is complete, or when its connection is dropped. A download or a
+            /// [`ResponseStream`](crate::ResponseStream) may end long after the handler has returned. The hook is then
+            /// called by a thread that runs handlers, with an exchange that has the fields of the request and the values
+            /// of [`set_data`](Exchange::set_data), and before the next request of the connection. Assignments of the
+            /// handler to fields such as `x.path` are not kept. A [deferred](Exchange::defer) request whose client leaves
+            /// before the response ends with code 0.
             ///
             /// ```
             /// use servette::base::Outcome;

@@ -1,7 +1,7 @@
 //! The end of an exchange: the handler answers it, the server rejects it, or it ends with an error or a panic. In each
 //! case the response is complete or the connection is closed.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use super::{Outcome, RequestHandler, log_lines};
 use crate::connection::cycle::Due;
@@ -21,27 +21,39 @@ pub(super) fn answer<H: RequestHandler + ?Sized>(h: &H, x: &mut Exchange<'_>, du
             Err(refused(&refusal))
         }
         Due::Late(late) => guarded(|| late.run(&h, x)),
+        Due::Over(_) => return false,
     };
     note_panic(x, &result);
     settle(h, x, result)
 }
 
-/// Reports the outcome of the exchange to the layers and to the log.
+/// Reports the outcome of the exchange, unless the response continues without the handler. Then it is reported when the
+/// response is over.
 #[cold]
-pub(super) fn tell<H: RequestHandler + ?Sized>(
+pub(super) fn tell_if_over<H: RequestHandler + ?Sized>(
     h: &H,
     x: &Exchange<'_>,
-    elapsed: Duration,
+    start: Instant,
     is_cut: bool,
 ) {
+    let channel = x.channel();
+    if channel.is_deferred() || (!is_cut && channel.postpone_report()) {
+        return;
+    }
     let outcome = Outcome {
-        elapsed,
+        elapsed: start.elapsed(),
         is_cut,
-        ..x.channel().out.borrow().outcome()
+        ..channel.out.borrow().outcome(0, 0)
     };
+    tell(h, x, &outcome);
+}
+
+/// Reports the outcome of the exchange to the layers and to the log.
+#[cold]
+pub(super) fn tell<H: RequestHandler + ?Sized>(h: &H, x: &Exchange<'_>, outcome: &Outcome) {
     let told = guarded(|| {
-        h.end_request(x, &outcome);
-        log_request(h, x, &outcome);
+        h.end_request(x, outcome);
+        log_request(h, x, outcome);
         Ok(())
     });
     x.context.scope.logged_code.set(0);

@@ -86,7 +86,7 @@ impl Answer {
                 h.log_request(x, raw_status(output), None);
                 // The stream is given up as one of messages; what is written from now on is sent as
                 // it is.
-                x.raw_stream()?;
+                x.channel().surrender()?;
                 self.write(x, output)
             }
             Stage::Head(head, searched) => {

@@ -13,6 +13,7 @@ use super::handed::Handed;
 use super::min_rate::{Allowance, MinRate};
 use super::observer::Observed;
 use super::outgoing::{BUFFER, HeadKind, Outgoing, Taken, Terms, misuse};
+use super::report::Report;
 use super::tail::Tail;
 use super::wire::{Client, Wire};
 use crate::error::Fault;
@@ -54,6 +55,8 @@ pub(super) struct Rest {
     pub(super) tail: Option<Box<Tail>>,
     /// The stream or the deferred request of the last exchange.
     pub(super) handed: Option<Box<Handed>>,
+    /// The exchange whose outcome is reported when both are over.
+    pub(super) report: Option<Box<Report>>,
 }
 
 impl Channel {
@@ -297,7 +300,7 @@ impl Channel {
     }
 
     /// Gives up the framing of the response: the complete part is sent, and nothing is added.
-    pub(super) fn surrender(&self) -> io::Result<()> {
+    pub(crate) fn surrender(&self) -> io::Result<()> {
         if self.is_handed() {
             return Err(misuse(
                 "the exchange is deferred, or a ResponseStream sends its body: there is no raw stream",

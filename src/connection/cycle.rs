@@ -6,14 +6,14 @@ use std::mem;
 use super::Connection;
 use super::channel::Channel;
 use super::deferred::Answer;
-use super::handed::{Kept, Late};
 use super::input::{Input, Texts};
-use super::observer::Observation;
+use super::kept::{Kept, Late, Step};
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
 use super::state::{Discard, State};
 use super::wait_hook::Coming;
+use crate::base::Outcome;
 use crate::exchange::{Context, Exchange, Headers};
 use crate::http1::chunked::Decoder;
 use crate::http1::framing::BodyLength;
@@ -30,6 +30,8 @@ pub(crate) enum Due {
     Refused(Refusal),
     /// By the closure of a deferred request.
     Late(Answer),
+    /// Not at all: the response is over, and its outcome is reported.
+    Over(Outcome),
 }
 
 impl Connection {
@@ -49,7 +51,7 @@ impl Connection {
             ..
         } = self;
         let (found, refusal, late) = take(state, input);
-        let (kept, late) = late.map(|late| (late.kept, late.answer)).unzip();
+        let (kept, step) = late.map(|late| (late.kept, late.step)).unzip();
         input.reset_scan();
         let Extent { start, end } = found.extent();
         let is_behind = !channel.is_idle();
@@ -75,12 +77,15 @@ impl Connection {
         // Of a refused request nobody knows what of the input belongs to it.
         let client_ends = refusal.is_none() && !head.meta.keep_alive;
         let server_keeps = is_11(context.scope.version);
-        begin(channel, body, &head, server_keeps, kept.as_ref());
-        let due = match (refusal, late) {
-            (Some(refusal), _) => Due::Refused(refusal),
-            (None, Some(answer)) => Due::Late(answer),
-            (None, None) => Due::Request,
+        let (due, then) = match (refusal, step) {
+            (_, Some(Step::Report(outcome, then))) => (Due::Over(outcome), Some(then)),
+            (Some(refusal), _) => (Due::Refused(refusal), None),
+            (None, Some(Step::Answer(answer))) => (Due::Late(answer), None),
+            (None, None) => (Due::Request, None),
         };
+        if then.is_none() {
+            begin(channel, body, &head, server_keeps, kept.as_ref());
+        }
         let path = match head.target.path {
             Cow::Borrowed(path) => path,
             Cow::Owned(path) => {
@@ -115,10 +120,15 @@ impl Connection {
             mount: None,
         };
         let is_truncated = answer(&mut exchange, due);
-        if channel.is_deferred() {
+        if channel.is_unfinished() {
             channel.keep_head(bytes);
+        }
+        if then.is_some() || channel.is_deferred() {
             if let Some(hook) = &channel.wire.hook {
                 hook.after_handler();
+            }
+            if let Some(then) = then {
+                *state = *then;
             }
             return;
         }
@@ -152,12 +162,11 @@ impl Connection {
                 self.discard();
             }
         }
-        let pending = self.input.pending();
-        self.channel.wire.observed.tell(Observation::Over(pending));
+        self.tell_over();
     }
 }
 
-/// Takes what is to be answered: a head in the input, a refusal, or the closure of a deferred request.
+/// Takes what is to be answered: a head in the input, a refusal, or an exchange whose handler has returned.
 #[inline(always)]
 fn take(state: &mut State, input: &Input) -> (Found, Option<Refusal>, Option<Late>) {
     let none = Found::Other(Extent::default());
@@ -216,7 +225,9 @@ fn begin(
             0
         }
     };
-    channel.begin(terms, !(server_keeps && head.meta.keep_alive), body_left);
+    // The client may have sent bytes for the tunnel at once: they are no requests (RFC 9931, section 8).
+    let may_be_kept = server_keeps && head.meta.keep_alive && !terms.is_connect;
+    channel.begin(terms, !may_be_kept, body_left);
     if let Some(kept) = kept {
         channel.awaits_continue.set(kept.awaits_continue);
         channel.close.set(kept.closes);

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use super::Connection;
 use super::channel::{Channel, Rest};
 use super::deferred::{Answer, Deferred};
+use super::kept::{Kept, Late, Step};
 use super::link::{Call, Link, Place};
 use super::outgoing::misuse;
 use super::response_stream::ResponseStream;
 use super::state::{Ending, State, WaitsFor};
 use super::stream_queue::{Look, Progress, Queue, RestFraming};
 use crate::error::Fault;
-use crate::exchange::Data;
 use crate::shutdown::TailGuard;
 use crate::{Error, Result, Status};
 
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A stream or a deferred request, on the side of the connection.
 #[derive(Debug)]
 pub(super) struct Handed {
-    what: What,
+    pub(super) what: What,
     /// The link has the slot in which the connection is parked.
     has_place: bool,
     /// The link was told that the server stops.
@@ -40,35 +40,9 @@ pub(super) struct Handed {
 }
 
 #[derive(Debug)]
-enum What {
+pub(super) enum What {
     Stream(Arc<Link<Queue>>),
     Late(Arc<Link<Option<Answer>>>, Kept),
-}
-
-/// The state that is kept for a deferred request.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    pub(super) head: Vec<u8>,
-    /// The client waits for `100 Continue`.
-    pub(super) awaits_continue: bool,
-    /// The handler wants the connection to end.
-    pub(super) closes: bool,
-    carried: Carried,
-}
-
-/// The state that the layers above keep for a deferred request.
-#[derive(Debug, Default)]
-pub(crate) struct Carried {
-    pub(crate) data: Data,
-    /// The start of the exchange, if it is measured.
-    pub(crate) start: Option<Instant>,
-}
-
-/// The pending response of a deferred request.
-#[derive(Debug)]
-pub(super) struct Late {
-    pub(super) kept: Kept,
-    pub(super) answer: Answer,
 }
 
 impl Handed {
@@ -180,44 +154,20 @@ impl Channel {
         drop(handed);
     }
 
-    /// Keeps the head of a deferred request.
-    pub(super) fn keep_head(&self, bytes: &[u8]) {
-        if let Some(handed) = &mut self.rest.borrow_mut().handed
-            && let What::Late(_, kept) = &mut handed.what
-        {
-            kept.head = bytes.to_vec();
-            kept.awaits_continue = self.awaits_continue.get();
-            kept.closes = self.close.get();
-        }
+    /// Returns true if the last response continues without a handler, or its outcome is still to be reported.
+    #[inline]
+    pub(super) fn is_unfinished(&self) -> bool {
+        let rest = self.rest.borrow();
+        rest.tail.is_some() || rest.handed.is_some() || rest.report.is_some()
     }
 }
 
 impl Connection {
-    /// Keeps the state of the layers above, if the request is deferred.
-    #[inline]
-    pub(crate) fn carry(&mut self, carried: impl FnOnce() -> Carried) {
-        if let Some(handed) = &mut self.channel.rest.get_mut().handed
-            && let What::Late(_, kept) = &mut handed.what
-        {
-            kept.carried = carried();
-        }
-    }
-
-    /// Takes the state that was kept for a deferred request.
-    #[inline]
-    pub(crate) fn take_carried(&mut self) -> Carried {
-        match &mut self.state {
-            State::Late(late) => std::mem::take(&mut late.kept.carried),
-            _ => Carried::default(),
-        }
-    }
-
     /// Returns true if the last response continues without a handler: it has a tail, or is a stream or deferred. Before that
-    /// is over, nothing else is done for the connection.
+    /// is over and its outcome is reported, nothing else is done for the connection.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
-        let rest = self.channel.rest.borrow();
-        rest.tail.is_some() || rest.handed.is_some()
+        self.channel.is_unfinished()
     }
 
     /// Returns true if a stopping server continues with the connection.
@@ -251,6 +201,19 @@ impl Connection {
     /// # Errors
     /// If the client has left or is too slow, or if the body can't be completed. The connection is ending then.
     pub(crate) fn go_on(&mut self, may_have_left: bool) -> Result<bool> {
+        let gone_on = self.go_on_with_rest(may_have_left);
+        match &gone_on {
+            Ok(false) => {}
+            Ok(true) => {
+                self.note_over(false);
+                self.channel.rest.get_mut().handed = None;
+            }
+            Err(_) => self.note_over(true),
+        }
+        gone_on
+    }
+
+    fn go_on_with_rest(&mut self, may_have_left: bool) -> Result<bool> {
         if self.channel.has_tail() && !self.send_tail()? {
             return Ok(false);
         }
@@ -290,11 +253,10 @@ impl Connection {
                 };
                 self.state = State::Late(Box::new(Late {
                     kept: std::mem::take(kept),
-                    answer,
+                    step: Step::Answer(answer),
                 }));
             }
         }
-        self.channel.rest.get_mut().handed = None;
         Ok(true)
     }
 
@@ -304,6 +266,7 @@ impl Connection {
             Rest {
                 tail: None,
                 handed: Some(handed),
+                ..
             } => handed.look.progress != Progress::Share,
             _ => self.channel.tail_is_full(),
         }
@@ -352,12 +315,13 @@ impl Connection {
         rest.handed.as_deref().is_some_and(wants)
     }
 
-    /// Ends the stream or the deferred request with the connection. Returns the call that tells the program.
+    /// Ends what is left of the exchange with the connection. Returns the call that tells the program.
     pub(crate) fn close_handed(&mut self) -> Option<Call> {
         let fault = match self.channel.wire.control().is_cut() {
             true => Fault::Stopped,
             false => Fault::Gone,
         };
+        self.note_over(true);
         let handed = self.channel.rest.get_mut().handed.take()?;
         let is_stream = matches!(handed.what, What::Stream(_));
         if is_stream {

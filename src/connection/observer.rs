@@ -12,16 +12,27 @@ pub(crate) enum Observation<'e> {
     Received(&'e [u8]),
     /// A request, or what was refused as one, is about to be answered.
     Begun(&'e Exchange<'e>, Option<&'e Refusal>),
-    /// The handler has read these bytes of the body.
+    /// These bytes of the body were read, or discarded.
     Body(&'e [u8]),
-    /// The body has been read to its end; so many bytes behind it are unread.
+    /// The body was read or discarded to its end; so many bytes behind it are unread.
     BodyEnd(usize),
     /// A hook has panicked.
     Panic(&'e str),
     /// A line for the log.
     Log(&'e str),
     /// The exchange is over; so many bytes are unread.
-    Over(usize),
+    Over(usize, Rest),
+}
+
+/// The rest of the body of an exchange that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// There is none, or it is not read.
+    None,
+    /// It is discarded when it arrives.
+    Discarded,
+    /// The same, and the response is not sent before that.
+    Awaited,
 }
 
 /// An observer of a connection.

@@ -16,6 +16,7 @@ use self::framing::Framing;
 use super::stream_queue;
 use crate::base::Outcome;
 use crate::http1::head::Version;
+use crate::{Error, Status};
 
 mod body;
 mod fields;
@@ -175,6 +176,11 @@ impl Outgoing {
         if let Some(error) = self.take_error() {
             return Err(misuse(error));
         }
+        if self.code == 101 && self.terms.client < Version::Http11 {
+            // An upgrade that a client of 1.0 asks for must be ignored (RFC 9110, section 7.8).
+            let status = Status::BAD_REQUEST.with_message("An upgrade requires HTTP/1.1");
+            return Err(Error::from(status).into());
+        }
         self.fields_end = self.buffer.len();
         if self.code < 200 && self.code != 101 {
             self.buffer.extend_from_slice(b"\r\n");
@@ -274,12 +280,14 @@ impl Outgoing {
         Ok(())
     }
 
-    /// The outcome of the exchange, as far as it is known here.
-    pub(crate) fn outcome(&self) -> Outcome {
+    /// The outcome of the exchange, as far as it is known here. Of the bytes that have left the buffer, this number was
+    /// `lost`, and a stream has sent others.
+    pub(crate) fn outcome(&self, lost: u64, streamed: u64) -> Outcome {
+        let bytes = self.gone.saturating_sub(lost).saturating_add(streamed);
         Outcome {
             code: self.code,
-            bytes: self.gone,
-            body_bytes: self.gone.saturating_sub(self.head.into()),
+            bytes,
+            body_bytes: bytes.saturating_sub(self.head.into()),
             ..Outcome::default()
         }
     }

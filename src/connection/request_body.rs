@@ -52,6 +52,8 @@ impl Body {
 /// `read_to_end` works. A request without a body has an empty one. If the client sent `Expect: 100-continue`, the first
 /// read that has to wait sends `100 Continue`.
 ///
+/// The trailer fields of a chunked body are checked and dropped; a handler can't read them.
+///
 /// Read the whole body before the response, into a file if it is large, unless you know the clients. A handler may respond
 /// while it reads, but not every client reads while it sends: LWP, Python's `http.client` and proxies such as HAProxy,
 /// Caddy and nginx may hang, or lose a response that begins before the request is complete.
@@ -70,7 +72,8 @@ impl Body {
 ///
 /// # Errors
 /// `UnexpectedEof` if the client ends the body early, `InvalidData` if its chunks are malformed,
-/// `FileTooLarge` beyond [`Limits::max_body`](crate::Limits), `TimedOut` if it does not arrive in time,
+/// `FileTooLarge` beyond [`Limits::max_body`](crate::Limits), `TimedOut` if it does not arrive in time, `InvalidInput` after
+/// [`detach`](crate::Exchange::detach) or [`raw_stream`](crate::Exchange::raw_stream),
 /// `ConnectionReset` and `ConnectionAborted` as for [`ResponseWriter`](crate::ResponseWriter). If a handler
 /// returns such an error with `?`, the client gets 400, 408 or 413.
 pub struct RequestBody<'a> {
@@ -114,6 +117,17 @@ impl RequestBody<'_> {
 
     pub(crate) fn consume_ahead(&mut self, count: usize) {
         self.ahead.consume(count);
+    }
+
+    /// Leaves the unread rest to the byte stream of the connection: reading it here is an error from now on.
+    pub(super) fn leave(&mut self) {
+        let is_read = match self.body.decoder {
+            Some(_) => self.body.ended,
+            None => self.channel.body_left.get() == 0,
+        };
+        if !is_read {
+            self.body.failure = Some(Fault::Late);
+        }
     }
 
     /// Waits for bytes of the body. Returns how many are at the front of the buffer; 0 only at the end of the body.

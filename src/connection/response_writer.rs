@@ -24,6 +24,10 @@ const MOST: u64 = 1 << 30;
 /// is chunked, or ends with the connection if client or handler speak HTTP/1.0. Responses to HEAD and with status 204, 205
 /// and 304 have no body, whatever is written.
 ///
+/// After the head of a 101, and of a 2xx to `CONNECT`, HTTP ends: `wfile` writes to the new protocol or the tunnel, without
+/// framing, and the connection is closed after the exchange. [`Exchange::detach`](crate::Exchange::detach) and
+/// [`raw_stream`](crate::Exchange::raw_stream) also read from it.
+///
 /// Bytes are buffered until the response ends, so that head and body leave in one write. [`flush`](Write::flush) sends the
 /// buffer at once: for streaming. When the response is complete, the handler does not wait for a slow client: the server sends
 /// up to 256 KiB, and any part of a file, after the handler has returned.

@@ -3,8 +3,9 @@
 use std::{io, mem};
 
 use super::Connection;
-use super::handed::Late;
 use super::input::Socket;
+use super::kept::Late;
+use super::observer::{Observation, Rest};
 use super::request_body::{Dropped, RequestBody};
 #[cfg(feature = "tls-config")]
 use super::tls::Tls;
@@ -25,7 +26,8 @@ pub(super) enum State {
     Found(Found),
     /// The next request is refused before anything of it is handled.
     Refused(Refusal),
-    /// The last request was deferred, and the program has answered it.
+    /// The handler has returned, and is called once more: the program has answered a deferred request, or the outcome of
+    /// a response that continued without the handler is to be reported.
     Late(Box<Late>),
     /// The last request is answered, and the rest of its body is dropped.
     Discarding(Discard),
@@ -135,8 +137,10 @@ impl Connection {
 
     /// Ends the wait of finished responses for the rest of a body.
     pub(super) fn release_responses(&mut self) {
-        if let State::Discarding(discard) = &mut self.state {
-            discard.holds_response = false;
+        if let State::Discarding(discard) = &mut self.state
+            && mem::take(&mut discard.holds_response)
+        {
+            self.tell_over();
         }
     }
 
@@ -152,10 +156,21 @@ impl Connection {
 
     /// Handles a body that does not arrive in time: responses wait for it no longer, or the connection ends.
     pub(crate) fn discard_timed_out(&mut self) {
-        match &mut self.state {
-            State::Discarding(discard) if discard.holds_response => discard.holds_response = false,
-            _ => self.state = State::Ending(Ending::Linger),
+        match self.holds_responses() {
+            true => self.release_responses(),
+            false => self.state = State::Ending(Ending::Linger),
         }
+    }
+
+    /// Tells the observer that the exchange is over.
+    pub(super) fn tell_over(&self) {
+        let rest = match self.state {
+            State::Discarding(discard) if discard.holds_response => Rest::Awaited,
+            State::Discarding(_) => Rest::Discarded,
+            _ => Rest::None,
+        };
+        let over = Observation::Over(self.input.pending(), rest);
+        self.channel.wire.observed.tell(over);
     }
 
     pub(crate) fn is_discarding(&self) -> bool {
@@ -286,7 +301,7 @@ impl Connection {
 
     /// Ends the connection because of a handler or an error, after exchanges that would have kept it.
     pub(crate) fn leave(&mut self) {
-        if self.ending().is_some() {
+        if self.ending().is_some() || self.is_to_report() {
             return;
         }
         let has_ended = self.input.socket == Socket::Ended;

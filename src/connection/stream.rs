@@ -83,7 +83,7 @@ impl Stream {
     }
 
     /// The socket, if it is a TCP socket.
-    fn tcp(&self) -> Option<BorrowedSocket<'_>> {
+    pub(super) fn tcp(&self) -> Option<BorrowedSocket<'_>> {
         match self {
             Stream::Tcp(socket) => Some(sys::socket(socket)),
             Stream::Shared(socket) if socket.is_tcp => Some(sys::socket(&socket.descriptor)),

@@ -347,6 +347,11 @@ impl Link<Queue> {
         }
     }
 
+    /// The number of bytes that were sent.
+    pub(super) fn written(&self) -> u64 {
+        self.state().content.rate.bytes()
+    }
+
     /// The connection is over.
     pub(super) fn give_up(&self, fault: Fault) {
         self.state().fail(fault);

@@ -73,6 +73,13 @@ impl Tail {
         })
     }
 
+    /// The number of unsent bytes.
+    pub(super) fn left(&self) -> u64 {
+        let bytes = self.bytes.len().saturating_sub(self.sent) as u64;
+        let range = self.range.as_ref();
+        bytes.saturating_add(range.map_or(0, |range| range.end.saturating_sub(range.offset)))
+    }
+
     /// Returns true if the socket was full at the last attempt.
     pub(super) fn is_full(&self) -> bool {
         self.full_since.is_some()

@@ -14,12 +14,15 @@ use super::observer::{Observation, Observed};
 use super::stream::{Stream, WASTE};
 use super::wait_hook::WaitHook;
 use crate::error::Fault;
-use crate::shutdown::Control;
+use crate::shutdown::{Control, Place};
 
 #[cfg_attr(unix, path = "wire/registration/unix.rs")]
 #[cfg_attr(windows, path = "wire/registration/windows.rs")]
 mod registration;
 mod wait;
+
+#[cfg(feature = "tls-config")]
+pub(super) use self::wait::timespec;
 
 /// A stream, and the shutdown that may end its waits.
 #[derive(Debug)]
@@ -41,6 +44,11 @@ impl Wire {
             registration: Registration::default(),
             hook: None,
         }
+    }
+
+    /// Leaves the place of the connection among the open ones to a detached stream.
+    pub(super) fn leave_place(&self) -> Place {
+        self.control.leave_place()
     }
 
     pub(crate) fn control(&self) -> &Control {

@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     TooLarge,
     /// The body is not UTF-8.
     NotText,
+    /// The handler reads the body after the connection left HTTP.
+    Late,
     /// The client closed or reset the connection.
     Gone,
     /// The server was shut down and closed the connection.
@@ -43,6 +45,9 @@ impl fmt::Display for Fault {
             Fault::SlowReader => "the client stopped reading the response (timeout)",
             Fault::TooLarge => "the request body exceeds the limit",
             Fault::NotText => "the request body is not UTF-8",
+            Fault::Late => {
+                "rfile can't be read after detach or raw_stream: read the body before, with x.rfile.discard()"
+            }
             Fault::Gone => "the client closed the connection",
             Fault::Stopped => "the server was shut down",
             Fault::Overlong => "the handler wrote more bytes than its Content-Length",
@@ -87,6 +92,7 @@ impl Fault {
             Fault::TooLarge => Status::CONTENT_TOO_LARGE,
             Fault::NotText => Status::BAD_REQUEST.with_message("The request body is not UTF-8"),
             Fault::SlowReader
+            | Fault::Late
             | Fault::Gone
             | Fault::Stopped
             | Fault::Overlong
@@ -109,7 +115,7 @@ impl From<Fault> for io::Error {
             Fault::TooLarge => io::ErrorKind::FileTooLarge,
             Fault::Gone => io::ErrorKind::ConnectionReset,
             Fault::Stopped | Fault::Incomplete => io::ErrorKind::ConnectionAborted,
-            Fault::Overlong => io::ErrorKind::InvalidInput,
+            Fault::Overlong | Fault::Late => io::ErrorKind::InvalidInput,
         };
         io::Error::new(kind, fault)
     }

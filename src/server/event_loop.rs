@@ -46,8 +46,6 @@ pub(super) struct Shared {
     max_connections: usize,
     /// Maximum number of descriptors for connections and for files that are being sent.
     descriptors: usize,
-    /// Number of connections in all loops.
-    open: AtomicUsize,
     /// Number of loops that had a leader: new connections are spread over these.
     led: AtomicUsize,
     /// A thread serves.
@@ -173,7 +171,6 @@ impl EventLoop {
             descriptors: spare,
             info: Arc::new(info),
             control,
-            open: AtomicUsize::new(0),
             led: AtomicUsize::new(1),
             is_serving: AtomicBool::new(false),
             next_actions: Mutex::new(options.service_actions.as_ref().map(|_| Instant::now())),
@@ -252,7 +249,8 @@ impl EventLoop {
             return Some(Step::Stop);
         }
         if self.shared.notices.has_any() {
-            return Some(Step::Notices);
+            let closed = self.shared.notices.take_closed();
+            return Some(closed.map_or(Step::Notices, Step::Serve));
         }
         if let Some(task) = state.ready.pop_front() {
             return Some(Step::Serve(task));
@@ -387,15 +385,28 @@ impl Shared {
         lock(&self.tables[number])
     }
 
-    /// Closes a connection.
+    /// Closes a connection. What is left of one whose outcome is to be reported waits for a thread that has the handler.
     fn close(&self, mut task: Box<Task>) {
+        if task.is_closed {
+            // No thread has begun to report it.
+            return self.notices.add_closed(task);
+        }
         task.conn.send_held_responses();
         task.conn.say_end();
-        let (home, slot) = (task.home, task.slot);
+        let (home, slot) = (task.home(), task.slot.take());
         task.conn.cut_tail();
         self.notices.add(task.conn.close_handed());
-        drop(task);
-        self.open.fetch_sub(1, Relaxed);
+        let is_detached = task.conn.is_detached();
+        if task.conn.close_before_report() {
+            task.is_closed = true;
+            self.notices.add_closed(task);
+        } else {
+            drop(task);
+        }
+        // A detached connection stays open until its stream is dropped.
+        if !is_detached {
+            self.control.open.fetch_sub(1, Relaxed);
+        }
         if let Some(slot) = slot {
             self.table(home).free(slot);
         }

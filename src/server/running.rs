@@ -85,8 +85,7 @@ impl RunningServer {
         self.info.shutdown_handle()
     }
 
-    /// Shuts the server down; see [`ShutdownHandle::shutdown`]. Returns the number of handlers that still run at the
-    /// deadline.
+    /// Shuts the server down, and returns the number of unfinished requests: see [`ShutdownHandle::shutdown`].
     ///
     /// # Errors
     /// The error of `serve_forever`, if it failed.

@@ -19,14 +19,16 @@ pub(super) struct Task {
     pub(super) conn: Connection,
     /// `verify_request` was not called yet, and there may be too many connections.
     pub(super) is_new: bool,
+    /// The socket is closed, and the outcome of the last exchange is to be reported.
+    pub(super) is_closed: bool,
     /// The protocol that the client's listener has.
     #[cfg_attr(
         not(feature = "tls-config"),
         expect(dead_code, reason = "there is only one")
     )]
     pub(super) speaks: Speaks,
-    /// The number of its home loop, in which it parks.
-    pub(super) home: usize,
+    /// The number of its home loop.
+    home: u32,
     /// Its slot in the home loop, if it was parked before.
     pub(super) slot: Option<usize>,
     /// The end of the stream may follow the available bytes: a short read does not mean that nothing is left.
@@ -42,8 +44,9 @@ impl Task {
             wait: (conn.waits_for(), conn.progress()),
             conn,
             is_new: true,
+            is_closed: false,
             speaks,
-            home,
+            home: u32::try_from(home).unwrap_or_default(),
             slot: None,
             end_may_follow: false,
             since: now,
@@ -59,6 +62,11 @@ impl Task {
             (self.wait, self.since) = (wait, now);
         }
         (wait.0, is_new)
+    }
+
+    /// The number of its home loop, in which it parks.
+    pub(super) fn home(&self) -> usize {
+        self.home as usize
     }
 
     /// The start of its wait.

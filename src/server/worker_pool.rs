@@ -275,7 +275,7 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
         let (left, _) = self.home(&task).run_handler(self.handler, task, buffers);
         match left {
             // This leader has served a task of another loop (`take_stranded`): park it in its home loop.
-            Left::Waits(task) if task.home != number => {
+            Left::Waits(task) if task.home() != number => {
                 let back = self.home(&task).park(task);
                 back.map_or(Left::Nothing, Left::GoesOn)
             }
@@ -325,6 +325,6 @@ impl<'env, H: RequestHandler + Sync + ?Sized> WorkerPool<'env, H> {
     /// The home loop of a connection.
     #[expect(clippy::indexing_slicing, reason = "homes are numbers of these loops")]
     fn home(&self, task: &Task) -> &'env EventLoop {
-        &self.loops[task.home]
+        &self.loops[task.home()]
     }
 }

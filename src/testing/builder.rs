@@ -81,7 +81,7 @@ impl TestServerBuilder {
     }
 
     /// Sets limits and timeouts. Default: [`Limits::default`], except that a client may take an hour to send a
-    /// body or to read a response, at any rate.
+    /// body or to read a response, at any rate. Limits that are set here replace all of these.
     ///
     /// ```
     /// use servette::testing::TestServer;

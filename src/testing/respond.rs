@@ -17,7 +17,9 @@ use crate::base::RequestHandler;
 /// As in [`servette::respond`](crate::respond()), the HTTP version is that of the handler, and a panic in the
 /// handler gets a 500. With HTTP/1.0, the default of a handler, the connection ends after one request unless the
 /// client asks for more. [`respond_or_panic`] speaks HTTP/1.1, and panics if the handler panics. A
-/// [`pause`](super::pause) takes no time in memory, and a [`gate`](super::gate()) is an error.
+/// [`pause`](super::pause) takes no time in memory, and a [`gate`](super::gate()) is an error. There is no socket, so
+/// [`Exchange::detach`](crate::Exchange::detach) always fails: test a handler that detaches, such as a WebSocket, with a
+/// [`TestServer`](super::TestServer). [`Exchange::raw_stream`](crate::Exchange::raw_stream) works.
 ///
 /// The limits are those of [`Limits::default`](crate::Limits). To test with others, start a server with
 /// [`TestServerBuilder::limits`](super::TestServerBuilder::limits).

@@ -23,8 +23,10 @@ use crate::shutdown::lock;
 /// dropped.
 ///
 /// It serves any handler, usually [`Stubs`], records every request, and can fail on purpose: see the
-/// [module](crate::testing). It speaks HTTP/1.1, whatever the handler says, unless
-/// [`protocol_version`](TestServerBuilder::protocol_version) is set.
+/// [module](crate::testing). It speaks HTTP/1.1, whatever the handler says. A handler that does not override
+/// [`protocol_version`](RequestHandler::protocol_version) speaks HTTP/1.0 in production: without keep-alive, and with
+/// a body of unknown length that ends with the connection. To test it as in production, set
+/// [`protocol_version(None)`](TestServerBuilder::protocol_version).
 ///
 /// Dropping the server stops it, and the port can be bound again at once. Idle connections, and handlers that
 /// wait on their socket or at a gate, end immediately. A handler that is blocked elsewhere has one second
@@ -164,8 +166,8 @@ impl TestServer {
         self.shared.requests()
     }
 
-    /// Blocks the thread until `count` requests are complete, and returns all recorded requests. Requests that
-    /// were [taken](Self::take) are not counted.
+    /// Blocks the thread until at least `count` requests are complete, and returns all recorded requests. Requests
+    /// that were [taken](Self::take) are not counted.
     ///
     /// # Panics
     /// At the deadline. The message has the requests that did arrive.

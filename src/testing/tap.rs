@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::recording::{Entry, Recording};
 use super::request::Request;
-use crate::connection::observer::{Observation, Observer};
+use crate::connection::observer::{Observation, Observer, Rest};
 use crate::exchange::Exchange;
 use crate::http1::Refusal;
 use crate::shutdown::lock;
@@ -24,8 +24,10 @@ pub(super) struct Tap {
 struct TapState {
     /// The request that is being answered.
     current: Option<u64>,
-    /// Whether the current request is complete and counted.
+    /// Whether the current request is counted as complete.
     is_counted: bool,
+    /// Whether its exchange is over. The rest of its body may still arrive.
+    is_over: bool,
     /// Whether the current request was rejected. Its end is unknown, so all bytes that arrived belong to it.
     is_refused: bool,
     requestline: String,
@@ -55,6 +57,7 @@ impl Tap {
         let mut state = lock(&self.state);
         state.requestline.clone_from(&request.requestline);
         state.is_refused = refusal.is_some();
+        state.is_over = false;
         request.bytes = state.so_far(x.rfile.read_ahead().len()).to_vec();
         let is_whole = x.rfile.remaining() == Some(0) && refusal.is_none();
         let id = self.shared.begin(request);
@@ -79,19 +82,41 @@ impl Tap {
         });
     }
 
-    /// Notes that the request is complete, or (`is_over`) that its exchange is over.
-    fn ended(&self, unread: usize, is_over: bool) {
+    /// Notes that the exchange is over. A body that is discarded behind it belongs to the record. The request is counted
+    /// before that, unless the response waits for the body.
+    fn over(&self, unread: usize, rest: Rest) {
+        let mut state = lock(&self.state);
+        let Some(id) = state.current else {
+            return;
+        };
+        state.is_over = true;
+        drop(state);
+        self.shared.over(id);
+        match rest {
+            Rest::Awaited => {}
+            Rest::Discarded => self.count(unread),
+            Rest::None => self.body_end(unread),
+        }
+    }
+
+    /// Notes that no more of the body arrives.
+    fn body_end(&self, unread: usize) {
+        self.count(unread);
+        let mut state = lock(&self.state);
+        if state.is_over {
+            state.current = None;
+            state.forget(unread);
+        }
+    }
+
+    /// Records the bytes of the request so far, and counts it as complete.
+    fn count(&self, unread: usize) {
         let mut state = lock(&self.state);
         let Some(id) = state.current else {
             return;
         };
         let bytes = state.so_far(unread).to_vec();
         let is_cut = state.is_cut(unread);
-        if is_over {
-            state.current = None;
-            state.forget(unread);
-            self.shared.over(id);
-        }
         let was_counted = std::mem::replace(&mut state.is_counted, true);
         drop(state);
         let change = |entry: &mut Entry| {
@@ -102,6 +127,13 @@ impl Tap {
             true => self.shared.change(id, change),
             false => self.shared.complete(id, change),
         }
+    }
+}
+
+impl Drop for Tap {
+    /// The connection has ended.
+    fn drop(&mut self) {
+        self.over(0, Rest::None);
     }
 }
 
@@ -143,8 +175,8 @@ impl Observer for Tap {
             }
             Observation::Begun(x, refusal) => self.begun(x, refusal),
             Observation::Body(bytes) => self.body(bytes),
-            Observation::BodyEnd(unread) => self.ended(unread, false),
-            Observation::Over(unread) => self.ended(unread, true),
+            Observation::BodyEnd(unread) => self.body_end(unread),
+            Observation::Over(unread, rest) => self.over(unread, rest),
             Observation::Panic(message) => {
                 let requestline = lock(&self.state).requestline.clone();
                 self.shared.problem(format!(

@@ -40,6 +40,7 @@ mod command;
 mod command_options;
 mod deadlines;
 mod deferred;
+mod detached;
 mod errors;
 mod events;
 mod every_response;
@@ -75,6 +76,7 @@ mod log_hooks;
 mod one_loop;
 #[cfg(all(unix, feature = "cli"))]
 mod operation;
+mod outcome;
 #[cfg(feature = "self-signed")]
 mod over_tls;
 mod overriding;
@@ -136,6 +138,7 @@ mod tls_command;
 mod tls_edges;
 mod torrent;
 mod unread_bodies;
+mod upgrades;
 mod uploads;
 mod validators;
 mod webroot;

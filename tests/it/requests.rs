@@ -120,7 +120,7 @@ fn request_lines() -> Vec<Row> {
             OTHER_FORMS,
             line("CONNECT o:443 HTTP/1.1"),
             501,
-            Kept,
+            Closed,
             "('CONNECT')",
         ),
         refused(OTHER_FORMS, line("CONNECT o HTTP/1.1"), 400),

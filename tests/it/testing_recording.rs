@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::client;
-use crate::support::{Ask, PATIENCE, message, serve};
+use crate::support::{Ask, PATIENCE, message, serve, until};
 use servette::testing::{TestServer, gate, get, post, status};
 use servette::{Status, handler_fn};
 
@@ -71,6 +71,53 @@ fn a_body_that_no_handler_reads_is_recorded_as_far_as_the_server_reads_it() {
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
     );
     assert_eq!(server.wait_for(1, PATIENCE)[0].text(), "hello");
+}
+
+/// The exchange is over before the body arrives. The response waits for it, and so does `wait_for`.
+#[test]
+fn a_body_that_arrives_after_the_handler_has_returned_is_recorded() {
+    for (length, body) in [
+        ("Content-Length: 5", "hello"),
+        ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
+    ] {
+        let server = TestServer::start(handler_fn(|h, x| h.send_error(x, Status::NOT_FOUND)));
+        let head = format!("POST / HTTP/1.1\r\nHost: h\r\n{length}\r\n\r\n");
+        let mut client = server.connect();
+        client.send(&head);
+        until("the handler has returned", || !server.log().is_empty());
+        client.send(body);
+        assert_eq!(client.response().status, 404);
+        let requests = server.requests();
+        assert_eq!(requests[0].text(), "hello");
+        assert_eq!(requests[0].bytes, format!("{head}{body}").as_bytes());
+        assert!(requests[0].is_complete);
+        // The next request of the connection is another record.
+        client.get("/next").response();
+        let requests = server.wait_for(2, PATIENCE);
+        assert_eq!(
+            (&*requests[1].path, requests[1].text()),
+            ("/next", String::new())
+        );
+    }
+}
+
+#[test]
+fn a_request_is_complete_when_its_client_leaves_or_its_response_waits_no_longer() {
+    let server = TestServer::start(handler_fn(|h, x| h.send_error(x, Status::NOT_FOUND)));
+    let half = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe";
+    let mut client = server.connect();
+    client.send(half);
+    until("the handler has returned", || !server.log().is_empty());
+    drop(client);
+    assert_eq!(server.wait_for(1, PATIENCE)[0].text(), "he");
+    // The response is sent when the body takes too long.
+    let mut client = server.connect();
+    client.send(half);
+    assert_eq!(client.response().status, 404);
+    client.send("llo");
+    client.get("/next").response();
+    let requests = server.wait_for(3, PATIENCE);
+    assert_eq!(requests[1].text(), "hello");
 }
 
 #[test]

@@ -336,13 +336,13 @@ impl EventLoop {
         }
         let mut table = self.table();
         for task in state.to_park.drain(..) {
-            assert!(task.conn.hook.is_none() && task.home == self.number);
+            assert!(task.conn.hook.is_none() && task.home() == self.number);
             state.unfinished.extend(table.park(task, Moment::now()));
         }
     }
 
     pub(crate) fn park(&self, mut task: Box<Task>) -> Option<Box<Task>> {
-        assert!(task.conn.hook.is_none() && task.home == self.number);
+        assert!(task.conn.hook.is_none() && task.home() == self.number);
         let mut table = self.table();
         let slot = *task.slot.get_or_insert_with(|| table.reserve());
         task.conn.register(self.number, slot);

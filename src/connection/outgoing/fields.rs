@@ -71,9 +71,13 @@ impl Outgoing {
         self.buffer.extend_from_slice(b"\r\n");
     }
 
-    /// Starts the status line of a server with version 1.0 or any other text.
+    /// Starts the status line of a server with version 1.0 or any other text. A 1xx response has version 1.1, because
+    /// HTTP/1.0 does not define any (RFC 9110, section 15.2), and clients reject a 101 with another version.
     fn other_version(&mut self, version: &str) {
         self.server_is_11 = is_11(version);
+        if self.code < 200 {
+            return self.buffer.extend_from_slice(b"HTTP/1.1");
+        }
         if !bytes::is_printable(version.as_bytes()) {
             self.fail("the status line contains a control character");
         }

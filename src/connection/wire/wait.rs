@@ -118,7 +118,7 @@ impl Wire {
 }
 
 /// Rounds a time up to whole milliseconds, so that a wait never ends early and spins.
-fn timespec(time: Duration) -> Timespec {
+pub(in crate::connection) fn timespec(time: Duration) -> Timespec {
     let millis = time.as_millis().min(i32::MAX as u128) as i64 + 1;
     Timespec {
         tv_sec: millis / 1000,

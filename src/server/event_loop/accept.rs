@@ -126,7 +126,7 @@ impl EventLoop {
             let mut conn = Connection::new(stream, peer, self.shared.info.clone(), limits);
             conn.first_request = first_request.map(Box::new);
             state.next_home = (state.next_home + 1) % self.shared.led.load(Relaxed).max(1);
-            self.shared.open.fetch_add(1, Relaxed);
+            self.shared.control.open.fetch_add(1, Relaxed);
             let task = Task::new(conn, speaks, state.next_home, Moment::now());
             return Some(Step::Serve(Box::new(task)));
         }
@@ -211,7 +211,7 @@ impl EventLoop {
 
     /// The number of connections.
     fn open(&self) -> usize {
-        self.shared.open.load(Relaxed)
+        self.shared.control.open.load(Relaxed)
     }
 
     /// Returns true if there are more connections than allowed, not counting those that have their last response.
@@ -294,7 +294,7 @@ mod tests {
         assert!(prepare(accepted(event_loop.accept(&mut state)).unwrap()).is_none());
         let as_many_as_there_may_be = event_loop.shared.max_connections + BEYOND;
         let shared = &event_loop.shared;
-        shared.open.store(as_many_as_there_may_be, Relaxed);
+        shared.control.open.store(as_many_as_there_may_be, Relaxed);
         assert!(event_loop.accept(&mut state).is_none() && !state.accepts());
         state.pause_accepting();
         assert!(!state.accepts_again(Instant::now()));
@@ -331,7 +331,7 @@ mod tests {
                     event_loop.wait(&mut state, Some(until)).unwrap();
                 }
                 let step = event_loop.accept(&mut state);
-                event_loop.run_hook(step.unwrap()).unwrap().home
+                event_loop.run_hook(step.unwrap()).unwrap().home()
             });
             homes.sort();
             assert_eq!(homes, [0, 1, 2]);

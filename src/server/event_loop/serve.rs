@@ -139,6 +139,7 @@ impl EventLoop {
     ) -> (Left, bool) {
         let conn = &mut task.conn;
         let before = conn.answered();
+        let is_to_report = conn.is_to_report();
         let running = buffers.thread.as_ref().map(ThreadGuard::enter_handler);
         let next = self.call(handler, conn);
         drop(running);
@@ -152,6 +153,7 @@ impl EventLoop {
             task.conn.leave();
         }
         let left = match next {
+            _ if task.is_closed => Left::Nothing,
             _ if task.conn.is_unfinished() => self.leave_unfinished(task),
             _ if is_over => {
                 self.end(task);
@@ -159,7 +161,7 @@ impl EventLoop {
             }
             Next::Again => Left::GoesOn(task),
             // No event will tell of what has come already.
-            _ if has_answered && !is_spent => Left::GoesOn(task),
+            _ if (has_answered || is_to_report) && !is_spent => Left::GoesOn(task),
             // For the first time, mostly: it gets its slot, and is registered.
             _ if !task.conn.wire().is_registered() => {
                 self.park(task).map_or(Left::Nothing, Left::GoesOn)
@@ -412,6 +414,6 @@ mod tests {
         task.conn.observe_with(|| Box::new(Panics));
         let prepared = event_loop.prepare(task, &mut Buffers::default());
         assert!(prepared.is_none());
-        assert_eq!(event_loop.shared.open.load(Relaxed), 0);
+        assert_eq!(event_loop.shared.control.open.load(Relaxed), 0);
     }
 }
