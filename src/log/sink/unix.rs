@@ -118,7 +118,8 @@ fn write_with_flag(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
         u64::MAX,
         ReadWriteFlags::NOWAIT,
     ) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::SPIPE | Errno::INVAL) => {
+        // A filter of system calls (seccomp) may answer `PERM`.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM | Errno::SPIPE | Errno::INVAL) => {
             Err(io::ErrorKind::Unsupported.into())
         }
         other => Ok(other?),
