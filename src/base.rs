@@ -99,6 +99,21 @@ pub(crate) fn handle_requests<H: RequestHandler + ?Sized>(
     Ok(Next::Again)
 }
 
+/// Calls the handler of a connection that has something to do. The outcome of the last response is reported first: an
+/// override of `handle` might end the connection instead.
+pub(crate) fn report_and_handle<H: RequestHandler + ?Sized>(
+    handler: &H,
+    conn: &mut Connection,
+) -> Result<Next> {
+    if conn.is_to_report() {
+        handler.handle_one_request(conn)?;
+        if conn.ending().is_some() {
+            return Ok(Next::Close);
+        }
+    }
+    handler.handle(conn)
+}
+
 /// Default implementation of [`RequestHandler::handle_one_request`].
 ///
 /// # Errors

@@ -208,7 +208,7 @@ fn posix_zone(rule: &str) -> Option<TimeZone> {
     parse_zone(&[&utc[..], &utc, b"\n", rule.as_bytes(), b"\n"].concat())
 }
 
-/// Leap seconds in the file are ignored, as the clock of a POSIX system has none.
+/// Reads a zone file.
 fn read_zone(path: &Path) -> Option<TimeZone> {
     // Opening a FIFO would wait for its writer, and for ever.
     if !fs::metadata(path).ok()?.is_file() {

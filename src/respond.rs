@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::RequestHandler;
+use crate::base::{self, RequestHandler};
 use crate::connection::stream::{Memory, Stream};
 use crate::connection::{Buffers, Connection, Next, Readiness};
 use crate::error::guarded;
@@ -61,7 +61,7 @@ fn serve<H: RequestHandler + ?Sized>(handler: &H, conn: &mut Connection) {
     let mut is_open = true;
     while is_open && matches!(conn.poll_request(), Ok(Readiness::Request)) {
         let before = conn.answered();
-        let next = guarded(|| handler.handle(conn)).unwrap_or_else(|error| {
+        let next = guarded(|| base::report_and_handle(handler, conn)).unwrap_or_else(|error| {
             // Errors of the program may panic when they are formatted.
             let _ = guarded(|| {
                 if !error.is_client_fault() {

@@ -342,7 +342,12 @@ impl EventLoop {
                 if has_waited && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                     return Ok(Served::TimedOut);
                 }
-                self.wait(&mut state, deadline).map_err(poll_error)?;
+                let waited = self.wait(&mut state, deadline);
+                if let Err(error) = waited {
+                    drop(state);
+                    self.run_last_notices(handler);
+                    return Err(poll_error(error));
+                }
                 has_waited = true;
                 continue;
             };

@@ -306,6 +306,9 @@ impl Channel {
                 "the exchange is deferred, or a ResponseStream sends its body: there is no raw stream",
             ));
         }
+        if self.detached.get() {
+            return Err(misuse("the connection was detached before"));
+        }
         self.doom();
         self.out.borrow_mut().prepare_surrender();
         let result = self.finish_tail().and_then(|()| self.send_ready(false));

@@ -96,15 +96,34 @@ impl Connection {
     /// Closes the socket, and keeps the rest of the connection until the outcome of its last exchange is reported. Returns
     /// false if there is nothing to report.
     pub(crate) fn close_before_report(&mut self) -> bool {
-        let State::Late(late) = &mut self.state else {
+        if !self.is_to_report() {
             return false;
-        };
-        let Step::Report(_, then) = &mut late.step else {
-            return false;
-        };
-        **then = State::Ending(Ending::Close);
+        }
+        self.set_state_after_report(State::Ending(Ending::Close));
         self.channel.wire.stream.close();
         true
+    }
+
+    /// Returns the state of the connection, after the report if one is due.
+    pub(super) fn state_after_report(&self) -> &State {
+        match &self.state {
+            State::Late(late) => match &late.step {
+                Step::Report(_, then) => then,
+                Step::Answer(_) => &self.state,
+            },
+            state => state,
+        }
+    }
+
+    /// Sets the state of the connection, after the report if one is due.
+    pub(super) fn set_state_after_report(&mut self, state: State) {
+        if let State::Late(late) = &mut self.state
+            && let Step::Report(_, then) = &mut late.step
+        {
+            **then = state;
+        } else {
+            self.state = state;
+        }
     }
 }
 

@@ -207,7 +207,7 @@ impl Connection {
 
     /// Sends an orderly end (`close_notify` over TLS) before the connection is closed, if no response is truncated.
     pub(crate) fn say_end(&self) {
-        let is_between = match self.state {
+        let is_between = match self.state_after_report() {
             State::Open | State::Found(_) | State::Refused(_) | State::Discarding(_) => true,
             // The client has ended it, behind its last answer.
             State::Ending(Ending::Close) => self.input.socket == Socket::Ended,
@@ -301,15 +301,15 @@ impl Connection {
 
     /// Ends the connection because of a handler or an error, after exchanges that would have kept it.
     pub(crate) fn leave(&mut self) {
-        if self.ending().is_some() || self.is_to_report() {
+        if let State::Ending(_) | State::Lingering(_) = self.state_after_report() {
             return;
         }
         let has_ended = self.input.socket == Socket::Ended;
         let nobody = has_ended || self.channel.is_broken() || self.answered == 0;
-        self.state = State::Ending(match nobody {
+        self.set_state_after_report(State::Ending(match nobody {
             true => Ending::Close,
             false => Ending::Linger,
-        });
+        }));
     }
 
     /// The way in which the connection ends, if it does.

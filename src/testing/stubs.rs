@@ -49,7 +49,7 @@ pub struct Stubs(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Stubs, each with the number of requests that it has transcript. Stubs are never removed.
+    /// Stubs, each with the number of requests that it has answered. Stubs are never removed.
     stubs: Vec<(Arc<Stub>, usize)>,
     unmatched: Unmatched,
     is_strict: bool,

@@ -74,6 +74,22 @@ fn reads_and_writes_have_timeouts() {
 }
 
 #[test]
+fn a_connection_is_detached_once() {
+    let server = serve(|_, x| {
+        let mut stream = x.detach()?;
+        for error in [x.detach().map(drop), x.raw_stream().map(drop)] {
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains("was detached before"), "{error}");
+        }
+        Ok(stream.write_all(b"once")?)
+    });
+    let mut client = server.connect();
+    client.get("/");
+    assert_eq!(client.rest().unwrap(), b"once");
+}
+
+#[test]
 fn the_sending_direction_can_end_first() {
     let (mut client, mut stream) = pair();
     stream.write_all(b"all").unwrap();

@@ -514,6 +514,46 @@ fn a_handle_that_goes_on_by_itself_reports_each_request_before_the_next() {
     }
 }
 
+/// An override of `handle` that ends each connection after its first response.
+#[test]
+fn a_handle_that_closes_after_one_request_reports_it_and_ends_in_order() {
+    struct Brief(Site);
+    impl Layer for Brief {
+        fn inner(&self) -> &dyn RequestHandler {
+            &self.0
+        }
+        fn handle(&self, conn: &mut Connection) -> Result<Next> {
+            match conn.answered() {
+                0 => servette::base::handle(self, conn),
+                _ => Ok(Next::Close),
+            }
+        }
+    }
+    for is_single in [true, false] {
+        let (site, told) = site();
+        let server = match is_single {
+            true => spawn_single(Brief(site)),
+            false => spawn(Brief(site), |_| ()),
+        };
+        let mut client = Client::slow(server.addr());
+        // The second request is never read, so without a linger it would cause a reset.
+        client.send(get("/big") + &get("/small")).hurry();
+        assert_eq!(client.response().body.len(), BIG);
+        client.assert_end();
+        told.whole("/big", BIG);
+        told.has_no_end();
+    }
+    let (site, told) = site();
+    let writer = thread::spawn(move || {
+        drop(told.stream());
+        told.whole("/stream", 5);
+        told
+    });
+    let answer = respond(&Brief(site), get("/stream") + &get("/small"));
+    assert!(answer.ends_with(b"\r\n\r\n0\r\n\r\n"));
+    writer.join().unwrap().has_no_end();
+}
+
 /// An override of `handle` that answers one request at a time, and leaves the next one to the server.
 #[test]
 fn the_request_behind_a_report_is_not_forgotten() {

@@ -4,7 +4,7 @@ use mio::Token;
 
 use super::{EventLoop, LoopState};
 use crate::Error;
-use crate::base::RequestHandler;
+use crate::base::{self, RequestHandler};
 use crate::clock::Moment;
 use crate::connection::link::Place;
 use crate::connection::{Buffers, Connection, Lingers, Next, Readiness, WaitsFor};
@@ -155,6 +155,7 @@ impl EventLoop {
         let left = match next {
             _ if task.is_closed => Left::Nothing,
             _ if task.conn.is_unfinished() => self.leave_unfinished(task),
+            _ if task.conn.is_to_report() => Left::GoesOn(task),
             _ if is_over => {
                 self.end(task);
                 Left::Nothing
@@ -184,7 +185,7 @@ impl EventLoop {
     /// Calls the handler. An error or a panic closes the connection.
     fn call<H: RequestHandler + ?Sized>(&self, handler: &H, conn: &mut Connection) -> Next {
         let result = guarded(|| {
-            let next = handler.handle(conn)?;
+            let next = base::report_and_handle(handler, conn)?;
             if next == Next::Close {
                 conn.leave();
             }
