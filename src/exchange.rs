@@ -47,8 +47,8 @@ mod target;
 /// [`send_header`](crate::RequestHandler::send_header) for each field, then
 /// [`end_headers`](crate::RequestHandler::end_headers), then the body through `wfile`.
 ///
-/// A handler sends one response. A second one is an error: the client gets 500, and the log says `the handler sent a
-/// second response`. So a handler that forgets to return after `send_error` does not send more. A handler that fails
+/// A handler sends one response. A second one is an error, which the handler returns with `?`: the client gets 500, and
+/// the log says `the handler sent a second response`. If the handler ignores the error, the first response is sent. So a handler that forgets to return after `send_error` does not send more. A handler that fails
 /// after its response returns an error: the error page replaces the response if no byte of it was sent. Before
 /// `end_headers`, a second `send_response` replaces the status line and the fields of the first.
 ///

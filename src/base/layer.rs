@@ -47,7 +47,9 @@ use crate::{Exchange, Result, Status, base};
 pub struct Outcome {
     /// The status code of the response; 0 if there was no response.
     pub code: u16,
-    /// The number of bytes of the response that were sent, including its head.
+    /// The number of bytes of the response that were sent, including its head. Bytes count as sent when the socket has
+    /// taken them. Two cases count as sent before that: a response of up to 32 KiB when its handler returns, and the
+    /// bytes of a write in the handler that fails.
     pub bytes: u64,
     /// The number of bytes of the body that were sent, including the chunk framing and without the head.
     pub body_bytes: u64,

@@ -172,7 +172,7 @@ impl DetachedStream {
     }
 
     /// Shuts down the sending side (half-close): the client sees the end of the stream, and the stream can still be read.
-    /// Over TLS, `close_notify` comes before it.
+    /// Over TLS, `close_notify` comes before it, unless a write of another thread waits.
     pub fn shutdown_write(&self) {
         #[cfg(feature = "tls-config")]
         if let Detached::Tls(tls) = &self.socket {

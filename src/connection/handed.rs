@@ -315,7 +315,7 @@ impl Connection {
         rest.handed.as_deref().is_some_and(wants)
     }
 
-    /// Ends what is left of the exchange with the connection. Returns the call that tells the program.
+    /// Ends the stream or the deferred request of a connection that ends. Returns the call that tells the program.
     pub(crate) fn close_handed(&mut self) -> Option<Call> {
         let fault = match self.channel.wire.control().is_cut() {
             true => Fault::Stopped,

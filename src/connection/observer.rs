@@ -14,13 +14,13 @@ pub(crate) enum Observation<'e> {
     Begun(&'e Exchange<'e>, Option<&'e Refusal>),
     /// These bytes of the body were read, or discarded.
     Body(&'e [u8]),
-    /// The body was read or discarded to its end; so many bytes behind it are unread.
+    /// The body was read or discarded to its end. The number is that of the unread bytes behind it.
     BodyEnd(usize),
     /// A hook has panicked.
     Panic(&'e str),
     /// A line for the log.
     Log(&'e str),
-    /// The exchange is over; so many bytes are unread.
+    /// The exchange is over. The number is that of the unread bytes.
     Over(usize, Rest),
 }
 

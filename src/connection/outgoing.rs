@@ -280,8 +280,8 @@ impl Outgoing {
         Ok(())
     }
 
-    /// The outcome of the exchange, as far as it is known here. Of the bytes that have left the buffer, this number was
-    /// `lost`, and a stream has sent others.
+    /// The outcome of the exchange, as far as it is known here. `lost` is the number of bytes that have left the
+    /// buffer but were not sent, `streamed` that of the bytes that a stream has sent.
     pub(crate) fn outcome(&self, lost: u64, streamed: u64) -> Outcome {
         let bytes = self.gone.saturating_sub(lost).saturating_add(streamed);
         Outcome {

@@ -128,7 +128,7 @@ impl Connection {
 }
 
 impl Stream {
-    /// Closes the socket. What is known about TLS stays.
+    /// Closes the socket, and keeps the TLS session, whose data `end_request` may read.
     fn close(&mut self) {
         match self {
             #[cfg(feature = "tls-config")]

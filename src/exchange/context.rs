@@ -13,7 +13,7 @@ pub(crate) struct Context<'a> {
     pub(crate) handler: &'a dyn RequestHandler,
     /// Whether the handler is a layer or a branch. Then the handlers inside call every hook on it.
     pub(crate) is_layered: bool,
-    /// That of the router, if the handler is a branch of it.
+    /// The context of the router, if the handler is a branch of it.
     pub(crate) router: Option<&'a Context<'a>>,
     pub(crate) scope: &'a Scope<'a>,
 }

@@ -385,7 +385,8 @@ impl Shared {
         lock(&self.tables[number])
     }
 
-    /// Closes a connection. What is left of one whose outcome is to be reported waits for a thread that has the handler.
+    /// Closes a connection. If an outcome is to be reported, the task without its socket waits for a thread that has the
+    /// handler.
     fn close(&self, mut task: Box<Task>) {
         if task.is_closed {
             // No thread has begun to report it.
