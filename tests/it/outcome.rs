@@ -515,20 +515,23 @@ fn a_handle_that_goes_on_by_itself_reports_each_request_before_the_next() {
 }
 
 /// An override of `handle` that ends each connection after its first response.
-#[test]
-fn a_handle_that_closes_after_one_request_reports_it_and_ends_in_order() {
-    struct Brief(Site);
-    impl Layer for Brief {
-        fn inner(&self) -> &dyn RequestHandler {
-            &self.0
-        }
-        fn handle(&self, conn: &mut Connection) -> Result<Next> {
-            match conn.answered() {
-                0 => servette::base::handle(self, conn),
-                _ => Ok(Next::Close),
-            }
+struct Brief(Site);
+
+impl Layer for Brief {
+    fn inner(&self) -> &dyn RequestHandler {
+        &self.0
+    }
+
+    fn handle(&self, conn: &mut Connection) -> Result<Next> {
+        match conn.answered() {
+            0 => servette::base::handle(self, conn),
+            _ => Ok(Next::Close),
         }
     }
+}
+
+#[test]
+fn a_handle_that_closes_after_one_request_reports_it_and_ends_in_order() {
     for is_single in [true, false] {
         let (site, told) = site();
         let server = match is_single {
@@ -543,6 +546,10 @@ fn a_handle_that_closes_after_one_request_reports_it_and_ends_in_order() {
         told.whole("/big", BIG);
         told.has_no_end();
     }
+}
+
+#[test]
+fn a_stream_in_memory_is_reported_at_its_end_to_a_handle_that_closes() {
     let (site, told) = site();
     let writer = thread::spawn(move || {
         drop(told.stream());
