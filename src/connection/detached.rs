@@ -143,7 +143,8 @@ impl DetachedStream {
 
     /// Sets how long a write waits for the client; then it fails with `TimedOut`. Default `None`: without limit.
     ///
-    /// After a write that timed out, a part of its bytes may have been sent: write the same bytes again, or end the
+    /// Of a `write` that timed out, no byte was sent. Over TLS, an encrypted part of it may have been: write the same bytes
+    /// again, or end the connection. Of a `write_all`, a part may have been sent, and nobody knows how much: end the
     /// connection.
     ///
     /// # Errors

@@ -82,8 +82,9 @@ impl Tap {
         });
     }
 
-    /// Notes that the exchange is over. A body that is discarded behind it belongs to the record. The request is counted
-    /// before that, unless the response waits for the body.
+    /// Notes that the exchange is over. The handler may not have read the body; then the server discards its rest, which is
+    /// recorded too. With [`Rest::Awaited`], the finished response is sent when the rest has arrived, so the request is
+    /// counted as complete then. Otherwise it is counted now.
     fn over(&self, unread: usize, rest: Rest) {
         let mut state = lock(&self.state);
         let Some(id) = state.current else {
