@@ -31,7 +31,7 @@ pub(crate) enum Rest {
     None,
     /// It is discarded when it arrives.
     Discarded,
-    /// The same, and the response is not sent before that.
+    /// The same, and the finished response waits for it, at most for a moment (`State::Discarding`).
     Awaited,
 }
 

@@ -83,8 +83,8 @@ impl Tap {
     }
 
     /// Notes that the exchange is over. The handler may not have read the body; then the server discards its rest, which is
-    /// recorded too. With [`Rest::Awaited`], the finished response is sent when the rest has arrived, so the request is
-    /// counted as complete then. Otherwise it is counted now.
+    /// recorded too. With [`Rest::Awaited`], the finished response waits for the rest, and so does the count of complete
+    /// requests; if it waits no longer, this is called again. Otherwise the request is counted now.
     fn over(&self, unread: usize, rest: Rest) {
         let mut state = lock(&self.state);
         let Some(id) = state.current else {
