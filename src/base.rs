@@ -22,7 +22,8 @@ use crate::{Result, Status, status};
 pub use self::closure::{HandlerFn, handler_fn};
 pub use self::error_page::{DEFAULT_ERROR_CONTENT_TYPE, DEFAULT_ERROR_MESSAGE};
 pub use self::hooks::RequestHandler;
-pub use self::layer::{Layer, Outcome};
+pub use self::layer::Layer;
+pub use crate::connection::outcome::Outcome;
 
 mod branch;
 mod closure;

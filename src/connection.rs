@@ -39,6 +39,7 @@ pub(crate) mod kept;
 pub(crate) mod link;
 pub(crate) mod min_rate;
 pub(crate) mod observer;
+pub(crate) mod outcome;
 pub(crate) mod outgoing;
 pub(crate) mod proxy_header;
 pub(crate) mod raw;

@@ -181,20 +181,20 @@ pub(crate) struct Control {
     pub(crate) open: AtomicUsize,
 }
 
-/// The place of a detached connection in [`Control::open`], until it is dropped.
+/// A detached connection, which counts in [`Control::open`] until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Control>);
+pub(crate) struct DetachedGuard(Arc<Control>);
 
-impl Drop for Place {
+impl Drop for DetachedGuard {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Control {
-    /// Leaves the place of a connection to its detached stream.
-    pub(crate) fn leave_place(self: &Arc<Self>) -> Place {
-        Place(self.clone())
+    /// Returns a guard for an open connection that is detached. From then on the guard counts it.
+    pub(crate) fn enter_detached(self: &Arc<Self>) -> DetachedGuard {
+        DetachedGuard(self.clone())
     }
 
     pub(crate) fn set_wakers(&self, wakers: Vec<Arc<mio::Waker>>) {

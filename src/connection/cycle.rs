@@ -7,13 +7,13 @@ use super::Connection;
 use super::channel::Channel;
 use super::deferred::Answer;
 use super::input::{Input, Texts};
-use super::kept::{Kept, Late, Step};
+use super::kept::{Kept, Late, LateStep};
+use super::outcome::Outcome;
 use super::outgoing::Terms;
 use super::request_body::{Body, RequestBody};
 use super::response_writer::ResponseWriter;
 use super::state::{Discard, State};
 use super::wait_hook::Coming;
-use crate::base::Outcome;
 use crate::exchange::{Context, Exchange, Headers};
 use crate::http1::chunked::Decoder;
 use crate::http1::framing::BodyLength;
@@ -78,9 +78,9 @@ impl Connection {
         let client_ends = refusal.is_none() && !head.meta.keep_alive;
         let server_keeps = is_11(context.scope.version);
         let (due, then) = match (refusal, step) {
-            (_, Some(Step::Report(outcome, then))) => (Due::Over(outcome), Some(then)),
+            (_, Some(LateStep::Report(outcome, then))) => (Due::Over(outcome), Some(then)),
             (Some(refusal), _) => (Due::Refused(refusal), None),
-            (None, Some(Step::Answer(answer))) => (Due::Late(answer), None),
+            (None, Some(LateStep::Answer(answer))) => (Due::Late(answer), None),
             (None, None) => (Due::Request, None),
         };
         if then.is_none() {

@@ -16,7 +16,7 @@ use super::stream::QUIET;
 use super::stream::Stream;
 #[cfg(feature = "tls-config")]
 use super::tls::DetachedTls;
-use crate::shutdown::Place;
+use crate::shutdown::DetachedGuard;
 use crate::sys::{self, BorrowedSocket};
 
 #[cfg_attr(unix, path = "detached/unix.rs")]
@@ -84,7 +84,7 @@ pub struct DetachedStream {
     ahead: Vec<u8>,
     taken: AtomicUsize,
     socket: Detached,
-    _place: Place,
+    _counted: DetachedGuard,
 }
 
 #[derive(Debug)]
@@ -122,7 +122,7 @@ impl DetachedStream {
             ahead,
             taken: AtomicUsize::new(0),
             socket,
-            _place: channel.wire.leave_place(),
+            _counted: channel.wire.enter_detached(),
         })
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::Connection;
 use super::channel::{Channel, Rest};
 use super::deferred::{Answer, Deferred};
-use super::kept::{Kept, Late, Step};
+use super::kept::{Kept, Late, LateStep};
 use super::link::{Call, Link, Place};
 use super::outgoing::misuse;
 use super::response_stream::ResponseStream;
@@ -253,7 +253,7 @@ impl Connection {
                 };
                 self.state = State::Late(Box::new(Late {
                     kept: std::mem::take(kept),
-                    step: Step::Answer(answer),
+                    step: LateStep::Answer(answer),
                 }));
             }
         }

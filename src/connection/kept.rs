@@ -8,8 +8,8 @@ use super::Connection;
 use super::channel::{Channel, Rest};
 use super::deferred::Answer;
 use super::handed::What;
+use super::outcome::Outcome;
 use super::state::State;
-use crate::base::Outcome;
 use crate::exchange::Data;
 use crate::shutdown::TailGuard;
 
@@ -40,11 +40,11 @@ pub(crate) struct Carried {
 #[derive(Debug)]
 pub(super) struct Late {
     pub(super) kept: Kept,
-    pub(super) step: Step,
+    pub(super) step: LateStep,
 }
 
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum LateStep {
     /// To send the response of a deferred request.
     Answer(Answer),
     /// To report the outcome. Then the connection goes on in this state.

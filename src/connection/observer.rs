@@ -21,12 +21,12 @@ pub(crate) enum Observation<'e> {
     /// A line for the log.
     Log(&'e str),
     /// The exchange is over. The number is that of the unread bytes.
-    Over(usize, Rest),
+    Over(usize, BodyRest),
 }
 
 /// The rest of the body of an exchange that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub(crate) enum BodyRest {
     /// There is none, or it is not read.
     None,
     /// It is discarded when it arrives.

@@ -13,8 +13,8 @@ use std::io;
 pub(crate) use self::body::Taken;
 use self::fields::Declared;
 use self::framing::Framing;
+use super::outcome::Outcome;
 use super::stream_queue;
-use crate::base::Outcome;
 use crate::http1::head::Version;
 use crate::{Error, Status};
 

@@ -9,10 +9,9 @@ use std::time::Duration;
 use super::Connection;
 use super::channel::Channel;
 use super::handed::What;
-use super::kept::{Kept, Late, Step};
+use super::kept::{Kept, Late, LateStep};
+use super::outcome::Outcome;
 use super::state::{Ending, State};
-use super::stream::Stream;
-use crate::base::Outcome;
 
 /// An exchange whose outcome is reported when its response is over.
 #[derive(Debug)]
@@ -46,10 +45,9 @@ impl Connection {
     /// step of the connection.
     pub(super) fn note_over(&mut self, is_cut: bool) {
         let is_cut = is_cut || self.channel.is_broken() || self.channel.resets.get();
-        let Some((kept, bytes)) = self.take_report(is_cut) else {
+        let Some((kept, lost, streamed)) = self.take_report(is_cut) else {
             return;
         };
-        let (lost, streamed) = bytes;
         let start = kept.carried.start;
         let outcome = Outcome {
             elapsed: start.map_or(Duration::ZERO, |start| start.elapsed()),
@@ -57,13 +55,13 @@ impl Connection {
             ..self.channel.out.get_mut().outcome(lost, streamed)
         };
         let then = mem::replace(&mut self.state, State::Open);
-        let step = Step::Report(outcome, Box::new(then));
+        let step = LateStep::Report(outcome, Box::new(then));
         self.state = State::Late(Box::new(Late { kept, step }));
     }
 
     /// Takes the exchange that is over, if it is to be reported, with the number of bytes that were not sent and the number
     /// that a stream has sent.
-    fn take_report(&mut self, is_cut: bool) -> Option<(Kept, (u64, u64))> {
+    fn take_report(&mut self, is_cut: bool) -> Option<(Kept, u64, u64)> {
         let written = self.channel.written();
         let rest = self.channel.rest.get_mut();
         let what = rest.handed.as_mut().map(|handed| &mut handed.what);
@@ -77,20 +75,20 @@ impl Connection {
                 Some(What::Stream(link)) => link.written(),
                 _ => 0,
             };
-            return Some((report.kept, (lost, streamed)));
+            return Some((report.kept, lost, streamed));
         }
         // A deferred request that gets no response.
         let kept = match (&mut self.state, what) {
-            (State::Late(late), _) if matches!(late.step, Step::Answer(_)) => &mut late.kept,
+            (State::Late(late), _) if matches!(late.step, LateStep::Answer(_)) => &mut late.kept,
             (_, Some(What::Late(_, kept))) => kept,
             _ => return None,
         };
-        (is_cut && kept.carried.start.is_some()).then(|| (mem::take(kept), (0, 0)))
+        (is_cut && kept.carried.start.is_some()).then(|| (mem::take(kept), 0, 0))
     }
 
     /// Returns true if the next step of the connection is to report an outcome.
     pub(crate) fn is_to_report(&self) -> bool {
-        matches!(&self.state, State::Late(late) if matches!(late.step, Step::Report(..)))
+        matches!(&self.state, State::Late(late) if matches!(late.step, LateStep::Report(..)))
     }
 
     /// Closes the socket, and keeps the rest of the connection until the outcome of its last exchange is reported. Returns
@@ -108,8 +106,8 @@ impl Connection {
     pub(super) fn state_after_report(&self) -> &State {
         match &self.state {
             State::Late(late) => match &late.step {
-                Step::Report(_, then) => then,
-                Step::Answer(_) => &self.state,
+                LateStep::Report(_, then) => then,
+                LateStep::Answer(_) => &self.state,
             },
             state => state,
         }
@@ -118,22 +116,11 @@ impl Connection {
     /// Sets the state of the connection, after the report if one is due.
     pub(super) fn set_state_after_report(&mut self, state: State) {
         if let State::Late(late) = &mut self.state
-            && let Step::Report(_, then) = &mut late.step
+            && let LateStep::Report(_, then) = &mut late.step
         {
             **then = state;
         } else {
             self.state = state;
-        }
-    }
-}
-
-impl Stream {
-    /// Closes the socket, and keeps the TLS session, whose data `end_request` may read.
-    fn close(&mut self) {
-        match self {
-            #[cfg(feature = "tls-config")]
-            Stream::Tls(tls) => tls.socket.close(),
-            _ => *self = Stream::Memory(Default::default()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{io, mem};
 use super::Connection;
 use super::input::Socket;
 use super::kept::Late;
-use super::observer::{Observation, Rest};
+use super::observer::{BodyRest, Observation};
 use super::request_body::{Dropped, RequestBody};
 #[cfg(feature = "tls-config")]
 use super::tls::Tls;
@@ -165,9 +165,9 @@ impl Connection {
     /// Tells the observer that the exchange is over.
     pub(super) fn tell_over(&self) {
         let rest = match self.state {
-            State::Discarding(discard) if discard.holds_response => Rest::Awaited,
-            State::Discarding(_) => Rest::Discarded,
-            _ => Rest::None,
+            State::Discarding(discard) if discard.holds_response => BodyRest::Awaited,
+            State::Discarding(_) => BodyRest::Discarded,
+            _ => BodyRest::None,
         };
         let over = Observation::Over(self.input.pending(), rest);
         self.channel.wire.observed.tell(over);

@@ -231,6 +231,15 @@ impl Stream {
         }
     }
 
+    /// Closes the socket, and keeps the TLS session, whose data `end_request` may read.
+    pub(super) fn close(&mut self) {
+        match self {
+            #[cfg(feature = "tls-config")]
+            Stream::Tls(tls) => tls.socket.close(),
+            _ => *self = Stream::Memory(Default::default()),
+        }
+    }
+
     /// Shuts down the sending side.
     pub(crate) fn shutdown_write(&self) {
         #[cfg(feature = "tls-config")]

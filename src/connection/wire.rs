@@ -14,7 +14,7 @@ use super::observer::{Observation, Observed};
 use super::stream::{Stream, WASTE};
 use super::wait_hook::WaitHook;
 use crate::error::Fault;
-use crate::shutdown::{Control, Place};
+use crate::shutdown::{Control, DetachedGuard};
 
 #[cfg_attr(unix, path = "wire/registration/unix.rs")]
 #[cfg_attr(windows, path = "wire/registration/windows.rs")]
@@ -46,9 +46,9 @@ impl Wire {
         }
     }
 
-    /// Leaves the place of the connection among the open ones to a detached stream.
-    pub(super) fn leave_place(&self) -> Place {
-        self.control.leave_place()
+    /// Returns a guard that counts this connection as open after it is detached.
+    pub(super) fn enter_detached(&self) -> DetachedGuard {
+        self.control.enter_detached()
     }
 
     pub(crate) fn control(&self) -> &Control {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::recording::{Entry, Recording};
 use super::request::Request;
-use crate::connection::observer::{Observation, Observer, Rest};
+use crate::connection::observer::{BodyRest, Observation, Observer};
 use crate::exchange::Exchange;
 use crate::http1::Refusal;
 use crate::shutdown::lock;
@@ -83,9 +83,9 @@ impl Tap {
     }
 
     /// Notes that the exchange is over. The handler may not have read the body; then the server discards its rest, which is
-    /// recorded too. With [`Rest::Awaited`], the finished response waits for the rest, and so does the count of complete
+    /// recorded too. With [`BodyRest::Awaited`], the finished response waits for the rest, and so does the count of complete
     /// requests; if it waits no longer, this is called again. Otherwise the request is counted now.
-    fn over(&self, unread: usize, rest: Rest) {
+    fn over(&self, unread: usize, rest: BodyRest) {
         let mut state = lock(&self.state);
         let Some(id) = state.current else {
             return;
@@ -94,9 +94,9 @@ impl Tap {
         drop(state);
         self.shared.over(id);
         match rest {
-            Rest::Awaited => {}
-            Rest::Discarded => self.count(unread),
-            Rest::None => self.body_end(unread),
+            BodyRest::Awaited => {}
+            BodyRest::Discarded => self.count(unread),
+            BodyRest::None => self.body_end(unread),
         }
     }
 
@@ -134,7 +134,7 @@ impl Tap {
 impl Drop for Tap {
     /// The connection has ended.
     fn drop(&mut self) {
-        self.over(0, Rest::None);
+        self.over(0, BodyRest::None);
     }
 }
 
